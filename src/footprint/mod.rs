@@ -1,0 +1,119 @@
+//! What a RUN reads, writes and fetches, as far as its commands are known.
+//!
+//! Goes in: a parsed script and the state it runs in. Comes out: a [`Footprint`]. Invariant: what is
+//! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier.
+
+use crate::source::Span;
+
+/// How far a path claim reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Extent {
+    /// This path alone.
+    Exact,
+    /// This path and everything below it.
+    Subtree,
+}
+
+/// One absolute, lexically clean path and how far the claim reaches.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathClaim {
+    /// Absolute, clean, `/` separated; `/` alone for the root.
+    pub path: String,
+    /// How far.
+    pub extent: Extent,
+}
+
+/// A set of paths of the image's file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathSet {
+    /// Sorted, no duplicates.
+    pub claims: Vec<PathClaim>,
+}
+
+/// What kind of work a command is: the classes of the costs file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// apt, apk, dnf … install.
+    SystemPackages,
+    /// Fetching language dependencies.
+    Install,
+    /// Compiling or bundling.
+    Build,
+    /// Quick generators.
+    LightBuild,
+    /// COPY and ADD.
+    Copy,
+    /// WORKDIR.
+    Workdir,
+    /// Any other RUN.
+    Other,
+}
+
+/// How sure the footprint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certainty {
+    /// Follows from the documented behaviour of the commands alone.
+    Exact,
+    /// True under the assumptions listed.
+    Assumed,
+}
+
+/// Where a RUN stands: what its shell sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunState {
+    /// Working directory, absolute; `None` when the base image decides.
+    pub cwd: Option<String>,
+    /// USER as resolved so far; `None` is the base image's (mostly root).
+    pub user: Option<String>,
+    /// Variables with known values (ENV and declared ARG).
+    pub vars: Vec<(String, String)>,
+}
+
+/// What one RUN touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Paths whose content or presence the commands look at.
+    pub reads: PathSet,
+    /// Paths the commands create, change or delete.
+    pub writes: PathSet,
+    /// It talks to the network.
+    pub network: bool,
+    /// Why nothing is known about it, if so: the step is then a barrier.
+    pub opaque: Option<String>,
+    /// How sure `reads` and `writes` are.
+    pub certainty: Certainty,
+    /// What `Assumed` rests on, one sentence each, no full stop.
+    pub assumptions: Vec<String>,
+    /// Distinct classes of its commands, sorted; never empty.
+    pub classes: Vec<Class>,
+    /// The installs it runs, for rewrites that feed them their manifests alone.
+    pub installs: Vec<Install>,
+    /// Names of the commands it runs, in order, for reports.
+    pub commands: Vec<String>,
+    /// Spans (in the RUN's script text) the claims came from.
+    pub evidence: Vec<Span>,
+}
+
+/// A dependency install that reads only manifest files of its directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// Which tool.
+    pub tool: InstallTool,
+    /// Directory it runs in, absolute.
+    pub dir: String,
+    /// Files named on its command line (`-r requirements.txt`), relative to `dir` or absolute.
+    pub named_files: Vec<String>,
+    /// The flag that keeps lifecycle scripts from running is given (`--ignore-scripts`).
+    pub scripts_ignored: bool,
+    /// It may rewrite the lock file (`npm install`).
+    pub may_write_lock: bool,
+}
+
+/// Tools whose manifests are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum InstallTool {
+    /// npm ci, npm install.
+    Npm,
+    /// pip install -r.
+    Pip,
+}
