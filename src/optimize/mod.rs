@@ -1,0 +1,424 @@
+//! The search for a cheaper Dockerfile that builds the same image.
+//!
+//! Goes in: a Dockerfile, the inputs of every build, costs, files at the newest commit. Comes out:
+//! the best plan of each safety class with its proven bound. Candidates are subsets of the
+//! applicable rewrites, each with the exact order inside; every candidate is printed, parsed and
+//! replayed again, and only what that replay says is reported. Invariant: no plan scores worse than
+//! the input.
+
+pub mod order;
+pub mod partition;
+pub mod precedence;
+mod stage;
+
+use crate::cost::CostTable;
+use crate::dockerfile::{self, Dockerfile};
+use crate::footprint::Certainty;
+use crate::plan::{self, BuildOptions, ContextInput, Input, Plan};
+use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
+use crate::simulate::{
+    BuildCost, Context, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary, Timeline,
+    build_costs, matrix, replay, summarize,
+};
+use crate::source::SourceFile;
+use std::ops::Range;
+
+/// What plans minimise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// Seconds summed over executed steps.
+    #[default]
+    Work,
+    /// Seconds of the longest chain.
+    CriticalPath,
+}
+
+impl Objective {
+    /// The figure of a summary that this objective minimises.
+    #[must_use]
+    pub fn of(self, summary: &Summary) -> f64 {
+        match self {
+            Self::Work => summary.work_s_per_build,
+            Self::CriticalPath => summary.critical_path_s_per_build,
+        }
+    }
+
+    fn of_build(self, cost: &BuildCost) -> f64 {
+        match self {
+            Self::Work => cost.work_s,
+            Self::CriticalPath => cost.critical_path_s,
+        }
+    }
+}
+
+/// Everything a Dockerfile is judged by, the Dockerfile itself aside.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// Target, arguments, platform.
+    pub options: &'a BuildOptions,
+    /// The builds and the context; the ignore rules in force are the first.
+    pub context: Context<'a>,
+    /// Step costs.
+    pub costs: &'a CostTable,
+    /// What survives between builds.
+    pub policy: Policy,
+    /// Base images that changed: normalised reference, build.
+    pub base_changes: &'a [(String, u32)],
+    /// What plans minimise.
+    pub objective: Objective,
+    /// Weakest class of edit allowed.
+    pub safety: Safety,
+    /// Names of the rewrites that may be used; empty is all.
+    pub rewrites: &'a [String],
+    /// The context at the newest commit, as rewrites look at it.
+    pub files: &'a dyn ContextFiles,
+}
+
+/// A Dockerfile parsed, lowered and replayed over the whole history.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// Its text.
+    pub source: SourceFile,
+    /// Its tree.
+    pub file: Dockerfile,
+    /// Its steps.
+    pub plan: Plan,
+    /// For every step in the plan's order, its selections in the matrix of the replay.
+    pub selections: Vec<Vec<usize>>,
+    /// Verdicts.
+    pub outcome: Outcome,
+    /// Seconds of every step in the plan's order.
+    pub seconds: Vec<f64>,
+    /// Seconds of every build.
+    pub costs: Vec<BuildCost>,
+    /// Sums.
+    pub summary: Summary,
+}
+
+/// One plan.
+#[derive(Clone, Debug)]
+pub struct Advice {
+    /// The weakest class among its edits.
+    pub safety: Safety,
+    /// The rewritten Dockerfile, evaluated.
+    pub evaluated: Evaluated,
+    /// What was done, in file order.
+    pub edits: Vec<EditNote>,
+    /// All assumptions, sorted.
+    pub assumptions: Vec<String>,
+    /// `1 - plan / baseline` by the objective, over all builds.
+    pub saving: f64,
+    /// The same on the newer 30 % of the builds for the plan chosen on the older 70 %.
+    pub held_out_saving: Option<f64>,
+    /// No plan with the allowed rewrites costs less, seconds a build in the objective's unit.
+    pub bound_s: f64,
+    /// No order with these footprints and these edits costs less.
+    pub optimal: bool,
+}
+
+/// Number of downsets a stage's exact order may visit.
+const DOWNSETS: usize = 1 << 15;
+/// Number of splits tried in all combinations.
+const COMBINED_REWRITES: usize = 4;
+/// Share of the builds that plans are chosen on for the held-out figure.
+const CHOSEN_ON: f64 = 0.7;
+
+/// Every context selection of a plan, in step order.
+#[must_use]
+pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
+    let of_step = |n: &petgraph::graph::NodeIndex| {
+        let inputs = plan.graph[*n].inputs.iter();
+        let contexts = inputs.filter_map(|i| match i {
+            Input::Context(c) => Some(Selection { input: c.clone(), rules }),
+            _ => None,
+        });
+        contexts.collect()
+    };
+    plan.order.iter().map(of_step).collect()
+}
+
+/// Finds the columns of selections in a matrix.
+#[must_use]
+pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Vec<usize>>> {
+    let find = |s: &Selection| matrix.selections.iter().position(|m| m == s);
+    wanted.iter().map(|step| step.iter().map(find).collect()).collect()
+}
+
+/// Seconds of every step in a plan's order.
+#[must_use]
+pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
+    let one = |n: &petgraph::graph::NodeIndex| {
+        let step = &plan.graph[*n];
+        costs.step(step.kind.keyword(), &step.text, &step.classes).seconds
+    };
+    plan.order.iter().map(one).collect()
+}
+
+/// Judges Dockerfiles over one history, keeping what it learned of the context.
+pub struct Judge<'a> {
+    setting: Setting<'a>,
+    matrix: InputMatrix,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge that has seen nothing yet.
+    #[must_use]
+    pub fn new(setting: Setting<'a>) -> Self {
+        Self { setting, matrix: InputMatrix::default() }
+    }
+
+    /// The versions seen so far.
+    #[must_use]
+    pub fn matrix(&self) -> &InputMatrix {
+        &self.matrix
+    }
+
+    /// Makes sure the matrix has these selections.
+    fn learn(&mut self, wanted: &[Vec<Selection>]) {
+        let mut all = self.matrix.selections.clone();
+        for s in wanted.iter().flatten() {
+            if !all.contains(s) {
+                all.push(s.clone());
+            }
+        }
+        if all.len() > self.matrix.selections.len() || self.matrix.builds == 0 {
+            self.matrix = matrix(&self.setting.context, &all);
+        }
+    }
+
+    /// Parses, lowers and replays a Dockerfile.
+    #[must_use]
+    pub fn evaluate(&mut self, source: SourceFile) -> Evaluated {
+        let parsed = dockerfile::parse(&source);
+        let plan = plan::lower(&parsed.tree, self.setting.options);
+        let wanted = selections_of(&plan, 0);
+        self.learn(&wanted);
+        let selections = columns(&wanted, &self.matrix).unwrap_or_default();
+        let seconds = step_seconds(&plan, self.setting.costs);
+        let models = [PlanModel { plan: &plan, selections: selections.clone() }];
+        let timeline = Timeline {
+            plan: vec![Some(0); self.matrix.builds],
+            base_changes: self.setting.base_changes.to_vec(),
+            policy: self.setting.policy,
+        };
+        let outcome = replay(&models, &timeline, &self.matrix);
+        let costs = build_costs(&outcome, &models, std::slice::from_ref(&seconds));
+        let summary = summarize(&outcome, &costs);
+        Evaluated { source, file: parsed.tree, plan, selections, outcome, seconds, costs, summary }
+    }
+}
+
+/// One way to rewrite the file, ordered and judged.
+struct Candidate {
+    evaluated: Evaluated,
+    edits: Vec<EditNote>,
+    safety: Safety,
+    assumptions: Vec<String>,
+    optimal: bool,
+    /// Nothing with these rewrites costs less, seconds a build by the objective.
+    bound_s: f64,
+}
+
+/// Searches for plans; never empty when the baseline has no errors.
+#[must_use]
+pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
+    let setting = judge.setting;
+    let counted: Vec<usize> = baseline.outcome.cold().into_iter().chain(baseline.outcome.counted()).collect();
+    let rewrites = find_rewrites(&setting, baseline);
+    let before = setting.objective.of(&baseline.summary);
+    let mut plans: Vec<Advice> = Vec::new();
+    for safety in [Safety::Proven, Safety::Assumed] {
+        if safety > setting.safety {
+            continue;
+        }
+        let all = candidates(judge, baseline, &rewrites, safety, &counted);
+        let bound_s = all.iter().map(|c| c.bound_s).fold(before, f64::min);
+        let Some(best) = pick(all, setting.objective, before) else { continue };
+        let after = setting.objective.of(&best.evaluated.summary);
+        let saving = saving(before, after);
+        let worthless = saving <= 1e-9 || best.edits.is_empty();
+        if worthless || plans.iter().any(|p| p.saving >= saving - 1e-9) {
+            continue;
+        }
+        let held_out_saving = held_out(judge, baseline, &rewrites, safety, &counted);
+        plans.push(Advice {
+            safety: best.safety,
+            saving,
+            held_out_saving,
+            bound_s: bound_s.min(after),
+            optimal: best.optimal,
+            edits: best.edits,
+            assumptions: best.assumptions,
+            evaluated: best.evaluated,
+        });
+    }
+    if plans.is_empty() {
+        plans.push(nothing_to_do(judge, baseline, &rewrites, &counted));
+    }
+    plans
+}
+
+fn saving(before: f64, after: f64) -> f64 {
+    if before <= 0.0 { 0.0 } else { 1.0 - after / before }
+}
+
+fn nothing_to_do(judge: &mut Judge<'_>, baseline: &Evaluated, rewrites: &[Rewrite], counted: &[usize]) -> Advice {
+    let objective = judge.setting.objective;
+    let safety = judge.setting.safety.min(Safety::Assumed);
+    let before = objective.of(&baseline.summary);
+    let all = candidates(judge, baseline, rewrites, safety, counted);
+    let own = all.iter().find(|c| c.edits.is_empty() || c.evaluated.source.bytes() == baseline.source.bytes());
+    Advice {
+        safety: Safety::Proven,
+        saving: 0.0,
+        held_out_saving: None,
+        bound_s: all.iter().map(|c| c.bound_s).fold(before, f64::min),
+        optimal: own.is_some_and(|c| c.optimal),
+        edits: Vec::new(),
+        assumptions: Vec::new(),
+        evaluated: baseline.clone(),
+    }
+}
+
+fn find_rewrites(setting: &Setting<'_>, baseline: &Evaluated) -> Vec<Rewrite> {
+    let allowed = |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
+    if !allowed("split-copy") || setting.safety < Safety::Assumed {
+        return Vec::new();
+    }
+    let mut found = rewrite::split_copy::find(&baseline.source, &baseline.file, &baseline.plan, setting.files);
+    found.truncate(COMBINED_REWRITES);
+    found
+}
+
+/// All subsets of the rewrites, each with its best order.
+fn candidates(
+    judge: &mut Judge<'_>,
+    baseline: &Evaluated,
+    rewrites: &[Rewrite],
+    safety: Safety,
+    counted: &[usize],
+) -> Vec<Candidate> {
+    let usable: Vec<&Rewrite> = rewrites.iter().filter(|r| r.safety <= safety).collect();
+    let subsets = 0..1usize << usable.len();
+    let picked = |mask: usize| -> Vec<&Rewrite> {
+        usable.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, r)| *r).collect()
+    };
+    subsets.filter_map(|mask| candidate(judge, baseline, &picked(mask), safety, counted)).collect()
+}
+
+fn candidate(
+    judge: &mut Judge<'_>,
+    baseline: &Evaluated,
+    rewrites: &[&Rewrite],
+    safety: Safety,
+    counted: &[usize],
+) -> Option<Candidate> {
+    let setting = judge.setting;
+    let (split, inserted) = rewrite::apply(&baseline.source, rewrites)?;
+    let base = if rewrites.is_empty() { baseline.clone() } else { judge.evaluate(split) };
+    if base.plan.has_errors() || base.outcome.builds.len() != baseline.outcome.builds.len() {
+        return None;
+    }
+    let may_reorder = setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == "reorder");
+    let certainty = if safety == Safety::Proven { Certainty::Exact } else { Certainty::Assumed };
+    let ordered = stage::order_stages(&stage::Request {
+        evaluated: &base,
+        matrix: &judge.matrix,
+        setting: &setting,
+        inserted: &inserted,
+        certainty,
+        counted,
+        budget: DOWNSETS,
+        may_reorder,
+    });
+    let text = rewrite::reorder::print(&base.source, &base.file, &ordered.orders)?;
+    let moved = text != base.source.bytes();
+    let evaluated = if moved {
+        judge.evaluate(SourceFile::new(base.source.name().to_owned(), text))
+    } else {
+        base
+    };
+    if evaluated.plan.has_errors() {
+        return None;
+    }
+    let mut edits = ordered.edits;
+    let mut assumptions = ordered.assumptions;
+    for r in rewrites {
+        edits.push(r.note.clone());
+        assumptions.extend(r.note.assumptions.iter().cloned());
+    }
+    edits.sort_by(|a, b| (a.line, &a.rewrite).cmp(&(b.line, &b.rewrite)));
+    assumptions.sort();
+    assumptions.dedup();
+    let builds = counted.len().saturating_sub(1).max(1) as f64;
+    let bound_s = match setting.objective {
+        Objective::Work => ordered.bound / builds,
+        Objective::CriticalPath => ordered.critical_bound / builds,
+    };
+    let reached = setting.objective.of(&evaluated.summary);
+    Some(Candidate {
+        safety: edits.iter().map(|e| e.safety).max().unwrap_or(Safety::Proven),
+        optimal: ordered.optimal && (setting.objective == Objective::Work || reached <= bound_s + 1e-9),
+        bound_s: bound_s.min(reached),
+        evaluated,
+        edits,
+        assumptions,
+    })
+}
+
+/// The cheapest; among equals the one with fewest edits.
+fn pick(all: Vec<Candidate>, objective: Objective, before: f64) -> Option<Candidate> {
+    let cost = |c: &Candidate| objective.of(&c.evaluated.summary);
+    let refused = |c: &Candidate| c.evaluated.summary.refused;
+    let fewest = all.iter().map(refused).min()?;
+    all.into_iter()
+        .filter(|c| refused(c) == fewest && cost(c) <= before + 1e-9)
+        .min_by(|a, b| {
+            let by_cost = if (cost(a) - cost(b)).abs() < 1e-9 {
+                std::cmp::Ordering::Equal
+            } else {
+                cost(a).total_cmp(&cost(b))
+            };
+            by_cost.then(a.edits.len().cmp(&b.edits.len()))
+        })
+}
+
+/// Chooses on the older part of the history, scores on the newer.
+fn held_out(
+    judge: &mut Judge<'_>,
+    baseline: &Evaluated,
+    rewrites: &[Rewrite],
+    safety: Safety,
+    counted: &[usize],
+) -> Option<f64> {
+    let cut = (counted.len() as f64 * CHOSEN_ON) as usize;
+    if cut < 2 || counted.len() - cut < 5 {
+        return None;
+    }
+    let objective = judge.setting.objective;
+    let (older, newer) = counted.split_at(cut);
+    let sum = |costs: &[BuildCost], builds: &[usize]| -> f64 {
+        builds.iter().map(|b| objective.of_build(&costs[*b])).sum()
+    };
+    let mut all = candidates(judge, baseline, rewrites, safety, older);
+    let older_range: Range<usize> = 1..older.len();
+    all.sort_by(|a, b| {
+        let cost = |c: &Candidate| sum(&c.evaluated.costs, &older[older_range.clone()]);
+        cost(a).total_cmp(&cost(b)).then(a.edits.len().cmp(&b.edits.len()))
+    });
+    let chosen = all.first()?;
+    let before = sum(&baseline.costs, newer);
+    (before > 0.0).then(|| 1.0 - sum(&chosen.evaluated.costs, newer) / before)
+}
+
+/// Sources of the context that a plan names, for discovery's choice of the context folder.
+#[must_use]
+pub fn context_sources(plan: &Plan) -> Vec<ContextInput> {
+    let inputs = plan.order.iter().flat_map(|n| plan.graph[*n].inputs.iter());
+    inputs
+        .filter_map(|i| match i {
+            Input::Context(c) => Some(c.clone()),
+            _ => None,
+        })
+        .collect()
+}

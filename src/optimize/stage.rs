@@ -1,0 +1,359 @@
+//! Orders every stage of one candidate.
+//!
+//! Goes in: an evaluated Dockerfile and the builds that count. Comes out: new instruction orders
+//! with a note per moved instruction, what they rest on, and the bound over all stages. Stages
+//! separate: what a stage hands on does not depend on the order inside it, so each is solved alone.
+
+use super::order::{Problem, dataflow_bound, solve};
+use super::partition::Partition;
+use super::precedence::{Item, Relation, items, relation};
+use super::{Evaluated, Objective, Setting};
+use crate::footprint::Certainty;
+use crate::plan::{Base, Input, Stage};
+use crate::rewrite::{EditNote, Inserted, Safety, reorder};
+use crate::simulate::{InputMatrix, Policy};
+use petgraph::graph::NodeIndex;
+use rustc_hash::FxHashMap;
+
+/// What is to be ordered.
+pub struct Request<'a> {
+    pub evaluated: &'a Evaluated,
+    pub matrix: &'a InputMatrix,
+    pub setting: &'a Setting<'a>,
+    /// Instructions that rewrites added, and pairs they free.
+    pub inserted: &'a [Inserted],
+    /// Least certain pair that may change places.
+    pub certainty: Certainty,
+    /// Builds in order, the cold one first.
+    pub counted: &'a [usize],
+    /// Downsets per stage.
+    pub budget: usize,
+    /// Whether plain reordering is allowed (moves that a rewrite needs always are).
+    pub may_reorder: bool,
+}
+
+/// The result over all stages.
+#[derive(Default)]
+pub struct Ordered {
+    /// New order of each stage that changes.
+    pub orders: Vec<Vec<usize>>,
+    pub edits: Vec<EditNote>,
+    pub assumptions: Vec<String>,
+    /// Every stage's order is proven to be the cheapest.
+    pub optimal: bool,
+    /// Step-seconds over all builds but the first that no order goes below.
+    pub bound: f64,
+    /// The same for the critical path.
+    pub critical_bound: f64,
+}
+
+pub fn order_stages(request: &Request<'_>) -> Ordered {
+    let plan = &request.evaluated.plan;
+    let position: FxHashMap<NodeIndex, usize> =
+        plan.order.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+    let rows = Rows { request, position: &position };
+    let builds = request.counted.len();
+    let mut full: Vec<Partition> = Vec::new();
+    let mut out = Ordered { optimal: true, ..Ordered::default() };
+    let mut longest = vec![0.0f64; builds];
+    for stage in &plan.stages {
+        let mut base = match stage.base {
+            Base::Stage(b) => full[b].clone(),
+            _ => Partition::trivial(builds),
+        };
+        if !stage.reachable {
+            full.push(base);
+            continue;
+        }
+        if matches!(stage.base, Base::Image(_)) && let Some(from) = stage.steps.first() {
+            base = base.refine(&rows.row(*from, &full));
+        }
+        let solved = one_stage(&rows, stage, base.clone(), &full, &mut out);
+        let mut whole = base;
+        for row in &solved.rows {
+            whole = whole.refine(row);
+        }
+        full.push(whole);
+        if request.setting.objective == Objective::CriticalPath {
+            for (t, seconds) in least_per_build(&solved).into_iter().enumerate() {
+                longest[t] = longest[t].max(seconds);
+            }
+        }
+    }
+    out.critical_bound = longest.iter().skip(1).sum();
+    out
+}
+
+struct Rows<'a> {
+    request: &'a Request<'a>,
+    position: &'a FxHashMap<NodeIndex, usize>,
+}
+
+impl Rows<'_> {
+    /// Versions of a step's own inputs over the builds that count.
+    fn row(&self, node: NodeIndex, full: &[Partition]) -> Vec<u32> {
+        let request = self.request;
+        let step = &request.evaluated.plan.graph[node];
+        let builds = request.counted.len();
+        let mut row = Partition::trivial(builds);
+        let position = self.position.get(&node).copied();
+        let selections = position.map_or(&[][..], |p| &request.evaluated.selections[p]);
+        for s in selections {
+            let versions = &request.matrix.version[*s];
+            row = row.refine(&dense(request.counted.iter().map(|b| versions[*b])));
+        }
+        for input in &step.inputs {
+            match input {
+                Input::Stage { stage, .. } => row = row.refine(full[*stage].ids()),
+                Input::Image(reference) => {
+                    let changes = request.setting.base_changes;
+                    let version = |b: &usize| {
+                        let at = u32::try_from(*b).unwrap_or(u32::MAX);
+                        changes.iter().filter(|(r, when)| r == reference && *when <= at).count() as u128
+                    };
+                    row = row.refine(&dense(request.counted.iter().map(version)));
+                }
+                Input::Context(_) | Input::Remote(_) => {}
+            }
+        }
+        if step.volatile {
+            row = row.refine(&dense((0..builds).map(|t| t as u128)));
+        }
+        row.ids().to_vec()
+    }
+}
+
+fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {
+    let mut seen: FxHashMap<u128, u32> = FxHashMap::default();
+    let number = |v| {
+        let next = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        *seen.entry(v).or_insert(next)
+    };
+    values.map(number).collect()
+}
+
+fn one_stage(rows: &Rows<'_>, stage: &Stage, base: Partition, full: &[Partition], out: &mut Ordered) -> Problem {
+    let request = rows.request;
+    let evaluated = request.evaluated;
+    let list = items(&evaluated.file, &evaluated.plan, stage);
+    let pairs = Pairs::new(request, &list);
+    let steps: Vec<usize> = (0..list.len()).filter(|i| list[*i].step.is_some()).collect();
+    let node = |i: &usize| list[*i].step.map(|(n, _)| n).unwrap_or_default();
+    let problem = Problem {
+        weights: steps.iter().map(|i| rows.position.get(&node(i)).map_or(0.0, |p| evaluated.seconds[*p])).collect(),
+        rows: steps.iter().map(|i| rows.row(node(i), full)).collect(),
+        before: masks(&pairs, &steps),
+        alone: steps.iter().map(|i| list[*i].step.is_some_and(|(_, s)| !s.keyed_by_parent)).collect(),
+        base,
+        policy: request.setting.policy,
+    };
+    let mine = |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
+    let needed = request.inserted.iter().any(mine);
+    if !(request.may_reorder || needed) || steps.len() > super::order::MAX_STEPS {
+        let author: Vec<usize> = (0..steps.len()).collect();
+        out.bound += super::order::cost_of(&problem, &author);
+        out.optimal &= !request.may_reorder;
+        return problem;
+    }
+    let solution = solve(&problem, request.budget);
+    out.bound += solution.bound;
+    out.optimal &= solution.optimal;
+    let chain: Vec<usize> = solution.order.iter().map(|s| steps[*s]).collect();
+    let order = interleave(&pairs, &chain, list.len());
+    let moved = reorder::moved(&order);
+    if !moved.is_empty() {
+        out.orders.push(order.iter().map(|i| list[*i].at).collect());
+        note(&Noted { request, list: &list, pairs: &pairs, order: &order, steps: &steps, problem: &problem }, &moved, out);
+    }
+    problem
+}
+
+/// Relations of all pairs of a stage's instructions.
+struct Pairs {
+    n: usize,
+    relation: Vec<Relation>,
+    certainty: Certainty,
+}
+
+impl Pairs {
+    fn new(request: &Request<'_>, list: &[Item<'_>]) -> Self {
+        let n = list.len();
+        let escape = request.evaluated.file.directives.escape;
+        let is_file = |path: &str| {
+            if request.setting.files.is_file(path) {
+                Some(true)
+            } else {
+                request.setting.files.has_below(path).then_some(false)
+            }
+        };
+        let mut all = Vec::with_capacity(n * n);
+        for a in list {
+            for b in list {
+                all.push(if a.at >= b.at {
+                    Relation::Keep(String::new())
+                } else {
+                    freed(request.inserted, a.at, b.at)
+                        .unwrap_or_else(|| relation(a, b, escape, &is_file))
+                });
+            }
+        }
+        Self { n, relation: all, certainty: request.certainty }
+    }
+
+    fn of(&self, first: usize, second: usize) -> &Relation {
+        &self.relation[first * self.n + second]
+    }
+
+    fn keeps(&self, first: usize, second: usize) -> bool {
+        match self.of(first, second) {
+            Relation::Keep(_) => true,
+            Relation::Commute { certainty, .. } => *certainty > self.certainty,
+        }
+    }
+}
+
+/// A pair that a rewrite frees: it says why in its note.
+fn freed(inserted: &[Inserted], a: usize, b: usize) -> Option<Relation> {
+    let free = |i: &&Inserted| (i.broad, i.install) == (a, b) || (i.manifests, i.broad) == (a, b);
+    let found = inserted.iter().find(free)?;
+    Some(Relation::Commute { certainty: Certainty::Assumed, assumptions: found.assumptions.clone() })
+}
+
+/// Transitive predecessors of each step among the steps.
+fn masks(pairs: &Pairs, steps: &[usize]) -> Vec<u128> {
+    // reach[j] holds every instruction that must stay before j.
+    let mut reach: Vec<fixedbitset::FixedBitSet> = Vec::with_capacity(pairs.n);
+    for j in 0..pairs.n {
+        let mut set = fixedbitset::FixedBitSet::with_capacity(pairs.n);
+        for i in (0..j).filter(|i| pairs.keeps(*i, j)) {
+            set.insert(i);
+            set.union_with(&reach[i]);
+        }
+        reach.push(set);
+    }
+    let mask = |j: &usize| {
+        let before = steps.iter().take(super::order::MAX_STEPS).enumerate();
+        before.filter(|(_, i)| reach[*j].contains(**i)).fold(0u128, |m, (bit, _)| m | 1 << bit)
+    };
+    steps.iter().map(mask).collect()
+}
+
+/// All instructions in an order that has the steps as `chain` and is otherwise the author's.
+fn interleave(pairs: &Pairs, chain: &[usize], n: usize) -> Vec<usize> {
+    let mut rank = vec![None; n];
+    for (r, i) in chain.iter().enumerate() {
+        rank[*i] = Some(r);
+    }
+    let mut done = vec![false; n];
+    let mut next_rank = 0;
+    let mut order = Vec::with_capacity(n);
+    while order.len() < n {
+        let ready = |j: &usize| {
+            !done[*j]
+                && rank[*j].is_none_or(|r| r == next_rank)
+                && (0..*j).all(|i| done[i] || !pairs.keeps(i, *j))
+        };
+        // The chain respects the closure of what must stay, so something is always ready.
+        let Some(j) = (0..n).find(ready) else { return (0..n).collect() };
+        done[j] = true;
+        next_rank += usize::from(rank[j].is_some());
+        order.push(j);
+    }
+    order
+}
+
+struct Noted<'a> {
+    request: &'a Request<'a>,
+    list: &'a [Item<'a>],
+    pairs: &'a Pairs,
+    order: &'a [usize],
+    steps: &'a [usize],
+    problem: &'a Problem,
+}
+
+/// One note per moved instruction.
+fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
+    let place: FxHashMap<usize, usize> = noted.order.iter().enumerate().map(|(p, i)| (*i, p)).collect();
+    let builds = noted.request.counted.len().saturating_sub(1);
+    for i in moved {
+        let item = &noted.list[*i];
+        let mut assumptions = Vec::new();
+        let mut safety = Safety::Proven;
+        let (mut above, mut below) = (0, 0);
+        for j in 0..noted.list.len() {
+            let (first, second) = (j.min(*i), j.max(*i));
+            let changed = first != second && place[&first] > place[&second];
+            if !changed {
+                continue;
+            }
+            if j > *i {
+                below += 1;
+            } else {
+                above += 1;
+            }
+            if let Relation::Commute { certainty, assumptions: why } = noted.pairs.of(first, second) {
+                assumptions.extend(why.iter().cloned());
+                if *certainty == Certainty::Assumed {
+                    safety = Safety::Assumed;
+                }
+            }
+        }
+        assumptions.sort();
+        assumptions.dedup();
+        out.assumptions.extend(assumptions.iter().cloned());
+        let added = |at: usize| noted.request.inserted.iter().filter(|n| n.manifests < at).count();
+        if noted.request.inserted.iter().any(|n| n.manifests == item.at) {
+            continue;
+        }
+        let shift = u32::try_from(added(item.at)).unwrap_or(0);
+        let own = noted.steps.iter().position(|s| s == i).map(|s| {
+            Partition::trivial(noted.problem.base.len()).refine(&noted.problem.rows[s]).executed(noted.problem.policy)
+        });
+        let way = if below > above { "down" } else { "up" };
+        let passed = above.max(below);
+        let passed = if passed == 1 { "1 instruction".to_owned() } else { format!("{passed} instructions") };
+        let why = match own {
+            Some(n) => format!("moves {way} past {passed}: its own inputs change in {n} of {builds} builds"),
+            None => format!("moves {way} past {passed}, with what depends on it"),
+        };
+        out.edits.push(EditNote {
+            rewrite: "reorder",
+            safety,
+            line: item.instruction.line - shift,
+            end_line: item.instruction.end_line - shift,
+            why,
+            assumptions,
+        });
+    }
+}
+
+/// Seconds each build spends in a stage at least, whatever the order: steps that must run.
+fn least_per_build(problem: &Problem) -> Vec<f64> {
+    let builds = problem.base.len();
+    let mut out = vec![0.0; builds];
+    debug_assert!(dataflow_bound(problem) >= 0.0);
+    for (s, weight) in problem.weights.iter().enumerate() {
+        if problem.alone[s] {
+            continue;
+        }
+        let mut partition = problem.base.refine(&problem.rows[s]);
+        for (a, row) in problem.rows.iter().enumerate() {
+            if problem.before[s] >> a & 1 == 1 {
+                partition = partition.refine(row);
+            }
+        }
+        let mut seen = 0;
+        for (t, id) in partition.ids().iter().enumerate() {
+            let runs = match problem.policy {
+                Policy::Local => *id >= seen,
+                Policy::Previous => t > 0 && partition.ids()[t - 1] != *id,
+                Policy::None => true,
+            };
+            seen = seen.max(id + 1);
+            if runs {
+                out[t] += weight;
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,274 @@
+//! The step graph of one Dockerfile under one set of build options.
+//!
+//! Goes in: a parsed [`Dockerfile`] and [`BuildOptions`]. Comes out: a [`Plan`]: stages, steps (one
+//! builder vertex each), what enters each step's cache key, and a petgraph of who depends on whom.
+//! Costs one pass. Invariant: two steps get the same `definition` exactly when the builder's own
+//! definition digest would be equal, as far as the base images' configuration is unknown but stable.
+
+mod image;
+mod lower;
+mod mount;
+mod state;
+mod title;
+
+pub use image::normalize_reference;
+pub use lower::lower;
+pub use mount::{Mount, MountType};
+pub use state::{Origin, VOLATILE};
+
+use crate::diagnostic::Diagnostic;
+use crate::footprint::{Class, Footprint};
+use crate::source::Span;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::fmt;
+
+/// What `docker build` is told beside the Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// `--target`, any case; the last stage without it.
+    pub target: Option<String>,
+    /// `--build-arg`, later ones win.
+    pub args: Vec<(String, String)>,
+    /// `--platform` of the result, `os/arch[/variant]`.
+    pub platform: String,
+    /// Build args that differ in every build.
+    pub volatile_args: Vec<String>,
+}
+
+impl Default for BuildOptions {
+    fn default() -> Self {
+        Self {
+            target: None,
+            args: Vec::new(),
+            platform: "linux/amd64".to_owned(),
+            volatile_args: Vec::new(),
+        }
+    }
+}
+
+/// `stage.instruction`, both 0-based, every instruction of the stage counted (FROM is 0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId {
+    /// Index of the stage in the file.
+    pub stage: u16,
+    /// Index of the instruction in the stage.
+    pub instruction: u16,
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.stage, self.instruction)
+    }
+}
+
+/// What kind of vertex a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StepKind {
+    /// FROM of an image.
+    From,
+    /// RUN.
+    Run,
+    /// COPY.
+    Copy,
+    /// ADD.
+    Add,
+    /// WORKDIR, unless it resolves to `/`.
+    Workdir,
+}
+
+impl StepKind {
+    /// The keyword.
+    #[must_use]
+    pub fn keyword(self) -> &'static str {
+        match self {
+            Self::From => "FROM",
+            Self::Run => "RUN",
+            Self::Copy => "COPY",
+            Self::Add => "ADD",
+            Self::Workdir => "WORKDIR",
+        }
+    }
+}
+
+/// Files of the build context that a step's key depends on by content.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContextInput {
+    /// Expanded sources as written, in order.
+    pub sources: Vec<String>,
+    /// `--exclude` patterns.
+    pub excludes: Vec<String>,
+}
+
+/// An input of a step that the builder compares by content, beside the parent file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Files of the build context.
+    Context(ContextInput),
+    /// Files of another stage's result.
+    Stage {
+        /// Index of that stage.
+        stage: usize,
+        /// Expanded source paths.
+        sources: Vec<String>,
+    },
+    /// Files of an image that is no stage of this file (`COPY --from=nginx`): its normalised name.
+    Image(String),
+    /// A URL or git repository given to ADD: it moves without a commit here.
+    Remote(String),
+}
+
+/// Parts of a definition, hashed one by one so that a report can name the part that changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Command, paths, flags, mounts.
+    pub instruction: u128,
+    /// Variables whose value comes from an ARG.
+    pub args: u128,
+    /// Other variables, working directory, user, shell.
+    pub env: u128,
+}
+
+/// One builder vertex.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// `stage.instruction`.
+    pub id: StepId,
+    /// What it is.
+    pub kind: StepKind,
+    /// What the builder's progress prints, e.g. `[builder 4/7] RUN npm ci`.
+    pub name: String,
+    /// Index into [`crate::dockerfile::Dockerfile::instructions`].
+    pub instruction: usize,
+    /// First line, 1-based.
+    pub line: u32,
+    /// Last line, 1-based.
+    pub end_line: u32,
+    /// The instruction's bytes.
+    pub span: Span,
+    /// Digest of everything in the key but the inputs.
+    pub definition: u128,
+    /// The same, by part.
+    pub parts: Parts,
+    /// A per-build value is in the definition: it never equals an earlier one.
+    pub volatile: bool,
+    /// Whether the parent file system is in the key; false for `COPY --link`.
+    pub keyed_by_parent: bool,
+    /// Content inputs in slot order.
+    pub inputs: Vec<Input>,
+    /// Text that cost rules match: the command of a RUN, else the arguments.
+    pub text: String,
+    /// What a RUN touches; `None` for other kinds.
+    pub footprint: Option<Footprint>,
+    /// Cost classes, never empty except for FROM.
+    pub classes: Vec<Class>,
+    /// What COPY, ADD and WORKDIR write: the resolved destination.
+    pub dest: Option<Dest>,
+}
+
+/// Where COPY, ADD or WORKDIR writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dest {
+    /// Absolute and clean, or `None` where the base image's working directory decides.
+    pub path: Option<String>,
+    /// Ends with a slash (or is `.`): sources land inside it.
+    pub is_dir: bool,
+    /// `--chown`, or the USER for WORKDIR; `None` is root.
+    pub owner: Option<String>,
+    /// `--chmod`.
+    pub mode: Option<String>,
+}
+
+/// Why one step waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Depends {
+    /// The parent file system: through the definition key only.
+    Key,
+    /// A stage's files: compared by content.
+    Content,
+}
+
+/// What a stage starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// An image, as written after expansion.
+    Image(String),
+    /// An earlier stage.
+    Stage(usize),
+    /// Nothing.
+    Scratch,
+}
+
+/// One stage.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Name given with AS, lower-cased.
+    pub name: Option<String>,
+    /// What it starts from.
+    pub base: Base,
+    /// `--platform` after expansion.
+    pub platform: Option<String>,
+    /// Index of its FROM in the file's instructions.
+    pub from: usize,
+    /// One past its last instruction.
+    pub end: usize,
+    /// Whether the target needs it.
+    pub reachable: bool,
+    /// Its own steps in order (the FROM vertex first, if there is one).
+    pub steps: Vec<NodeIndex>,
+    /// The step whose result is the stage's result; `None` for scratch without steps.
+    pub last: Option<NodeIndex>,
+    /// The step whose result the stage starts from: its image, or the base stage's last.
+    pub root: Option<NodeIndex>,
+}
+
+/// The step graph.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Steps and why they wait for each other; edges point from what is needed to who needs it.
+    pub graph: DiGraph<Step, Depends>,
+    /// Stages in file order.
+    pub stages: Vec<Stage>,
+    /// Index of the target stage.
+    pub target: usize,
+    /// Steps the target needs, in conversion order (which is topological).
+    pub order: Vec<NodeIndex>,
+    /// For every instruction of the file, what its state was when it was lowered (RUN and COPY use it).
+    pub states: Vec<Option<StateView>>,
+    /// Sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What an instruction sees of the state before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateView {
+    /// Working directory; `None` when the base image decides.
+    pub cwd: Option<String>,
+    /// USER; `None` when the base image decides.
+    pub user: Option<String>,
+}
+
+impl Plan {
+    /// Whether an error stops the builder before any step.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// The step with this id, if the instruction makes one.
+    #[must_use]
+    pub fn find(&self, id: StepId) -> Option<NodeIndex> {
+        self.graph.node_indices().find(|n| self.graph[*n].id == id)
+    }
+
+    /// The step before `node` in its stage: where its file system comes from.
+    #[must_use]
+    pub fn parent(&self, node: NodeIndex) -> Option<NodeIndex> {
+        let stage = &self.stages[self.graph[node].id.stage as usize];
+        let i = stage.steps.iter().position(|n| *n == node)?;
+        match i.checked_sub(1) {
+            Some(before) => Some(stage.steps[before]),
+            None if stage.root == Some(node) => None,
+            None => stage.root,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The state an instruction sees: variables in order, working directory, user, shell.
+//!
+//! ENV and ARG share one ordered list; assigning a name again moves it to the end, and a child stage
+//! assigns the image configuration's variables once more (grammar section 9.1, cache keys 3.1,
+//! experiments rows 45-71).
+
+use std::collections::BTreeMap;
+
+/// Stands in the value of a build arg that differs in every build; it can't occur in a Dockerfile
+/// line's value by accident since a NUL byte is refused there.
+pub const VOLATILE: char = '\0';
+
+/// Where a variable's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// An ARG: for the build only.
+    Arg,
+    /// An ENV: in the image configuration too.
+    Env,
+}
+
+/// One variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    pub name: String,
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// Everything later instructions of a stage inherit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// In key order.
+    pub vars: Vec<Variable>,
+    /// The image configuration's ENV, in its own order.
+    pub config_env: Vec<(String, String)>,
+    /// Working directory as written (a trailing slash stays: it is in the key of every RUN,
+    /// experiments row 39); starts with `?` where the base image's own directory is part of it.
+    pub cwd: String,
+    /// `None`: the base image decides.
+    pub user: Option<String>,
+    /// `None`: the default `/bin/sh -c` (or what the base image says).
+    pub shell: Option<Vec<String>>,
+}
+
+/// The PATH of an image that has none of its own.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+impl State {
+    /// State right after FROM of an image (`known` false) or of scratch (`known` true).
+    pub fn new(known: bool) -> Self {
+        Self {
+            vars: Vec::new(),
+            config_env: Vec::new(),
+            cwd: if known { "/" } else { "?" }.to_owned(),
+            user: known.then(|| "root".to_owned()),
+            shell: None,
+        }
+    }
+
+    /// State of a stage that starts from the stage this one ended: configuration variables are
+    /// assigned again in configuration order, so ARG-only ones end up in front.
+    pub fn child(&self) -> Self {
+        let mut out = self.clone();
+        for (name, value) in self.config_env.clone() {
+            out.assign(&name, value, Origin::Env);
+        }
+        out
+    }
+
+    fn assign(&mut self, name: &str, value: String, origin: Origin) {
+        self.vars.retain(|v| v.name != name);
+        self.vars.push(Variable {
+            name: name.to_owned(),
+            value,
+            origin,
+        });
+    }
+
+    /// ENV.
+    pub fn set_env(&mut self, name: &str, value: String) {
+        match self.config_env.iter_mut().find(|(n, _)| n == name) {
+            Some((_, v)) => v.clone_from(&value),
+            None => self.config_env.push((name.to_owned(), value.clone())),
+        }
+        self.assign(name, value, Origin::Env);
+    }
+
+    /// ARG with an effective value.
+    pub fn set_arg(&mut self, name: &str, value: String) {
+        self.assign(name, value, Origin::Arg);
+    }
+
+    /// Value of a variable, PATH's default included.
+    pub fn lookup(&self, name: &str) -> Option<String> {
+        match self.vars.iter().find(|v| v.name == name) {
+            Some(v) => Some(v.value.clone()),
+            None if name == "PATH" => Some(DEFAULT_PATH.to_owned()),
+            None => None,
+        }
+    }
+
+    /// Joins a path to the working directory and cleans it. The result starts with `?` when the
+    /// base image's working directory is part of it.
+    pub fn resolve(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            return crate::pattern::clean(path);
+        }
+        match self.cwd.strip_prefix('?') {
+            Some(rest) => {
+                let joined = crate::pattern::clean(&format!("{rest}/{path}"));
+                format!("?{joined}")
+            }
+            None => crate::pattern::clean(&format!("{}/{path}", self.cwd)),
+        }
+    }
+
+    /// The same where the whole path is known.
+    pub fn absolute(&self, path: &str) -> Option<String> {
+        Some(self.resolve(path)).filter(|p| p.starts_with('/'))
+    }
+
+    /// The working directory, clean, where it is known.
+    pub fn known_cwd(&self) -> Option<String> {
+        self.absolute(".")
+    }
+}
+
+/// Global scope: ARGs before the first FROM, and the predefined platform arguments.
+#[derive(Clone, Debug, Default)]
+pub struct Globals {
+    /// Effective values of global ARGs.
+    pub args: BTreeMap<String, String>,
+    /// BUILDPLATFORM, TARGETARCH and so on.
+    pub platform: BTreeMap<String, String>,
+}
+
+impl Globals {
+    pub fn lookup(&self, name: &str) -> Option<String> {
+        self.args.get(name).or_else(|| self.platform.get(name)).cloned()
+    }
+}
+
+/// The predefined platform arguments for a build on a linux/amd64 builder.
+pub fn platform_args(target: &str, target_stage: &str) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let mut put = |prefix: &str, platform: &str| {
+        let mut parts = platform.split('/');
+        out.insert(format!("{prefix}PLATFORM"), platform.to_owned());
+        out.insert(format!("{prefix}OS"), parts.next().unwrap_or("").to_owned());
+        out.insert(format!("{prefix}ARCH"), parts.next().unwrap_or("").to_owned());
+        out.insert(format!("{prefix}VARIANT"), parts.next().unwrap_or("").to_owned());
+        out.insert(format!("{prefix}OSVERSION"), String::new());
+    };
+    put("TARGET", target);
+    put("BUILD", "linux/amd64");
+    out.insert("TARGETSTAGE".to_owned(), target_stage.to_owned());
+    out
+}

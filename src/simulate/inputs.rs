@@ -1,0 +1,581 @@
+//! What each context input of a plan looked like in each build.
+//!
+//! Goes in: the change log, ignore rules and the selections of COPY, ADD and bind mounts. Comes out:
+//! an [`InputMatrix`]: one content version per selection and build, the paths behind each change,
+//! and the builds in which a source is missing. Cost: each distinct path is matched once, then
+//! O(changed files) a build. Invariant: two versions of one selection are equal exactly when the
+//! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
+
+use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
+use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
+use crate::plan::ContextInput;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// A selection of the context under one set of ignore rules.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Selection {
+    /// Sources and excludes.
+    pub input: ContextInput,
+    /// Index into the list of ignore rules.
+    pub rules: usize,
+}
+
+/// Why a selection has no content in a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// A source without wildcard is not there: the build is refused while keys are computed.
+    NotFound {
+        /// Index of the source.
+        source: usize,
+    },
+    /// As above with `--exclude`, or the folder before a wildcard was not sent: refused when the
+    /// step is executed.
+    AtExecution {
+        /// Index of the source.
+        source: usize,
+    },
+}
+
+/// Versions of every selection in every build.
+#[derive(Clone, Debug, Default)]
+pub struct InputMatrix {
+    /// The selections, in the order given.
+    pub selections: Vec<Selection>,
+    /// `version[selection][build]`.
+    pub version: Vec<Vec<u128>>,
+    /// Builds in which something is absent, ascending, per selection.
+    pub absent: Vec<Vec<(u32, Absence)>>,
+    /// Member paths that changed, `(build, path)` ascending by build, per selection.
+    pub changed: Vec<Vec<(u32, PathId)>>,
+    /// Whether the selection holds the repository's `.git`, which differs in every build.
+    pub holds_git: Vec<bool>,
+    /// Number of builds.
+    pub builds: usize,
+}
+
+impl InputMatrix {
+    /// Member paths of a selection that changed in builds `after + 1 ..= build`.
+    pub fn changes(&self, selection: usize, after: u32, build: u32) -> impl Iterator<Item = PathId> {
+        let list = &self.changed[selection];
+        let start = list.partition_point(|(b, _)| *b <= after);
+        list[start..].iter().take_while(move |(b, _)| *b <= build).map(|(_, p)| *p)
+    }
+
+    /// What is absent from a selection in a build.
+    #[must_use]
+    pub fn absence(&self, selection: usize, build: u32) -> Option<Absence> {
+        let list = &self.absent[selection];
+        let i = list.binary_search_by_key(&build, |(b, _)| *b).ok()?;
+        Some(list[i].1)
+    }
+}
+
+/// What the matrix is computed from, beside the selections.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The builds.
+    pub log: &'a ChangeLog,
+    /// The context's folder in the repository, without slashes at the ends; empty for the root.
+    pub prefix: &'a [u8],
+    /// Every set of ignore rules a selection may name.
+    pub rules: &'a [IgnoreRules],
+    /// The text of symbolic links by object id (those that could be read).
+    pub links: &'a FxHashMap<Oid, Vec<u8>>,
+    /// The checkout's `.git` lies in the context.
+    pub dot_git: bool,
+}
+
+/// Computes the matrix.
+#[must_use]
+pub fn matrix(context: &Context<'_>, selections: &[Selection]) -> InputMatrix {
+    let mut engine = Engine::new(context, selections);
+    let builds = context.log.commits.len();
+    for build in 0..builds {
+        engine.build(u32::try_from(build).unwrap_or(u32::MAX));
+    }
+    engine.out
+}
+
+/// One source of one selection, followed through the builds.
+struct Source {
+    pattern: SourcePattern,
+    exclude: Option<ExcludeRules>,
+    selection: usize,
+    /// Sum of the members' terms: order-free, so a change costs O(1).
+    sum: u128,
+    count: u32,
+    /// Members by path, where the builder hashes a sorted list of base names.
+    list: Option<BTreeMap<Vec<u8>, u128>>,
+    /// A symbolic link is involved: evaluated afresh in every build that changes anything.
+    through_link: bool,
+    /// Members found by the last evaluation through links.
+    linked_count: u32,
+    digest: u128,
+}
+
+struct Engine<'a> {
+    context: &'a Context<'a>,
+    filters: Vec<PathFilter<'a>>,
+    sources: Vec<Source>,
+    by_selection: Vec<Vec<usize>>,
+    /// Context-relative path of every known path; `None` outside the context.
+    names: Vec<Option<Vec<u8>>>,
+    /// Sources each path belongs to, found on first use.
+    members: Vec<Option<Box<[u32]>>>,
+    current: Vec<Option<Entry>>,
+    dirs: FxHashMap<Vec<u8>, u32>,
+    links: BTreeMap<Vec<u8>, Oid>,
+    out: InputMatrix,
+}
+
+impl<'a> Engine<'a> {
+    fn new(context: &'a Context<'a>, selections: &[Selection]) -> Self {
+        let mut filters: Vec<PathFilter<'a>> = context.rules.iter().map(PathFilter::new).collect();
+        let mut sources = Vec::new();
+        let mut by_selection = Vec::new();
+        let mut holds_git = Vec::new();
+        for (index, selection) in selections.iter().enumerate() {
+            let first = sources.len();
+            for text in &selection.input.sources {
+                let pattern = SourcePattern::new(text);
+                let filtered = !selection.input.excludes.is_empty();
+                let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
+                sources.push(Source {
+                    exclude: filtered.then(|| ExcludeRules::new(&selection.input.excludes)),
+                    selection: index,
+                    sum: 0,
+                    count: 0,
+                    list: (filtered || wild).then(BTreeMap::new),
+                    through_link: false,
+                    linked_count: 0,
+                    digest: 0,
+                    pattern,
+                });
+            }
+            by_selection.push((first..sources.len()).collect::<Vec<_>>());
+            let git = context.dot_git && context.prefix.is_empty();
+            let reads = git && sources[first..].iter().any(|s| reads_git(s, &mut filters[selection.rules]));
+            holds_git.push(reads);
+        }
+        let n = selections.len();
+        let builds = context.log.commits.len();
+        Self {
+            context,
+            filters,
+            sources,
+            by_selection,
+            names: context.log.paths.ids().map(|id| context_name(context, id)).collect(),
+            members: vec![None; context.log.paths.len()],
+            current: vec![None; context.log.paths.len()],
+            dirs: FxHashMap::default(),
+            links: BTreeMap::new(),
+            out: InputMatrix {
+                selections: selections.to_vec(),
+                version: vec![Vec::with_capacity(builds); n],
+                absent: vec![Vec::new(); n],
+                changed: vec![Vec::new(); n],
+                holds_git,
+                builds,
+            },
+        }
+    }
+
+    fn build(&mut self, build: u32) {
+        let log = self.context.log;
+        let mut touched = vec![false; self.by_selection.len()];
+        let mut links_changed = false;
+        let changes = log.changes(build as usize);
+        for change in changes {
+            let index = change.path.index();
+            self.current[index] = change.new;
+            let Some(name) = self.names[index].clone() else { continue };
+            for (entry, add) in [(change.old, false), (change.new, true)] {
+                let Some(entry) = entry else { continue };
+                if entry.kind == EntryKind::Symlink {
+                    links_changed = true;
+                    if add {
+                        self.links.insert(name.clone(), entry.oid);
+                    } else {
+                        self.links.remove(&name);
+                    }
+                }
+                self.member(index, &name, entry, add);
+            }
+            if change.old.is_none() != change.new.is_none() {
+                self.directories(&name, change.new.is_some(), &mut touched);
+            }
+            for s in self.members[index].as_deref().unwrap_or_default() {
+                let selection = self.sources[*s as usize].selection;
+                touched[selection] = true;
+                let list = &mut self.out.changed[selection];
+                if list.last() != Some(&(build, change.path)) {
+                    list.push((build, change.path));
+                }
+            }
+        }
+        if links_changed {
+            self.find_links();
+        }
+        self.versions(build, &touched, !changes.is_empty());
+    }
+
+    /// Adds or removes one file's term in every source it belongs to.
+    fn member(&mut self, index: usize, name: &[u8], entry: Entry, add: bool) {
+        if self.members[index].is_none() {
+            self.members[index] = Some(self.find_members(name));
+        }
+        let members = self.members[index].take().unwrap_or_default();
+        for s in &members {
+            let source = &mut self.sources[*s as usize];
+            if let Some(found) = source.pattern.select(name) {
+                let relative = found.relative.to_vec();
+                source.apply(name, &relative, Term::File(entry), add);
+            }
+        }
+        self.members[index] = Some(members);
+    }
+
+    fn find_members(&mut self, name: &[u8]) -> Box<[u32]> {
+        let mut out = Vec::new();
+        for (i, source) in self.sources.iter().enumerate() {
+            let Some(found) = source.pattern.select(name) else { continue };
+            if source.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative)) {
+                continue;
+            }
+            let rules = self.out.selections[source.selection].rules;
+            if !self.filters[rules].ignored(name) {
+                out.push(u32::try_from(i).unwrap_or(u32::MAX));
+            }
+        }
+        out.into_boxed_slice()
+    }
+
+    /// A folder exists in a checkout while it holds a file, ignored or not (cache keys 5).
+    fn directories(&mut self, name: &[u8], add: bool, touched: &mut [bool]) {
+        let mut end = name.len();
+        while let Some(slash) = name[..end].iter().rposition(|b| *b == b'/') {
+            end = slash;
+            let dir = &name[..end];
+            let flipped = match self.dirs.get_mut(dir) {
+                Some(n) if add => {
+                    *n += 1;
+                    *n == 1
+                }
+                Some(n) => {
+                    *n -= 1;
+                    *n == 0
+                }
+                None => {
+                    self.dirs.insert(dir.to_vec(), 1);
+                    true
+                }
+            };
+            if !flipped {
+                continue;
+            }
+            for i in 0..self.sources.len() {
+                let source = &mut self.sources[i];
+                let Some(found) = source.pattern.select(dir) else { continue };
+                if source.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative)) {
+                    continue;
+                }
+                let rules = self.out.selections[source.selection].rules;
+                if !self.filters[rules].ignored(dir) {
+                    let relative = found.relative.to_vec();
+                    source.apply(dir, &relative, Term::Dir, add);
+                    touched[source.selection] = true;
+                }
+            }
+        }
+    }
+
+    /// Notes which sources are reached through a symbolic link.
+    fn find_links(&mut self) {
+        for source in &mut self.sources {
+            source.through_link = match source.pattern.kind() {
+                SourceKind::Root => false,
+                SourceKind::Plain => {
+                    let path = source.pattern.cleaned().as_bytes();
+                    prefixes(path).any(|p| self.links.contains_key(p))
+                }
+                SourceKind::Wildcard { prefix_dir } => {
+                    prefixes(prefix_dir.as_bytes()).any(|p| self.links.contains_key(p))
+                        || self.links.keys().any(|l| {
+                            source.pattern.select(l).is_some_and(|s| s.relative.is_empty())
+                        })
+                }
+            };
+        }
+    }
+
+    fn versions(&mut self, build: u32, touched: &[bool], any_change: bool) {
+        for (selection, touched) in touched.iter().enumerate() {
+            let linked = any_change
+                && self.by_selection[selection].iter().any(|s| self.sources[*s].through_link);
+            let last = self.out.version[selection].last().copied();
+            let mut version = match last {
+                Some(v) if !touched && !linked => v,
+                _ => self.selection_version(selection),
+            };
+            if self.out.holds_git[selection] {
+                version = hash(&[b"git", &build.to_le_bytes(), &version.to_le_bytes()]);
+            }
+            self.out.version[selection].push(version);
+            if let Some(absence) = self.absence(selection) {
+                self.out.absent[selection].push((build, absence));
+            }
+        }
+    }
+
+    /// Digest per source, joined in descending order of the source paths (cache keys 3.2).
+    fn selection_version(&mut self, selection: usize) -> u128 {
+        let mut parts: Vec<(String, u128)> = Vec::new();
+        for s in self.by_selection[selection].clone() {
+            if self.sources[s].through_link {
+                let (digest, count) = self.evaluate(s);
+                self.sources[s].digest = digest;
+                self.sources[s].linked_count = count;
+            } else {
+                self.sources[s].digest = self.sources[s].compute();
+            }
+            parts.push((self.sources[s].pattern.cleaned().to_owned(), self.sources[s].digest));
+        }
+        parts.sort_by(|a, b| b.0.cmp(&a.0));
+        let bytes: Vec<[u8; 16]> = parts.iter().map(|(_, d)| d.to_le_bytes()).collect();
+        let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
+        hash(&slices)
+    }
+
+    fn absence(&self, selection: usize) -> Option<Absence> {
+        for (i, s) in self.by_selection[selection].iter().enumerate() {
+            let source = &self.sources[*s];
+            if source.members() > 0 {
+                continue;
+            }
+            match source.pattern.kind() {
+                SourceKind::Root => {}
+                SourceKind::Plain if source.exclude.is_some() => {
+                    return Some(Absence::AtExecution { source: i });
+                }
+                SourceKind::Plain => return Some(Absence::NotFound { source: i }),
+                SourceKind::Wildcard { prefix_dir } if !prefix_dir.is_empty() => {
+                    if !self.sent(*s, prefix_dir.as_bytes()) {
+                        return Some(Absence::AtExecution { source: i });
+                    }
+                }
+                SourceKind::Wildcard { .. } => {}
+            }
+        }
+        None
+    }
+
+    /// Whether some other source brings the folder into the context that is sent (experiments 83c).
+    fn sent(&self, source: usize, dir: &[u8]) -> bool {
+        if !self.dirs.get(dir).is_some_and(|n| *n > 0) {
+            return false;
+        }
+        let rules = self.out.selections[self.sources[source].selection].rules;
+        self.sources.iter().enumerate().any(|(i, other)| {
+            let same_rules = self.out.selections[other.selection].rules == rules;
+            let below = || {
+                let base = other.pattern.cleaned().as_bytes();
+                base.strip_prefix(dir).is_some_and(|r| r.first() == Some(&b'/'))
+            };
+            i != source && same_rules && other.members() > 0 && (other.pattern.select(dir).is_some() || below())
+        })
+    }
+
+    /// Digest and number of members from scratch, following links: of a source without wildcard in
+    /// every component, of a wildcard in its folder and in what it matches (cache keys 4.3).
+    fn evaluate(&mut self, s: usize) -> (u128, u32) {
+        let source = &self.sources[s];
+        let rules = self.out.selections[source.selection].rules;
+        let roots: Vec<(Vec<u8>, Option<Vec<u8>>)> = match source.pattern.kind() {
+            SourceKind::Plain | SourceKind::Root => {
+                let path = source.pattern.cleaned().as_bytes();
+                vec![(path.to_vec(), self.follow(path))]
+            }
+            SourceKind::Wildcard { .. } => {
+                let mut nodes = std::collections::BTreeSet::new();
+                for (i, entry) in self.current.iter().enumerate() {
+                    if let (Some(_), Some(name)) = (entry, &self.names[i])
+                        && let Some(found) = source.pattern.select(name)
+                    {
+                        nodes.insert(found.matched.to_vec());
+                    }
+                }
+                nodes.into_iter().map(|n| (n.clone(), self.follow(&n))).collect()
+            }
+        };
+        let mut fresh = Source {
+            pattern: source.pattern.clone(),
+            exclude: source.exclude.clone(),
+            selection: source.selection,
+            sum: 0,
+            count: 0,
+            list: source.list.as_ref().map(|_| BTreeMap::new()),
+            through_link: false,
+            linked_count: 0,
+            digest: 0,
+        };
+        let mut dangling = false;
+        for (as_named, target) in roots {
+            let Some(target) = target else {
+                dangling = true;
+                continue;
+            };
+            let under = SourcePattern::literal(&target);
+            for i in 0..self.current.len() {
+                let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else { continue };
+                let Some(found) = under.select(&name) else { continue };
+                let excluded = fresh.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative));
+                if excluded || self.filters[rules].ignored(&name) {
+                    continue;
+                }
+                let relative = found.relative.to_vec();
+                let mut at = as_named.clone();
+                at.extend_from_slice(&relative);
+                fresh.apply(&at, &relative, Term::File(entry), true);
+            }
+        }
+        if dangling {
+            return (0, 0);
+        }
+        (fresh.compute(), fresh.count)
+    }
+
+    /// Resolves every link on the way, inside the context; `None` when it dangles or loops.
+    fn follow(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let mut path = path.to_vec();
+        for _ in 0..40 {
+            let Some(link) = prefixes(&path).find(|p| self.links.contains_key(*p)) else {
+                return Some(path);
+            };
+            let target = self.context.links.get(&self.links[link])?;
+            let target = String::from_utf8(target.clone()).ok()?;
+            let rest = String::from_utf8(path[link.len()..].to_vec()).ok()?;
+            let link = String::from_utf8(link.to_vec()).ok()?;
+            let joined = if target.starts_with('/') {
+                format!("{target}{rest}")
+            } else {
+                let dir = link.rsplit_once('/').map_or("", |(d, _)| d);
+                format!("/{dir}/{target}{rest}")
+            };
+            let cleaned = crate::pattern::clean(&joined);
+            path = cleaned.trim_start_matches('/').as_bytes().to_vec();
+        }
+        None
+    }
+}
+
+/// What a member adds to its source's digest.
+#[derive(Clone, Copy)]
+enum Term {
+    File(Entry),
+    Dir,
+}
+
+impl Source {
+    fn members(&self) -> u32 {
+        if self.through_link { self.linked_count } else { self.count }
+    }
+
+    fn apply(&mut self, name: &[u8], relative: &[u8], term: Term, add: bool) {
+        // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
+        let named = match &self.list {
+            Some(_) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
+            None => relative.strip_prefix(b"/").unwrap_or(relative),
+        };
+        let value = match term {
+            Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
+            Term::Dir => hash(&[b"dir", named]),
+        };
+        if add {
+            self.sum = self.sum.wrapping_add(value);
+            self.count += 1;
+        } else {
+            self.sum = self.sum.wrapping_sub(value);
+            self.count = self.count.saturating_sub(1);
+        }
+        if let Some(list) = &mut self.list {
+            if add {
+                list.insert(name.to_vec(), value);
+            } else {
+                list.remove(name);
+            }
+        }
+    }
+
+    fn compute(&self) -> u128 {
+        match &self.list {
+            None => self.sum,
+            Some(list) => {
+                let bytes: Vec<[u8; 16]> = list.values().map(|v| v.to_le_bytes()).collect();
+                let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
+                hash(&slices)
+            }
+        }
+    }
+}
+
+fn kind_byte(kind: EntryKind) -> u8 {
+    match kind {
+        EntryKind::File => b'f',
+        EntryKind::Executable => b'x',
+        EntryKind::Symlink => b'l',
+        EntryKind::Submodule => b's',
+    }
+}
+
+fn context_name(context: &Context<'_>, id: PathId) -> Option<Vec<u8>> {
+    let full = context.log.paths.bytes(id);
+    if context.prefix.is_empty() {
+        return Some(full);
+    }
+    let rest = full.strip_prefix(context.prefix)?.strip_prefix(b"/")?;
+    Some(rest.to_vec())
+}
+
+/// Whether a source takes anything of `.git` that the rules let through. What is in there cannot be
+/// known from the history, so any of it counts.
+fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
+    const SAMPLES: [&[u8]; 8] = [
+        b".git/HEAD",
+        b".git/index",
+        b".git/config",
+        b".git/refs/heads/main",
+        b".git/logs/HEAD",
+        b".git/packed-refs",
+        b".git/ORIG_HEAD",
+        b".git/objects/00/0",
+    ];
+    let below_git = source.pattern.cleaned() == ".git" || source.pattern.cleaned().starts_with(".git/");
+    let selected = |path: &[u8]| {
+        source.pattern.select(path).is_some_and(|s| {
+            !source.exclude.as_ref().is_some_and(|e| e.is_excluded(s.relative))
+        })
+    };
+    if below_git {
+        return !filter.ignored(source.pattern.cleaned().as_bytes());
+    }
+    SAMPLES.iter().any(|p| selected(p) && !filter.ignored(p))
+}
+
+/// The path's ancestors and the path itself, shortest first.
+fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
+    slashes.chain(std::iter::once(path.len())).map(|i| &path[..i])
+}
+
+/// 128 bits of blake3 over length-prefixed parts.
+fn hash(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut half = [0u8; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}
