@@ -1,1 +1,63 @@
-//! history
+//! The commits of a git repository and what each of them changed, read without running git.
+//!
+//! Goes in: a directory and a [`Walk`]. Comes out: a [`ChangeLog`], oldest build first, with interned
+//! paths and no file contents; and single files as of a commit. Cost: one decoded tree per changed
+//! directory and build, spread over the thread pool. Invariant: nothing from the repository is
+//! executed and nothing is written; its configuration is treated as untrusted.
+
+mod changes;
+mod error;
+mod paths;
+mod repository;
+mod tree;
+mod walk;
+
+pub use changes::{Change, ChangeLog, CommitInfo, change_log};
+pub use error::HistoryError;
+pub use paths::{PathId, PathTable};
+pub use repository::Repository;
+pub use tree::{Blob, MAX_BLOB_BYTES};
+pub use walk::{Limit, Walk, WalkMode};
+
+use std::fmt;
+
+/// An object id of a SHA-1 repository.
+pub type Oid = [u8; 20];
+
+/// The id of a commit; shown as 40 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(pub Oid);
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What a path of a commit is. Directories are not entries: git stores none without files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EntryKind {
+    /// A file without the executable bit.
+    File,
+    /// A file with the executable bit.
+    Executable,
+    /// A symbolic link; the blob is its target.
+    Symlink,
+    /// The commit of a submodule; there is no blob.
+    Submodule,
+}
+
+/// One path's kind and content id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// The blob, or the submodule's commit.
+    pub oid: Oid,
+}

@@ -1,0 +1,374 @@
+//! What each build changed against the build before it.
+//!
+//! Goes in: a [`Walk`]. Comes out: a [`ChangeLog`]. Cost: two decoded trees per directory that
+//! differs and build; contiguous pieces of the walk run in parallel, each with its own handle.
+//! Invariant: the result does not depend on the number of threads, and replaying the changes of
+//! builds 0 to t from nothing gives the tree of build t (within the prefixes).
+
+use super::error::one_line;
+use super::paths::{DirId, ROOT};
+use super::repository::bytes_of;
+use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
+use super::walk::{Commit, select};
+use super::{CommitId, Entry, HistoryError, PathId, PathTable, Repository, Walk};
+use gix::ObjectId;
+use gix::objs::tree::{EntryRef, name_order};
+use gix::objs::{TreeRefIter, tree};
+use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// A build of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Its id.
+    pub id: CommitId,
+    /// How many parents its commit object names (more than one: a merge).
+    pub parent_count: u32,
+    /// Commit time, seconds since 1970 UTC.
+    pub seconds: i64,
+    /// The first line of its message that is not blank; bytes that are not UTF-8 replaced.
+    pub summary: String,
+}
+
+/// One path that differs from the build before; at least one of the two sides is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Which path.
+    pub path: PathId,
+    /// In the build before.
+    pub old: Option<Entry>,
+    /// In this build.
+    pub new: Option<Entry>,
+}
+
+/// The builds of a walk, oldest first, and what each one changed.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeLog {
+    /// The builds, oldest first.
+    pub commits: Vec<CommitInfo>,
+    /// Every path that any build has or had, within the prefixes of the walk.
+    pub paths: PathTable,
+    /// Whether the list is shorter than asked because the clone is shallow.
+    pub truncated_by_shallow: bool,
+    /// Where the changes of each build start in `changes`; one more entry than builds.
+    starts: Vec<usize>,
+    changes: Vec<Change>,
+}
+
+impl ChangeLog {
+    /// How many builds there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// Whether there is no build.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// What build `index` changed against the build before it in the list: in first-parent order
+    /// its first parent. For build 0 that is its whole tree, all of it new. Every path at most once.
+    ///
+    /// # Panics
+    /// When there is no such build.
+    #[must_use]
+    pub fn changes(&self, index: usize) -> &[Change] {
+        &self.changes[self.starts[index]..self.starts[index + 1]]
+    }
+
+    /// The changes of all builds together.
+    #[must_use]
+    pub fn total_changes(&self) -> usize {
+        self.changes.len()
+    }
+}
+
+/// Lists the builds of a walk and what each of them changed. Renames are a deletion and an addition.
+///
+/// # Errors
+/// `Missing` and `Damaged` of [`HistoryError`] name the commit that needs the object; `TooManyPaths`.
+pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, HistoryError> {
+    let selected = select(repository, walk)?;
+    let prefixes = normal_prefixes(&walk.prefixes);
+    let scope = match prefixes.iter().any(Vec::is_empty) || prefixes.is_empty() {
+        true => Scope::All,
+        false => Scope::Some(prefixes.iter().map(Vec::as_slice).collect()),
+    };
+    let commits = &selected.commits;
+    // More pieces than threads even out pieces of unequal weight; below 64 builds a piece is not
+    // worth its handle.
+    let pieces = (rayon::current_num_threads() * 4).min(commits.len() / 64 + 1);
+    let size = commits.len().div_ceil(pieces).max(1);
+    let ranges: Vec<Range<usize>> = (0..commits.len())
+        .step_by(size)
+        .map(|start| start..(start + size).min(commits.len()))
+        .collect();
+    let pieces: Vec<Result<Piece, HistoryError>> = ranges
+        .into_par_iter()
+        .map(|range| piece(repository, commits, range, &scope))
+        .collect();
+    let mut log = ChangeLog {
+        truncated_by_shallow: selected.truncated_by_shallow,
+        starts: vec![0],
+        ..ChangeLog::default()
+    };
+    for piece in pieces {
+        let piece = piece?;
+        let ids = log.paths.absorb(&piece.paths);
+        let base = log.changes.len();
+        log.starts.extend(piece.ends.iter().map(|end| base + end));
+        let changes = piece.changes.into_iter();
+        log.changes.extend(changes.map(|change| Change {
+            path: ids[change.path.index()],
+            ..change
+        }));
+    }
+    log.commits = selected
+        .commits
+        .into_iter()
+        .map(|commit| CommitInfo {
+            id: CommitId(bytes_of(&commit.id)),
+            parent_count: commit.parent_count,
+            seconds: commit.seconds,
+            summary: commit.summary,
+        })
+        .collect();
+    Ok(log)
+}
+
+/// The builds of one contiguous piece of the walk, with path ids of their own.
+#[derive(Default)]
+struct Piece {
+    paths: PathTable,
+    ends: Vec<usize>,
+    changes: Vec<Change>,
+}
+
+fn piece(
+    repository: &Repository,
+    commits: &[Commit],
+    range: Range<usize>,
+    scope: &Scope<'_>,
+) -> Result<Piece, HistoryError> {
+    let mut reader = Reader::new(repository);
+    let mut piece = Piece::default();
+    for index in range {
+        reader.commit = CommitId(bytes_of(&commits[index].id));
+        let before = index.checked_sub(1).map(|before| commits[before].tree);
+        compare(&mut reader, before, commits[index].tree, scope, &mut piece)?;
+        piece.ends.push(piece.changes.len());
+    }
+    Ok(piece)
+}
+
+/// Which part of a directory matters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scope<'a> {
+    All,
+    /// Only these paths, relative to the directory; never empty strings.
+    Some(Vec<&'a [u8]>),
+}
+
+impl<'a> Scope<'a> {
+    /// What of `name` matters; none when nothing does. A path that goes on below `name` does not
+    /// select a file of that name.
+    fn child(&self, name: &[u8], is_tree: bool) -> Option<Self> {
+        let Self::Some(paths) = self else {
+            return Some(Self::All);
+        };
+        let mut inside: Vec<&'a [u8]> = Vec::new();
+        for path in paths {
+            match path.strip_prefix(name) {
+                Some([]) => return Some(Self::All),
+                Some([b'/', rest @ ..]) if is_tree => inside.push(rest),
+                _ => {}
+            }
+        }
+        (!inside.is_empty()).then_some(Self::Some(inside))
+    }
+}
+
+/// A directory that differs between two builds.
+struct Pair<'a> {
+    dir: DirId,
+    depth: usize,
+    old: Option<ObjectId>,
+    new: Option<ObjectId>,
+    scope: Scope<'a>,
+}
+
+/// Appends the changes from one root tree to another: the files of a directory first, then its
+/// directories, each in the order of the tree. An explicit stack keeps deep trees off the call stack
+/// and wide ones out of memory.
+fn compare(
+    reader: &mut Reader,
+    old: Option<ObjectId>,
+    new: ObjectId,
+    scope: &Scope<'_>,
+    piece: &mut Piece,
+) -> Result<(), HistoryError> {
+    if old == Some(new) {
+        return Ok(());
+    }
+    let mut stack = vec![Pair {
+        dir: ROOT,
+        depth: 0,
+        old,
+        new: Some(new),
+        scope: scope.clone(),
+    }];
+    let mut work = 0;
+    while let Some(pair) = stack.pop() {
+        let old = decode(reader, pair.old)?;
+        let new = decode(reader, pair.new)?;
+        let mut old_entries = Entries::new(&old);
+        let mut new_entries = Entries::new(&new);
+        let first_child = stack.len();
+        loop {
+            let left = old_entries.peek(reader, pair.old)?;
+            let right = new_entries.peek(reader, pair.new)?;
+            let order = match (&left, &right) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                // A file and a directory of one name have different places in a tree, so that what
+                // is equal here is of the same sort on both sides.
+                (Some(a), Some(b)) => {
+                    name_order(a.filename, a.mode.is_tree(), b.filename, b.mode.is_tree())
+                }
+            };
+            let left = left.filter(|_| {
+                old_entries.skip(order != Ordering::Greater);
+                order != Ordering::Greater
+            });
+            let right = right.filter(|_| {
+                new_entries.skip(order != Ordering::Less);
+                order != Ordering::Less
+            });
+            if let (Some(a), Some(b)) = (&left, &right)
+                && a.oid == b.oid
+                && a.mode.kind() == b.mode.kind()
+            {
+                continue;
+            }
+            let Some(entry) = left.or(right) else { break };
+            let Some(scope) = pair.scope.child(entry.filename, entry.mode.is_tree()) else {
+                continue;
+            };
+            work += 1;
+            if work > MAX_PATHS || pair.depth > MAX_DEPTH {
+                return Err(too_many(reader.commit));
+            }
+            if entry.filename.is_empty() || entry.filename.contains(&b'/') {
+                let tree = pair.new.or(pair.old).unwrap_or(entry.oid.to_owned());
+                return Err(reader.malformed(tree, "an entry without a proper name"));
+            }
+            let left = left.map(|entry| node(entry.mode, entry.oid));
+            let right = right.map(|entry| node(entry.mode, entry.oid));
+            let (old_tree, old_file) = split(left);
+            let (new_tree, new_file) = split(right);
+            if old_tree.is_some() || new_tree.is_some() {
+                stack.push(Pair {
+                    dir: piece.paths.dir(pair.dir, entry.filename),
+                    depth: pair.depth + 1,
+                    old: old_tree,
+                    new: new_tree,
+                    scope,
+                });
+            }
+            if old_file.is_some() || new_file.is_some() {
+                piece.changes.push(Change {
+                    path: piece.paths.file(pair.dir, entry.filename),
+                    old: old_file,
+                    new: new_file,
+                });
+            }
+        }
+        stack[first_child..].reverse();
+    }
+    Ok(())
+}
+
+fn split(node: Option<Node>) -> (Option<ObjectId>, Option<Entry>) {
+    match node {
+        None => (None, None),
+        Some(Node::Tree(tree)) => (Some(tree), None),
+        Some(Node::Entry(entry)) => (None, Some(entry)),
+    }
+}
+
+fn decode(reader: &mut Reader, tree: Option<ObjectId>) -> Result<Rc<[u8]>, HistoryError> {
+    tree.map_or_else(|| Ok(Rc::from([])), |tree| reader.tree(tree))
+}
+
+/// The entries of a tree with one entry of look-ahead.
+struct Entries<'a> {
+    rest: TreeRefIter<'a>,
+    next: Option<EntryRef<'a>>,
+}
+
+impl<'a> Entries<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: TreeRefIter::from_bytes(bytes, gix::hash::Kind::Sha1),
+            next: None,
+        }
+    }
+
+    fn peek(
+        &mut self,
+        reader: &Reader,
+        tree: Option<ObjectId>,
+    ) -> Result<Option<tree::EntryRef<'a>>, HistoryError> {
+        if self.next.is_none() {
+            self.next = self.rest.next().transpose().map_err(|error| {
+                let tree = tree.unwrap_or(ObjectId::null(gix::hash::Kind::Sha1));
+                reader.malformed(tree, &one_line(&error))
+            })?;
+        }
+        Ok(self.next)
+    }
+
+    fn skip(&mut self, taken: bool) {
+        if taken {
+            self.next = None;
+        }
+    }
+}
+
+/// Slashes at the ends, doubled ones and `.` parts taken out.
+fn normal_prefixes(prefixes: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let normal = |prefix: &Vec<u8>| {
+        let parts = prefix.split(|b| *b == b'/');
+        let parts = parts.filter(|part| !part.is_empty() && *part != b".");
+        parts.collect::<Vec<_>>().join(&b'/')
+    };
+    prefixes.iter().map(normal).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scope_selects_files_and_subtrees() {
+        let scope = Scope::Some(vec![b"a/b", b"a/c", b"x"]);
+        assert_eq!(scope.child(b"x", false), Some(Scope::All));
+        assert_eq!(scope.child(b"x", true), Some(Scope::All));
+        assert_eq!(scope.child(b"xy", true), None);
+        assert_eq!(scope.child(b"a", false), None);
+        assert_eq!(scope.child(b"a", true), Some(Scope::Some(vec![b"b", b"c"])));
+        assert_eq!(Scope::All.child(b"q", true), Some(Scope::All));
+    }
+
+    #[test]
+    fn prefixes_are_normalised() {
+        let given = [b"./a//b/".to_vec(), b"/".to_vec(), b".".to_vec()];
+        let expected = [b"a/b".to_vec(), Vec::new(), Vec::new()];
+        assert_eq!(normal_prefixes(&given), expected);
+    }
+}
