@@ -10,7 +10,7 @@ mod instruction;
 mod lines;
 mod parse;
 
-pub use expand::{ExpandError, expand_heredoc, expand_word, expand_words};
+pub use expand::{ExpandError, expand_heredoc, expand_word, expand_words, variables};
 pub use parse::parse;
 
 use crate::diagnostic::Diagnostic;

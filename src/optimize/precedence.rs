@@ -172,15 +172,15 @@ fn effect(step: &Step, is_file: IsFile<'_>) -> Result<Effect, String> {
     } else {
         let single_files = step.inputs.iter().all(|i| match i {
             Input::Context(c) => c.sources.iter().all(|s| {
-                let p = SourcePattern::new(s);
-                matches!(p.kind(), SourceKind::Plain) && is_file(p.cleaned()) == Some(true)
+                let p = SourcePattern::lenient(s);
+                matches!(p.kind(), SourceKind::Plain(_)) && is_file(p.cleaned()) == Some(true)
             }),
             _ => false,
         });
         match step.inputs.as_slice() {
             [Input::Context(c)] if single_files && dest.is_dir && step.kind == StepKind::Copy => {
                 for source in &c.sources {
-                    let pattern = SourcePattern::new(source);
+                    let pattern = SourcePattern::lenient(source);
                     let file = format!("{}/{}", path.trim_end_matches('/'), pattern.base_name());
                     claims.push(PathClaim { path: file, extent: Extent::Exact });
                 }

@@ -12,7 +12,7 @@ mod filter;
 mod glob;
 mod ignore;
 mod matcher;
-pub mod path;
+mod path;
 mod source;
 #[cfg(test)]
 mod table;
@@ -20,6 +20,7 @@ mod walk;
 
 pub use exclude::{ExcludeError, ExcludeRules};
 pub use filter::PathFilter;
+pub use path::{clean, display};
 pub use ignore::{IgnorePattern, IgnoreRules};
 pub use source::{Selected, SourceKind, SourcePattern};
 pub use walk::{DirState, Verdict};

@@ -14,7 +14,7 @@ use crate::dockerfile::{
     CommandForm, Dockerfile, Instruction, Kind, Transfer, expand_heredoc, expand_word,
 };
 use crate::footprint::{self, Class, RunState};
-use crate::pattern::{SourcePattern, clean};
+use crate::pattern::{ExcludeRules, SourcePattern, clean};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
@@ -633,6 +633,9 @@ impl Lowering<'_> {
             let value = ins.flags.iter().find(|f| f.name == flag);
             key.text(value.map_or("", |f| f.raw.as_str()));
         }
+        if let Err(e) = ExcludeRules::new(&excludes) {
+            self.error("build/source-pattern", e.to_string(), ins);
+        }
         let mut inputs = Vec::new();
         let mut paths = Vec::new();
         let mut stages = Vec::new();
@@ -642,10 +645,13 @@ impl Lowering<'_> {
                 inputs.push(Input::Remote(source.clone()));
                 continue;
             }
+            if SourcePattern::new(source).is_err() && ins.flag("from").is_none() {
+                self.error("build/source-pattern", format!("syntax error in pattern: \"{source}\""), ins);
+            }
             if ins.has_flag("parents") {
                 key.text(&clean(source));
             } else {
-                key.text(SourcePattern::new(source).base_name());
+                key.text(SourcePattern::lenient(source).base_name());
             }
             paths.push(source.clone());
         }

@@ -62,10 +62,10 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
     if !input.excludes.is_empty() {
         return None;
     }
-    let pattern = SourcePattern::new(only);
+    let pattern = SourcePattern::lenient(only);
     let from = match pattern.kind() {
         SourceKind::Root => String::new(),
-        SourceKind::Plain if site.files.has_below(pattern.cleaned()) => format!("{}/", pattern.cleaned()),
+        SourceKind::Plain(_) if site.files.has_below(pattern.cleaned()) => format!("{}/", pattern.cleaned()),
         _ => return None,
     };
     let dest = broad.dest.as_ref()?.path.as_deref()?;

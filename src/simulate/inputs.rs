@@ -138,11 +138,11 @@ impl<'a> Engine<'a> {
         for (index, selection) in selections.iter().enumerate() {
             let first = sources.len();
             for text in &selection.input.sources {
-                let pattern = SourcePattern::new(text);
+                let pattern = SourcePattern::lenient(text);
                 let filtered = !selection.input.excludes.is_empty();
                 let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
                 sources.push(Source {
-                    exclude: filtered.then(|| ExcludeRules::new(&selection.input.excludes)),
+                    exclude: filtered.then(|| ExcludeRules::new(&selection.input.excludes).ok()).flatten(),
                     selection: index,
                     sum: 0,
                     count: 0,
@@ -295,7 +295,7 @@ impl<'a> Engine<'a> {
         for source in &mut self.sources {
             source.through_link = match source.pattern.kind() {
                 SourceKind::Root => false,
-                SourceKind::Plain => {
+                SourceKind::Plain(_) => {
                     let path = source.pattern.cleaned().as_bytes();
                     prefixes(path).any(|p| self.links.contains_key(p))
                 }
@@ -355,10 +355,10 @@ impl<'a> Engine<'a> {
             }
             match source.pattern.kind() {
                 SourceKind::Root => {}
-                SourceKind::Plain if source.exclude.is_some() => {
+                SourceKind::Plain(_) if source.exclude.is_some() => {
                     return Some(Absence::AtExecution { source: i });
                 }
-                SourceKind::Plain => return Some(Absence::NotFound { source: i }),
+                SourceKind::Plain(_) => return Some(Absence::NotFound { source: i }),
                 SourceKind::Wildcard { prefix_dir } if !prefix_dir.is_empty() => {
                     if !self.sent(*s, prefix_dir.as_bytes()) {
                         return Some(Absence::AtExecution { source: i });
@@ -392,7 +392,7 @@ impl<'a> Engine<'a> {
         let source = &self.sources[s];
         let rules = self.out.selections[source.selection].rules;
         let roots: Vec<(Vec<u8>, Option<Vec<u8>>)> = match source.pattern.kind() {
-            SourceKind::Plain | SourceKind::Root => {
+            SourceKind::Plain(_) | SourceKind::Root => {
                 let path = source.pattern.cleaned().as_bytes();
                 vec![(path.to_vec(), self.follow(path))]
             }
@@ -425,7 +425,7 @@ impl<'a> Engine<'a> {
                 dangling = true;
                 continue;
             };
-            let under = SourcePattern::literal(&target);
+            let under = SourcePattern::literal(&String::from_utf8_lossy(&target));
             for i in 0..self.current.len() {
                 let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else { continue };
                 let Some(found) = under.select(&name) else { continue };
