@@ -3,6 +3,13 @@
 //! Goes in: a parsed script and the state it runs in. Comes out: a [`Footprint`]. Invariant: what is
 //! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier.
 
+mod class;
+mod command;
+mod paths;
+mod walk;
+
+pub use walk::{of_exec, of_script};
+
 use crate::source::Span;
 
 /// How far a path claim reaches.
@@ -47,6 +54,39 @@ pub enum Class {
     Workdir,
     /// Any other RUN.
     Other,
+}
+
+impl Class {
+    /// Every class, in the order of the costs table.
+    pub const ALL: [Self; 7] = [
+        Self::SystemPackages,
+        Self::Install,
+        Self::Build,
+        Self::LightBuild,
+        Self::Copy,
+        Self::Workdir,
+        Self::Other,
+    ];
+
+    /// The name in costs files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SystemPackages => "system-packages",
+            Self::Install => "install",
+            Self::Build => "build",
+            Self::LightBuild => "light-build",
+            Self::Copy => "copy",
+            Self::Workdir => "workdir",
+            Self::Other => "other",
+        }
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.as_str() == name)
+    }
 }
 
 /// How sure the footprint is.
@@ -118,13 +158,3 @@ pub enum InstallTool {
     Pip,
 }
 
-/// stand-in
-pub fn of_script(_script: &str, _state: &RunState) -> Footprint { of_exec(&[], _state) }
-/// stand-in
-pub fn of_exec(_argv: &[String], _state: &RunState) -> Footprint {
-    Footprint { reads: PathSet::default(), writes: PathSet::default(), network: false, opaque: Some("x".into()), certainty: Certainty::Exact, assumptions: vec![], classes: vec![Class::Other], installs: vec![], commands: vec![], evidence: vec![] }
-}
-impl PathSet {
-    /// stand-in
-    pub fn overlaps(&self, _o: &PathSet) -> Option<(PathClaim, PathClaim)> { None }
-}

@@ -1,0 +1,433 @@
+//! The command line as types: clap derives parsing, help, completions and the man page from these.
+
+use crate::optimize::Objective;
+use crate::rewrite::Safety;
+use crate::simulate::Policy;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tells what a commit rebuilds in a container image, why and at what price, and finds the cheapest
+/// Dockerfile that still builds the same image.
+#[derive(Debug, Parser)]
+#[command(name = "cacheplan", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Colour in text output.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// No progress and no notes on stderr; errors stay.
+    #[arg(long, global = true)]
+    pub quiet: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole advice: what commits rebuild, what that costs, and a better Dockerfile.
+    Analyze(AnalyzeArgs),
+    /// The best plan as a unified diff, as a file, or in place.
+    Optimize(OptimizeArgs),
+    /// The simulation itself, build by build.
+    Replay(ReplayArgs),
+    /// Benchmark Dockerfile variants over the same commits.
+    Compare(CompareArgs),
+    /// The parsed Dockerfile and its step graph.
+    Inspect(InspectArgs),
+    /// What the builder would be sent.
+    Context(ContextArgs),
+    /// Completions for a shell, on stdout.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// The manual page, on stdout.
+    Man,
+}
+
+/// Colour in text output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Where to look, and what the build is told.
+#[derive(Clone, Debug, Args)]
+pub struct Where {
+    /// A directory in a git work tree, a git directory (bare too), or a plain folder.
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    #[command(flatten)]
+    pub build: BuildFlags,
+}
+
+/// What is built, and how.
+#[derive(Clone, Debug, Args)]
+pub struct BuildFlags {
+    /// Dockerfile, relative to PATH; repeatable.
+    #[arg(short = 'f', long = "file", value_name = "F")]
+    pub files: Vec<String>,
+    /// Build context, relative to PATH.
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<String>,
+    /// Stage to build.
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Build argument; repeatable.
+    #[arg(long = "build-arg", value_name = "K=V")]
+    pub build_args: Vec<String>,
+    /// Platform of the result.
+    #[arg(long, value_name = "P")]
+    pub platform: Option<String>,
+    /// Read Dockerfile and ignore file at this revision, without checkout.
+    #[arg(long = "ref", value_name = "REV")]
+    pub reference: Option<String>,
+}
+
+/// Which commits, which cache, which costs.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryFlags {
+    /// Replay the last N commits.
+    #[arg(long, value_name = "N", default_value_t = 500, env = "CACHEPLAN_HISTORY")]
+    pub history: usize,
+    /// Replay the commits after REV.
+    #[arg(long, value_name = "REV", conflicts_with = "range")]
+    pub since: Option<String>,
+    /// Replay the commits of A..B.
+    #[arg(long, value_name = "A..B")]
+    pub range: Option<String>,
+    /// Which commits count as builds.
+    #[arg(long, value_enum, default_value_t = WalkArg::FirstParent)]
+    pub walk: WalkArg,
+    /// Replay today's Dockerfile over all commits, or each commit's own.
+    #[arg(long = "dockerfile-from", value_enum, default_value_t = DockerfileFrom::Frozen)]
+    pub dockerfile_from: DockerfileFrom,
+    /// What survives between builds.
+    #[arg(long = "cache-policy", value_enum, default_value_t = PolicyArg::Local, env = "CACHEPLAN_CACHE_POLICY")]
+    pub cache_policy: PolicyArg,
+    /// Whether the context holds `.git`, as a checkout does.
+    #[arg(long = "dot-git", value_enum, default_value_t = DotGit::Present)]
+    pub dot_git: DotGit,
+    /// A build arg that differs in every build (a commit id, a date); repeatable.
+    #[arg(long = "volatile-arg", value_name = "NAME")]
+    pub volatile_args: Vec<String>,
+    /// The base image's content changed before that build; repeatable.
+    #[arg(long = "base-change", value_name = "IMAGE@COMMIT")]
+    pub base_changes: Vec<String>,
+    /// Step costs, relative to PATH.
+    #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
+    pub costs: Option<PathBuf>,
+}
+
+/// What plans may do.
+#[derive(Clone, Debug, Args)]
+pub struct SearchFlags {
+    /// What plans minimise.
+    #[arg(long, value_enum, default_value_t = ObjectiveArg::Work)]
+    pub objective: ObjectiveArg,
+    /// The weakest class of edit allowed.
+    #[arg(long, value_enum, default_value_t = SafetyArg::Assumed)]
+    pub safety: SafetyArg,
+    /// Rewrites that may be used, separated by commas; all without it.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub rewrites: Vec<RewriteArg>,
+}
+
+/// Rewrites that exist so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RewriteArg {
+    /// Another order of the same instructions.
+    Reorder,
+    /// Manifests first.
+    SplitCopy,
+}
+
+impl RewriteArg {
+    /// The name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reorder => "reorder",
+            Self::SplitCopy => "split-copy",
+        }
+    }
+}
+
+/// `analyze`.
+#[derive(Clone, Debug, Args)]
+pub struct AnalyzeArgs {
+    #[command(flatten)]
+    pub place: Where,
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    #[command(flatten)]
+    pub search: SearchFlags,
+    /// Compare with the Dockerfile at this revision on the same commits.
+    #[arg(long, value_name = "REV")]
+    pub base: Option<String>,
+    /// `text`, `json` or `markdown`; `F=FILE` writes to a file; repeatable.
+    #[arg(long, value_name = "F[=FILE]", default_value = "text")]
+    pub format: Vec<String>,
+    /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base) or `severity=error|warning|note`.
+    #[arg(long = "fail-on", value_name = "GATE")]
+    pub fail_on: Vec<String>,
+    /// Leave measured run times out.
+    #[arg(long = "no-timing")]
+    pub no_timing: bool,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `optimize`.
+#[derive(Clone, Debug, Args)]
+pub struct OptimizeArgs {
+    #[command(flatten)]
+    pub place: Where,
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    #[command(flatten)]
+    pub search: SearchFlags,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = OptimizeFormat::Diff)]
+    pub format: OptimizeFormat,
+    /// Change the Dockerfile in place.
+    #[arg(long, conflicts_with = "reference")]
+    pub write: bool,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `replay`.
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    pub place: Where,
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `compare`.
+#[derive(Clone, Debug, Args)]
+pub struct CompareArgs {
+    /// Dockerfiles, or `REV:path`.
+    #[arg(required = true, num_args = 2.., value_name = "VARIANT")]
+    pub variants: Vec<String>,
+    /// The repository.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub repo: PathBuf,
+    /// Build context, relative to the repository path.
+    #[arg(long, value_name = "DIR")]
+    pub context: Option<String>,
+    /// Stage to build.
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Build argument; repeatable.
+    #[arg(long = "build-arg", value_name = "K=V")]
+    pub build_args: Vec<String>,
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
+    pub format: CompareFormat,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `inspect`.
+#[derive(Clone, Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = InspectFormat::Text)]
+    pub format: InspectFormat,
+    /// Add what each RUN reads and writes.
+    #[arg(long)]
+    pub footprints: bool,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `context`.
+#[derive(Clone, Debug, Args)]
+pub struct ContextArgs {
+    #[command(flatten)]
+    pub place: Where,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = ContextFormat::Text)]
+    pub format: ContextFormat,
+    /// List what is left out, and by which line.
+    #[arg(long)]
+    pub ignored: bool,
+    /// Only what this step reads.
+    #[arg(long, value_name = "ID")]
+    pub step: Option<String>,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+macro_rules! choices {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub enum $name { $($(#[$vdoc])* $variant),+ }
+    };
+}
+
+choices! {
+    /// Which commits count as builds.
+    WalkArg {
+        /// The first-parent line.
+        FirstParent,
+        /// Every commit, in topological order.
+        All,
+    }
+}
+choices! {
+    /// Whose Dockerfile is replayed.
+    DockerfileFrom {
+        /// Today's, over all commits.
+        Frozen,
+        /// Each commit's own.
+        Each,
+    }
+}
+choices! {
+    /// What survives between builds.
+    PolicyArg {
+        /// A builder that keeps everything.
+        Local,
+        /// Only the build before.
+        Previous,
+        /// Nothing.
+        None,
+    }
+}
+choices! {
+    /// Whether the context holds `.git`.
+    DotGit {
+        /// As in a checkout.
+        Present,
+        /// As in a git-URL context.
+        Absent,
+    }
+}
+choices! {
+    /// What plans minimise.
+    ObjectiveArg {
+        /// Seconds summed over executed steps.
+        Work,
+        /// Seconds of the longest chain.
+        CriticalPath,
+    }
+}
+choices! {
+    /// The weakest class of edit allowed.
+    SafetyArg {
+        /// The same image, always.
+        Proven,
+        /// The same image under named assumptions.
+        Assumed,
+        /// A person has to look.
+        Review,
+    }
+}
+choices! {
+    /// What `optimize` prints.
+    OptimizeFormat {
+        /// A unified diff.
+        Diff,
+        /// The whole file.
+        Dockerfile,
+        /// The plans.
+        Json,
+    }
+}
+choices! {
+    /// What `replay` prints.
+    ReplayFormat {
+        /// One line a build.
+        Text,
+        /// JSON Lines.
+        Json,
+    }
+}
+choices! {
+    /// What `compare` prints.
+    CompareFormat {
+        /// A table.
+        Text,
+        /// One document.
+        Json,
+        /// Tables for a comment.
+        Markdown,
+    }
+}
+choices! {
+    /// What `inspect` prints.
+    InspectFormat {
+        /// One line a step.
+        Text,
+        /// One document.
+        Json,
+        /// The step graph.
+        Dot,
+    }
+}
+choices! {
+    /// What `context` prints.
+    ContextFormat {
+        /// Largest folders and files first.
+        Text,
+        /// One document.
+        Json,
+        /// One path a line.
+        Paths,
+    }
+}
+
+impl From<PolicyArg> for Policy {
+    fn from(p: PolicyArg) -> Self {
+        match p {
+            PolicyArg::Local => Self::Local,
+            PolicyArg::Previous => Self::Previous,
+            PolicyArg::None => Self::None,
+        }
+    }
+}
+
+impl From<ObjectiveArg> for Objective {
+    fn from(o: ObjectiveArg) -> Self {
+        match o {
+            ObjectiveArg::Work => Self::Work,
+            ObjectiveArg::CriticalPath => Self::CriticalPath,
+        }
+    }
+}
+
+impl From<SafetyArg> for Safety {
+    fn from(s: SafetyArg) -> Self {
+        match s {
+            SafetyArg::Proven => Self::Proven,
+            SafetyArg::Assumed => Self::Assumed,
+            SafetyArg::Review => Self::Review,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! cli
+pub mod args;
+pub mod subject;
+pub mod timeline;

@@ -1,0 +1,338 @@
+//! From a PATH and flags to what is analysed: files at a place, targets, one [`Subject`] each.
+//!
+//! Everything here reads; nothing decides. Errors of the world are `anyhow` with context, what is
+//! wrong with a user's file is a diagnostic on the subject.
+
+use super::args::BuildFlags;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
+use crate::history::{CommitId, HistoryError, Repository};
+use crate::pattern::IgnoreRules;
+use crate::plan::{self, BuildOptions, Plan};
+use crate::project::{self, Files, WorkTree, choose_context};
+use crate::source::{SourceFile, Span};
+use anyhow::{Context as _, Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Where files come from.
+pub struct Place {
+    /// PATH as given.
+    pub path: PathBuf,
+    /// The repository, if PATH is in one.
+    pub repository: Option<Repository>,
+    /// PATH relative to the repository root, `""` or `a/b`.
+    pub prefix: String,
+    /// The commit files are read at; `None`: the work tree.
+    pub at: Option<CommitId>,
+    /// The files below PATH.
+    pub files: Box<dyn Files>,
+}
+
+impl Place {
+    /// Opens PATH.
+    ///
+    /// # Errors
+    /// When PATH can't be read, or a revision is asked for where there is none.
+    pub fn open(path: &Path, reference: Option<&str>) -> Result<Self> {
+        let repository = match Repository::discover(path) {
+            Ok(r) => Some(r),
+            Err(HistoryError::NotARepository { .. }) => None,
+            Err(e) => return Err(e.into()),
+        };
+        let prefix = repository.as_ref().map_or(String::new(), |r| String::from_utf8_lossy(r.prefix()).into_owned());
+        let at = match (&repository, reference) {
+            (Some(r), Some(rev)) => Some(r.resolve(rev)?),
+            (Some(r), None) if r.is_bare() => Some(r.head()?),
+            (None, Some(rev)) => bail!("--ref {rev}: {} is not in a git repository", path.display()),
+            _ => None,
+        };
+        let files: Box<dyn Files> = match (&repository, at) {
+            (Some(r), Some(commit)) => Box::new(CommitFiles::new(r, commit, &prefix)?),
+            _ => Box::new(WorkTree::new(path)),
+        };
+        Ok(Self { path: path.to_owned(), repository, prefix, at, files })
+    }
+
+    /// The repository.
+    ///
+    /// # Errors
+    /// When PATH is not in one.
+    pub fn repository(&self) -> Result<&Repository> {
+        self.repository.as_ref().with_context(|| {
+            format!("{} is not in a git repository: this command replays commits", self.path.display())
+        })
+    }
+
+    /// A path below PATH as reports show it: relative to the repository root.
+    #[must_use]
+    pub fn shown(&self, file: &str) -> String {
+        match (self.prefix.as_str(), file) {
+            ("", f) => f.to_owned(),
+            (p, "." | "") => p.to_owned(),
+            (p, f) => format!("{p}/{f}"),
+        }
+    }
+
+    /// A file below PATH, or an absolute one.
+    #[must_use]
+    pub fn read(&self, file: &str) -> Option<Vec<u8>> {
+        if file.starts_with('/') || file.starts_with("..") {
+            let path = self.path.join(file);
+            let size = std::fs::metadata(&path).ok()?;
+            return (size.is_file() && size.len() <= project::MAX_FILE_BYTES).then(|| std::fs::read(&path).ok())?;
+        }
+        self.files.read(file)
+    }
+}
+
+/// The files of a commit below a folder.
+struct CommitFiles {
+    repository: Repository,
+    commit: CommitId,
+    prefix: String,
+    list: Vec<String>,
+}
+
+impl CommitFiles {
+    fn new(repository: &Repository, commit: CommitId, prefix: &str) -> Result<Self> {
+        let entries = repository.list(commit, prefix.as_bytes())?;
+        let below = |path: Vec<u8>| {
+            let text = String::from_utf8(path).ok()?;
+            match prefix {
+                "" => Some(text),
+                p => text.strip_prefix(p)?.strip_prefix('/').map(str::to_owned),
+            }
+        };
+        let mut list: Vec<String> = entries.into_iter().filter_map(|(path, _)| below(path)).collect();
+        list.sort();
+        Ok(Self { repository: Repository::discover(repository.git_dir())?, commit, prefix: prefix.to_owned(), list })
+    }
+}
+
+impl Files for CommitFiles {
+    fn list(&self) -> &[String] {
+        &self.list
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let full = if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) };
+        let blob = self.repository.read_following(self.commit, full.as_bytes()).ok()??;
+        (blob.bytes.len() as u64 <= project::MAX_FILE_BYTES).then_some(blob.bytes)
+    }
+}
+
+/// One build: a Dockerfile with its context, ignore rules and options.
+pub struct Subject {
+    /// As discovered.
+    pub target: project::Target,
+    /// The Dockerfile as reports show it.
+    pub file: String,
+    /// Its bytes.
+    pub source: SourceFile,
+    /// Its tree.
+    pub parsed: Parsed<Dockerfile>,
+    /// Its steps.
+    pub plan: Plan,
+    /// What the build is told.
+    pub options: BuildOptions,
+    /// The context relative to PATH, `.` for PATH.
+    pub context: String,
+    /// The context in the repository, no slashes at the ends.
+    pub context_prefix: String,
+    /// The ignore file relative to PATH.
+    pub ignore_file: Option<String>,
+    /// Its rules.
+    pub rules: IgnoreRules,
+    /// Everything there is to say, the parser's included: file it is about, and what.
+    pub diagnostics: Vec<(SourceFile, Diagnostic)>,
+}
+
+impl Subject {
+    /// Whether the builder would refuse it, or we decline it.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        self.diagnostics.iter().any(|(_, d)| d.is_error())
+    }
+}
+
+/// Everything found at a place.
+pub struct Found {
+    /// One per target.
+    pub subjects: Vec<Subject>,
+    /// Dockerfiles left alone.
+    pub not_analysed: Vec<String>,
+    /// About compose and bake files.
+    pub diagnostics: Vec<(SourceFile, Diagnostic)>,
+}
+
+/// Finds and loads all targets.
+///
+/// # Errors
+/// When a named file is not there, or nothing is found.
+pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Found> {
+    let discovery = project::discover(place.files.as_ref(), &flags.files)?;
+    let located = |l: &project::Located| {
+        let bytes = place.read(&l.file).unwrap_or_default();
+        (SourceFile::new(place.shown(&l.file), bytes), l.diagnostic.clone())
+    };
+    if discovery.targets.is_empty() {
+        bail!("no Dockerfile found in {} (name one with -f)", place.path.display());
+    }
+    let subjects: Result<Vec<Subject>> =
+        discovery.targets.iter().map(|t| subject(place, flags, volatile, t, &located)).collect();
+    Ok(Found {
+        subjects: subjects?,
+        not_analysed: discovery.not_analysed.iter().map(|f| place.shown(f)).collect(),
+        diagnostics: discovery.diagnostics.iter().map(&located).collect(),
+    })
+}
+
+/// The one target of commands that take one: `-f`, else `Dockerfile` in PATH, else the only one.
+///
+/// # Errors
+/// When there are several and none is named.
+pub fn only(mut found: Found) -> Result<Subject> {
+    if found.subjects.len() > 1
+        && let Some(i) = found.subjects.iter().position(|s| s.target.file == "Dockerfile" && s.target.origin == "discovered")
+    {
+        return Ok(found.subjects.swap_remove(i));
+    }
+    if found.subjects.len() > 1 {
+        let list: Vec<&str> = found.subjects.iter().map(|s| s.file.as_str()).collect();
+        bail!("there are several targets, name one with -f: {}", list.join(", "));
+    }
+    found.subjects.pop().context("no Dockerfile found")
+}
+
+/// Build arguments of the command line.
+///
+/// # Errors
+/// When one has no `=` and no value in the environment stands for it.
+pub fn build_args(list: &[String]) -> Result<Vec<(String, String)>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
+        _ => bail!("--build-arg {text}: write NAME=VALUE"),
+    };
+    list.iter().map(pair).collect()
+}
+
+fn subject(
+    place: &Place,
+    flags: &BuildFlags,
+    volatile: &[String],
+    target: &project::Target,
+    located: &dyn Fn(&project::Located) -> (SourceFile, Diagnostic),
+) -> Result<Subject> {
+    let mut args = target.args.clone();
+    args.extend(build_args(&flags.build_args)?);
+    let options = BuildOptions {
+        target: flags.target.clone().or_else(|| target.stage.clone()),
+        args,
+        platform: flags.platform.clone().or_else(|| target.platform.clone()).unwrap_or_else(|| "linux/amd64".to_owned()),
+        volatile_args: volatile.to_vec(),
+    };
+    let mut target = target.clone();
+    target.stage.clone_from(&options.target);
+    let bytes = match &target.inline {
+        Some(text) => Some(text.clone().into_bytes()),
+        None => place.read(&target.file),
+    };
+    let file = place.shown(&target.file);
+    let missing = bytes.is_none();
+    let source = SourceFile::new(file.clone(), bytes.unwrap_or_default());
+    let mut diagnostics: Vec<(SourceFile, Diagnostic)> = target.diagnostics.iter().map(located).collect();
+    let parsed = if missing { Parsed { tree: Dockerfile::default(), diagnostics: Vec::new() } } else { dockerfile::parse(&source) };
+    let plan = plan::lower(&parsed.tree, &options);
+    let mut own: Vec<Diagnostic> = parsed.diagnostics.iter().chain(&plan.diagnostics).cloned().collect();
+    if missing && !diagnostics.iter().any(|(_, d)| d.is_error()) {
+        let mut d = Diagnostic::error("project/unreadable", format!("{file} cannot be read"), Span::default());
+        d.labels.clear();
+        own.push(d);
+    }
+    own.extend(foreign_frontend(&parsed.tree));
+    own.extend(unset_args(&parsed.tree, &options));
+    let (context, note) = match (&flags.context, &target.context) {
+        (Some(dir), _) => (project::normalize(dir).with_context(|| format!("--context {dir} lies outside of PATH"))?, None),
+        (None, Some(dir)) => (dir.clone(), None),
+        (None, None) => {
+            let sources = literal_sources(&parsed.tree);
+            let choice = choose_context(place.files.as_ref(), &target.file, &sources);
+            (choice.dir, choice.note)
+        }
+    };
+    if let Some(note) = note {
+        let mut d = Diagnostic::new(Severity::Note, "project/context", note, Span::default());
+        d.labels.clear();
+        own.push(d.with_help("name another one with --context"));
+    }
+    let at_context = |name: &str| if context == "." { name.to_owned() } else { format!("{context}/{name}") };
+    let beside = format!("{}.dockerignore", target.file);
+    let candidates = [beside, at_context(".dockerignore")];
+    let ignore_file = candidates.into_iter().find(|f| target.inline.is_none() && place.files.is_file(f) || f.ends_with("/.dockerignore") && place.files.is_file(f) || f == ".dockerignore" && place.files.is_file(f));
+    let rules = match &ignore_file {
+        Some(f) => {
+            let ignore = SourceFile::new(place.shown(f), place.read(f).unwrap_or_default());
+            let (rules, found) = IgnoreRules::parse(&ignore);
+            diagnostics.extend(found.into_iter().map(|d| (ignore.clone(), d)));
+            rules
+        }
+        None => IgnoreRules::empty(),
+    };
+    diagnostics.extend(own.into_iter().map(|d| (source.clone(), d)));
+    let context_prefix = match place.shown(&context).as_str() {
+        "." | "" => String::new(),
+        p => p.trim_matches('/').to_owned(),
+    };
+    Ok(Subject { target, file, source, parsed, plan, options, context, context_prefix, ignore_file, rules, diagnostics })
+}
+
+/// Sources of COPY and ADD without variables, taken from the context.
+fn literal_sources(file: &Dockerfile) -> Vec<String> {
+    let mut out = Vec::new();
+    for i in &file.instructions {
+        if let Kind::Copy(t) | Kind::Add(t) = &i.kind
+            && i.flag("from").is_none()
+        {
+            out.extend(t.sources.iter().filter(|s| !s.contains('$') && !s.contains("://")).cloned());
+        }
+    }
+    out
+}
+
+/// A `# syntax=` that names another grammar than the Dockerfile's.
+fn foreign_frontend(file: &Dockerfile) -> Option<Diagnostic> {
+    let (value, span) = file.directives.syntax.as_ref()?;
+    let image = value.split(' ').next().unwrap_or("");
+    let bare = image.split('@').next().unwrap_or("");
+    let name = match bare.rsplit_once(':') {
+        Some((n, tag)) if !tag.contains('/') => n,
+        _ => bare,
+    };
+    let own = ["docker/dockerfile", "docker/dockerfile-upstream", "dockerfile.v0"];
+    let known = own.iter().any(|o| name == *o || name.ends_with(&format!("/{o}")));
+    (!known && !image.is_empty()).then(|| {
+        let message = format!("the frontend {image} has another grammar: this file is not analysed");
+        Diagnostic::error("build/foreign-frontend", message, *span)
+            .with_help("only docker/dockerfile frontends are understood")
+    })
+}
+
+/// Arguments without a value whose name says that they differ in every build.
+fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
+    const PER_BUILD: [&str; 8] = ["COMMIT", "REVISION", "SHA", "BUILD_DATE", "BUILDDATE", "TIMESTAMP", "BUILD_ID", "BUILD_NUMBER"];
+    let mut out = Vec::new();
+    for i in &file.instructions {
+        let Kind::Arg(list) = &i.kind else { continue };
+        for (name, _) in list {
+            let upper = name.to_uppercase();
+            let telling = PER_BUILD.iter().any(|p| upper == *p || upper.ends_with(&format!("_{p}")) || upper.contains(&format!("{p}_")));
+            let given = options.args.iter().any(|(k, _)| k == name) || options.volatile_args.contains(name);
+            if telling && !given {
+                let message = format!("{name} looks like a value that differs in every build; it is replayed as constant");
+                let help = format!("pass --volatile-arg {name} to count what it costs");
+                out.push(Diagnostic::new(Severity::Note, "arg/per-build-name", message, i.keyword_span).with_help(help));
+            }
+        }
+    }
+    out
+}
