@@ -1,0 +1,474 @@
+//! `cacheplan analyze`: parse, replay, search, report.
+
+use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
+use super::subject::{Place, Subject, load};
+use super::timeline::{Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject};
+use super::{Done, output};
+use crate::cost::CostTable;
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::history::{Oid, PathId};
+use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
+use crate::plan::{Input, Plan, StepKind};
+use crate::report::bootstrap::saving_interval;
+use crate::report::model::{
+    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, StepRow, Target, TargetReport, Timing,
+};
+use crate::report::{diff, markdown, text};
+use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
+use crate::source::{SourceFile, Span};
+use anyhow::{Context as _, Result, bail};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Most hot paths listed per step.
+const HOT_PATHS: usize = 5;
+
+pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
+    let outputs = formats(args)?;
+    let gates: Vec<Gate> = args.fail_on.iter().map(|g| gate(g, args)).collect::<Result<_>>()?;
+    let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
+    let (analysis, worst) = analysis(cli, &place, args)?;
+    for (format, file) in outputs {
+        let text = match format.as_str() {
+            "json" => output::json(&analysis)?,
+            "markdown" => markdown::analysis(&analysis).into_bytes(),
+            _ => {
+                let color = file.is_none() && output::color_stdout(cli);
+                text::analysis(&analysis, text::Style { color, width: output::width() }).into_bytes()
+            }
+        };
+        output::write(file.as_deref(), &text)?;
+    }
+    if analysis.targets.iter().all(|t| matches!(t, Target::Failed(_))) || worst {
+        return Ok(Done::WrongInput);
+    }
+    Ok(if gates.iter().any(|g| g.fails(&analysis)) { Done::GateFailed } else { Done::Fine })
+}
+
+/// The document, and whether a target named with `-f` failed.
+fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, bool)> {
+    place.repository()?;
+    let costs = costs(place, &args.history)?;
+    let found = load(place, &args.place.build, &args.history.volatile_args)?;
+    output::diagnostics(cli, &found.diagnostics);
+    let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
+    let builds = if good.is_empty() { None } else { Some(read_builds(place, &args.history, &good)?) };
+    if builds.as_ref().is_some_and(|b| b.log.truncated_by_shallow) {
+        output::note(cli, "warning: the clone is shallow: only the commits it holds are replayed (`git fetch --unshallow` brings the rest)");
+    }
+    let mut targets = Vec::new();
+    let mut named_failed = false;
+    for subject in &found.subjects {
+        let start = Instant::now();
+        let rows = output::rows(&subject.file, &subject.diagnostics);
+        let failed = |diagnostics| Target::Failed(FailedTarget { file: subject.file.clone(), diagnostics });
+        let Some(builds) = builds.as_ref().filter(|_| !subject.failed()) else {
+            output::diagnostics(cli, &subject.diagnostics);
+            named_failed |= subject.target.origin == "-f";
+            targets.push(failed(rows));
+            continue;
+        };
+        output::diagnostics(cli, &subject.diagnostics);
+        match report(place, args, builds, subject, &costs) {
+            Ok(mut report) => {
+                report.diagnostics.splice(0..0, rows);
+                report.timing = (!args.no_timing).then(|| Timing { total_s: start.elapsed().as_secs_f64() });
+                targets.push(Target::Done(Box::new(report)));
+            }
+            Err(e) => {
+                let mut d = Diagnostic::new(Severity::Error, "history/failed", format!("{e:#}"), Span::default());
+                d.labels.clear();
+                let list = [(subject.source.clone(), d)];
+                output::diagnostics(cli, &list);
+                named_failed |= subject.target.origin == "-f";
+                targets.push(failed(output::rows(&subject.file, &list)));
+            }
+        }
+    }
+    let analysis = Analysis { schema: "cacheplan.analyze/1", targets, not_analysed: found.not_analysed };
+    Ok((analysis, named_failed))
+}
+
+/// The costs the flags name, or `cacheplan.costs.json` in PATH, or the priors.
+///
+/// # Errors
+/// When the file can't be read or used.
+pub fn costs(place: &Place, flags: &HistoryFlags) -> Result<CostTable> {
+    let (path, named) = match &flags.costs {
+        Some(file) => (place.path.join(file), true),
+        None => (place.path.join("cacheplan.costs.json"), false),
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => CostTable::from_json(&text).with_context(|| path.display().to_string()),
+        Err(e) if named => Err(e).with_context(|| format!("cannot read {}", path.display())),
+        Err(_) => Ok(CostTable::priors()),
+    }
+}
+
+/// A baseline evaluated, its plans, and what they were judged by.
+pub struct Searched {
+    pub baseline: Evaluated,
+    pub plans: Vec<Advice>,
+}
+
+/// Replays the Dockerfile as it is and searches for plans.
+///
+/// # Errors
+/// When the repository can't be read.
+pub fn search(place: &Place, flags: &HistoryFlags, search: &SearchFlags, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<Searched> {
+    let changes = base_changes(place, builds, flags)?;
+    let rules = [subject.rules.clone()];
+    let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let rewrites: Vec<String> = search.rewrites.iter().map(|r| r.name().to_owned()).collect();
+    let setting = Setting {
+        options: &subject.options,
+        context: Context {
+            log: &builds.log,
+            prefix: subject.context_prefix.as_bytes(),
+            rules: &rules,
+            links: &builds.links,
+            dot_git: dot_git(flags),
+        },
+        costs,
+        policy: flags.cache_policy.into(),
+        base_changes: &changes,
+        objective: search.objective.into(),
+        safety: search.safety.into(),
+        rewrites: &rewrites,
+        files: &files,
+    };
+    let mut judge = Judge::new(setting);
+    let baseline = judge.evaluate(subject.source.clone());
+    let plans = advise(&mut judge, &baseline);
+    Ok(Searched { baseline, plans })
+}
+
+fn report(place: &Place, args: &AnalyzeArgs, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<TargetReport> {
+    let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
+    let summary = summarize(&replayed.outcome, &replayed.costs);
+    let mut extra: Vec<(SourceFile, Diagnostic)> = Vec::new();
+    let mut say = |severity, code, message: String| {
+        let mut d = Diagnostic::new(severity, code, message, Span::default());
+        d.labels.clear();
+        extra.push((subject.source.clone(), d));
+    };
+    if summary.builds == 0 {
+        let why = replayed.outcome.builds.iter().rev().find_map(|b| b.fails.as_ref()).map(|f| format!(": {}", f.message));
+        say(
+            Severity::Warning,
+            "history/no-builds",
+            format!("fewer than two of the {} commits can be built with this Dockerfile, so there is nothing to compare{}", builds.log.len(), why.unwrap_or_default()),
+        );
+    }
+    if args.history.dockerfile_from == DockerfileFrom::Each {
+        say(Severity::Note, "history/each", "plans are judged with today's Dockerfile over all commits; the baseline uses each commit's own".to_owned());
+    }
+    let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
+    let base = match &args.base {
+        Some(rev) => Some(against(place, args, builds, subject, costs, rev, &replayed, &summary)?),
+        None => None,
+    };
+    let commits = &builds.log.commits;
+    let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
+    let bytes = image_bytes(place, builds, subject, costs)?;
+    Ok(TargetReport {
+        file: subject.file.clone(),
+        context: place.shown(&subject.context),
+        target: subject.options.target.clone(),
+        origin: subject.target.origin.clone(),
+        history: History {
+            commits: commits.len(),
+            builds: summary.builds,
+            from: id(commits.first()),
+            to: id(commits.last()),
+            builds_with_any_change: summary.builds_with_any_change,
+            refused: summary.refused,
+            skipped: summary.skipped,
+        },
+        baseline: figures(&summary, bytes),
+        base,
+        steps: steps(builds, subject, costs, &replayed),
+        plans: plan_rows(&subject.source, &searched),
+        findings: Vec::new(),
+        diagnostics: output::rows(&subject.file, &extra),
+        timing: None,
+    })
+}
+
+/// A summary as the document has it.
+#[must_use]
+pub fn figures(summary: &Summary, image_bytes_estimate: Option<u64>) -> Baseline {
+    Baseline {
+        work_s_per_build: summary.work_s_per_build,
+        work_s_per_build_min: summary.work_s_per_build_min,
+        critical_path_s_per_build: summary.critical_path_s_per_build,
+        cold_s: summary.cold_s,
+        image_bytes_estimate,
+        hit_rate: summary.hit_rate,
+    }
+}
+
+/// Plans as the document has them.
+#[must_use]
+pub fn plan_rows(source: &SourceFile, searched: &Searched) -> Vec<PlanRow> {
+    let one = |p: &Advice| {
+        let new = p.evaluated.source.bytes();
+        PlanRow {
+            safety: p.safety.as_str(),
+            work_s_per_build: p.evaluated.summary.work_s_per_build,
+            critical_path_s_per_build: p.evaluated.summary.critical_path_s_per_build,
+            cold_s: p.evaluated.summary.cold_s,
+            saving: p.saving,
+            held_out_saving: p.held_out_saving,
+            bound_s: p.bound_s,
+            optimal: p.optimal,
+            edits: p.edits.iter().map(edit_row).collect(),
+            assumptions: p.assumptions.clone(),
+            dockerfile: String::from_utf8_lossy(new).into_owned(),
+            dockerignore: None,
+            diff: diff::unified(source.bytes(), new, source.name()),
+        }
+    };
+    searched.plans.iter().map(one).collect()
+}
+
+fn edit_row(e: &crate::rewrite::EditNote) -> EditRow {
+    EditRow {
+        rewrite: e.rewrite,
+        safety: e.safety.as_str(),
+        line: e.line,
+        end_line: e.end_line,
+        why: e.why.clone(),
+        assumptions: e.assumptions.clone(),
+    }
+}
+
+fn steps(builds: &Builds, subject: &Subject, costs: &CostTable, replayed: &Replayed) -> Vec<StepRow> {
+    let Some(last) = replayed.outcome.builds.iter().rev().find_map(|b| b.plan) else { return Vec::new() };
+    let plan = &replayed.plans[last];
+    let position = |p: &Plan, name: &str| p.order.iter().position(|n| p.graph[*n].name == name);
+    let mut rows = Vec::new();
+    for node in &plan.order {
+        let step = &plan.graph[*node];
+        // In the `each` mode an older Dockerfile may have the step elsewhere, or not at all.
+        let at: Vec<Option<usize>> = replayed.plans.iter().map(|p| position(p, &step.name)).collect();
+        let mut tally = Tally::default();
+        for i in replayed.outcome.counted() {
+            let build = &replayed.outcome.builds[i];
+            if let Some(p) = build.plan.and_then(|p| at[p]) {
+                tally.add(build, p, builds, subject);
+            }
+        }
+        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
+        let n = tally.executed + tally.cached + tally.maybe;
+        let (lo, hi) = wilson(tally.executed + tally.maybe, n);
+        rows.push(StepRow {
+            id: step.id.to_string(),
+            name: step.name.clone(),
+            line: step.line,
+            executed: tally.executed,
+            cached: tally.cached,
+            maybe: tally.maybe,
+            rate: if n == 0 { 0.0 } else { (tally.executed + tally.maybe) as f64 / n as f64 },
+            rate_interval: [lo, hi],
+            cost_s: cost.seconds,
+            cost_interval: [cost.seconds_low, cost.seconds_high],
+            cost_source: cost.source.as_str(),
+            direct: tally.direct,
+            inherited: tally.inherited,
+            hot_paths: tally.hot_paths(),
+        });
+    }
+    rows
+}
+
+#[derive(Default)]
+struct Tally {
+    executed: usize,
+    cached: usize,
+    maybe: usize,
+    direct: usize,
+    inherited: usize,
+    paths: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    fn add(&mut self, build: &crate::simulate::BuildOutcome, position: usize, builds: &Builds, subject: &Subject) {
+        match build.verdicts[position] {
+            Verdict::Executed => self.executed += 1,
+            Verdict::Cached => self.cached += 1,
+            Verdict::Maybe => self.maybe += 1,
+        }
+        let Some(cause) = build.causes.iter().find(|c| c.step == position) else { return };
+        if cause.kind == CauseKind::Parent {
+            self.inherited += 1;
+        } else {
+            self.direct += 1;
+        }
+        let mut seen: Vec<String> = cause.paths.iter().map(|p| group(builds, subject, *p)).collect();
+        if cause.git {
+            seen.push(".git/".to_owned());
+        }
+        seen.sort();
+        seen.dedup();
+        for path in seen {
+            *self.paths.entry(path).or_default() += 1;
+        }
+    }
+
+    fn hot_paths(&self) -> Vec<HotPath> {
+        let mut list: Vec<HotPath> = self.paths.iter().map(|(path, builds)| HotPath { path: path.clone(), builds: *builds }).collect();
+        list.sort_by(|a, b| b.builds.cmp(&a.builds).then(a.path.cmp(&b.path)));
+        list.truncate(HOT_PATHS);
+        list
+    }
+}
+
+/// A changed file as people look for it: the folder right below the context, or the file itself.
+fn group(builds: &Builds, subject: &Subject, path: PathId) -> String {
+    let full = builds.log.paths.bytes(path);
+    let skip = if subject.context_prefix.is_empty() { 0 } else { subject.context_prefix.len() + 1 };
+    let cut = full.get(skip..).and_then(|r| r.iter().position(|b| *b == b'/'));
+    let shown = cut.map_or(&full[..], |i| &full[..=skip + i]);
+    crate::pattern::display(shown)
+}
+
+#[allow(clippy::too_many_arguments)] // one call, and every value is needed once
+fn against(
+    place: &Place,
+    args: &AnalyzeArgs,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+    rev: &str,
+    present: &Replayed,
+    summary: &Summary,
+) -> Result<BaseComparison> {
+    let commit = place.repository()?.resolve(rev)?;
+    let older = Place::open(&args.place.path, Some(rev))?;
+    let mut flags = args.place.build.clone();
+    flags.files = vec![subject.target.file.clone()];
+    flags.context = Some(subject.context.clone());
+    flags.target.clone_from(&subject.options.target);
+    let found = load(&older, &flags, &args.history.volatile_args).with_context(|| format!("--base {rev}"))?;
+    let mut other = super::subject::only(found)?;
+    other.options.args.clone_from(&subject.options.args);
+    if other.failed() {
+        bail!("--base {rev}: the Dockerfile there has errors");
+    }
+    let replayed = replay_subject(place, &args.history, builds, &other, costs)?;
+    let sums = summarize(&replayed.outcome, &replayed.costs);
+    let both = shared_builds(&[&replayed.outcome, &present.outcome]);
+    let pick = |r: &Replayed| -> Vec<f64> { both.iter().map(|b| r.costs[*b].work_s).collect() };
+    let (a, b) = (pick(&replayed), pick(present));
+    let before: f64 = a.iter().sum();
+    let saving = if before > 0.0 { 1.0 - b.iter().sum::<f64>() / before } else { 0.0 };
+    let _ = summary;
+    Ok(BaseComparison { rev: rev.to_owned(), commit: commit.to_string(), baseline: figures(&sums, None), saving, interval: saving_interval(&a, &b) })
+}
+
+/// Builds that count for every outcome: the first such build of all is the cold one and is left out.
+#[must_use]
+pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
+    let n = outcomes.first().map_or(0, |o| o.builds.len());
+    let counts = |i: &usize| outcomes.iter().all(|o| o.builds[*i].plan.is_some() && o.builds[*i].fails.is_none());
+    let cold = outcomes.iter().filter_map(|o| o.cold()).max().unwrap_or(0);
+    (0..n).filter(counts).filter(|i| *i > cold).collect()
+}
+
+/// Files that COPY takes from the newest commit into the target's own chain, and priors for RUNs.
+///
+/// # Errors
+/// When trees are missing.
+pub fn image_bytes(place: &Place, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<Option<u64>> {
+    let plan = &subject.plan;
+    let mut chain = Vec::new();
+    let mut at = Some(plan.target);
+    while let Some(i) = at {
+        chain.push(i);
+        at = match plan.stages[i].base {
+            crate::plan::Base::Stage(b) => Some(b),
+            _ => None,
+        };
+    }
+    let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let mut total = 0u64;
+    let mut wanted: Vec<Oid> = Vec::new();
+    for node in chain.iter().flat_map(|i| &plan.stages[*i].steps) {
+        let step = &plan.graph[*node];
+        if step.kind == StepKind::Run {
+            total += costs.step("RUN", &step.text, &step.classes).bytes.unwrap_or(0);
+        }
+        if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
+            continue;
+        }
+        for input in &step.inputs {
+            let Input::Context(c) = input else { continue };
+            let patterns: Vec<_> = c.sources.iter().map(|s| crate::pattern::SourcePattern::lenient(s)).collect();
+            let taken = files.entries.iter().filter(|(p, _)| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
+            wanted.extend(taken.map(|(_, oid)| *oid));
+        }
+    }
+    let mut distinct = wanted.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let sizes: FxHashMap<Oid, u64> = distinct
+        .iter()
+        .zip(place.repository()?.blob_sizes(&distinct))
+        .filter_map(|(oid, size)| Some((*oid, size?)))
+        .collect();
+    Ok(Some(total + wanted.iter().filter_map(|o| sizes.get(o)).sum::<u64>()))
+}
+
+fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {
+    let mut out: Vec<(String, Option<PathBuf>)> = Vec::new();
+    for text in &args.format {
+        let (name, file) = match text.split_once('=') {
+            Some((n, f)) => (n, Some(PathBuf::from(f))),
+            None => (text.as_str(), args.output.clone()),
+        };
+        if !["text", "json", "markdown"].contains(&name) {
+            bail!("--format {name}: text, json and markdown exist");
+        }
+        if file.is_none() && out.iter().any(|(_, f)| f.is_none()) {
+            bail!("only one --format can go to stdout: write --format {name}=FILE");
+        }
+        out.push((name.to_owned(), file));
+    }
+    Ok(out)
+}
+
+enum Gate {
+    Rebuild(f64),
+    Severity(&'static [&'static str]),
+}
+
+fn gate(text: &str, args: &AnalyzeArgs) -> Result<Gate> {
+    if let Some(rest) = text.strip_prefix("rebuild-cost+") {
+        let percent = rest.strip_suffix('%').and_then(|p| p.parse::<f64>().ok()).filter(|p| p.is_finite());
+        let percent = percent.with_context(|| format!("--fail-on {text}: write rebuild-cost+10%"))?;
+        if args.base.is_none() {
+            bail!("--fail-on {text} compares with --base REV: name one");
+        }
+        return Ok(Gate::Rebuild(percent / 100.0));
+    }
+    match text.strip_prefix("severity=") {
+        Some("error") => Ok(Gate::Severity(&["error"])),
+        Some("warning") => Ok(Gate::Severity(&["error", "warning"])),
+        Some("note") => Ok(Gate::Severity(&["error", "warning", "note"])),
+        _ => bail!("--fail-on {text}: rebuild-cost+N% and severity=error|warning|note exist"),
+    }
+}
+
+impl Gate {
+    fn fails(&self, analysis: &Analysis) -> bool {
+        analysis.targets.iter().any(|t| match (self, t) {
+            (Self::Rebuild(limit), Target::Done(t)) => t.base.as_ref().is_some_and(|b| -b.saving > *limit),
+            (Self::Severity(bad), Target::Done(t)) => t.diagnostics.iter().any(|d| bad.contains(&d.severity)),
+            (Self::Severity(_), Target::Failed(_)) => true,
+            (Self::Rebuild(_), Target::Failed(_)) => false,
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Where output goes: stdout or a file, with colour or without; diagnostics to stderr.
+
+use super::args::{Cli, Color};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::report::model::DiagnosticRow;
+use crate::report::{escape, snippet};
+use crate::source::SourceFile;
+use anyhow::{Context as _, Result};
+use std::io::{IsTerminal, Write as _};
+use std::path::Path;
+
+/// Writes to a file, or to stdout; a reader that went away is no error.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn write(file: Option<&Path>, text: &[u8]) -> Result<()> {
+    if let Some(path) = file {
+        return std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+    }
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e).context("cannot write to stdout"),
+        _ => Ok(()),
+    }
+}
+
+/// Whether text gets colour.
+#[must_use]
+pub fn color(cli: &Cli, terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty() && v != "0");
+    match cli.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("CLICOLOR_FORCE") => true,
+        Color::Auto => terminal && !set("NO_COLOR"),
+    }
+}
+
+/// Whether stdout is a terminal that gets colour.
+#[must_use]
+pub fn color_stdout(cli: &Cli) -> bool {
+    color(cli, std::io::stdout().is_terminal())
+}
+
+/// Columns of the terminal, 100 where there is none.
+#[must_use]
+pub fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse::<usize>().ok());
+    columns.unwrap_or(100).clamp(60, 140)
+}
+
+/// Prints diagnostics to stderr in the compiler's style: errors always, the rest unless `--quiet`.
+pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
+    let color = color(cli, std::io::stderr().is_terminal());
+    for (source, d) in list {
+        if cli.quiet && d.severity != Severity::Error {
+            continue;
+        }
+        if d.labels.is_empty() {
+            let help = d.help.as_ref().map_or(String::new(), |h| format!(" ({h})"));
+            let text = format!("{}: {}{help}", d.severity.as_str(), d.message);
+            eprintln!("{}", escape::terminal(&text));
+        } else {
+            eprint!("{}", snippet::diagnostics(source, std::slice::from_ref(d), color));
+        }
+    }
+}
+
+/// A note on stderr unless `--quiet`.
+pub fn note(cli: &Cli, text: &str) {
+    if !cli.quiet {
+        eprintln!("{}", escape::terminal(text));
+    }
+}
+
+/// Diagnostics as JSON rows; `own` is the target's file.
+#[must_use]
+pub fn rows(own: &str, list: &[(SourceFile, Diagnostic)]) -> Vec<DiagnosticRow> {
+    let one = |(source, d): &(SourceFile, Diagnostic)| {
+        let place = d.span().map(|s| (source.position(s.start), source.position(s.end)));
+        DiagnosticRow {
+            severity: d.severity.as_str(),
+            code: d.code.to_owned(),
+            message: d.message.clone(),
+            help: d.help.clone(),
+            file: (source.name() != own).then(|| source.name().to_owned()),
+            line: place.map(|p| p.0.line),
+            column: place.map(|p| p.0.column),
+            end_line: place.map(|p| p.1.line),
+            end_column: place.map(|p| p.1.column),
+        }
+    };
+    list.iter().map(one).collect()
+}
+
+/// A document as JSON with a line end.
+///
+/// # Errors
+/// Never for our own types.
+pub fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(text)
+}
