@@ -6,7 +6,7 @@
 //! builds 0 to t from nothing gives the tree of build t (within the prefixes).
 
 use super::error::one_line;
-use super::paths::{DirId, ROOT};
+use super::paths::{DirId, Merge, ROOT};
 use super::repository::bytes_of;
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
 use super::walk::{Commit, select};
@@ -90,7 +90,8 @@ impl ChangeLog {
 /// Lists the builds of a walk and what each of them changed. Renames are a deletion and an addition.
 ///
 /// # Errors
-/// `Missing` and `Damaged` of [`HistoryError`] name the commit that needs the object; `TooManyPaths`.
+/// `Missing` and `Damaged` of [`HistoryError`] name a commit that needs the object (where several
+/// objects are missing, which one is met first is not fixed); `TooManyPaths`.
 pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, HistoryError> {
     let selected = select(repository, walk)?;
     let prefixes = normal_prefixes(&walk.prefixes);
@@ -118,14 +119,15 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
     };
     for piece in pieces {
         let piece = piece?;
-        let ids = log.paths.absorb(&piece.paths);
-        let base = log.changes.len();
-        log.starts.extend(piece.ends.iter().map(|end| base + end));
-        let changes = piece.changes.into_iter();
-        log.changes.extend(changes.map(|change| Change {
-            path: ids[change.path.index()],
-            ..change
-        }));
+        let mut merge = Merge::new(&piece.paths);
+        for build in (0..piece.ends.len()).rev() {
+            let start = build.checked_sub(1).map_or(0, |before| piece.ends[before]);
+            for change in &piece.changes[start..piece.ends[build]] {
+                let path = merge.add(change.path, &mut log.paths);
+                log.changes.push(Change { path, ..*change });
+            }
+            log.starts.push(log.changes.len());
+        }
     }
     log.commits = selected
         .commits
@@ -140,7 +142,7 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
     Ok(log)
 }
 
-/// The builds of one contiguous piece of the walk, with path ids of their own.
+/// The builds of one contiguous piece of the walk, newest first, with path ids of their own.
 #[derive(Default)]
 struct Piece {
     paths: PathTable,
@@ -156,10 +158,11 @@ fn piece(
 ) -> Result<Piece, HistoryError> {
     let mut reader = Reader::new(repository);
     let mut piece = Piece::default();
-    for index in range {
-        reader.commit = CommitId(bytes_of(&commits[index].id));
-        let before = index.checked_sub(1).map(|before| commits[before].tree);
-        compare(&mut reader, before, commits[index].tree, scope, &mut piece)?;
+    // Newest first, because git stores an older version as a delta against the newer one: 5000 builds
+    // of a generated repository of 10 000 files took 0.58 s this way and 1.2 s the other way round.
+    for index in range.rev() {
+        let before = index.checked_sub(1).map(|before| &commits[before]);
+        compare(&mut reader, before, &commits[index], scope, &mut piece)?;
         piece.ends.push(piece.changes.len());
     }
     Ok(piece)
@@ -206,24 +209,30 @@ struct Pair<'a> {
 /// and wide ones out of memory.
 fn compare(
     reader: &mut Reader,
-    old: Option<ObjectId>,
-    new: ObjectId,
+    before: Option<&Commit>,
+    now: &Commit,
     scope: &Scope<'_>,
     piece: &mut Piece,
 ) -> Result<(), HistoryError> {
-    if old == Some(new) {
+    let old = before.map(|commit| commit.tree);
+    if old == Some(now.tree) {
         return Ok(());
     }
+    // Errors name the commit whose tree could not be read.
+    let owner = |commit: &Commit| CommitId(bytes_of(&commit.id));
+    let (old_owner, new_owner) = (owner(before.unwrap_or(now)), owner(now));
     let mut stack = vec![Pair {
         dir: ROOT,
         depth: 0,
         old,
-        new: Some(new),
+        new: Some(now.tree),
         scope: scope.clone(),
     }];
     let mut work = 0;
     while let Some(pair) = stack.pop() {
+        reader.commit = old_owner;
         let old = decode(reader, pair.old)?;
+        reader.commit = new_owner;
         let new = decode(reader, pair.new)?;
         let mut old_entries = Entries::new(&old);
         let mut new_entries = Entries::new(&new);

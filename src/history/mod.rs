@@ -6,6 +6,7 @@
 //! executed and nothing is written; its configuration is treated as untrusted.
 
 mod changes;
+mod delta_base;
 mod error;
 mod paths;
 mod repository;

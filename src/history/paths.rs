@@ -108,24 +108,54 @@ impl PathTable {
     pub(super) fn file(&mut self, dir: DirId, name: &[u8]) -> PathId {
         PathId(self.files.intern(dir.0, name))
     }
+}
 
-    /// Adds the paths of another table in its order and returns what its ids are here. Tables of
-    /// consecutive pieces of a walk, absorbed in order, give the ids one single pass would give.
-    pub(super) fn absorb(&mut self, other: &PathTable) -> Vec<PathId> {
-        let mut dirs = vec![ROOT];
-        for i in 0..other.dirs.nodes.len() {
-            let (parent, name) = other.dirs.get(u32::try_from(i).unwrap_or(u32::MAX));
-            // A directory is interned after its parent, so the parent is already mapped.
-            let parent = dirs[parent as usize];
-            dirs.push(self.dir(parent, name));
+/// Takes paths of one table over into another, each when it is first asked for: paths asked for in
+/// the order of the builds get the ids that one pass over all builds would give.
+pub(super) struct Merge<'a> {
+    from: &'a PathTable,
+    dirs: Vec<Option<DirId>>,
+    files: Vec<Option<PathId>>,
+}
+
+impl<'a> Merge<'a> {
+    pub(super) fn new(from: &'a PathTable) -> Self {
+        let mut dirs = vec![None; from.dirs.nodes.len() + 1];
+        dirs[0] = Some(ROOT);
+        Self {
+            from,
+            dirs,
+            files: vec![None; from.len()],
         }
-        other
-            .ids()
-            .map(|id| {
-                let (dir, name) = other.files.get(id.0);
-                self.file(dirs[dir as usize], name)
-            })
-            .collect()
+    }
+
+    pub(super) fn add(&mut self, id: PathId, to: &mut PathTable) -> PathId {
+        if let Some(known) = self.files[id.index()] {
+            return known;
+        }
+        let (dir, name) = self.from.files.get(id.0);
+        let dir = self.dir(dir, to);
+        let new = to.file(dir, name);
+        self.files[id.index()] = Some(new);
+        new
+    }
+
+    fn dir(&mut self, dir: u32, to: &mut PathTable) -> DirId {
+        // Up to the nearest directory that is known, then down again.
+        let mut unknown = Vec::new();
+        let mut up = dir;
+        let mut at = loop {
+            if let Some(known) = self.dirs[up as usize] {
+                break known;
+            }
+            unknown.push(up);
+            up = self.from.dirs.get(up - 1).0;
+        };
+        while let Some(dir) = unknown.pop() {
+            at = to.dir(at, self.from.dirs.get(dir - 1).1);
+            self.dirs[dir as usize] = Some(at);
+        }
+        at
     }
 }
 
@@ -253,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn absorbing_pieces_equals_one_pass() {
+    fn merging_pieces_equals_one_pass() {
         let words = ["x", "a/x", "a/b/x", "x", "b/x", "a/x", "c/d/e", "a/y"];
         for cut in 0..=words.len() {
             let mut whole = PathTable::default();
@@ -262,11 +292,13 @@ mod tests {
             let mut ids = Vec::new();
             for piece in [&words[..cut], &words[cut..]] {
                 let mut table = PathTable::default();
-                let local: Vec<_> = piece.iter().map(|w| insert(&mut table, w)).collect();
-                let map = merged.absorb(&table);
-                ids.extend(local.iter().map(|id| map[id.index()]));
+                // The order inside a piece does not matter.
+                let local: Vec<_> = piece.iter().rev().map(|w| insert(&mut table, w)).collect();
+                let mut merge = Merge::new(&table);
+                ids.extend(local.iter().rev().map(|id| merge.add(*id, &mut merged)));
             }
             assert_eq!(ids, expected);
+            assert_eq!(merged.len(), whole.len());
             for id in whole.ids() {
                 assert_eq!(whole.bytes(id), merged.bytes(id));
             }

@@ -5,6 +5,7 @@
 //! the way. Invariant: a link never leads out of the commit's tree, and what is missing from the
 //! object store is an error naming the commit, never an empty answer.
 
+use super::delta_base::DeltaBases;
 use super::error::one_line;
 use super::repository::{bytes_of, object_id};
 use super::{CommitId, Entry, EntryKind, HistoryError, Repository};
@@ -72,8 +73,11 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(repository: &Repository) -> Self {
+        let mut repo = repository.handle();
+        repo.objects
+            .set_pack_cache(|| Box::new(DeltaBases::default()));
         Self {
-            repo: repository.handle(),
+            repo,
             commit: CommitId([0; 20]),
             buffer: Vec::new(),
             recent: FxHashMap::default(),

@@ -13,6 +13,7 @@ use gix::objs::Kind;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::hash_map::Entry;
 
 /// Which commits are replayed, and which part of their trees matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,8 +223,8 @@ fn paint(
         if hidden {
             for parent in std::mem::take(&mut commit.parents) {
                 open -= hide(&mut met, parent);
-                if !met.contains_key(&parent) {
-                    met.insert(parent, Met::queued(true));
+                if let Entry::Vacant(unmet) = met.entry(parent) {
+                    unmet.insert(Met::queued(true));
                     // Behind the base nothing has to be there.
                     if let Ok(parent) = source.read(parent, commit.id) {
                         queue.push(parent);
@@ -249,8 +250,8 @@ fn paint(
             WalkMode::All => commit.parents.len(),
         };
         for parent in commit.parents.iter().take(followed) {
-            if !met.contains_key(parent) {
-                met.insert(*parent, Met::queued(false));
+            if let Entry::Vacant(unmet) = met.entry(*parent) {
+                unmet.insert(Met::queued(false));
                 queue.push(source.read(*parent, commit.id)?);
                 open += 1;
             }

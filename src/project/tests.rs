@@ -328,7 +328,7 @@ EOT
     assert_eq!(
         lines,
         [
-            "Dockerfile|.|b|||docker-bake.hcl: target loop-a",
+            "Dockerfile|.|b|||docker-bake.hcl: target loop-b",
             "Dockerfile|.||||discovered",
             "app/Dockerfile|app||A=over-9,B=app-9,C=no,EMPTY=,QUOTED=5|linux/arm64|docker-bake.hcl: target app",
             "docker-bake.hcl|.||||docker-bake.hcl: target inline",
