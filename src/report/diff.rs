@@ -142,7 +142,11 @@ mod tests {
     fn odd_names_apply() {
         for path in ["a b/Docker file", "q\"uo\\te", "é/ü", "tab\tin"] {
             let diff = unified(b"a\nb\n", b"b\n", path);
-            assert_eq!(applied(Some(b"a\nb\n"), path, &diff).unwrap(), b"b\n", "{diff}");
+            assert_eq!(
+                applied(Some(b"a\nb\n"), path, &diff).unwrap(),
+                b"b\n",
+                "{diff}"
+            );
         }
     }
 
@@ -155,7 +159,15 @@ mod tests {
     }
 
     fn text() -> impl Strategy<Value = String> {
-        let one = prop::sample::select(vec!["a\n", "b\n", "\n", "c\r\n", "a\rb\n", "-- x\n", "é\u{2028}\n"]);
+        let one = prop::sample::select(vec![
+            "a\n",
+            "b\n",
+            "\n",
+            "c\r\n",
+            "a\rb\n",
+            "-- x\n",
+            "é\u{2028}\n",
+        ]);
         let end = prop::sample::select(vec!["", "", "z", "a\r"]);
         (prop::collection::vec(one, 0..25), end).prop_map(|(l, e)| l.concat() + e)
     }

@@ -13,7 +13,7 @@ const BREAK: &str = "&#8203;";
 
 /// Whether a character moves the cursor, hides itself, or changes the order in which its
 /// neighbours are shown (the bidirectional controls and the invisible format characters).
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

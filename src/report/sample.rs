@@ -3,7 +3,14 @@
 use super::model::*;
 
 /// A step of a build of 499, by its figures.
-fn step(name: &str, line: u32, direct: usize, inherited: usize, cost_s: f64, paths: &[(&str, usize)]) -> StepRow {
+fn step(
+    name: &str,
+    line: u32,
+    direct: usize,
+    inherited: usize,
+    cost_s: f64,
+    paths: &[(&str, usize)],
+) -> StepRow {
     let executed = direct + inherited;
     StepRow {
         id: format!("0.{line}"),
@@ -55,7 +62,8 @@ pub fn plan() -> PlanRow {
             safety: "assumed",
             line: 6,
             end_line: 7,
-            why: "npm ci reads only the two package files, so they can come before the sources".to_owned(),
+            why: "npm ci reads only the two package files, so they can come before the sources"
+                .to_owned(),
             assumptions: vec![],
         }],
         assumptions: vec!["npm ci reads only package.json, package-lock.json, .npmrc".to_owned()],
@@ -119,8 +127,27 @@ pub fn target() -> TargetReport {
         steps: vec![
             step("[1/5] FROM node:22", 1, 0, 0, 10.0, &[]),
             step("[2/5] WORKDIR /app", 2, 0, 0, 0.1, &[]),
-            step("[3/5] COPY . .", 6, 200, 10, 0.5, &[("src/", 150), ("README.md", 40), ("package.json", 12), ("x", 1)]),
-            step("[4/5] RUN npm ci && npm run a-very-long-script-name | tee log.txt", 7, 0, 210, 45.0, &[]),
+            step(
+                "[3/5] COPY . .",
+                6,
+                200,
+                10,
+                0.5,
+                &[
+                    ("src/", 150),
+                    ("README.md", 40),
+                    ("package.json", 12),
+                    ("x", 1),
+                ],
+            ),
+            step(
+                "[4/5] RUN npm ci && npm run a-very-long-script-name | tee log.txt",
+                7,
+                0,
+                210,
+                45.0,
+                &[],
+            ),
             step("[5/5] RUN npm run build", 8, 0, 210, 700.0, &[]),
         ],
         plans: vec![plan()],
@@ -145,7 +172,10 @@ pub fn comparison() -> Comparison {
     };
     Comparison {
         schema: "cacheplan.compare/1",
-        variants: vec![variant("Dockerfile", 41.0), variant("HEAD~1:Docker|file @x", 31.0)],
+        variants: vec![
+            variant("Dockerfile", 41.0),
+            variant("HEAD~1:Docker|file @x", 31.0),
+        ],
         pairs: vec![Pair {
             a: "Dockerfile".to_owned(),
             b: "HEAD~1:Docker|file @x".to_owned(),

@@ -5,9 +5,7 @@
 //! [`super::escape`], and without colour there is no escape sequence.
 
 use super::escape::{line, shortened, terminal, without_commands};
-use super::model::{
-    Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport,
-};
+use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
 use super::number::{bar, count, percent, seconds};
 use super::wording;
 use anstyle::{AnsiColor, Effects};
@@ -120,7 +118,12 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
         page.line("");
     }
     for f in failed {
-        match f.diagnostics.iter().find(|d| d.severity == "error").or(f.diagnostics.first()) {
+        match f
+            .diagnostics
+            .iter()
+            .find(|d| d.severity == "error")
+            .or(f.diagnostics.first())
+        {
             Some(d) => diagnostic(&mut page, d, &f.file),
             None => page.line(&format!("error: {} could not be analysed", line(&f.file))),
         }
@@ -131,8 +134,17 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
     if !a.not_analysed.is_empty() {
         let names: Vec<String> = a.not_analysed.iter().take(5).map(|n| line(n)).collect();
         let more = a.not_analysed.len() - names.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        page.wrapped(DIM, "", "  ", &format!("Not analysed: {}{more}", names.join(", ")));
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        page.wrapped(
+            DIM,
+            "",
+            "  ",
+            &format!("Not analysed: {}{more}", names.join(", ")),
+        );
     }
     page.done()
 }
@@ -146,11 +158,24 @@ fn target(page: &mut Page, t: &TargetReport) {
     } else {
         String::new()
     };
-    page.wrapped(anstyle::Style::new(), "", "  ", &(wording::history(h) + &range));
-    let cost = format!("{} {}", wording::cost(&t.baseline), wording::cost_source(&t.steps));
+    page.wrapped(
+        anstyle::Style::new(),
+        "",
+        "  ",
+        &(wording::history(h) + &range),
+    );
+    let cost = format!(
+        "{} {}",
+        wording::cost(&t.baseline),
+        wording::cost_source(&t.steps)
+    );
     page.wrapped(anstyle::Style::new(), "", "  ", &cost);
     if let Some(base) = &t.base {
-        let text = format!("against {}: {}", line(&base.rev), wording::against(base, &t.baseline));
+        let text = format!(
+            "against {}: {}",
+            line(&base.rev),
+            wording::against(base, &t.baseline)
+        );
         let color = if base.saving < 0.0 { RED } else { GREEN };
         page.wrapped(color, "", "  ", &text);
     }
@@ -172,7 +197,10 @@ fn target(page: &mut Page, t: &TargetReport) {
 }
 
 fn title(page: &mut Page, t: &TargetReport) {
-    let stage = t.target.as_ref().map_or_else(String::new, |s| format!(", target {}", line(s)));
+    let stage = t
+        .target
+        .as_ref()
+        .map_or_else(String::new, |s| format!(", target {}", line(s)));
     let name = line(&t.file);
     let about = format!(" (context {}{stage})", line(&t.context));
     let origin = line(&t.origin);
@@ -196,7 +224,11 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
         .filter(|i| steps[*i].executed + steps[*i].maybe > 0)
         .collect();
     let always_cached = steps.len() - running.len();
-    running.sort_by(|a, b| per_build(&steps[*b]).total_cmp(&per_build(&steps[*a])).then(a.cmp(b)));
+    running.sort_by(|a, b| {
+        per_build(&steps[*b])
+            .total_cmp(&per_build(&steps[*a]))
+            .then(a.cmp(b))
+    });
     let small = running.split_off(running.len().min(MOST_STEPS));
     running.sort_unstable();
     let stages: BTreeSet<&str> = steps
@@ -214,7 +246,13 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
     if !running.is_empty() {
         let head = format!(
             "{:>4}  {:name_width$}  {:<runs_width$}  {:<rate$}  {:>8}  {:>9}",
-            "line", "step", "runs in", "rate", "cost", "per build", rate = BAR + 1 + 6
+            "line",
+            "step",
+            "runs in",
+            "rate",
+            "cost",
+            "per build",
+            rate = BAR + 1 + 6
         );
         page.painted(DIM, &head);
     }
@@ -224,7 +262,11 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
         let s = &steps[i];
         let (of, text) = wording::stage_and_instruction(&s.name);
         if stages.len() > 1 && stage != Some(of) {
-            let name = if of.is_empty() { "(unnamed)".to_owned() } else { line(of) };
+            let name = if of.is_empty() {
+                "(unnamed)".to_owned()
+            } else {
+                line(of)
+            };
             let heading = format!("stage {}", shortened(&name, page.style.width - 6));
             page.painted(CYAN, &heading);
             stage = Some(of);
@@ -269,7 +311,10 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
     }
     if always_cached > 0 {
         let verb = if always_cached == 1 { "is" } else { "are" };
-        let text = format!("      {} {verb} always cached", count(always_cached, "step"));
+        let text = format!(
+            "      {} {verb} always cached",
+            count(always_cached, "step")
+        );
         page.painted(DIM, &text);
     }
 }
@@ -310,10 +355,20 @@ fn plans(page: &mut Page, t: &TargetReport) {
         page.wrapped(BOLD, "", "  ", &wording::nothing(&t.baseline, plan));
         return;
     }
-    let head = format!("Plan: {} · {}", plan.safety, wording::saves(&t.baseline, plan));
+    let head = format!(
+        "Plan: {} · {}",
+        plan.safety,
+        wording::saves(&t.baseline, plan)
+    );
     page.wrapped(BOLD, "", "  ", &head);
     for edit in &plan.edits {
-        let text = format!("{}: {} ({}, {})", lines(edit), line(&edit.why), edit.rewrite, edit.safety);
+        let text = format!(
+            "{}: {} ({}, {})",
+            lines(edit),
+            line(&edit.why),
+            edit.rewrite,
+            edit.safety
+        );
         page.wrapped(anstyle::Style::new(), "  - ", "    ", &text);
     }
     let head = format!("  {}", wording::safety(plan.safety));
@@ -326,7 +381,11 @@ fn plans(page: &mut Page, t: &TargetReport) {
         page.wrapped(anstyle::Style::new(), "  - ", "    ", &line(assumption));
     }
     diff(page, &plan.diff);
-    for other in t.plans.iter().filter(|p| !std::ptr::eq(*p, plan) && !p.edits.is_empty()) {
+    for other in t
+        .plans
+        .iter()
+        .filter(|p| !std::ptr::eq(*p, plan) && !p.edits.is_empty())
+    {
         also(page, t, other);
     }
 }
@@ -369,7 +428,10 @@ fn diff(page: &mut Page, diff: &str) {
         page.painted(color, &format!("    {}", terminal(one)));
     }
     if total > MOST_DIFF_LINES {
-        let text = format!("    … {}: cacheplan optimize prints all", count(total - MOST_DIFF_LINES, "more line"));
+        let text = format!(
+            "    … {}: cacheplan optimize prints all",
+            count(total - MOST_DIFF_LINES, "more line")
+        );
         page.painted(DIM, &text);
     }
     page.line("");
@@ -382,7 +444,11 @@ fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
         _ => CYAN,
     };
     let severity = page.paint(color, d.severity);
-    let text = format!("{severity}: {} ({})", line(&d.message), line(&wording::place(d, file)));
+    let text = format!(
+        "{severity}: {} ({})",
+        line(&d.message),
+        line(&wording::place(d, file))
+    );
     page.line(&text);
 }
 
@@ -390,10 +456,18 @@ fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
 #[must_use]
 pub fn comparison(c: &Comparison, style: Style) -> String {
     let mut page = Page::new(style);
-    let head = format!("{} on {}", count(c.variants.len(), "variant"), count(c.builds, "build"));
+    let head = format!(
+        "{} on {}",
+        count(c.variants.len(), "variant"),
+        count(c.builds, "build")
+    );
     page.painted(BOLD, &head);
     page.line("");
-    let longest = c.variants.iter().map(|v| line(&v.name).chars().count()).max();
+    let longest = c
+        .variants
+        .iter()
+        .map(|v| line(&v.name).chars().count())
+        .max();
     let name_width = longest.unwrap_or(0).clamp(7, page.style.width - 48);
     page.painted(
         DIM,
@@ -402,10 +476,18 @@ pub fn comparison(c: &Comparison, style: Style) -> String {
             "variant", "per build", "longest chain", "empty cache", "cached"
         ),
     );
-    let dearest = c.variants.iter().map(|v| v.figures.work_s_per_build).fold(0.0, f64::max);
+    let dearest = c
+        .variants
+        .iter()
+        .map(|v| v.figures.work_s_per_build)
+        .fold(0.0, f64::max);
     for v in &c.variants {
         let f = &v.figures;
-        let share = if dearest > 0.0 { f.work_s_per_build / dearest } else { 0.0 };
+        let share = if dearest > 0.0 {
+            f.work_s_per_build / dearest
+        } else {
+            0.0
+        };
         let row = format!(
             "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}  {}",
             shortened(&v.name, name_width),
@@ -413,7 +495,11 @@ pub fn comparison(c: &Comparison, style: Style) -> String {
             seconds(f.critical_path_s_per_build),
             seconds(f.cold_s),
             percent(f.hit_rate),
-            if page.style.width >= name_width + 60 { bar(share, BAR) } else { String::new() },
+            if page.style.width >= name_width + 60 {
+                bar(share, BAR)
+            } else {
+                String::new()
+            },
         );
         page.line(&row);
     }

@@ -23,7 +23,9 @@ pub fn stage_and_instruction(name: &str) -> (&str, &str) {
     };
     let (stage, position) = head.rsplit_once(' ').unwrap_or(("", head));
     let counted = position.split_once('/').is_some_and(|(i, n)| {
-        [i, n].iter().all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+        [i, n]
+            .iter()
+            .all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
     });
     if counted {
         (stage.trim_end(), text)
@@ -62,7 +64,11 @@ pub fn history(h: &History) -> String {
         "{} replayed, {} of them rebuild{} something",
         count(h.builds, "build"),
         h.builds_with_any_change,
-        if h.builds_with_any_change == 1 { "s" } else { "" },
+        if h.builds_with_any_change == 1 {
+            "s"
+        } else {
+            ""
+        },
     );
     if h.refused > 0 {
         out.push_str(&format!(", {} refused by the builder", h.refused));
@@ -80,7 +86,10 @@ pub fn history(h: &History) -> String {
 #[must_use]
 pub fn cost(b: &Baseline) -> String {
     let doubt = if b.work_s_per_build - b.work_s_per_build_min > SAME_S {
-        format!(" ({} if every step in doubt is cached)", seconds(b.work_s_per_build_min))
+        format!(
+            " ({} if every step in doubt is cached)",
+            seconds(b.work_s_per_build_min)
+        )
     } else {
         String::new()
     };
@@ -104,7 +113,11 @@ pub fn cost_source(steps: &[StepRow]) -> String {
     } else if measured + learned == 0 {
         "Seconds are priors, not measurements: see --costs.".to_owned()
     } else {
-        let kinds = [(measured, "measured"), (learned, "learned"), (n - measured - learned, "prior")];
+        let kinds = [
+            (measured, "measured"),
+            (learned, "learned"),
+            (n - measured - learned, "prior"),
+        ];
         let kinds: Vec<String> = kinds
             .iter()
             .filter(|(k, _)| *k > 0)
@@ -127,7 +140,13 @@ pub struct Measure {
 /// The document does not name the objective, but the saving is of one of two figures.
 #[must_use]
 pub fn measure(base: &Baseline, plan: &PlanRow) -> Measure {
-    let saved = |before: f64, after: f64| if before > 0.0 { 1.0 - after / before } else { 0.0 };
+    let saved = |before: f64, after: f64| {
+        if before > 0.0 {
+            1.0 - after / before
+        } else {
+            0.0
+        }
+    };
     let work = Measure {
         unit: "",
         before: base.work_s_per_build,
@@ -140,7 +159,11 @@ pub fn measure(base: &Baseline, plan: &PlanRow) -> Measure {
     };
     let off = |m: &Measure| (saved(m.before, m.after) - plan.saving).abs();
     // The margin keeps equal figures with the default objective.
-    if off(&chain) + 1e-6 < off(&work) { chain } else { work }
+    if off(&chain) + 1e-6 < off(&work) {
+        chain
+    } else {
+        work
+    }
 }
 
 /// The plan that saves most, the strongest safety class first among equals.
@@ -148,7 +171,7 @@ pub fn measure(base: &Baseline, plan: &PlanRow) -> Measure {
 pub fn best(plans: &[PlanRow]) -> Option<&PlanRow> {
     let mut best = plans.first()?;
     for plan in plans {
-        if plan.saving > best.saving + 1e-9 || (best.edits.is_empty() && !plan.edits.is_empty() && plan.saving > 0.0) {
+        if plan.saving > best.saving + 1e-9 {
             best = plan;
         }
     }
@@ -162,14 +185,19 @@ pub fn nothing(base: &Baseline, plan: &PlanRow) -> String {
     let gap = (m.before - plan.bound_s).max(0.0);
     let bound = seconds(plan.bound_s);
     if gap <= SAME_S {
-        format!("Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound {bound}).")
+        format!(
+            "Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound {bound})."
+        )
     } else if plan.optimal {
         format!(
             "Nothing better found: no other order costs less, rewrites could save at most {} a build (bound {bound}).",
             seconds(gap)
         )
     } else {
-        format!("Nothing better found; at most {} a build could be saved (bound {bound}).", seconds(gap))
+        format!(
+            "Nothing better found; at most {} a build could be saved (bound {bound}).",
+            seconds(gap)
+        )
     }
 }
 
@@ -183,7 +211,10 @@ pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
     let limit = if m.after - plan.bound_s <= SAME_S {
         "no order or allowed rewrite can do better (bound)".to_owned()
     } else {
-        format!("no plan can do better than {} (bound)", seconds(plan.bound_s))
+        format!(
+            "no plan can do better than {} (bound)",
+            seconds(plan.bound_s)
+        )
     };
     format!(
         "{}{} per build instead of {}: saves {}{held_out}; {limit}",
@@ -265,7 +296,13 @@ mod tests {
 
     #[test]
     fn a_dearer_change_says_so() {
-        assert_eq!(change(0.24, [0.2, 0.28]), "saves 24 % (95 % interval 20 .. 28 %)");
-        assert_eq!(change(-0.3, [-0.4, -0.1]), "costs 30 % more (95 % interval 10 .. 40 %)");
+        assert_eq!(
+            change(0.24, [0.2, 0.28]),
+            "saves 24 % (95 % interval 20 .. 28 %)"
+        );
+        assert_eq!(
+            change(-0.3, [-0.4, -0.1]),
+            "costs 30 % more (95 % interval 10 .. 40 %)"
+        );
     }
 }
