@@ -1,4 +1,13 @@
 //! What people and programs read: one file per format, all views of one value.
 
 pub mod bootstrap;
+pub mod diff;
+pub mod escape;
+pub mod markdown;
 pub mod model;
+pub mod number;
+#[cfg(test)]
+mod sample;
+pub mod snippet;
+pub mod text;
+pub mod wording;

@@ -1,0 +1,389 @@
+//! The report as a comment on a pull request.
+//!
+//! Goes in: the document. Comes out: GitHub-flavoured Markdown of at most [`LIMIT`] characters that
+//! starts with a marker, so that a later run can find and replace its comment. Linear in the
+//! document. Invariant: nothing from the repository mentions, links, or breaks out of its place,
+//! and a cut is said.
+
+use super::escape::{fence, line, markdown_code, markdown_text, shortened, without_commands};
+use super::model::{
+    Analysis, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepRow, TargetReport,
+};
+use super::number::{count, percent, seconds};
+use super::wording;
+
+/// What GitHub takes as one comment, in characters.
+pub const LIMIT: usize = 65_536;
+/// First line of an analysis.
+pub const MARKER: &str = "<!-- cacheplan -->";
+/// First line of a comparison, another one so that both can stand at one pull request.
+pub const COMPARISON_MARKER: &str = "<!-- cacheplan compare -->";
+
+const CUT: &str =
+    "\n_Some parts were left out to fit into a comment; the text and JSON reports have them._\n";
+const MOST_STEPS: usize = 10;
+const MOST_ROWS_BELOW: usize = 20;
+/// Characters of a name or instruction.
+const NAME: usize = 120;
+/// Characters of a sentence.
+const SENTENCE: usize = 600;
+
+/// What is given up first when the comment is too long, last in this order first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Head,
+    Row,
+    Plan,
+    Message,
+    Steps,
+    Diff,
+}
+
+type Piece = (Rank, String);
+
+/// The whole analysis.
+#[must_use]
+pub fn analysis(a: &Analysis) -> String {
+    let (done, failed) = wording::split(a);
+    let mut pieces = vec![(
+        Rank::Head,
+        format!("{MARKER}\n### What builds cost in the layer cache\n\n"),
+    )];
+    if !done.is_empty() {
+        summary(&mut pieces, &done);
+    }
+    for f in failed {
+        pieces.push((Rank::Row, format!("\n{}", failure(f))));
+    }
+    if a.targets.is_empty() {
+        pieces.push((Rank::Head, "No Dockerfile found.\n".to_owned()));
+    }
+    for t in done {
+        target(&mut pieces, t);
+    }
+    if !a.not_analysed.is_empty() {
+        let names: Vec<String> = a.not_analysed.iter().take(5).map(|n| name(n)).collect();
+        let more = a.not_analysed.len() - names.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        pieces.push((
+            Rank::Message,
+            format!("\nNot analysed: {}{more}\n", names.join(", ")),
+        ));
+    }
+    assemble(pieces)
+}
+
+/// Joins the pieces, without the least important ones where the whole would be too long. The cut is
+/// made before the last escape, which only ever adds a few characters, so it keeps a reserve.
+fn assemble(mut pieces: Vec<Piece>) -> String {
+    let mut lengths: Vec<usize> = pieces
+        .iter_mut()
+        .map(|(_, text)| {
+            *text = without_commands(text).into_owned();
+            text.chars().count()
+        })
+        .collect();
+    let mut total: usize = lengths.iter().sum();
+    let mut order: Vec<usize> = (0..pieces.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse((pieces[*i].0, *i)));
+    let mut cut = false;
+    if total > LIMIT {
+        for i in order {
+            if total + CUT.chars().count() <= LIMIT {
+                break;
+            }
+            if pieces[i].0 == Rank::Head {
+                continue;
+            }
+            total -= std::mem::take(&mut lengths[i]);
+            pieces[i].1.clear();
+            cut = true;
+        }
+    }
+    let mut out: String = pieces.into_iter().map(|(_, text)| text).collect();
+    if cut {
+        out.push_str(CUT);
+    }
+    out
+}
+
+fn name(text: &str) -> String {
+    markdown_code(&shortened(text, NAME))
+}
+
+fn sentence(text: &str) -> String {
+    markdown_text(&shortened(text, SENTENCE))
+}
+
+fn title(t: &TargetReport) -> String {
+    match &t.target {
+        Some(stage) => format!("{} target {}", name(&t.file), name(stage)),
+        None => name(&t.file),
+    }
+}
+
+/// One row a target: base and present with `--base`, else present and best plan.
+fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
+    let head = if done.iter().any(|t| t.base.is_some()) {
+        "| Dockerfile | before | after | saving per build | 95 % interval | with the best plan |\n|---|--:|--:|--:|--:|--:|\n"
+    } else {
+        "| Dockerfile | now | with the plan | saving per build | on builds it was not chosen on |\n|---|--:|--:|--:|--:|\n"
+    };
+    let with_base = done.iter().any(|t| t.base.is_some());
+    pieces.push((Rank::Head, head.to_owned()));
+    for t in done {
+        let plan = wording::best(&t.plans).filter(|p| !p.edits.is_empty());
+        let measure = plan.map(|p| wording::measure(&t.baseline, p));
+        let now = seconds(t.baseline.work_s_per_build);
+        let row = if with_base {
+            let best =
+                measure.map_or_else(|| "no better one".to_owned(), |m| seconds(m.after) + m.unit);
+            match &t.base {
+                Some(b) => format!(
+                    "| {} | {} | {now} | {} | {} | {best} |\n",
+                    title(t),
+                    seconds(b.baseline.work_s_per_build),
+                    percent(b.saving),
+                    wording::range(b.interval).trim_start_matches("95 % interval "),
+                ),
+                None => format!("| {} | – | {now} | – | – | {best} |\n", title(t)),
+            }
+        } else if let (Some(p), Some(m)) = (plan, measure) {
+            format!(
+                "| {} | {}{} | {} | {} | {} |\n",
+                title(t),
+                seconds(m.before),
+                m.unit,
+                seconds(m.after),
+                percent(p.saving),
+                p.held_out_saving.map_or_else(|| "–".to_owned(), percent),
+            )
+        } else {
+            format!("| {} | {now} | no better one | – | – |\n", title(t))
+        };
+        pieces.push((Rank::Row, row));
+    }
+}
+
+fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
+    let mut head = format!("\n#### {}\n\n{}.", title(t), wording::history(&t.history));
+    let costs = wording::cost_source(&t.steps);
+    head.push_str(&format!(" {} {costs}\n", wording::cost(&t.baseline)));
+    if let Some(base) = &t.base {
+        head.push_str(&format!(
+            "\nAgainst {}: {}.\n",
+            name(&base.rev),
+            markdown_text(&wording::against(base, &t.baseline))
+        ));
+    }
+    pieces.push((Rank::Plan, head));
+    if t.history.builds > 0 {
+        steps(pieces, &t.steps, t.history.builds);
+    }
+    plan(pieces, t);
+    for d in t.diagnostics.iter().take(MOST_ROWS_BELOW) {
+        pieces.push((Rank::Message, format!("\n{}", diagnostic(d, &t.file))));
+    }
+}
+
+fn steps(pieces: &mut Vec<Piece>, steps: &[StepRow], builds: usize) {
+    let per_build = |s: &StepRow| s.rate * s.cost_s;
+    let mut running: Vec<&StepRow> = steps.iter().filter(|s| s.executed + s.maybe > 0).collect();
+    let silent = steps.len() - running.len();
+    let mut dearest = running.clone();
+    dearest.sort_by(|a, b| per_build(b).total_cmp(&per_build(a)));
+    let left = dearest.len().saturating_sub(MOST_STEPS);
+    if left > 0 {
+        let least = per_build(dearest[MOST_STEPS - 1]);
+        running.retain(|s| per_build(s) >= least);
+        running.truncate(MOST_STEPS);
+    }
+    if running.is_empty() {
+        return;
+    }
+    let mut out = "\n| line | step | runs in | rate | cost | per build | because of |\n|--:|---|--:|--:|--:|--:|---|\n".to_owned();
+    for s in running {
+        let (stage, text) = wording::stage_and_instruction(&s.name);
+        let stage = if stage.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", name(stage))
+        };
+        let doubt = if s.maybe > 0 {
+            format!(" (+{} in doubt)", s.maybe)
+        } else {
+            String::new()
+        };
+        out.push_str(&format!(
+            "| {} | {stage}{} | {}/{builds}{doubt} | {} | {} | {} | {} |\n",
+            s.line,
+            name(text),
+            s.executed,
+            percent(s.rate),
+            seconds(s.cost_s),
+            seconds(per_build(s)),
+            because(s),
+        ));
+    }
+    let mut rest = Vec::new();
+    if left > 0 {
+        rest.push(format!("{} less", count(left, "step cost")));
+    }
+    if silent > 0 {
+        rest.push(format!("{} always cached", count(silent, "step")));
+    }
+    if !rest.is_empty() {
+        out.push_str(&format!("\nNot shown: {}.\n", rest.join(", ")));
+    }
+    pieces.push((Rank::Steps, out));
+}
+
+fn because(s: &StepRow) -> String {
+    if s.direct == 0 {
+        return if s.inherited > 0 {
+            "a step before it".to_owned()
+        } else {
+            String::new()
+        };
+    }
+    let mut parts: Vec<String> = s
+        .hot_paths
+        .iter()
+        .take(3)
+        .map(|p| format!("{} {}", name(&p.path), p.builds))
+        .collect();
+    if parts.is_empty() {
+        parts.push(format!("itself {}", s.direct));
+    }
+    if s.inherited > 0 {
+        parts.push(format!("steps before it {}", s.inherited));
+    }
+    parts.join(", ")
+}
+
+fn plan(pieces: &mut Vec<Piece>, t: &TargetReport) {
+    let Some(plan) = wording::best(&t.plans) else {
+        return;
+    };
+    if plan.edits.is_empty() {
+        pieces.push((
+            Rank::Plan,
+            format!("\n{}\n", wording::nothing(&t.baseline, plan)),
+        ));
+        return;
+    }
+    let mut out = format!(
+        "\n**Plan** ({}: {}): {}.\n\n",
+        plan.safety,
+        wording::safety(plan.safety),
+        wording::saves(&t.baseline, plan)
+    );
+    for edit in plan.edits.iter().take(MOST_ROWS_BELOW) {
+        out.push_str(&format!(
+            "- line {}: {} ({}, {})\n",
+            edit.line,
+            sentence(&edit.why),
+            edit.rewrite,
+            edit.safety
+        ));
+    }
+    more(&mut out, plan.edits.len());
+    if !plan.assumptions.is_empty() {
+        out.push_str("\nIt assumes:\n\n");
+        for assumption in plan.assumptions.iter().take(MOST_ROWS_BELOW) {
+            out.push_str(&format!("- {}\n", sentence(assumption)));
+        }
+        more(&mut out, plan.assumptions.len());
+    }
+    pieces.push((Rank::Plan, out));
+    if !plan.diff.is_empty() {
+        pieces.push((Rank::Diff, details(plan)));
+    }
+}
+
+fn more(out: &mut String, all: usize) {
+    if all > MOST_ROWS_BELOW {
+        out.push_str(&format!("- … and {} more\n", all - MOST_ROWS_BELOW));
+    }
+}
+
+fn details(plan: &PlanRow) -> String {
+    format!(
+        "\n<details><summary>Suggested diff</summary>\n\n{}\n</details>\n",
+        fence(&plan.diff, "diff")
+    )
+}
+
+fn diagnostic(d: &DiagnosticRow, file: &str) -> String {
+    let place = line(&wording::place(d, file));
+    format!(
+        "{}: {} ({})\n",
+        d.severity,
+        sentence(&d.message),
+        name(&place)
+    )
+}
+
+fn failure(f: &FailedTarget) -> String {
+    match f
+        .diagnostics
+        .iter()
+        .find(|d| d.severity == "error")
+        .or(f.diagnostics.first())
+    {
+        Some(d) => diagnostic(d, &f.file),
+        None => format!("error: {} could not be analysed\n", name(&f.file)),
+    }
+}
+
+/// Variants on the same builds, and every pair of them.
+#[must_use]
+pub fn comparison(c: &Comparison) -> String {
+    let mut pieces = vec![(
+        Rank::Head,
+        format!(
+            "{COMPARISON_MARKER}\n### {} on {}\n\n| variant | per build | longest chain | empty cache | cached |\n|---|--:|--:|--:|--:|\n",
+            count(c.variants.len(), "variant"),
+            count(c.builds, "build")
+        ),
+    )];
+    for v in &c.variants {
+        let f = &v.figures;
+        let row = format!(
+            "| {} | {} | {} | {} | {} |\n",
+            name(&v.name),
+            seconds(f.work_s_per_build),
+            seconds(f.critical_path_s_per_build),
+            seconds(f.cold_s),
+            percent(f.hit_rate),
+        );
+        pieces.push((Rank::Row, row));
+    }
+    if !c.pairs.is_empty() {
+        let head = "\n| from | to | saving | 95 % interval | cheaper in | dearer in | same in |\n|---|---|--:|--:|--:|--:|--:|\n";
+        pieces.push((Rank::Head, head.to_owned()));
+    }
+    for p in &c.pairs {
+        let row = format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            name(&p.a),
+            name(&p.b),
+            percent(p.saving),
+            wording::range(p.interval).trim_start_matches("95 % interval "),
+            p.wins,
+            p.losses,
+            p.ties,
+        );
+        // Pairs grow with the square of the variants.
+        pieces.push((Rank::Steps, row));
+    }
+    assemble(pieces)
+}
+
+#[cfg(test)]
+#[path = "markdown_tests.rs"]
+mod tests;

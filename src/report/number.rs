@@ -1,0 +1,115 @@
+//! Numbers for people: three significant digits and a unit.
+//!
+//! Goes in: seconds, shares, counts. Comes out: short text, the same everywhere. Invariant: a value
+//! that is not zero is never shown as zero, nor a share under one as all.
+
+/// `n` with three significant digits, whole numbers without a fraction.
+fn significant(n: f64) -> String {
+    let size = n.abs();
+    if size >= 99.95 || (n.fract() == 0.0) {
+        format!("{n:.0}")
+    } else if size >= 9.995 {
+        format!("{n:.1}")
+    } else {
+        format!("{n:.2}")
+    }
+}
+
+/// A duration in seconds: `0 s`, `18.9 s`, and from ten minutes on `12.5 min`.
+#[must_use]
+pub fn seconds(s: f64) -> String {
+    if !s.is_finite() {
+        return "? s".to_owned();
+    }
+    if s != 0.0 && s.abs() < 0.01 {
+        return "<0.01 s".to_owned();
+    }
+    if s.abs() >= 600.0 {
+        return format!("{} min", significant(s / 60.0));
+    }
+    format!("{} s", significant(s))
+}
+
+/// A share as `42 %`, with one decimal below ten and where rounding would claim all.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    if !share.is_finite() {
+        return "? %".to_owned();
+    }
+    let p = share * 100.0;
+    let size = p.abs();
+    if size == 0.0 {
+        "0 %".to_owned()
+    } else if size < 0.05 {
+        format!("{}<0.1 %", if p < 0.0 { "-" } else { "" })
+    } else if size < 9.95 && (size - size.round()).abs() > 1e-9 {
+        format!("{p:.1} %")
+    } else if size >= 99.5 && size < 100.0 {
+        // Rounded towards zero: 99.99 is not all.
+        format!("{:.1} %", (p * 10.0).trunc() / 10.0)
+    } else {
+        format!("{p:.0} %")
+    }
+}
+
+/// `1 step`, `2 steps`.
+#[must_use]
+pub fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A bar of `width` cells, at least one full cell for a share above zero.
+#[must_use]
+pub fn bar(share: f64, width: usize) -> String {
+    let share = share.clamp(0.0, 1.0);
+    let mut full = (share * width as f64).round() as usize;
+    if share > 0.0 {
+        full = full.max(1);
+    }
+    let full = full.min(width);
+    "█".repeat(full) + &"░".repeat(width - full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_significant_digits() {
+        let cases = [
+            (0.0, "0 s"),
+            (0.001, "<0.01 s"),
+            (0.456, "0.46 s"),
+            (9.999, "10.0 s"),
+            (45.0, "45 s"),
+            (18.94, "18.9 s"),
+            (180.4, "180 s"),
+            (599.0, "599 s"),
+            (750.0, "12.5 min"),
+            (-3.0, "-3 s"),
+            (f64::NAN, "? s"),
+        ];
+        for (s, text) in cases {
+            assert_eq!(seconds(s), text);
+        }
+    }
+
+    #[test]
+    fn shares_never_round_to_none_or_all() {
+        let cases = [
+            (0.0, "0 %"),
+            (0.0001, "<0.1 %"),
+            (0.042, "4.2 %"),
+            (0.05, "5 %"),
+            (0.42, "42 %"),
+            (0.9999, "99.9 %"),
+            (1.0, "100 %"),
+            (-0.24, "-24 %"),
+        ];
+        for (p, text) in cases {
+            assert_eq!(percent(p), text);
+        }
+        assert_eq!(bar(0.01, 4), "█░░░");
+        assert_eq!(bar(1.5, 4), "████");
+    }
+}

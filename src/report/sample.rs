@@ -1,0 +1,190 @@
+//! Hand-made documents for the renderers' tests.
+
+use super::model::*;
+
+/// A step of a build of 499, by its figures.
+fn step(
+    name: &str,
+    line: u32,
+    direct: usize,
+    inherited: usize,
+    cost_s: f64,
+    paths: &[(&str, usize)],
+) -> StepRow {
+    let executed = direct + inherited;
+    StepRow {
+        id: format!("0.{line}"),
+        name: name.to_owned(),
+        line,
+        executed,
+        cached: 499 - executed,
+        maybe: 0,
+        rate: executed as f64 / 499.0,
+        rate_interval: [0.0, 1.0],
+        cost_s,
+        cost_interval: [cost_s / 2.0, cost_s * 2.0],
+        cost_source: "prior",
+        direct,
+        inherited,
+        hot_paths: paths
+            .iter()
+            .map(|(path, builds)| HotPath {
+                path: (*path).to_owned(),
+                builds: *builds,
+            })
+            .collect(),
+    }
+}
+
+pub fn baseline(work: f64) -> Baseline {
+    Baseline {
+        work_s_per_build: work,
+        work_s_per_build_min: work,
+        critical_path_s_per_build: work * 0.8,
+        cold_s: 180.0,
+        image_bytes_estimate: None,
+        hit_rate: 0.61,
+    }
+}
+
+pub fn plan() -> PlanRow {
+    PlanRow {
+        safety: "assumed",
+        work_s_per_build: 31.0,
+        critical_path_s_per_build: 28.0,
+        cold_s: 182.0,
+        saving: 1.0 - 31.0 / 73.2,
+        held_out_saving: Some(0.55),
+        bound_s: 31.0,
+        optimal: true,
+        edits: vec![EditRow {
+            rewrite: "split-copy",
+            safety: "assumed",
+            line: 6,
+            end_line: 7,
+            why: "npm ci reads only the two package files, so they can come before the sources"
+                .to_owned(),
+            assumptions: vec![],
+        }],
+        assumptions: vec!["npm ci reads only package.json, package-lock.json, .npmrc".to_owned()],
+        dockerfile: String::new(),
+        dockerignore: None,
+        diff: super::diff::unified(
+            b"FROM node:22\nCOPY . .\nRUN npm ci\nRUN npm run build\n",
+            b"FROM node:22\nCOPY package*.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n",
+            "Dockerfile",
+        ),
+    }
+}
+
+/// A plan that leaves everything as it is.
+pub fn no_plan() -> PlanRow {
+    PlanRow {
+        safety: "proven",
+        work_s_per_build: 73.2,
+        critical_path_s_per_build: 73.2 * 0.8,
+        saving: 0.0,
+        held_out_saving: None,
+        bound_s: 73.2,
+        edits: vec![],
+        assumptions: vec![],
+        diff: String::new(),
+        ..plan()
+    }
+}
+
+pub fn warning() -> DiagnosticRow {
+    DiagnosticRow {
+        severity: "warning",
+        code: "build/copy-missing".to_owned(),
+        message: "COPY finds no file\u{1b}[2J".to_owned(),
+        help: None,
+        file: None,
+        line: Some(9),
+        column: Some(6),
+        end_line: None,
+        end_column: None,
+    }
+}
+
+pub fn target() -> TargetReport {
+    TargetReport {
+        file: "Dockerfile".to_owned(),
+        context: ".".to_owned(),
+        target: None,
+        origin: "discovered".to_owned(),
+        history: History {
+            commits: 500,
+            builds: 499,
+            from: "abc1234".to_owned(),
+            to: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            builds_with_any_change: 340,
+            refused: 0,
+            skipped: 0,
+        },
+        baseline: baseline(73.2),
+        base: None,
+        steps: vec![
+            step("[1/5] FROM node:22", 1, 0, 0, 10.0, &[]),
+            step("[2/5] WORKDIR /app", 2, 0, 0, 0.1, &[]),
+            step(
+                "[3/5] COPY . .",
+                6,
+                200,
+                10,
+                0.5,
+                &[
+                    ("src/", 150),
+                    ("README.md", 40),
+                    ("package.json", 12),
+                    ("x", 1),
+                ],
+            ),
+            step(
+                "[4/5] RUN npm ci && npm run a-very-long-script-name | tee log.txt",
+                7,
+                0,
+                210,
+                45.0,
+                &[],
+            ),
+            step("[5/5] RUN npm run build", 8, 0, 210, 700.0, &[]),
+        ],
+        plans: vec![plan()],
+        findings: vec![],
+        diagnostics: vec![],
+        timing: None,
+    }
+}
+
+pub fn analysis(target: TargetReport) -> Analysis {
+    Analysis {
+        schema: "cacheplan.analyze/1",
+        targets: vec![Target::Done(Box::new(target))],
+        not_analysed: vec![],
+    }
+}
+
+pub fn comparison() -> Comparison {
+    let variant = |name: &str, work| Variant {
+        name: name.to_owned(),
+        figures: baseline(work),
+    };
+    Comparison {
+        schema: "cacheplan.compare/1",
+        variants: vec![
+            variant("Dockerfile", 41.0),
+            variant("HEAD~1:Docker|file @x", 31.0),
+        ],
+        pairs: vec![Pair {
+            a: "Dockerfile".to_owned(),
+            b: "HEAD~1:Docker|file @x".to_owned(),
+            saving: 1.0 - 31.0 / 41.0,
+            interval: [0.2, 0.28],
+            wins: 120,
+            losses: 3,
+            ties: 376,
+        }],
+        builds: 499,
+    }
+}

@@ -1,0 +1,526 @@
+//! The report for a terminal: what a build costs, which steps run how often and why, what to do.
+//!
+//! Goes in: the document and a style. Comes out: lines of about the given width, one screen for one
+//! target. Linear in the document. Invariant: everything from the repository passes through
+//! [`super::escape`], and without colour there is no escape sequence.
+
+use super::escape::{line, shortened, terminal, without_commands};
+use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
+use super::number::{bar, count, percent, seconds};
+use super::wording;
+use anstyle::{AnsiColor, Effects};
+use std::collections::BTreeSet;
+
+/// Running steps shown; the others are summed up.
+const MOST_STEPS: usize = 15;
+/// Paths shown under a step.
+const MOST_PATHS: usize = 3;
+/// Lines of a diff shown; `optimize` prints all of it.
+const MOST_DIFF_LINES: usize = 60;
+/// Diagnostics shown for a target.
+const MOST_DIAGNOSTICS: usize = 10;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// With ANSI colours.
+    pub color: bool,
+    /// Columns to fill; at least 60 are used.
+    pub width: usize,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self {
+            color: false,
+            width: 100,
+        }
+    }
+}
+
+const BOLD: anstyle::Style = anstyle::Style::new().effects(Effects::BOLD);
+const DIM: anstyle::Style = anstyle::Style::new().effects(Effects::DIMMED);
+const GREEN: anstyle::Style = AnsiColor::Green.on_default();
+const YELLOW: anstyle::Style = AnsiColor::Yellow.on_default();
+const RED: anstyle::Style = AnsiColor::Red.on_default();
+const CYAN: anstyle::Style = AnsiColor::Cyan.on_default();
+
+/// The text under construction.
+struct Page {
+    out: String,
+    style: Style,
+}
+
+impl Page {
+    fn new(style: Style) -> Self {
+        let width = style.width.max(60);
+        Self {
+            out: String::new(),
+            style: Style { width, ..style },
+        }
+    }
+
+    fn paint(&self, style: anstyle::Style, text: &str) -> String {
+        if self.style.color && !text.is_empty() {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn painted(&mut self, style: anstyle::Style, text: &str) {
+        let text = self.paint(style, text.trim_end());
+        self.line(&text);
+    }
+
+    /// Words of `text` on lines of the width; `hang` stands before all lines but the first.
+    fn wrapped(&mut self, style: anstyle::Style, first: &str, hang: &str, text: &str) {
+        let mut now = first.to_owned();
+        let mut fresh = true;
+        for word in text.split(' ').filter(|w| !w.is_empty()) {
+            let length = now.chars().count() + 1 + word.chars().count();
+            if !fresh && length > self.style.width {
+                self.painted(style, &now);
+                now = hang.to_owned();
+                fresh = true;
+            }
+            if !fresh {
+                now.push(' ');
+            }
+            now.push_str(word);
+            fresh = false;
+        }
+        self.painted(style, &now);
+    }
+
+    fn done(self) -> String {
+        without_commands(&self.out).into_owned()
+    }
+}
+
+/// The whole analysis.
+#[must_use]
+pub fn analysis(a: &Analysis, style: Style) -> String {
+    let mut page = Page::new(style);
+    let (done, failed) = wording::split(a);
+    for (i, target) in done.iter().enumerate() {
+        if i > 0 {
+            page.line("");
+        }
+        self::target(&mut page, target);
+    }
+    if !done.is_empty() && !failed.is_empty() {
+        page.line("");
+    }
+    for f in failed {
+        match f
+            .diagnostics
+            .iter()
+            .find(|d| d.severity == "error")
+            .or(f.diagnostics.first())
+        {
+            Some(d) => diagnostic(&mut page, d, &f.file),
+            None => page.line(&format!("error: {} could not be analysed", line(&f.file))),
+        }
+    }
+    if a.targets.is_empty() {
+        page.line("No Dockerfile found.");
+    }
+    if !a.not_analysed.is_empty() {
+        let names: Vec<String> = a.not_analysed.iter().take(5).map(|n| line(n)).collect();
+        let more = a.not_analysed.len() - names.len();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        page.wrapped(
+            DIM,
+            "",
+            "  ",
+            &format!("Not analysed: {}{more}", names.join(", ")),
+        );
+    }
+    page.done()
+}
+
+fn target(page: &mut Page, t: &TargetReport) {
+    title(page, t);
+    let h = &t.history;
+    let range = if h.builds > 0 {
+        let commit = |c: &str| line(wording::short_commit(c));
+        format!(" · oldest {} .. newest {}", commit(&h.from), commit(&h.to))
+    } else {
+        String::new()
+    };
+    page.wrapped(
+        anstyle::Style::new(),
+        "",
+        "  ",
+        &(wording::history(h) + &range),
+    );
+    let cost = format!(
+        "{} {}",
+        wording::cost(&t.baseline),
+        wording::cost_source(&t.steps)
+    );
+    page.wrapped(anstyle::Style::new(), "", "  ", &cost);
+    if let Some(base) = &t.base {
+        let text = format!(
+            "against {}: {}",
+            line(&base.rev),
+            wording::against(base, &t.baseline)
+        );
+        let color = if base.saving < 0.0 { RED } else { GREEN };
+        page.wrapped(color, "", "  ", &text);
+    }
+    page.line("");
+    if !t.steps.is_empty() && h.builds > 0 {
+        steps(page, &t.steps, h.builds);
+        page.line("");
+    }
+    plans(page, t);
+    if !t.diagnostics.is_empty() {
+        page.line("");
+    }
+    for d in t.diagnostics.iter().take(MOST_DIAGNOSTICS) {
+        diagnostic(page, d, &t.file);
+    }
+    if let Some(more) = t.diagnostics.len().checked_sub(MOST_DIAGNOSTICS + 1) {
+        page.line(&format!("… {} like these", count(more + 1, "more message")));
+    }
+}
+
+fn title(page: &mut Page, t: &TargetReport) {
+    let stage = t
+        .target
+        .as_ref()
+        .map_or_else(String::new, |s| format!(", target {}", line(s)));
+    let name = line(&t.file);
+    let about = format!(" (context {}{stage})", line(&t.context));
+    let origin = line(&t.origin);
+    let used = name.chars().count() + about.chars().count() + origin.chars().count();
+    let gap = page.style.width.saturating_sub(used).max(2);
+    let text = format!(
+        "{}{about}{}{}",
+        page.paint(BOLD, &name),
+        " ".repeat(gap),
+        page.paint(DIM, &origin)
+    );
+    page.line(&text);
+}
+
+/// Columns after the instruction: runs, bar, rate, cost, seconds a build, with their gaps.
+const BAR: usize = 10;
+
+fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
+    let per_build = |s: &StepRow| s.rate * s.cost_s;
+    let mut running: Vec<usize> = (0..steps.len())
+        .filter(|i| steps[*i].executed + steps[*i].maybe > 0)
+        .collect();
+    let always_cached = steps.len() - running.len();
+    running.sort_by(|a, b| {
+        per_build(&steps[*b])
+            .total_cmp(&per_build(&steps[*a]))
+            .then(a.cmp(b))
+    });
+    let small = running.split_off(running.len().min(MOST_STEPS));
+    running.sort_unstable();
+    let stages: BTreeSet<&str> = steps
+        .iter()
+        .map(|s| wording::stage_and_instruction(&s.name).0)
+        .collect();
+    let runs_width = 2 * builds.to_string().len() + 1;
+    let runs_width = runs_width.max("runs in".len());
+    // Line number 6, gaps 2 each, rate 6, cost 8, per build 9.
+    let name_width = page
+        .style
+        .width
+        .saturating_sub(6 + 2 + 2 + runs_width + 2 + BAR + 1 + 6 + 2 + 8 + 2 + 9)
+        .clamp(16, 60);
+    if !running.is_empty() {
+        let head = format!(
+            "{:>4}  {:name_width$}  {:<runs_width$}  {:<rate$}  {:>8}  {:>9}",
+            "line",
+            "step",
+            "runs in",
+            "rate",
+            "cost",
+            "per build",
+            rate = BAR + 1 + 6
+        );
+        page.painted(DIM, &head);
+    }
+    let mut stage = None;
+    let mut behind = false;
+    for i in running {
+        let s = &steps[i];
+        let (of, text) = wording::stage_and_instruction(&s.name);
+        if stages.len() > 1 && stage != Some(of) {
+            let name = if of.is_empty() {
+                "(unnamed)".to_owned()
+            } else {
+                line(of)
+            };
+            let heading = format!("stage {}", shortened(&name, page.style.width - 6));
+            page.painted(CYAN, &heading);
+            stage = Some(of);
+        }
+        let inherited_only = s.direct == 0 && s.inherited > 0;
+        behind |= inherited_only;
+        let mark = if inherited_only { " ↑" } else { "" };
+        let name = shortened(text, name_width - mark.chars().count()) + mark;
+        let runs = format!("{}/{builds}", s.executed);
+        let color = match s.rate {
+            r if r >= 0.5 => RED,
+            r if r >= 0.1 => YELLOW,
+            _ => GREEN,
+        };
+        let row = format!(
+            "{:>4}  {}{}  {runs:>runs_width$}  {} {:>6}  {:>8}  {:>9}",
+            s.line,
+            page.paint(BOLD, &name),
+            " ".repeat(name_width.saturating_sub(name.chars().count())),
+            page.paint(color, &bar(s.rate, BAR)),
+            percent(s.rate),
+            seconds(s.cost_s),
+            seconds(per_build(s)),
+        );
+        page.line(&row);
+        causes(page, s);
+    }
+    if behind {
+        page.painted(DIM, "      ↑ runs only because a step before it ran");
+    }
+    if !small.is_empty() {
+        let sum: f64 = small.iter().map(|i| per_build(&steps[*i])).sum();
+        let (n, one) = (small.len(), small.len() == 1);
+        let text = format!(
+            "      {} run{}, {} a build{}",
+            count(n, "more step"),
+            if one { "s" } else { "" },
+            seconds(sum),
+            if one { "" } else { " together" },
+        );
+        page.painted(DIM, &text);
+    }
+    if always_cached > 0 {
+        let verb = if always_cached == 1 { "is" } else { "are" };
+        let text = format!(
+            "      {} {verb} always cached",
+            count(always_cached, "step")
+        );
+        page.painted(DIM, &text);
+    }
+}
+
+/// Why a step runs of itself, and in how many builds nobody can tell.
+fn causes(page: &mut Page, s: &StepRow) {
+    let mut parts = Vec::new();
+    if s.direct > 0 {
+        let mut text = format!("itself {}", s.direct);
+        if s.inherited > 0 {
+            text.push_str(&format!(", behind others {}", s.inherited));
+        }
+        let paths: Vec<String> = s
+            .hot_paths
+            .iter()
+            .take(MOST_PATHS)
+            .map(|p| format!("{} {}", shortened(&p.path, 40), p.builds))
+            .collect();
+        if !paths.is_empty() {
+            text.push_str(&format!(": {}", paths.join(" · ")));
+        }
+        parts.push(text);
+    }
+    if s.maybe > 0 {
+        parts.push(format!("in doubt in {}", count(s.maybe, "build")));
+    }
+    if !parts.is_empty() {
+        let hang = " ".repeat(8);
+        page.wrapped(DIM, &hang, &hang, &parts.join("; "));
+    }
+}
+
+fn plans(page: &mut Page, t: &TargetReport) {
+    let Some(plan) = wording::best(&t.plans) else {
+        return;
+    };
+    if plan.edits.is_empty() {
+        page.wrapped(BOLD, "", "  ", &wording::nothing(&t.baseline, plan));
+        return;
+    }
+    let head = format!(
+        "Plan: {} · {}",
+        plan.safety,
+        wording::saves(&t.baseline, plan)
+    );
+    page.wrapped(BOLD, "", "  ", &head);
+    for edit in &plan.edits {
+        let text = format!(
+            "{}: {} ({}, {})",
+            lines(edit),
+            line(&edit.why),
+            edit.rewrite,
+            edit.safety
+        );
+        page.wrapped(anstyle::Style::new(), "  - ", "    ", &text);
+    }
+    let head = format!("  {}", wording::safety(plan.safety));
+    if plan.assumptions.is_empty() {
+        page.line(&head);
+    } else {
+        page.line(&format!("{head}; assumptions:"));
+    }
+    for assumption in &plan.assumptions {
+        page.wrapped(anstyle::Style::new(), "  - ", "    ", &line(assumption));
+    }
+    diff(page, &plan.diff);
+    for other in t
+        .plans
+        .iter()
+        .filter(|p| !std::ptr::eq(*p, plan) && !p.edits.is_empty())
+    {
+        also(page, t, other);
+    }
+}
+
+fn also(page: &mut Page, t: &TargetReport, plan: &PlanRow) {
+    let m = wording::measure(&t.baseline, plan);
+    let text = format!(
+        "Also: {} · {}{} per build, saves {} with {}",
+        plan.safety,
+        seconds(m.after),
+        m.unit,
+        percent(plan.saving),
+        count(plan.edits.len(), "edit"),
+    );
+    page.wrapped(DIM, "", "  ", &text);
+}
+
+fn lines(edit: &EditRow) -> String {
+    if edit.end_line > edit.line {
+        format!("lines {}-{}", edit.line, edit.end_line)
+    } else {
+        format!("line {}", edit.line)
+    }
+}
+
+fn diff(page: &mut Page, diff: &str) {
+    if diff.is_empty() {
+        return;
+    }
+    page.line("");
+    let total = diff.lines().count();
+    for one in diff.lines().take(MOST_DIFF_LINES) {
+        let color = match one.as_bytes() {
+            [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => BOLD,
+            [b'-', ..] => RED,
+            [b'+', ..] => GREEN,
+            [b'@', ..] => CYAN,
+            _ => anstyle::Style::new(),
+        };
+        page.painted(color, &format!("    {}", terminal(one)));
+    }
+    if total > MOST_DIFF_LINES {
+        let text = format!(
+            "    … {}: cacheplan optimize prints all",
+            count(total - MOST_DIFF_LINES, "more line")
+        );
+        page.painted(DIM, &text);
+    }
+    page.line("");
+}
+
+fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
+    let color = match d.severity {
+        "error" => RED,
+        "warning" => YELLOW,
+        _ => CYAN,
+    };
+    let severity = page.paint(color, d.severity);
+    let text = format!(
+        "{severity}: {} ({})",
+        line(&d.message),
+        line(&wording::place(d, file))
+    );
+    page.line(&text);
+}
+
+/// Variants on the same builds, and every pair of them.
+#[must_use]
+pub fn comparison(c: &Comparison, style: Style) -> String {
+    let mut page = Page::new(style);
+    let head = format!(
+        "{} on {}",
+        count(c.variants.len(), "variant"),
+        count(c.builds, "build")
+    );
+    page.painted(BOLD, &head);
+    page.line("");
+    let longest = c
+        .variants
+        .iter()
+        .map(|v| line(&v.name).chars().count())
+        .max();
+    let name_width = longest.unwrap_or(0).clamp(7, page.style.width - 48);
+    page.painted(
+        DIM,
+        &format!(
+            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}",
+            "variant", "per build", "longest chain", "empty cache", "cached"
+        ),
+    );
+    let dearest = c
+        .variants
+        .iter()
+        .map(|v| v.figures.work_s_per_build)
+        .fold(0.0, f64::max);
+    for v in &c.variants {
+        let f = &v.figures;
+        let share = if dearest > 0.0 {
+            f.work_s_per_build / dearest
+        } else {
+            0.0
+        };
+        let row = format!(
+            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}  {}",
+            shortened(&v.name, name_width),
+            seconds(f.work_s_per_build),
+            seconds(f.critical_path_s_per_build),
+            seconds(f.cold_s),
+            percent(f.hit_rate),
+            if page.style.width >= name_width + 60 {
+                bar(share, BAR)
+            } else {
+                String::new()
+            },
+        );
+        page.line(&row);
+    }
+    if !c.pairs.is_empty() {
+        page.line("");
+    }
+    for p in &c.pairs {
+        let text = format!(
+            "{} instead of {}: {}; cheaper in {}, dearer in {}, the same in {}",
+            shortened(&p.b, 40),
+            shortened(&p.a, 40),
+            wording::change(p.saving, p.interval),
+            count(p.wins, "build"),
+            p.losses,
+            p.ties,
+        );
+        page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
+    }
+    page.done()
+}
+
+#[cfg(test)]
+#[path = "text_tests.rs"]
+mod tests;

@@ -1,0 +1,308 @@
+//! The sentences that the text and the Markdown report share.
+//!
+//! Goes in: rows of the document. Comes out: plain sentences about figures, and the parts of names.
+//! Nothing here is escaped: figures cannot hold anything harmful, and the caller escapes the parts
+//! that come from the repository. Invariant: a sentence claims no more than the fields say.
+
+use super::model::{
+    Analysis, BaseComparison, Baseline, DiagnosticRow, FailedTarget, History, PlanRow, StepRow,
+    Target, TargetReport,
+};
+use super::number::{count, percent, seconds};
+
+/// Difference in seconds that is rounding, not a saving.
+const SAME_S: f64 = 1e-6;
+
+/// A step's stage and instruction, from the builder's name for it: `[stage i/n] TEXT`. The stage is
+/// empty when the build has only one.
+#[must_use]
+pub fn stage_and_instruction(name: &str) -> (&str, &str) {
+    let parts = name.strip_prefix('[').and_then(|n| n.split_once("] "));
+    let Some((head, text)) = parts else {
+        return ("", name);
+    };
+    let (stage, position) = head.rsplit_once(' ').unwrap_or(("", head));
+    let counted = position.split_once('/').is_some_and(|(i, n)| {
+        [i, n]
+            .iter()
+            .all(|d| !d.is_empty() && d.bytes().all(|b| b.is_ascii_digit()))
+    });
+    if counted {
+        (stage.trim_end(), text)
+    } else {
+        ("", name)
+    }
+}
+
+/// The first ten digits of a commit; anything else as it is.
+#[must_use]
+pub fn short_commit(commit: &str) -> &str {
+    let whole = commit.len() >= 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    if whole { &commit[..10] } else { commit }
+}
+
+/// Analysed targets and failed ones, each in the document's order.
+#[must_use]
+pub fn split(a: &Analysis) -> (Vec<&TargetReport>, Vec<&FailedTarget>) {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for target in &a.targets {
+        match target {
+            Target::Done(t) => done.push(&**t),
+            Target::Failed(f) => failed.push(f),
+        }
+    }
+    (done, failed)
+}
+
+/// How many builds were replayed and what was left out. Without the commits' names.
+#[must_use]
+pub fn history(h: &History) -> String {
+    if h.builds == 0 {
+        return format!("No build to count in {}", count(h.commits, "commit"));
+    }
+    let mut out = format!(
+        "{} replayed, {} of them rebuild{} something",
+        count(h.builds, "build"),
+        h.builds_with_any_change,
+        if h.builds_with_any_change == 1 {
+            "s"
+        } else {
+            ""
+        },
+    );
+    if h.refused > 0 {
+        out.push_str(&format!(", {} refused by the builder", h.refused));
+    }
+    if h.skipped > 0 {
+        out.push_str(&format!(
+            ", {} skipped for lack of the Dockerfile",
+            count(h.skipped, "commit")
+        ));
+    }
+    out
+}
+
+/// What a build costs.
+#[must_use]
+pub fn cost(b: &Baseline) -> String {
+    let doubt = if b.work_s_per_build - b.work_s_per_build_min > SAME_S {
+        format!(
+            " ({} if every step in doubt is cached)",
+            seconds(b.work_s_per_build_min)
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "A build costs {} of work on average{doubt}, its longest chain of steps {}; from an empty cache {}.",
+        seconds(b.work_s_per_build),
+        seconds(b.critical_path_s_per_build),
+        seconds(b.cold_s),
+    )
+}
+
+/// Where the seconds come from; empty without steps.
+#[must_use]
+pub fn cost_source(steps: &[StepRow]) -> String {
+    let of = |source: &str| steps.iter().filter(|s| s.cost_source == source).count();
+    let (measured, learned, n) = (of("measured"), of("learned"), steps.len());
+    if n == 0 {
+        String::new()
+    } else if measured == n {
+        "Seconds are measured.".to_owned()
+    } else if measured + learned == 0 {
+        "Seconds are priors, not measurements: see --costs.".to_owned()
+    } else {
+        let kinds = [
+            (measured, "measured"),
+            (learned, "learned"),
+            (n - measured - learned, "prior"),
+        ];
+        let kinds: Vec<String> = kinds
+            .iter()
+            .filter(|(k, _)| *k > 0)
+            .map(|(k, word)| format!("{k} {word}"))
+            .collect();
+        format!("Seconds of {}: {}.", count(n, "step"), kinds.join(", "))
+    }
+}
+
+/// Figures by which a plan was chosen.
+pub struct Measure {
+    /// ` of work` or ` on the longest chain`; follows a duration.
+    pub unit: &'static str,
+    /// Seconds a build before.
+    pub before: f64,
+    /// Seconds a build after.
+    pub after: f64,
+}
+
+/// The document does not name the objective, but the saving is of one of two figures.
+#[must_use]
+pub fn measure(base: &Baseline, plan: &PlanRow) -> Measure {
+    let saved = |before: f64, after: f64| {
+        if before > 0.0 {
+            1.0 - after / before
+        } else {
+            0.0
+        }
+    };
+    let work = Measure {
+        unit: "",
+        before: base.work_s_per_build,
+        after: plan.work_s_per_build,
+    };
+    let chain = Measure {
+        unit: " on the longest chain",
+        before: base.critical_path_s_per_build,
+        after: plan.critical_path_s_per_build,
+    };
+    let off = |m: &Measure| (saved(m.before, m.after) - plan.saving).abs();
+    // The margin keeps equal figures with the default objective.
+    if off(&chain) + 1e-6 < off(&work) {
+        chain
+    } else {
+        work
+    }
+}
+
+/// The plan that saves most, the strongest safety class first among equals.
+#[must_use]
+pub fn best(plans: &[PlanRow]) -> Option<&PlanRow> {
+    let mut best = plans.first()?;
+    for plan in plans {
+        if plan.saving > best.saving + 1e-9 {
+            best = plan;
+        }
+    }
+    Some(best)
+}
+
+/// What a plan without edits means.
+#[must_use]
+pub fn nothing(base: &Baseline, plan: &PlanRow) -> String {
+    let m = measure(base, plan);
+    let gap = (m.before - plan.bound_s).max(0.0);
+    let bound = seconds(plan.bound_s);
+    if gap <= SAME_S {
+        format!(
+            "Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound {bound})."
+        )
+    } else if plan.optimal {
+        format!(
+            "Nothing better found: no other order costs less, rewrites could save at most {} a build (bound {bound}).",
+            seconds(gap)
+        )
+    } else {
+        format!(
+            "Nothing better found; at most {} a build could be saved (bound {bound}).",
+            seconds(gap)
+        )
+    }
+}
+
+/// What a plan with edits saves.
+#[must_use]
+pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
+    let m = measure(base, plan);
+    let held_out = plan.held_out_saving.map_or_else(String::new, |h| {
+        format!(" ({} on builds it was not chosen on)", percent(h))
+    });
+    let limit = if m.after - plan.bound_s <= SAME_S {
+        "no order or allowed rewrite can do better (bound)".to_owned()
+    } else {
+        format!(
+            "no plan can do better than {} (bound)",
+            seconds(plan.bound_s)
+        )
+    };
+    format!(
+        "{}{} per build instead of {}: saves {}{held_out}; {limit}",
+        seconds(m.after),
+        m.unit,
+        seconds(m.before),
+        percent(plan.saving),
+    )
+}
+
+/// What a safety class asks of the reader.
+#[must_use]
+pub fn safety(class: &str) -> &'static str {
+    match class {
+        "proven" => "the image stays the same",
+        "assumed" => "the image stays the same if the assumptions hold",
+        _ => "read it before you apply it",
+    }
+}
+
+/// `saves 24 % (95 % interval 20 .. 28 %)`, or what it costs more.
+#[must_use]
+pub fn change(saving: f64, interval: [f64; 2]) -> String {
+    let (verb, share, [lo, hi]) = if saving < 0.0 {
+        ("costs", -saving, [-interval[1], -interval[0]])
+    } else {
+        ("saves", saving, interval)
+    };
+    let more = if saving < 0.0 { " more" } else { "" };
+    format!("{verb} {}{more} ({})", percent(share), range([lo, hi]))
+}
+
+/// `95 % interval 20 .. 28 %`.
+#[must_use]
+pub fn range(interval: [f64; 2]) -> String {
+    let [lo, hi] = interval.map(percent);
+    let lo = lo.strip_suffix(" %").unwrap_or(&lo);
+    format!("95 % interval {lo} .. {hi}")
+}
+
+/// The present Dockerfile against the base's.
+#[must_use]
+pub fn against(base: &BaseComparison, now: &Baseline) -> String {
+    format!(
+        "{} -> {} per build, {}",
+        seconds(base.baseline.work_s_per_build),
+        seconds(now.work_s_per_build),
+        change(base.saving, base.interval),
+    )
+}
+
+/// `file:line:col`, as far as known.
+#[must_use]
+pub fn place(d: &DiagnosticRow, file: &str) -> String {
+    let mut out = d.file.as_deref().unwrap_or(file).to_owned();
+    for n in [d.line, d.line.and(d.column)].into_iter().flatten() {
+        out.push_str(&format!(":{n}"));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builder_names_come_apart() {
+        let cases = [
+            ("[build  3/12] RUN x", ("build", "RUN x")),
+            ("[ 3/12] RUN [a] b", ("", "RUN [a] b")),
+            ("[2/2] COPY . .", ("", "COPY . .")),
+            ("[internal] load", ("", "[internal] load")),
+            ("RUN x", ("", "RUN x")),
+        ];
+        for (name, parts) in cases {
+            assert_eq!(stage_and_instruction(name), parts);
+        }
+    }
+
+    #[test]
+    fn a_dearer_change_says_so() {
+        assert_eq!(
+            change(0.24, [0.2, 0.28]),
+            "saves 24 % (95 % interval 20 .. 28 %)"
+        );
+        assert_eq!(
+            change(-0.3, [-0.4, -0.1]),
+            "costs 30 % more (95 % interval 10 .. 40 %)"
+        );
+    }
+}
