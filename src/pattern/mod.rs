@@ -12,7 +12,7 @@ mod filter;
 mod glob;
 mod ignore;
 mod matcher;
-mod path;
+pub mod path;
 mod source;
 #[cfg(test)]
 mod table;

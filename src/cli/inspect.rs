@@ -1,0 +1,153 @@
+//! `cacheplan inspect`: the parsed Dockerfile and its step graph.
+
+use super::args::{Cli, InspectArgs, InspectFormat};
+use super::subject::{Place, Subject, load, only};
+use super::{Done, output};
+use crate::dockerfile::{CommandForm, Instruction, Kind};
+use crate::footprint::{Extent, Footprint, PathSet};
+use crate::plan::{Base, Depends, Plan, Step, StepId};
+use crate::report::escape;
+use anyhow::Result;
+use petgraph::Direction;
+use petgraph::dot::{Config, Dot};
+use petgraph::visit::EdgeRef;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+pub fn run(cli: &Cli, args: &InspectArgs) -> Result<Done> {
+    let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
+    let subject = only(load(&place, &args.place.build, &[])?)?;
+    output::diagnostics(cli, &subject.diagnostics);
+    let text = match args.format {
+        InspectFormat::Json => output::json(&document(&subject, args.footprints))?,
+        InspectFormat::Dot => dot(&subject.plan).into_bytes(),
+        InspectFormat::Text => listing(&subject, args.footprints).into_bytes(),
+    };
+    output::write(args.output.as_deref(), &text)?;
+    Ok(if subject.failed() { Done::WrongInput } else { Done::Fine })
+}
+
+fn document(subject: &Subject, footprints: bool) -> Value {
+    let (file, plan) = (&subject.parsed.tree, &subject.plan);
+    let first = plan.stages.first().map_or(file.instructions.len(), |s| s.from);
+    let global: Vec<Value> =
+        file.instructions[..first].iter().enumerate().map(|(i, ins)| instruction(ins, format!("g.{i}"), None, footprints)).collect();
+    let stages = plan.stages.iter().enumerate().map(|(index, stage)| {
+        let (kind, reference) = match &stage.base {
+            Base::Image(name) => ("image", name.clone()),
+            Base::Stage(i) => ("stage", plan.stages[*i].name.clone().unwrap_or_else(|| i.to_string())),
+            Base::Scratch => ("scratch", "scratch".to_owned()),
+        };
+        let rows = (stage.from..stage.end).map(|at| {
+            let id = StepId { stage: u16::try_from(index).unwrap_or(u16::MAX), instruction: u16::try_from(at - stage.from).unwrap_or(u16::MAX) };
+            instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints)
+        });
+        json!({
+            "index": index, "name": stage.name, "base": {"kind": kind, "ref": reference}, "platform": stage.platform,
+            "reachable": stage.reachable, "instructions": rows.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "schema": "cacheplan.inspect/1", "file": subject.file, "escape": file.directives.escape.to_string(),
+        "syntax": file.directives.syntax.as_ref().map(|s| &s.0), "global": global, "stages": stages.collect::<Vec<_>>(),
+        "diagnostics": output::rows(&subject.file, &subject.diagnostics),
+    })
+}
+
+fn instruction(ins: &Instruction, id: String, place: Option<(&Plan, StepId)>, footprints: bool) -> Value {
+    let node = place.and_then(|(plan, id)| Some((plan, plan.find(id)?)));
+    let (form, arguments) = arguments(&ins.kind);
+    let heredocs: Vec<Value> =
+        ins.heredocs.iter().map(|h| json!({"name": h.name, "expand": h.expand, "content": h.content()})).collect();
+    let mut value = json!({
+        "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original,
+        "flags": ins.flags.iter().map(|f| f.raw.as_str()).collect::<Vec<_>>(), "form": form,
+        "arguments": arguments.unwrap_or_else(|| vec![ins.arguments.clone()]), "heredocs": heredocs, "step": node.is_some(),
+    });
+    if let Some((plan, n)) = node {
+        let step = &plan.graph[n];
+        let mut needs: Vec<String> = plan.graph.edges_directed(n, Direction::Incoming).map(|e| plan.graph[e.source()].id.to_string()).collect();
+        needs.sort();
+        needs.dedup();
+        value["name"] = json!(step.name);
+        value["depends_on"] = json!(needs);
+        if footprints {
+            value["footprint"] = step.footprint.as_ref().map_or(Value::Null, footprint);
+            value["classes"] = json!(step.classes.iter().map(|c| c.as_str()).collect::<Vec<_>>());
+        }
+    }
+    value
+}
+
+/// Form and arguments of instructions that have either.
+fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
+    let command = |c: &CommandForm| match c {
+        CommandForm::Shell(text) => (Some("shell"), Some(vec![text.clone()])),
+        CommandForm::Exec(argv) => (Some("exec"), Some(argv.clone())),
+    };
+    match kind {
+        Kind::Run(c) | Kind::Cmd(c) | Kind::Entrypoint(c) | Kind::Healthcheck(Some(c)) => command(c),
+        Kind::Shell(argv) => (Some("exec"), Some(argv.clone())),
+        Kind::Copy(t) | Kind::Add(t) => {
+            let mut all = t.sources.clone();
+            all.push(t.dest.clone());
+            (None, Some(all))
+        }
+        Kind::Env(list) | Kind::Label(list) => (None, Some(list.iter().map(|(k, v)| format!("{k}={v}")).collect())),
+        Kind::Arg(list) => {
+            let one = |(n, v): &(String, Option<String>)| v.as_ref().map_or_else(|| n.clone(), |v| format!("{n}={v}"));
+            (None, Some(list.iter().map(one).collect()))
+        }
+        Kind::Expose(words) | Kind::Volume(words) => (None, Some(words.clone())),
+        _ => (None, None),
+    }
+}
+
+fn paths(set: &PathSet) -> Vec<String> {
+    let one = |c: &crate::footprint::PathClaim| match c.extent {
+        Extent::Exact => c.path.clone(),
+        Extent::Subtree => format!("{}/**", c.path.trim_end_matches('/')),
+    };
+    set.claims.iter().map(one).collect()
+}
+
+fn footprint(f: &Footprint) -> Value {
+    json!({
+        "opaque": f.opaque, "reads": paths(&f.reads), "writes": paths(&f.writes), "network": f.network,
+        "certainty": format!("{:?}", f.certainty).to_lowercase(), "assumptions": f.assumptions, "commands": f.commands,
+        "evidence": f.evidence.iter().map(|s| json!({"start": s.start, "end": s.end})).collect::<Vec<_>>(),
+    })
+}
+
+fn dot(plan: &Plan) -> String {
+    let quoted = |text: &str| escape::terminal(text).replace('\\', "\\\\").replace('"', "\\\"");
+    let edges = |_: &petgraph::graph::DiGraph<Step, Depends>, e: petgraph::graph::EdgeReference<'_, Depends>| match e.weight() {
+        Depends::Key => String::new(),
+        Depends::Content => "style=dashed label=\"content\"".to_owned(),
+    };
+    let nodes = |_: &petgraph::graph::DiGraph<Step, Depends>, (_, s): (petgraph::graph::NodeIndex, &Step)| format!("shape=box label=\"{}\"", quoted(&s.name));
+    let dot = Dot::with_attr_getters(&plan.graph, &[Config::EdgeNoLabel, Config::NodeNoLabel], &edges, &nodes);
+    format!("{dot:?}")
+}
+
+fn listing(subject: &Subject, footprints: bool) -> String {
+    let plan = &subject.plan;
+    let mut out = String::new();
+    for node in &plan.order {
+        let step = &plan.graph[*node];
+        let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
+        let _ = writeln!(out, "{:>6}  line {:<4} {}  [{}]", step.id.to_string(), step.line, escape::terminal(&step.name), classes.join(" "));
+        if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
+            match &f.opaque {
+                Some(why) => {
+                    let _ = writeln!(out, "          opaque: {}", escape::terminal(why));
+                }
+                None => {
+                    let _ = writeln!(out, "          reads {}", escape::terminal(&paths(&f.reads).join(" ")));
+                    let _ = writeln!(out, "          writes {}", escape::terminal(&paths(&f.writes).join(" ")));
+                }
+            }
+        }
+    }
+    out
+}
