@@ -134,7 +134,19 @@ mod tests {
     #[test]
     fn a_moved_line() {
         let diff = unified(b"a\nb\nc\nd\ne\nf\n", b"a\nc\nd\ne\nf\nb", "Dockerfile");
-        insta::assert_snapshot!(diff, @r"");
+        insta::assert_snapshot!(diff, @r"
+        --- a/Dockerfile
+        +++ b/Dockerfile
+        @@ -1,6 +1,6 @@
+         a
+        -b
+         c
+         d
+         e
+         f
+        +b
+        \ No newline at end of file
+        ");
         assert_eq!(unified(b"x", b"x", "f"), "");
     }
 

@@ -77,8 +77,8 @@ pub fn analysis(a: &Analysis) -> String {
     assemble(pieces)
 }
 
-/// Joins the pieces, without the least important ones where the whole would be too long. The cut is
-/// made before the last escape, which only ever adds a few characters, so it keeps a reserve.
+/// Joins the pieces, without the least important ones where the whole would be too long. Every
+/// piece starts at a line's start, so CI commands can be taken out of each before it is measured.
 fn assemble(mut pieces: Vec<Piece>) -> String {
     let mut lengths: Vec<usize> = pieces
         .iter_mut()
@@ -191,22 +191,13 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
 }
 
 fn steps(pieces: &mut Vec<Piece>, steps: &[StepRow], builds: usize) {
-    let per_build = |s: &StepRow| s.rate * s.cost_s;
-    let mut running: Vec<&StepRow> = steps.iter().filter(|s| s.executed + s.maybe > 0).collect();
-    let silent = steps.len() - running.len();
-    let mut dearest = running.clone();
-    dearest.sort_by(|a, b| per_build(b).total_cmp(&per_build(a)));
-    let left = dearest.len().saturating_sub(MOST_STEPS);
-    if left > 0 {
-        let least = per_build(dearest[MOST_STEPS - 1]);
-        running.retain(|s| per_build(s) >= least);
-        running.truncate(MOST_STEPS);
-    }
+    let (running, rest) = wording::worth_showing(steps, MOST_STEPS);
+    let silent = steps.len() - running.len() - rest.len();
     if running.is_empty() {
         return;
     }
     let mut out = "\n| line | step | runs in | rate | cost | per build | because of |\n|--:|---|--:|--:|--:|--:|---|\n".to_owned();
-    for s in running {
+    for s in running.into_iter().map(|i| &steps[i]) {
         let (stage, text) = wording::stage_and_instruction(&s.name);
         let stage = if stage.is_empty() {
             String::new()
@@ -225,19 +216,24 @@ fn steps(pieces: &mut Vec<Piece>, steps: &[StepRow], builds: usize) {
             s.executed,
             percent(s.rate),
             seconds(s.cost_s),
-            seconds(per_build(s)),
+            seconds(wording::per_build(s)),
             because(s),
         ));
     }
-    let mut rest = Vec::new();
-    if left > 0 {
-        rest.push(format!("{} less", count(left, "step cost")));
+    let mut left_out = Vec::new();
+    if !rest.is_empty() {
+        let sum: f64 = rest.iter().map(|i| wording::per_build(&steps[*i])).sum();
+        left_out.push(format!(
+            "{} that cost {} a build",
+            count(rest.len(), "step"),
+            seconds(sum)
+        ));
     }
     if silent > 0 {
-        rest.push(format!("{} always cached", count(silent, "step")));
+        left_out.push(format!("{} always cached", count(silent, "step")));
     }
-    if !rest.is_empty() {
-        out.push_str(&format!("\nNot shown: {}.\n", rest.join(", ")));
+    if !left_out.is_empty() {
+        out.push_str(&format!("\nNot shown: {}.\n", left_out.join(", ")));
     }
     pieces.push((Rank::Steps, out));
 }

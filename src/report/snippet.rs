@@ -141,7 +141,17 @@ mod tests {
             span: Span::new(0, 4),
             text: "begins here".to_owned(),
         });
-        insta::assert_snapshot!(diagnostics(&source, &[d], false), @r"");
+        insta::assert_snapshot!(diagnostics(&source, &[d], false), @r"
+        error[parse/bad]: this is bad\x07
+         --> Dockerfile:2:9
+          |
+        1 | FROM a
+          | ---- begins here
+        2 | COPY é␛ x /y
+          |         ^
+          |
+          = help: write it otherwise
+        ");
     }
 
     #[test]
@@ -149,7 +159,10 @@ mod tests {
         let source = SourceFile::new("Dockerfile", "");
         let mut d = Diagnostic::warning("parse/empty", "no instruction", Span::new(0, 0));
         d.labels.clear();
-        insta::assert_snapshot!(diagnostics(&source, &[d], false), @r"");
+        insta::assert_snapshot!(diagnostics(&source, &[d], false), @r"
+        warning[parse/empty]: no instruction
+        --> Dockerfile
+        ");
     }
 
     proptest! {

@@ -82,7 +82,7 @@ impl Page {
     fn wrapped(&mut self, style: anstyle::Style, first: &str, hang: &str, text: &str) {
         let mut now = first.to_owned();
         let mut fresh = true;
-        for word in text.split(' ').filter(|w| !w.is_empty()) {
+        for word in words(text) {
             let length = now.chars().count() + 1 + word.chars().count();
             if !fresh && length > self.style.width {
                 self.painted(style, &now);
@@ -92,7 +92,7 @@ impl Page {
             if !fresh {
                 now.push(' ');
             }
-            now.push_str(word);
+            now.push_str(&word);
             fresh = false;
         }
         self.painted(style, &now);
@@ -101,6 +101,25 @@ impl Page {
     fn done(self) -> String {
         without_commands(&self.out).into_owned()
     }
+}
+
+/// Words between spaces; a unit stays with the number before it.
+fn words(text: &str) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for word in text.split(' ').filter(|w| !w.is_empty()) {
+        let unit = matches!(
+            word.trim_end_matches(['.', ',', ';', ':', ')']),
+            "s" | "min" | "%"
+        );
+        match out.last_mut() {
+            Some(last) if unit && last.ends_with(|c: char| c.is_ascii_digit()) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => out.push(word.to_owned()),
+        }
+    }
+    out
 }
 
 /// The whole analysis.
@@ -219,18 +238,8 @@ fn title(page: &mut Page, t: &TargetReport) {
 const BAR: usize = 10;
 
 fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
-    let per_build = |s: &StepRow| s.rate * s.cost_s;
-    let mut running: Vec<usize> = (0..steps.len())
-        .filter(|i| steps[*i].executed + steps[*i].maybe > 0)
-        .collect();
-    let always_cached = steps.len() - running.len();
-    running.sort_by(|a, b| {
-        per_build(&steps[*b])
-            .total_cmp(&per_build(&steps[*a]))
-            .then(a.cmp(b))
-    });
-    let small = running.split_off(running.len().min(MOST_STEPS));
-    running.sort_unstable();
+    let (running, small) = wording::worth_showing(steps, MOST_STEPS);
+    let always_cached = steps.len() - running.len() - small.len();
     let stages: BTreeSet<&str> = steps
         .iter()
         .map(|s| wording::stage_and_instruction(&s.name).0)
@@ -289,7 +298,7 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
             page.paint(color, &bar(s.rate, BAR)),
             percent(s.rate),
             seconds(s.cost_s),
-            seconds(per_build(s)),
+            seconds(wording::per_build(s)),
         );
         page.line(&row);
         causes(page, s);
@@ -298,7 +307,7 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
         page.painted(DIM, "      ↑ runs only because a step before it ran");
     }
     if !small.is_empty() {
-        let sum: f64 = small.iter().map(|i| per_build(&steps[*i])).sum();
+        let sum: f64 = small.iter().map(|i| wording::per_build(&steps[*i])).sum();
         let (n, one) = (small.len(), small.len() == 1);
         let text = format!(
             "      {} run{}, {} a build{}",

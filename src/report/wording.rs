@@ -13,6 +13,34 @@ use super::number::{count, percent, seconds};
 /// Difference in seconds that is rounding, not a saving.
 const SAME_S: f64 = 1e-6;
 
+/// Mean seconds a build spends in a step, builds in doubt counted as running.
+#[must_use]
+pub fn per_build(s: &StepRow) -> f64 {
+    s.rate * s.cost_s
+}
+
+/// The steps worth a row, at most `most`, as ascending indices, and the other steps that run. A
+/// third of the rows is for those that run of themselves most often, since they explain the others;
+/// the rest for the dearest.
+#[must_use]
+pub fn worth_showing(steps: &[StepRow], most: usize) -> (Vec<usize>, Vec<usize>) {
+    let runs = |i: &usize| steps[*i].executed + steps[*i].maybe > 0;
+    let mut all: Vec<usize> = (0..steps.len()).filter(runs).collect();
+    all.sort_by_key(|i| (std::cmp::Reverse(steps[*i].direct), *i));
+    let causes = all
+        .iter()
+        .take(most / 3)
+        .filter(|i| steps[**i].direct > 0)
+        .count();
+    all[causes..].sort_by(|a, b| {
+        let cost = per_build(&steps[*b]).total_cmp(&per_build(&steps[*a]));
+        cost.then(a.cmp(b))
+    });
+    let rest = all.split_off(all.len().min(most));
+    all.sort_unstable();
+    (all, rest)
+}
+
 /// A step's stage and instruction, from the builder's name for it: `[stage i/n] TEXT`. The stage is
 /// empty when the build has only one.
 #[must_use]
