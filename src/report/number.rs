@@ -44,7 +44,7 @@ pub fn percent(share: f64) -> String {
         format!("{}<0.1 %", if p < 0.0 { "-" } else { "" })
     } else if size < 9.95 && (size - size.round()).abs() > 1e-9 {
         format!("{p:.1} %")
-    } else if size >= 99.5 && size < 100.0 {
+    } else if (99.5..100.0).contains(&size) {
         // Rounded towards zero: 99.99 is not all.
         format!("{:.1} %", (p * 10.0).trunc() / 10.0)
     } else {
