@@ -3,4 +3,5 @@
 
 pub mod builder;
 pub mod history;
+pub mod random_dockerfile;
 pub mod random_history;
