@@ -1,0 +1,7 @@
+//! Shared by the integration tests that need a small git history or a real builder.
+#![allow(dead_code)]
+
+pub mod builder;
+pub mod history;
+pub mod random_dockerfile;
+pub mod random_history;

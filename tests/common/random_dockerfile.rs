@@ -1,0 +1,399 @@
+//! The Dockerfile of a random history: its stages, their instructions, and edits of them between commits.
+//!
+//! In: the state of a `Generator`. Out: more stages in it, or one more `write` of the Dockerfile in its text.
+//! Invariant: a RUN never fails, and a path in `outputs` is there whatever the history did before.
+
+use super::random_history::Generator;
+use std::fmt::Write as _;
+
+/// One instruction; only movable ones change places in an edit, as the others carry what follows.
+pub struct Instruction {
+    pub text: String,
+    pub movable: bool,
+}
+
+/// One stage and what later steps may count on in it.
+pub struct Stage {
+    pub from: String,
+    pub instructions: Vec<Instruction>,
+    pub has_shell: bool,
+    pub is_root: bool,
+    /// Folders that earlier steps copied to.
+    pub copied: Vec<String>,
+    /// Paths that are there for certain at the end, so that another stage may take them.
+    pub outputs: Vec<String>,
+}
+
+impl Generator {
+    pub fn fill_stage(&mut self, index: usize) {
+        let last = index + 1 == self.stages.len();
+        let (mut from, mut has_shell, mut is_root) = ("busybase".to_string(), true, true);
+        let (mut copied, mut outputs) = (Vec::new(), Vec::new());
+        if index > 0 && self.random.one_in(3) {
+            let base = self.random.below(index);
+            let base_stage = &self.stages[base];
+            from = format!("s{base}");
+            (has_shell, is_root) = (base_stage.has_shell, base_stage.is_root);
+            (copied, outputs) = (base_stage.copied.clone(), base_stage.outputs.clone());
+        } else if (last && index > 0 && self.random.one_in(4)) || self.random.one_in(20) {
+            (from, has_shell) = ("scratch".to_string(), false);
+        }
+        let name = if last && self.random.one_in(2) {
+            String::new()
+        } else {
+            format!(" AS s{index}")
+        };
+        let mut instructions = Vec::new();
+        if index > 0
+            && from == "busybase"
+            && self.stages[0].from.starts_with("FROM busybase")
+            && self.random.one_in(3)
+        {
+            // The same beginning as the first stage: one vertex each to the builder.
+            for instruction in self.stages[0].instructions.iter().take(2) {
+                instructions.push(Instruction {
+                    text: instruction.text.clone(),
+                    movable: false,
+                });
+            }
+        }
+        self.stages[index] = Stage {
+            from: format!("FROM {from}{name}"),
+            instructions,
+            has_shell,
+            is_root,
+            copied,
+            outputs,
+        };
+        for _ in 0..2 + self.random.below(5) {
+            self.add_instruction(index);
+        }
+        if index > 0 && !self.random.one_in(5) {
+            self.copy_from_stage(index);
+        }
+        if has_shell && self.random.one_in(5) {
+            let user = *self.random.pick(&["app", "1000:1000", "0"]);
+            let number = self.number();
+            self.push(index, format!("USER {user}"), false);
+            self.stages[index].is_root &= user == "0";
+            if self.random.one_in(2) {
+                self.push(index, format!("WORKDIR /u{number}"), false);
+            }
+            self.push(
+                index,
+                format!("RUN id -un > /tmp/u{number}; : h{}", self.seed),
+                false,
+            );
+        }
+        if self.random.one_in(2) {
+            let line = *self.random.pick(&[
+                "LABEL a=b",
+                "EXPOSE 80",
+                "CMD [\"sh\"]",
+                "ENTRYPOINT sh",
+                "STOPSIGNAL 9",
+            ]);
+            self.push(index, line.to_string(), true);
+        }
+    }
+
+    fn push(&mut self, index: usize, text: String, movable: bool) {
+        self.stages[index]
+            .instructions
+            .push(Instruction { text, movable });
+    }
+
+    fn add_instruction(&mut self, index: usize) {
+        let number = self.number();
+        let shell = self.stages[index].has_shell;
+        match self.random.below(12) {
+            0..=3 => self.copy(index),
+            4..=7 if shell => self.run(index),
+            8 => {
+                let folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                self.push(index, format!("WORKDIR {folder}"), true);
+            }
+            9 => {
+                let value = self.random.below(3);
+                let line = *self.random.pick(&[
+                    "ENV E=v@",
+                    "ENV E=v@ F=\"w $A\"",
+                    "ENV G v@",
+                    "ENV A=env@",
+                ]);
+                self.push(index, line.replace('@', &value.to_string()), true);
+            }
+            10 => {
+                let line = *self
+                    .random
+                    .pick(&["ARG A", "ARG A=1", "ARG B=2", "ARG C=$B"]);
+                self.push(index, line.to_string(), true);
+            }
+            11 => {
+                let link = if self.random.one_in(3) { "--link " } else { "" };
+                let text = format!(
+                    "COPY {link}<<DOC{number} /h{number}/\n{} $E\nDOC{number}",
+                    self.seed
+                );
+                self.push(index, text, true);
+            }
+            _ => self.copy(index),
+        }
+    }
+
+    fn source(&mut self) -> String {
+        let files = self.files();
+        match self.random.below(10) {
+            0 => ".".to_string(),
+            1..=3 => (*self.random.pick(&[
+                "src",
+                "src/",
+                "./src/lib",
+                "conf",
+                "docs/",
+                "data",
+                "src/lib/../../conf",
+            ]))
+            .to_string(),
+            4..=6 => self.random.pick(&files).0.clone(),
+            _ => (*self.random.pick(&[
+                "src/*.txt",
+                "*.md",
+                "src/*",
+                "conf/?.json",
+                "src/[ab]*",
+                "*",
+                "d*/*",
+                "src/l*",
+            ]))
+            .to_string(),
+        }
+    }
+
+    fn copy(&mut self, index: usize) {
+        let number = self.number();
+        let mut sources = vec![self.source()];
+        while self.random.one_in(5) {
+            sources.push(self.source());
+        }
+        let mut flags = String::new();
+        let link = self.random.one_in(5);
+        if link {
+            flags += "--link ";
+        }
+        if self.random.one_in(7) {
+            let owner = if link {
+                "1000:1000"
+            } else {
+                *self.random.pick(&["app", "1000", "app:app", "0:0"])
+            };
+            let _ = write!(flags, "--chown={owner} ");
+        }
+        if self.random.one_in(8) {
+            flags += *self
+                .random
+                .pick(&["--chmod=755 ", "--chmod=0640 ", "--chmod=600 "]);
+        }
+        let add = self.random.one_in(6);
+        if !add && self.random.one_in(7) {
+            flags += *self.random.pick(&[
+                "--exclude=*.md ",
+                "--exclude=**/*.txt ",
+                "--exclude=lib ",
+                "--exclude=nothing ",
+            ]);
+        }
+        let destination = match self.random.below(5) {
+            0 => format!("d{number}/"),
+            1 => format!("/d{number}/sub/"),
+            _ => format!("/d{number}/"),
+        };
+        let keyword = if add { "ADD" } else { "COPY" };
+        self.push(
+            index,
+            format!("{keyword} {flags}{} {destination}", sources.join(" ")),
+            true,
+        );
+        if destination.starts_with('/') {
+            self.stages[index].copied.push(format!("/d{number}"));
+        }
+    }
+
+    fn copy_from_stage(&mut self, index: usize) {
+        let from = self.random.below(index);
+        let outputs = self.stages[from].outputs.clone();
+        if outputs.is_empty() {
+            return self.copy(index);
+        }
+        for _ in 0..1 + self.random.below(2) {
+            let number = self.number();
+            let mut path = self.random.pick(&outputs).clone();
+            if self.random.one_in(4) {
+                path = (*self.random.pick(&["/o", "/o/*", "/etc/passwd", "/bin/sh"])).to_string();
+            }
+            let flags =
+                *self
+                    .random
+                    .pick(&["", "", "", "--link ", "--chown=1000:1000 ", "--chmod=644 "]);
+            let stage = if self.random.one_in(4) {
+                from.to_string()
+            } else {
+                format!("s{from}")
+            };
+            self.push(
+                index,
+                format!("COPY {flags}--from={stage} {path} /f{number}/"),
+                true,
+            );
+            self.stages[index].copied.push(format!("/f{number}"));
+        }
+        if self.stages[index].has_shell {
+            self.run(index);
+        }
+    }
+
+    fn run(&mut self, index: usize) {
+        let number = self.number();
+        let stage = &self.stages[index];
+        let root = stage.is_root;
+        let copied = if stage.copied.is_empty() {
+            "/nothing".to_string()
+        } else {
+            self.random.pick(&stage.copied).clone()
+        };
+        let mut mounts = String::new();
+        let mut command = match self.random.below(6) {
+            0 => "echo constant".to_string(),
+            1 => format!("find {copied} | sort"),
+            2 => "echo \"$A $B $E\"".to_string(),
+            3 => format!("cat {copied}/* | wc -c"),
+            _ => format!("cat {copied}/*"),
+        };
+        match self.random.below(8) {
+            0 => {
+                let source = *self.random.pick(&[
+                    "source=src,",
+                    "source=src/a.txt,",
+                    "source=conf,",
+                    "source=docs/,",
+                    "",
+                ]);
+                let _ = write!(mounts, "--mount=type=bind,{source}target=/m{number} ");
+                command = format!("cat /m{number} /m{number}/*");
+            }
+            1 if index > 0 => {
+                let from = self.random.below(index);
+                if let Some(path) = self.stages[from].outputs.first() {
+                    let _ = write!(
+                        mounts,
+                        "--mount=type=bind,from=s{from},source={path},target=/m{number} "
+                    );
+                    command = format!("cat /m{number} /m{number}/*");
+                }
+            }
+            2 => mounts += "--mount=type=cache,target=/c ",
+            _ => {}
+        }
+        let cache = if mounts.contains("cache") {
+            "echo x >> /c/log; "
+        } else {
+            ""
+        };
+        let token = format!(": h{}r{number}", self.seed);
+        let script = match (root, self.random.below(6)) {
+            (false, _) => format!("{cache}{command} > /tmp/{number} 2>/dev/null; {token}"),
+            (true, 0) => {
+                format!("{cache}mkdir -p /e && {command} > /e/{number} 2>/dev/null; {token}")
+            }
+            (true, 1) => format!(
+                "{cache}mkdir -p /o/{number}; cp -a {copied}/. /o/{number}/ 2>/dev/null; {token}"
+            ),
+            (true, _) => {
+                format!("{cache}mkdir -p /o && {command} > /o/{number} 2>/dev/null; {token}")
+            }
+        };
+        if script.contains("/o") && root {
+            self.stages[index].outputs.push(format!("/o/{number}"));
+        }
+        let text = match self.random.below(6) {
+            0 => format!("RUN {mounts}<<SCRIPT\n{script}\nSCRIPT"),
+            1 => format!(
+                "RUN {mounts}[\"/bin/sh\", \"-c\", \"{}\"]",
+                script.replace('"', "\\\"")
+            ),
+            2 => format!("RUN {mounts}{}", script.replacen("; :", "; \\\n    :", 1)),
+            _ => format!("RUN {mounts}{script}"),
+        };
+        self.push(index, text, true);
+    }
+
+    pub fn write_dockerfile(&mut self, broken: bool) {
+        let mut text = String::new();
+        if self.random.one_in(3) {
+            let _ = writeln!(text, "# note {}", self.counter);
+        }
+        for stage in &self.stages {
+            let _ = writeln!(text, "{}", stage.from);
+            for instruction in &stage.instructions {
+                let _ = writeln!(text, "{}", instruction.text);
+            }
+        }
+        if broken {
+            text += "RUNN this\n";
+        }
+        let _ = writeln!(
+            self.text,
+            "write {} <<END-OF-FILE\n{text}END-OF-FILE",
+            self.file
+        );
+    }
+
+    pub fn edit_dockerfile(&mut self) {
+        let index = self.random.below(self.stages.len());
+        let number = self.number();
+        match self.random.below(6) {
+            0 => {
+                let broken = self.random.one_in(3);
+                return self.write_dockerfile(broken);
+            }
+            1 => {
+                let list = &mut self.stages[index].instructions;
+                let at = self.random.below(list.len());
+                if at > 0 && list[at].movable && list[at - 1].movable {
+                    list.swap(at, at - 1);
+                }
+            }
+            2 => {
+                let list = &mut self.stages[index].instructions;
+                if let Some(run) = list
+                    .iter_mut()
+                    .rev()
+                    .find(|i| i.text.starts_with("RUN") && i.movable)
+                {
+                    run.text = run.text.replacen(": h", &format!(": e{number}h"), 1);
+                }
+            }
+            3 => {
+                let list = &mut self.stages[index].instructions;
+                if let Some(env) = list.iter_mut().find(|i| i.text.starts_with("ENV")) {
+                    env.text = env.text.replacen('v', "vv", 1);
+                }
+            }
+            4 => {
+                let at = self.random.below(2);
+                let line = *self
+                    .random
+                    .pick(&["LABEL x=y", "ENV H=1", "ARG B=3", "EXPOSE 81"]);
+                self.stages[index].instructions.insert(
+                    at,
+                    Instruction {
+                        text: line.to_string(),
+                        movable: true,
+                    },
+                );
+            }
+            _ => self.add_instruction(index),
+        }
+        self.write_dockerfile(false);
+    }
+}

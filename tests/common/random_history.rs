@@ -1,0 +1,275 @@
+//! Random small histories with a Dockerfile, as text of the `history` format.
+//!
+//! In: a seed. Out: 3-8 commits whose builds use no network and never fail by what a RUN does (only by what replay can
+//! foresee: a missing source, a broken instruction). Invariant: destinations and RUN texts carry a number of their own,
+//! so two steps are equal only where a whole prefix of a stage is repeated on purpose.
+
+use super::history::{self, Kind, Tree};
+use super::random_dockerfile::Stage;
+use std::fmt::Write as _;
+
+const FOLDERS: [&str; 6] = ["", "src/", "src/lib/", "conf/", "docs/", "data/deep/"];
+const NAMES: [&str; 8] = [
+    "a.txt", "b.txt", "c.md", "keep.md", "main.c", "x.json", "run.sh", "z.txt",
+];
+const IGNORE: [&str; 20] = [
+    "*.md",
+    "**/*.md",
+    "docs",
+    "docs/",
+    "/conf",
+    "src/lib",
+    "src/**",
+    "!src/a.txt",
+    "!**/keep.md",
+    "Dockerfile",
+    ".dockerignore",
+    "**/lib",
+    "data/*",
+    "!data/deep",
+    "?.txt",
+    "# a comment",
+    "src/*.c",
+    "[a-c]*",
+    "**/x.json",
+    "*\n!src\n!conf/**",
+];
+
+/// splitmix64: small, and the same everywhere.
+pub struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % n as u64).expect("below n")
+    }
+
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    pub fn pick<'a, T>(&mut self, list: &'a [T]) -> &'a T {
+        &list[self.below(list.len())]
+    }
+}
+
+/// The state of one generation.
+pub struct Generator {
+    pub random: Random,
+    pub seed: u64,
+    pub counter: usize,
+    pub text: String,
+    pub file: String,
+    pub stages: Vec<Stage>,
+}
+
+/// The history of a seed.
+pub fn generate(seed: u64) -> String {
+    let mut g = Generator {
+        random: Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+        seed,
+        counter: 0,
+        text: format!("# seed {seed}\n"),
+        file: "Dockerfile".to_string(),
+        stages: Vec::new(),
+    };
+    g.header();
+    g.first_commit();
+    for n in 0..2 + g.random.below(6) {
+        let _ = writeln!(g.text, "commit change {}", n + 2);
+        for _ in 0..1 + g.random.below(2) {
+            g.change(n + 2);
+        }
+    }
+    g.text
+}
+
+impl Generator {
+    pub fn number(&mut self) -> usize {
+        self.counter += 1;
+        self.counter
+    }
+
+    fn tree(&self) -> Tree {
+        let parsed =
+            history::parse(&self.text).unwrap_or_else(|error| panic!("{error}\n{}", self.text));
+        parsed
+            .commits
+            .last()
+            .map(|commit| commit.tree.clone())
+            .unwrap_or_default()
+    }
+
+    /// The files of the context proper.
+    pub fn files(&self) -> Vec<(String, Kind)> {
+        let own = |path: &str| path.contains("ocker");
+        self.tree()
+            .into_iter()
+            .filter(|(path, _)| !own(path))
+            .map(|(path, entry)| (path, entry.kind))
+            .collect()
+    }
+
+    fn header(&mut self) {
+        let mut flags = vec![format!(
+            "--dockerfile-from {}",
+            if self.random.one_in(3) {
+                "frozen"
+            } else {
+                "each"
+            }
+        )];
+        if self.random.one_in(8) {
+            self.file = "docker/app.Dockerfile".to_string();
+            flags.push("-f docker/app.Dockerfile --context .".to_string());
+        }
+        if self.random.one_in(3) {
+            flags.push(format!("--build-arg A=given{}", self.seed));
+        }
+        if self.random.one_in(6) {
+            flags.push("--dot-git present".to_string());
+        }
+        if self.random.one_in(10) {
+            flags.push("--umask 002".to_string());
+        }
+        let stages = 1 + self.random.below(3);
+        if stages > 1 && self.random.one_in(8) {
+            flags.push("--target s0".to_string());
+        }
+        for flag in flags {
+            let _ = writeln!(self.text, "replay {flag}");
+        }
+        for _ in 0..stages {
+            self.stages.push(Stage {
+                from: String::new(),
+                instructions: Vec::new(),
+                has_shell: true,
+                is_root: true,
+                copied: Vec::new(),
+                outputs: Vec::new(),
+            });
+        }
+    }
+
+    fn first_commit(&mut self) {
+        self.text += "commit start\n";
+        for folder in FOLDERS {
+            for name in NAMES {
+                if self.random.one_in(3) || (folder == "src/" && name == "a.txt") {
+                    self.write_file(&format!("{folder}{name}"));
+                }
+            }
+        }
+        for _ in 0..self.random.below(3) {
+            self.write_link();
+        }
+        if !self.random.one_in(4) {
+            self.write_ignore();
+        }
+        for index in 0..self.stages.len() {
+            self.fill_stage(index);
+        }
+        self.write_dockerfile(false);
+    }
+
+    fn write_file(&mut self, path: &str) {
+        let number = self.number();
+        let _ = writeln!(self.text, "write {path} = {} {number:03}", self.seed);
+        if path.ends_with(".sh") && self.random.one_in(2) {
+            let _ = writeln!(self.text, "chmod +x {path}");
+        }
+    }
+
+    fn write_link(&mut self) {
+        let path = *self
+            .random
+            .pick(&["src/ln", "ln.txt", "conf/ln.txt", "docs/ln.md"]);
+        let up = if path.contains('/') { "../" } else { "" };
+        let target = *self.random.pick(&[
+            "src/a.txt",
+            "src",
+            "src/lib",
+            "b.txt",
+            "nowhere",
+            "conf/x.json",
+        ]);
+        let _ = writeln!(self.text, "link {path} {up}{target}");
+    }
+
+    fn write_ignore(&mut self) {
+        let own = self.random.one_in(8);
+        let path = if own {
+            format!("{}.dockerignore", self.file)
+        } else {
+            ".dockerignore".to_string()
+        };
+        let mut lines: Vec<String> = Vec::new();
+        for _ in 0..1 + self.random.below(4) {
+            lines.push((*self.random.pick(&IGNORE)).to_string());
+        }
+        if !self.random.one_in(3) {
+            lines.push(".git".to_string());
+        }
+        let _ = writeln!(
+            self.text,
+            "write {path} <<END-OF-FILE\n{}\nEND-OF-FILE",
+            lines.join("\n")
+        );
+    }
+
+    fn change(&mut self, commit: usize) {
+        let files = self.files();
+        if files.is_empty() {
+            return self.write_file("src/a.txt");
+        }
+        let (path, kind) = self.random.pick(&files).clone();
+        match self.random.below(16) {
+            0..=3 => self.write_file(&path),
+            4 => {
+                let _ = writeln!(self.text, "append {path} = more");
+            }
+            5 => {
+                let path = format!("{}{}", self.random.pick(&FOLDERS), self.random.pick(&NAMES));
+                self.write_file(&path);
+            }
+            6 => {
+                let _ = writeln!(self.text, "delete {path}");
+            }
+            7 => {
+                let name = path.rsplit('/').next().expect("one part").to_string();
+                let to = if self.random.one_in(2) {
+                    name
+                } else {
+                    (*self.random.pick(&NAMES)).to_string()
+                };
+                let to = format!("{}{to}", self.random.pick(&FOLDERS));
+                let _ = writeln!(self.text, "move {path} {to}");
+            }
+            8 if kind != Kind::Link => {
+                let sign = if kind == Kind::File { "+x" } else { "-x" };
+                let _ = writeln!(self.text, "chmod {sign} {path}");
+            }
+            9 => {
+                let _ = writeln!(
+                    self.text,
+                    "restore {path} {}",
+                    1 + self.random.below(commit - 1)
+                );
+            }
+            10 if commit > 2 => {
+                let _ = writeln!(self.text, "revert {}", 2 + self.random.below(commit - 2));
+            }
+            11 => self.write_ignore(),
+            12 => self.write_link(),
+            13..=15 => self.edit_dockerfile(),
+            _ => {}
+        }
+    }
+}
