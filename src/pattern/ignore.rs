@@ -131,6 +131,12 @@ impl IgnoreRules {
         self.walk.test(parent, path)
     }
 
+    /// [`Self::test`] without the state: cheaper, and enough for anything that is not a folder.
+    #[must_use]
+    pub fn decide(&self, parent: &DirState, path: &[u8]) -> (bool, Option<usize>) {
+        self.walk.decide(parent, path)
+    }
+
     /// Whether the builder does not look inside this folder, given that it is ignored: there is
     /// no `!` pattern, or none has a glob character (a trailing `/**` or `/*` aside) and none
     /// leads into the folder.
