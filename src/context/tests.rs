@@ -165,7 +165,7 @@ fn sockets_are_left_out() {
 fn unreadable_entries_fail_unless_ignored() {
     let root = tree(&["locked/f", "ok"]);
     let locked = root.path().join("locked");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&locked).is_ok() {
         eprintln!("skipped: permissions do not bind this user");
         return;
