@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// Walks `root` and returns what the builder would be sent. Symlinks are never followed (`root`
-/// itself may be one), sockets are never sent. Entries that vanish during the walk are left out,
-/// as are unreadable ones that are ignored.
+/// itself may be one). Entries that vanish during the walk are left out, as are unreadable ones
+/// that are ignored. Sockets are left out too, although a real build (BuildKit v0.25) delivered
+/// one as an empty file.
 ///
 /// # Errors
 /// When the root is no folder, or something that is not ignored cannot be read; of several
@@ -178,7 +179,7 @@ fn visit(
     (visited, next)
 }
 
-/// The entry without its digest; nothing for a socket.
+/// The entry without its digest; nothing for a socket, which is left out.
 fn describe(
     path: Vec<u8>,
     on_disk: &Path,
