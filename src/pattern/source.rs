@@ -80,6 +80,22 @@ impl SourcePattern {
         })
     }
 
+    /// A source that names exactly this path, wildcard characters and all.
+    #[must_use]
+    pub fn literal(path: &str) -> Self {
+        Self {
+            cleaned: clean(&format!("/{path}"))[1..].to_owned(),
+            wildcard: None,
+        }
+    }
+
+    /// Like [`SourcePattern::new`]; a malformed wildcard is taken literally. For use behind a check
+    /// that has reported it.
+    #[must_use]
+    pub fn lenient(text: &str) -> Self {
+        Self::new(text).unwrap_or_else(|_| Self::literal(text))
+    }
+
     /// Root, plain path or wildcard.
     #[must_use]
     pub fn kind(&self) -> SourceKind<'_> {

@@ -123,6 +123,9 @@ struct Engine<'a> {
     names: Vec<Option<Vec<u8>>>,
     /// Sources each path belongs to, found on first use.
     members: Vec<Option<Box<[u32]>>>,
+    /// Sources that get the path without its bytes: the walk keeps it, but the builder's flat check at
+    /// reading time ignores it (seen with `foo`, `!foo/x`, `foo`).
+    emptied: Vec<(u32, u32)>,
     current: Vec<Option<Entry>>,
     dirs: FxHashMap<Vec<u8>, u32>,
     links: BTreeMap<Vec<u8>, Oid>,
@@ -167,6 +170,7 @@ impl<'a> Engine<'a> {
             by_selection,
             names: context.log.paths.ids().map(|id| context_name(context, id)).collect(),
             members: vec![None; context.log.paths.len()],
+            emptied: Vec::new(),
             current: vec![None; context.log.paths.len()],
             dirs: FxHashMap::default(),
             links: BTreeMap::new(),
@@ -223,13 +227,25 @@ impl<'a> Engine<'a> {
     /// Adds or removes one file's term in every source it belongs to.
     fn member(&mut self, index: usize, name: &[u8], entry: Entry, add: bool) {
         if self.members[index].is_none() {
-            self.members[index] = Some(self.find_members(name));
+            let found = self.find_members(name);
+            for s in &found {
+                let rules = &self.context.rules[self.out.selections[self.sources[*s as usize].selection].rules];
+                let reinstated = rules.patterns().iter().any(|p| p.negated);
+                if reinstated && rules.is_ignored_flat(name) {
+                    self.emptied.push((u32::try_from(index).unwrap_or(u32::MAX), *s));
+                }
+            }
+            self.members[index] = Some(found);
         }
         let members = self.members[index].take().unwrap_or_default();
         for s in &members {
             let source = &mut self.sources[*s as usize];
             if let Some(found) = source.pattern.select(name) {
                 let relative = found.relative.to_vec();
+                let mut entry = entry;
+                if self.emptied.iter().any(|(p, at)| *p as usize == index && at == s) {
+                    entry.oid = Oid::default();
+                }
                 source.apply(name, &relative, Term::File(entry), add);
             }
         }
