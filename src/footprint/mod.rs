@@ -1,9 +1,36 @@
 //! What a RUN reads, writes and fetches, as far as its commands are known.
 //!
 //! Goes in: a parsed script and the state it runs in. Comes out: a [`Footprint`]. Invariant: what is
-//! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier.
+//! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier. Paths are
+//! lexical: the links that distributions ship (`/bin` to `/usr/bin` and so on) count as both names,
+//! other symbolic links do not. Costs one pass over the script.
+
+mod argument;
+mod claims;
+mod class;
+mod class_table;
+mod command;
+mod options;
+mod path_set;
+mod shell_state;
+mod walk;
 
 use crate::source::Span;
+
+pub use claims::{SYSTEM_READS, SYSTEM_WRITES};
+pub use class::UnknownClass;
+
+/// What a shell-form RUN touches; `script` is the text the shell is given.
+#[must_use]
+pub fn of_script(script: &str, state: &RunState) -> Footprint {
+    walk::script(script, state)
+}
+
+/// What an exec-form RUN touches; no shell expands `argv`.
+#[must_use]
+pub fn of_exec(argv: &[String], state: &RunState) -> Footprint {
+    walk::exec(argv, state)
+}
 
 /// How far a path claim reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,11 +92,13 @@ pub struct RunState {
     pub cwd: Option<String>,
     /// USER as resolved so far; `None` is the base image's (mostly root).
     pub user: Option<String>,
-    /// Variables with known values (ENV and declared ARG).
+    /// Variables with known values (ENV and declared ARG). A `PATH` that extends the base image's
+    /// may keep the text `$PATH` for that part.
     pub vars: Vec<(String, String)>,
 }
 
-/// What one RUN touches.
+/// What one RUN touches. Where `opaque` is set, `reads`, `writes` and `installs` hold only what was
+/// understood and prove nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Paths whose content or presence the commands look at.
@@ -117,3 +146,6 @@ pub enum InstallTool {
     /// pip install -r.
     Pip,
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use tree_sitter::{Node, ParseOptions, ParseState, Parser};
 use super::flatten;
 use super::{
     Assignment, Branch, CaseArm, Command, CommandKind, MAX_DEPTH, Part, Redirect, RedirectOperator,
-    Script, Simple, Variable, Word,
+    Simple, Word,
 };
 use crate::source::Span;
 

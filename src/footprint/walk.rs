@@ -1,0 +1,612 @@
+//! Follows a script the way a shell would, on every branch at once.
+//!
+//! Goes in: the script and the state. Comes out: the footprint. Branches are followed from copies of
+//! the state that are merged behind them; a loop starts from a state without anything it changes.
+//! Costs O(commands · variables), bounded by [`MAX_STEPS`]. Invariant: claims of every command that
+//! may run are in the result, or it is opaque.
+
+use std::collections::BTreeSet;
+
+use super::argument::{Argument, uses_home};
+use super::claims::Claims;
+use super::command::{self, Call};
+use super::path_set::resolve;
+use super::shell_state::Shell;
+use super::{Class, Extent, Footprint, RunState, class};
+use crate::shell::{
+    self, Command, CommandKind, ListOperator, Redirect, RedirectOperator, Simple, Word,
+};
+use crate::source::Span;
+
+/// Commands followed, those of repeated loop bodies and nested scripts counted again.
+const MAX_STEPS: usize = 4000;
+
+/// Scripts inside scripts (`sh -c`) and blocks inside blocks.
+const MAX_NESTING: usize = 100;
+
+/// Variables that change what commands are or how words are split.
+const STEERING: &[&str] = &[
+    "PATH",
+    "IFS",
+    "CDPATH",
+    "ENV",
+    "BASH_ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "GLOBIGNORE",
+    "TMPDIR",
+];
+
+/// The walk over one RUN.
+pub(super) struct Walk {
+    pub(super) claims: Claims,
+    classes: BTreeSet<Class>,
+    commands: Vec<String>,
+    /// The environment every program starts with.
+    pub(super) environment: Shell,
+    text: String,
+    steps: usize,
+    nesting: usize,
+    /// Where the command with the inline script stands, while inside it.
+    outer: Option<Span>,
+}
+
+/// Footprint of a shell-form RUN.
+pub(super) fn script(text: &str, state: &RunState) -> Footprint {
+    let mut walk = Walk::new(state);
+    let mut shell = walk.environment.clone();
+    walk.nested(text, &mut shell);
+    walk.finish()
+}
+
+/// Footprint of an exec-form RUN.
+pub(super) fn exec(argv: &[String], state: &RunState) -> Footprint {
+    let mut walk = Walk::new(state);
+    let shell = walk.environment.clone();
+    let arguments: Vec<Argument> = argv.iter().cloned().map(Argument::Known).collect();
+    walk.note_classes(&arguments);
+    match argv.first() {
+        None => walk.claims.give_up("there is no command"),
+        // Without a shell nothing is built in.
+        Some(_) => walk.program(&arguments, &shell, Span::default()),
+    }
+    walk.finish()
+}
+
+/// Whether the assignment of this variable changes more than a value.
+pub(super) fn is_steering(name: &str) -> bool {
+    STEERING.contains(&name) || name.starts_with("LD_")
+}
+
+impl Walk {
+    fn new(state: &RunState) -> Self {
+        let environment = Shell::new(state);
+        let mut claims = Claims::default();
+        if let Some(cwd) = &environment.cwd {
+            claims.read(Extent::Exact, cwd.clone());
+        }
+        if environment
+            .variables
+            .get("LD_PRELOAD")
+            .is_some_and(Option::is_some)
+        {
+            claims.give_up("LD_PRELOAD is set");
+        }
+        Self {
+            claims,
+            classes: BTreeSet::new(),
+            commands: Vec::new(),
+            environment,
+            text: String::new(),
+            steps: 0,
+            nesting: 0,
+            outer: None,
+        }
+    }
+
+    fn finish(mut self) -> Footprint {
+        if self.classes.is_empty() {
+            self.classes.insert(Class::Other);
+        }
+        self.claims
+            .finish(self.classes.into_iter().collect(), self.commands)
+    }
+
+    /// Follows the text of a script in the given state.
+    pub(super) fn nested(&mut self, text: &str, shell: &mut Shell) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("scripts are nested too deeply");
+        } else {
+            let tree = shell::parse(text);
+            let outer = std::mem::replace(&mut self.text, text.to_string());
+            self.sequence(&tree.commands, shell);
+            self.text = outer;
+        }
+        self.nesting -= 1;
+    }
+
+    fn sequence(&mut self, commands: &[Command], shell: &mut Shell) {
+        for command in commands {
+            if command.background {
+                self.claims.give_up("a command runs in the background");
+            }
+            self.command(command, shell);
+        }
+    }
+
+    /// Follows commands in a copy of the state.
+    fn aside(&mut self, commands: &[Command], shell: &Shell) -> Shell {
+        let mut copy = shell.clone();
+        self.sequence(commands, &mut copy);
+        copy
+    }
+
+    fn command(&mut self, command: &Command, shell: &mut Shell) {
+        self.steps += 1;
+        self.nesting += 1;
+        if self.steps > MAX_STEPS || self.nesting > MAX_NESTING {
+            self.claims.give_up("the script is too long to follow");
+        } else {
+            for redirect in &command.redirects {
+                self.redirect(redirect, shell);
+            }
+            self.kind(command, shell);
+        }
+        self.nesting -= 1;
+    }
+
+    fn kind(&mut self, command: &Command, shell: &mut Shell) {
+        match &command.kind {
+            CommandKind::Simple(simple) => self.simple(simple, shell, command.span),
+            CommandKind::List { first, rest } => self.list(first, rest, shell),
+            CommandKind::Pipeline { commands, .. } => {
+                // Whether the last one runs in the shell itself differs between shells.
+                let before = shell.clone();
+                for command in commands {
+                    let after = self.aside(std::slice::from_ref(command), &before);
+                    shell.merge(&after);
+                }
+            }
+            CommandKind::Subshell(commands) => {
+                self.aside(commands, shell);
+            }
+            CommandKind::Group(commands) => self.sequence(commands, shell),
+            CommandKind::If {
+                branches,
+                otherwise,
+            } => {
+                let mut ends: Vec<Shell> = Vec::new();
+                for branch in branches {
+                    self.sequence(&branch.condition, shell);
+                    ends.push(self.aside(&branch.body, shell));
+                }
+                self.sequence(otherwise, shell);
+                for end in ends {
+                    shell.merge(&end);
+                }
+            }
+            CommandKind::For {
+                variable,
+                words,
+                body,
+            } => self.iteration(variable.as_deref(), words.as_deref(), body, shell),
+            CommandKind::While { condition, body } => {
+                forget(&[condition, body], shell);
+                self.sequence(condition, shell);
+                self.sequence(body, shell);
+                forget(&[condition, body], shell);
+            }
+            CommandKind::Case { subject, arms } => {
+                self.substitutions(subject, shell);
+                let before = shell.clone();
+                for arm in arms {
+                    for pattern in &arm.patterns {
+                        self.substitutions(pattern, shell);
+                    }
+                    let after = self.aside(&arm.body, &before);
+                    shell.merge(&after);
+                }
+            }
+            CommandKind::Function { name, body } => {
+                self.claims
+                    .give_up(format!("it defines the function {name}"));
+                self.aside(std::slice::from_ref(body), shell);
+            }
+            CommandKind::Arithmetic(scripts) => {
+                // A plain POSIX shell reads two subshells here.
+                self.claims.give_up("it has an arithmetic command");
+                for script in scripts {
+                    self.aside(&script.commands, shell);
+                }
+            }
+            CommandKind::Unknown => {
+                self.claims.give_up("a command could not be read");
+                let text = self.text.get(command.span.range()).unwrap_or_default();
+                for argv in class::words_of_commands(text) {
+                    self.classes.extend(class::classify(&argv));
+                }
+            }
+        }
+    }
+
+    /// `a && b || c`. Behind it the state is that of any way through that goes on.
+    fn list(&mut self, first: &Command, rest: &[(ListOperator, Command)], shell: &mut Shell) {
+        let mut left: Option<Shell> = None;
+        let mut previous = first;
+        self.command(first, shell);
+        for (operator, command) in rest {
+            match operator {
+                ListOperator::And => {
+                    if !cannot_fail(previous) {
+                        match &mut left {
+                            Some(state) => state.merge(shell),
+                            None => left = Some(shell.clone()),
+                        }
+                    }
+                    self.command(command, shell);
+                }
+                ListOperator::Or => {
+                    let mut failed = shell.clone();
+                    if let Some(state) = left.take() {
+                        failed.merge(&state);
+                    }
+                    self.command(command, &mut failed);
+                    if !leaves(command) {
+                        shell.merge(&failed);
+                    }
+                }
+            }
+            previous = command;
+        }
+        if let Some(state) = left {
+            shell.merge(&state);
+        }
+    }
+
+    fn iteration(
+        &mut self,
+        variable: Option<&str>,
+        words: Option<&[Word]>,
+        body: &[Command],
+        shell: &mut Shell,
+    ) {
+        let mut values: Vec<Option<String>> = Vec::new();
+        for word in words.unwrap_or_default() {
+            self.substitutions(word, shell);
+            for argument in Argument::of_word(word, shell) {
+                values.push(argument.known().map(str::to_string));
+            }
+        }
+        // With one unknown value there may be any.
+        if words.is_none() || values.iter().any(Option::is_none) || values.len() > 100 {
+            values = vec![None];
+        }
+        for value in values {
+            forget(&[body], shell);
+            if let Some(name) = variable {
+                self.assign(name, value, shell);
+            }
+            self.sequence(body, shell);
+        }
+        forget(&[body], shell);
+        if let Some(name) = variable {
+            shell.variables.insert(name.to_string(), None);
+        }
+    }
+
+    fn simple(&mut self, simple: &Simple, shell: &mut Shell, place: Span) {
+        let mut values = Vec::new();
+        for a in &simple.assignments {
+            self.substitutions(&a.value, shell);
+            let value = a.value.value(&|name: &str| shell.lookup(name));
+            values.push((a.name.as_str(), value.filter(|_| !a.append)));
+        }
+        let mut arguments = Vec::new();
+        for word in &simple.words {
+            self.substitutions(word, shell);
+            arguments.extend(Argument::of_word(word, shell));
+        }
+        if arguments.is_empty() {
+            for (name, value) in values {
+                self.assign(name, value, shell);
+            }
+            return;
+        }
+        self.note_classes(&arguments);
+        // Assignments before a command hold for that command.
+        let mut saved = Vec::new();
+        for (name, value) in values {
+            saved.push((name.to_string(), shell.variables.get(name).cloned()));
+            self.assign(name, value, shell);
+        }
+        self.run(&arguments, shell, place);
+        for (name, value) in saved {
+            match value {
+                Some(value) => shell.variables.insert(name, value),
+                None => shell.variables.remove(&name),
+            };
+        }
+    }
+
+    /// Runs a command that a shell looks up: built in or a program.
+    pub(super) fn run(&mut self, arguments: &[Argument], shell: &mut Shell, place: Span) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("commands are nested too deeply");
+        } else {
+            self.look_up(arguments, shell, place);
+        }
+        self.nesting -= 1;
+    }
+
+    fn look_up(&mut self, arguments: &[Argument], shell: &mut Shell, place: Span) {
+        let Some(name) = arguments.first().and_then(Argument::known) else {
+            self.claims.give_up("a command's name is not known");
+            return;
+        };
+        if command::builtin::is_builtin(name) {
+            self.commands.push(name.to_string());
+            let before = self.claims.reads.len() + self.claims.writes.len();
+            if let Err(reason) = self.builtin(name, &arguments[1..], shell, place) {
+                self.claims.give_up(format!("{name}: {reason}"));
+            }
+            if self.claims.reads.len() + self.claims.writes.len() > before {
+                self.evidence(place);
+            }
+        } else {
+            self.program(arguments, shell, place);
+        }
+    }
+
+    /// Runs a program.
+    pub(super) fn program(&mut self, arguments: &[Argument], shell: &Shell, place: Span) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("commands are nested too deeply");
+        } else {
+            self.start(arguments, shell, place);
+        }
+        self.nesting -= 1;
+    }
+
+    fn start(&mut self, arguments: &[Argument], shell: &Shell, place: Span) {
+        let Some(path) = arguments.first().and_then(Argument::known) else {
+            self.claims.give_up("a command's name is not known");
+            return;
+        };
+        self.evidence(place);
+        self.claims.read_system();
+        let name = match path.rsplit_once('/') {
+            None => path,
+            Some((directory, name)) if command::is_program_directory(directory) => name,
+            Some(_) => {
+                self.commands.push(path.to_string());
+                self.claims.give_up(format!("it runs {path}"));
+                return;
+            }
+        };
+        self.commands.push(name.to_string());
+        if let Err(reason) = self.search_path(name, shell) {
+            self.claims.give_up(reason);
+        }
+        let result = match command::wrapper::inner(arguments, shell) {
+            command::wrapper::Inner::None => {
+                let mut call = Call {
+                    name,
+                    arguments: &arguments[1..],
+                    shell,
+                    claims: &mut self.claims,
+                };
+                match name {
+                    "sh" | "ash" | "dash" | "bash" => {
+                        self.shell_program(&arguments[1..], shell, place)
+                    }
+                    _ => command::run(&mut call),
+                }
+            }
+            command::wrapper::Inner::At(at) => {
+                // What a program starts is a program: nothing is built in.
+                self.program(&arguments[at..], shell, place);
+                Ok(())
+            }
+            command::wrapper::Inner::Unclear(reason) => Err(reason),
+        };
+        if let Err(reason) = result {
+            self.claims.give_up(format!("{name}: {reason}"));
+        }
+    }
+
+    /// Looking a program up reads its name in every directory of `PATH`.
+    fn search_path(&mut self, name: &str, shell: &Shell) -> Result<(), String> {
+        let Some(Some(path)) = shell.variables.get("PATH") else {
+            return Ok(());
+        };
+        for entry in path.split(':') {
+            if entry.contains('$') {
+                continue;
+            }
+            if !entry.starts_with('/') {
+                return Err("PATH has a relative entry".to_string());
+            }
+            if let Some(place) = resolve(Some(entry), name) {
+                self.claims.read(Extent::Exact, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// `sh -c 'script'`
+    fn shell_program(
+        &mut self,
+        arguments: &[Argument],
+        shell: &Shell,
+        place: Span,
+    ) -> Result<(), String> {
+        let script = class::inline_script(arguments).ok_or("it runs a script that is not known")?;
+        // The child sees only exported variables; of ours those of the environment surely are.
+        let mut child = self.environment.clone();
+        child.merge(shell);
+        child.cwd.clone_from(&shell.cwd);
+        let outer = self.outer.or(Some(place));
+        let before = std::mem::replace(&mut self.outer, outer);
+        self.nested(&script, &mut child);
+        self.outer = before;
+        Ok(())
+    }
+
+    /// Notes where claims come from; exec form has no text.
+    fn evidence(&mut self, place: Span) {
+        let place = self.outer.unwrap_or(place);
+        if !place.is_empty() {
+            self.claims.evidence.push(place);
+        }
+    }
+
+    /// Finds the classes of a command.
+    pub(super) fn note_classes(&mut self, arguments: &[Argument]) {
+        let argv: Vec<String> = arguments.iter().map(Argument::shown).collect();
+        self.classes.extend(class::classify(&argv));
+    }
+
+    /// Sets a variable.
+    pub(super) fn assign(&mut self, name: &str, value: Option<String>, shell: &mut Shell) {
+        if is_steering(name) {
+            self.claims.give_up(format!("it sets {name}"));
+        }
+        shell.variables.insert(name.to_string(), value);
+    }
+
+    /// Follows the command substitutions of a word.
+    fn substitutions(&mut self, word: &Word, shell: &Shell) {
+        for script in word.substitutions() {
+            self.aside(&script.commands, shell);
+        }
+        let root = shell.variables.get("HOME").is_none() && shell.is_root();
+        if root && uses_home(word) {
+            self.claims
+                .assume("the user is root, whose home directory is /root");
+        }
+    }
+
+    fn redirect(&mut self, redirect: &Redirect, shell: &Shell) {
+        self.substitutions(&redirect.target, shell);
+        let (reads, writes) = match redirect.operator {
+            RedirectOperator::Read => (true, false),
+            RedirectOperator::Write | RedirectOperator::Append => (false, true),
+            RedirectOperator::WriteBoth | RedirectOperator::AppendBoth => {
+                self.claims
+                    .give_up("&> means one thing to bash and another to other shells");
+                (false, true)
+            }
+            RedirectOperator::DuplicateInput | RedirectOperator::DuplicateOutput => {
+                let target = redirect.target.literal().unwrap_or_default();
+                let descriptor = target.trim_end_matches('-');
+                if descriptor.bytes().all(|b| b.is_ascii_digit())
+                    && !redirect.target.parts.is_empty()
+                    || target.is_empty() && redirect.target.parts.is_empty()
+                {
+                    return;
+                }
+                (false, true)
+            }
+            RedirectOperator::HereDocument | RedirectOperator::HereString => return,
+        };
+        let path = redirect
+            .target
+            .expand(&|name: &str| shell.lookup(name))
+            .and_then(|text| resolve(shell.cwd.as_deref(), &text));
+        let Some(path) = path else {
+            self.claims
+                .give_up("it redirects to or from a path that is not known");
+            return;
+        };
+        if command::is_device(&path) {
+            return;
+        }
+        self.evidence(redirect.span);
+        if reads {
+            self.claims.read(Extent::Exact, path);
+        } else if writes {
+            self.claims.write(Extent::Exact, path);
+        }
+    }
+}
+
+/// Forgets every variable and the directory if these commands may change them.
+fn forget(bodies: &[&[Command]], shell: &mut Shell) {
+    for body in bodies {
+        for command in *body {
+            forget_one(command, shell);
+        }
+    }
+}
+
+fn forget_one(command: &Command, shell: &mut Shell) {
+    let script = shell::Script {
+        commands: vec![command.clone()],
+        span: command.span,
+    };
+    script.visit(&mut |c| match &c.kind {
+        CommandKind::Simple(simple) => {
+            for a in &simple.assignments {
+                shell.variables.insert(a.name.clone(), None);
+            }
+            match simple.words.first().and_then(Word::literal).as_deref() {
+                Some("cd") => shell.cwd = None,
+                Some(
+                    "read" | "export" | "unset" | "local" | "readonly" | "declare" | "typeset"
+                    | "printf" | "getopts",
+                ) => {
+                    for word in &simple.words[1..] {
+                        let name = Argument::of_word(word, shell);
+                        for n in name {
+                            let n = n.start().split('=').next().unwrap_or_default().to_string();
+                            shell.variables.insert(n, None);
+                        }
+                    }
+                }
+                // A name that is not literal may be any of these.
+                None if !simple.words.is_empty() => shell.cwd = None,
+                _ => {}
+            }
+        }
+        CommandKind::For {
+            variable: Some(name),
+            ..
+        } => {
+            shell.variables.insert(name.clone(), None);
+        }
+        _ => {}
+    });
+}
+
+/// Commands that do not fail in practice. `cd` is taken to succeed: a RUN whose directory is missing
+/// is broken.
+fn cannot_fail(command: &Command) -> bool {
+    let CommandKind::Simple(simple) = &command.kind else {
+        return false;
+    };
+    match simple.words.first() {
+        None => simple
+            .assignments
+            .iter()
+            .all(|a| a.value.substitutions().is_empty()),
+        Some(word) => matches!(
+            word.literal().as_deref(),
+            Some("cd" | "set" | "export" | "true" | ":" | "echo" | "unset" | "umask")
+        ),
+    }
+}
+
+/// Commands after which nothing follows.
+fn leaves(command: &Command) -> bool {
+    match &command.kind {
+        CommandKind::Simple(simple) => {
+            let name = simple.words.first().and_then(Word::literal);
+            matches!(name.as_deref(), Some("exit"))
+        }
+        CommandKind::Group(commands) => commands.last().is_some_and(leaves),
+        _ => false,
+    }
+}
