@@ -1,1 +1,242 @@
-//! cost
+//! Seconds and bytes per step: a prior for every class of work, or what a costs file says.
+//!
+//! Goes in: a step's keyword, text and classes, and maybe a `cacheplan.costs/1` file. Comes out: a
+//! [`StepCost`]. Costs one look-up per step. Invariant: every number is finite and not negative, and
+//! `seconds_low <= seconds <= seconds_high`.
+
+mod file;
+
+use std::collections::BTreeMap;
+
+use crate::footprint::Class;
+
+pub use file::CostError;
+
+/// Where a step's cost comes from, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CostSource {
+    /// Our own table: a guess, not a measurement.
+    Prior,
+    /// A rule of the costs file for the step's class.
+    Learned,
+    /// A rule of the costs file for this very step.
+    Measured,
+}
+
+impl CostSource {
+    /// The word in every report.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prior => "prior",
+            Self::Learned => "learned",
+            Self::Measured => "measured",
+        }
+    }
+}
+
+/// What running a step once costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepCost {
+    /// Median seconds without a warm cache mount.
+    pub seconds: f64,
+    /// Low end of the likely range, seconds.
+    pub seconds_low: f64,
+    /// High end of the likely range, seconds.
+    pub seconds_high: f64,
+    /// Bytes the layer adds, if there is an estimate.
+    pub bytes: Option<u64>,
+    /// Where the seconds come from.
+    pub source: CostSource,
+}
+
+/// One row of the table of priors.
+#[derive(Clone, Copy, Debug)]
+pub struct Prior {
+    /// The class.
+    pub class: Class,
+    /// Median seconds.
+    pub seconds: f64,
+    /// Low end, seconds.
+    pub low: f64,
+    /// High end, seconds.
+    pub high: f64,
+    /// Bytes the layer adds; `None` where the files themselves tell.
+    pub bytes: Option<u64>,
+    /// Why these figures.
+    pub reason: &'static str,
+}
+
+const MB: u64 = 1_000_000;
+
+/// The priors, for a CI machine of two to four cores. They are guesses to rank plans with until a
+/// costs file replaces them, not measurements. `docs/costs.md` states the same rows.
+pub const PRIORS: [Prior; 7] = [
+    Prior {
+        class: Class::SystemPackages,
+        seconds: 20.0,
+        low: 5.0,
+        high: 60.0,
+        bytes: Some(100 * MB),
+        reason: "fetching the package lists takes some seconds before the first package; unpacking is mostly disk",
+    },
+    Prior {
+        class: Class::Install,
+        seconds: 30.0,
+        low: 8.0,
+        high: 120.0,
+        bytes: Some(150 * MB),
+        reason: "hundreds of small downloads; native modules without a prebuilt binary make the high end",
+    },
+    Prior {
+        class: Class::Build,
+        seconds: 60.0,
+        low: 10.0,
+        high: 300.0,
+        bytes: Some(50 * MB),
+        reason: "from one small bundle to a cold compile of all dependencies: the widest range of all",
+    },
+    Prior {
+        class: Class::LightBuild,
+        seconds: 10.0,
+        low: 2.0,
+        high: 30.0,
+        bytes: Some(5 * MB),
+        reason: "one process that starts an interpreter and writes generated files",
+    },
+    Prior {
+        class: Class::Copy,
+        seconds: 0.5,
+        low: 0.1,
+        high: 5.0,
+        bytes: None,
+        reason: "copying and committing the layer; it grows with the files, whose sizes the context tells",
+    },
+    Prior {
+        class: Class::Workdir,
+        seconds: 0.05,
+        low: 0.01,
+        high: 0.2,
+        bytes: Some(0),
+        reason: "one directory, one layer to commit",
+    },
+    Prior {
+        class: Class::Other,
+        seconds: 2.0,
+        low: 0.2,
+        high: 15.0,
+        bytes: Some(MB),
+        reason: "starting the container and some file work; scripts whose content is not known make the high end",
+    },
+];
+
+/// Costs of all steps: rules for single steps and for classes over the priors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostTable {
+    by_text: BTreeMap<(String, String), Rule>,
+    by_class: BTreeMap<Class, Rule>,
+}
+
+/// Figures of one rule of a costs file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rule {
+    p50: f64,
+    p90: f64,
+    bytes: Option<u64>,
+}
+
+impl Rule {
+    fn cost(self, source: CostSource) -> StepCost {
+        StepCost {
+            seconds: self.p50,
+            // As far below the median as the 90th percentile is above it, in proportion.
+            seconds_low: if self.p90 > 0.0 {
+                (self.p50 * (self.p50 / self.p90)).min(self.p50)
+            } else {
+                0.0
+            },
+            seconds_high: self.p90,
+            bytes: self.bytes,
+            source,
+        }
+    }
+}
+
+impl CostTable {
+    /// The table without a costs file.
+    #[must_use]
+    pub fn priors() -> Self {
+        Self::default()
+    }
+
+    /// Reads a `cacheplan.costs/1` document. Classes it does not name keep their priors.
+    ///
+    /// # Errors
+    /// One error, with line and column where there is one: not JSON, another schema, an unknown field
+    /// or class, a number that is negative or not finite, a p90 below its p50, or two rules for one
+    /// match.
+    pub fn from_json(text: &str) -> Result<Self, CostError> {
+        file::read(text)
+    }
+
+    /// The cost of a step. `text` is what follows the keyword, flags left out; blanks around it do not
+    /// count, nor does the keyword's case. A rule for the text wins; else the costs of the distinct
+    /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
+    #[must_use]
+    pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
+        let keyword = keyword.to_ascii_uppercase();
+        let key = (keyword, text.trim().to_string());
+        let mut classes: Vec<Class> = match key.0.as_str() {
+            _ if !classes.is_empty() => classes.to_vec(),
+            "FROM" => Vec::new(),
+            "COPY" | "ADD" => vec![Class::Copy],
+            "WORKDIR" => vec![Class::Workdir],
+            _ => vec![Class::Other],
+        };
+        classes.sort();
+        classes.dedup();
+        let mut costs = classes.iter().map(|c| self.class(*c));
+        let nothing = StepCost {
+            seconds: 0.0,
+            seconds_low: 0.0,
+            seconds_high: 0.0,
+            bytes: Some(0),
+            source: CostSource::Prior,
+        };
+        let first = costs.next().unwrap_or(nothing);
+        let sum = costs.fold(first, |sum, c| StepCost {
+            seconds: sum.seconds + c.seconds,
+            seconds_low: sum.seconds_low + c.seconds_low,
+            seconds_high: sum.seconds_high + c.seconds_high,
+            bytes: sum.bytes.zip(c.bytes).map(|(a, b)| a.saturating_add(b)),
+            source: sum.source.min(c.source),
+        });
+        match self.by_text.get(&key) {
+            Some(rule) => {
+                let bytes = rule.bytes.or(sum.bytes);
+                Rule { bytes, ..*rule }.cost(CostSource::Measured)
+            }
+            None => sum,
+        }
+    }
+
+    /// The cost of one class.
+    fn class(&self, class: Class) -> StepCost {
+        let prior = PRIORS.iter().find(|p| p.class == class);
+        let bytes = prior.and_then(|p| p.bytes);
+        if let Some(rule) = self.by_class.get(&class) {
+            let bytes = rule.bytes.or(bytes);
+            return Rule { bytes, ..*rule }.cost(CostSource::Learned);
+        }
+        StepCost {
+            seconds: prior.map_or(0.0, |p| p.seconds),
+            seconds_low: prior.map_or(0.0, |p| p.low),
+            seconds_high: prior.map_or(0.0, |p| p.high),
+            bytes,
+            source: CostSource::Prior,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! lexical: the links that distributions ship (`/bin` to `/usr/bin` and so on) count as both names,
 //! other symbolic links do not. Costs one pass over the script.
 
+mod aftermath;
 mod argument;
 mod claims;
 mod class;

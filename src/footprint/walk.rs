@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::aftermath::{cannot_fail, forget, leaves};
 use super::argument::{Argument, uses_home};
 use super::claims::Claims;
 use super::command::{self, Call};
@@ -55,7 +56,16 @@ pub(super) struct Walk {
 pub(super) fn script(text: &str, state: &RunState) -> Footprint {
     let mut walk = Walk::new(state);
     let mut shell = walk.environment.clone();
-    walk.nested(text, &mut shell);
+    // A here-document of RUN may be written for any interpreter.
+    let first = text.lines().next().and_then(|l| l.strip_prefix("#!"));
+    let shells = ["/sh", "/ash", "/dash", "/bash", " sh", " bash"];
+    let interpreter = first.map(|l| l.split(" -").next().unwrap_or(l).trim());
+    if interpreter.is_some_and(|i| !shells.iter().any(|s| i.ends_with(s))) {
+        walk.claims
+            .give_up("the script is written for another interpreter");
+    } else {
+        walk.nested(text, &mut shell);
+    }
     walk.finish()
 }
 
@@ -482,7 +492,7 @@ impl Walk {
         for script in word.substitutions() {
             self.aside(&script.commands, shell);
         }
-        let root = shell.variables.get("HOME").is_none() && shell.is_root();
+        let root = !shell.variables.contains_key("HOME") && shell.is_root();
         if root && uses_home(word) {
             self.claims
                 .assume("the user is root, whose home directory is /root");
@@ -530,83 +540,5 @@ impl Walk {
         } else if writes {
             self.claims.write(Extent::Exact, path);
         }
-    }
-}
-
-/// Forgets every variable and the directory if these commands may change them.
-fn forget(bodies: &[&[Command]], shell: &mut Shell) {
-    for body in bodies {
-        for command in *body {
-            forget_one(command, shell);
-        }
-    }
-}
-
-fn forget_one(command: &Command, shell: &mut Shell) {
-    let script = shell::Script {
-        commands: vec![command.clone()],
-        span: command.span,
-    };
-    script.visit(&mut |c| match &c.kind {
-        CommandKind::Simple(simple) => {
-            for a in &simple.assignments {
-                shell.variables.insert(a.name.clone(), None);
-            }
-            match simple.words.first().and_then(Word::literal).as_deref() {
-                Some("cd") => shell.cwd = None,
-                Some(
-                    "read" | "export" | "unset" | "local" | "readonly" | "declare" | "typeset"
-                    | "printf" | "getopts",
-                ) => {
-                    for word in &simple.words[1..] {
-                        let name = Argument::of_word(word, shell);
-                        for n in name {
-                            let n = n.start().split('=').next().unwrap_or_default().to_string();
-                            shell.variables.insert(n, None);
-                        }
-                    }
-                }
-                // A name that is not literal may be any of these.
-                None if !simple.words.is_empty() => shell.cwd = None,
-                _ => {}
-            }
-        }
-        CommandKind::For {
-            variable: Some(name),
-            ..
-        } => {
-            shell.variables.insert(name.clone(), None);
-        }
-        _ => {}
-    });
-}
-
-/// Commands that do not fail in practice. `cd` is taken to succeed: a RUN whose directory is missing
-/// is broken.
-fn cannot_fail(command: &Command) -> bool {
-    let CommandKind::Simple(simple) = &command.kind else {
-        return false;
-    };
-    match simple.words.first() {
-        None => simple
-            .assignments
-            .iter()
-            .all(|a| a.value.substitutions().is_empty()),
-        Some(word) => matches!(
-            word.literal().as_deref(),
-            Some("cd" | "set" | "export" | "true" | ":" | "echo" | "unset" | "umask")
-        ),
-    }
-}
-
-/// Commands after which nothing follows.
-fn leaves(command: &Command) -> bool {
-    match &command.kind {
-        CommandKind::Simple(simple) => {
-            let name = simple.words.first().and_then(Word::literal);
-            matches!(name.as_deref(), Some("exit"))
-        }
-        CommandKind::Group(commands) => commands.last().is_some_and(leaves),
-        _ => false,
     }
 }

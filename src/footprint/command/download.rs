@@ -119,7 +119,8 @@ pub(super) fn curl(call: &mut Call<'_>) -> Described {
     if parsed.has(&["O", "remote-name"]) {
         let here = Argument::Known(".".to_string());
         let file = match (directory, parsed.operands.as_slice()) {
-            (None, [Argument::Known(url)]) => url_file(url),
+            // A question mark makes an address a pattern to the shell, which no file matches.
+            (None, [Argument::Known(url) | Argument::Pattern { text: url, .. }]) => url_file(url),
             _ => None,
         };
         match file {

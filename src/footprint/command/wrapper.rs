@@ -85,9 +85,7 @@ pub(in super::super) fn start(argv: &[String]) -> Option<usize> {
     while let Some(word) = argv.get(at) {
         if values.contains(&word.as_str()) {
             at += 2;
-        } else if word.starts_with('-') {
-            at += 1;
-        } else if name == "env" && word.contains('=') || name == "sudo" && word.contains('=') {
+        } else if word.starts_with('-') || (matches!(name, "env" | "sudo") && word.contains('=')) {
             at += 1;
         } else if positional > 0 {
             positional -= 1;
