@@ -20,6 +20,9 @@ pub struct Cli {
     /// No progress and no notes on stderr; errors stay.
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Where to keep what was computed, or `none`. Nothing is stored yet, so both are the same.
+    #[arg(long = "cache-dir", global = true, value_name = "DIR|none", env = "CACHEPLAN_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// The commands.
@@ -63,6 +66,7 @@ pub struct Where {
     /// A directory in a git work tree, a git directory (bare too), or a plain folder.
     #[arg(default_value = ".")]
     pub path: PathBuf,
+    /// What is built, and how.
     #[command(flatten)]
     pub build: BuildFlags,
 }
@@ -162,10 +166,13 @@ impl RewriteArg {
 /// `analyze`.
 #[derive(Clone, Debug, Args)]
 pub struct AnalyzeArgs {
+    /// Where to look, and what is built.
     #[command(flatten)]
     pub place: Where,
+    /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
+    /// What plans may do.
     #[command(flatten)]
     pub search: SearchFlags,
     /// Compare with the Dockerfile at this revision on the same commits.
@@ -188,10 +195,13 @@ pub struct AnalyzeArgs {
 /// `optimize`.
 #[derive(Clone, Debug, Args)]
 pub struct OptimizeArgs {
+    /// Where to look, and what is built.
     #[command(flatten)]
     pub place: Where,
+    /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
+    /// What plans may do.
     #[command(flatten)]
     pub search: SearchFlags,
     /// What to print.
@@ -208,8 +218,10 @@ pub struct OptimizeArgs {
 /// `replay`.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
+    /// Where to look, and what is built.
     #[command(flatten)]
     pub place: Where,
+    /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
     /// What to print.
@@ -238,6 +250,7 @@ pub struct CompareArgs {
     /// Build argument; repeatable.
     #[arg(long = "build-arg", value_name = "K=V")]
     pub build_args: Vec<String>,
+    /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
     /// What to print.
@@ -251,6 +264,7 @@ pub struct CompareArgs {
 /// `inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
+    /// Where to look, and what is built.
     #[command(flatten)]
     pub place: Where,
     /// What to print.
@@ -267,6 +281,7 @@ pub struct InspectArgs {
 /// `context`.
 #[derive(Clone, Debug, Args)]
 pub struct ContextArgs {
+    /// Where to look, and what is built.
     #[command(flatten)]
     pub place: Where,
     /// What to print.

@@ -1,261 +1,242 @@
-//! Seconds and bytes per step.
+//! Seconds and bytes per step: a prior for every class of work, or what a costs file says.
 //!
-//! Goes in: a step's keyword, text and classes. Comes out: a [`StepCost`] that says where it comes
-//! from. Priors are one table with reasons; a costs file (`cacheplan.costs/1`) overrides them by text
-//! or by class. Invariant: a prior is never called anything else.
+//! Goes in: a step's keyword, text and classes, and maybe a `cacheplan.costs/1` file. Comes out: a
+//! [`StepCost`]. Costs one look-up per step. Invariant: every number is finite and not negative, and
+//! `seconds_low <= seconds <= seconds_high`.
+
+mod file;
+
+use std::collections::BTreeMap;
 
 use crate::footprint::Class;
-use serde::Deserialize;
 
-/// Where a cost comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub use file::CostError;
+
+/// Where a step's cost comes from, the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CostSource {
-    /// For this very step, from a costs file.
-    Measured,
-    /// For steps of its class, from a costs file.
-    Learned,
-    /// From our own table.
+    /// Our own table: a guess, not a measurement.
     Prior,
+    /// A rule of the costs file for the step's class.
+    Learned,
+    /// A rule of the costs file for this very step.
+    Measured,
 }
 
 impl CostSource {
-    /// The name in reports.
+    /// The word in every report.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Measured => "measured",
-            Self::Learned => "learned",
             Self::Prior => "prior",
+            Self::Learned => "learned",
+            Self::Measured => "measured",
         }
     }
 }
 
-/// What one run of a step costs.
+/// What running a step once costs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepCost {
-    /// Seconds, the middle of what is expected, nothing cached.
+    /// Median seconds without a warm cache mount.
     pub seconds: f64,
-    /// Low end, seconds.
+    /// Low end of the likely range, seconds.
     pub seconds_low: f64,
-    /// High end, seconds.
+    /// High end of the likely range, seconds.
     pub seconds_high: f64,
-    /// Bytes it adds to the image, where anything is known.
+    /// Bytes the layer adds, if there is an estimate.
     pub bytes: Option<u64>,
-    /// Where the figures come from: the weakest of those summed.
+    /// Where the seconds come from.
     pub source: CostSource,
 }
 
 /// One row of the table of priors.
 #[derive(Clone, Copy, Debug)]
 pub struct Prior {
-    /// Which class.
+    /// The class.
     pub class: Class,
-    /// Seconds: low, middle, high.
-    pub seconds: [f64; 3],
-    /// Bytes a run adds to the image; zero where the files copied say it.
-    pub bytes: u64,
+    /// Median seconds.
+    pub seconds: f64,
+    /// Low end, seconds.
+    pub low: f64,
+    /// High end, seconds.
+    pub high: f64,
+    /// Bytes the layer adds; `None` where the files themselves tell.
+    pub bytes: Option<u64>,
     /// Why these figures.
     pub reason: &'static str,
 }
 
 const MB: u64 = 1_000_000;
 
-/// The priors: invented from experience with CI runners of two to four cores, not measured. The same
-/// table with its reasoning is in `docs/costs.md`; a test keeps them equal.
+/// The priors, for a CI machine of two to four cores. They are guesses to rank plans with until a
+/// costs file replaces them, not measurements. `docs/costs.md` states the same rows.
 pub const PRIORS: [Prior; 7] = [
-    Prior { class: Class::SystemPackages, seconds: [5.0, 20.0, 60.0], bytes: 60 * MB, reason: "an index of some 10 MB, then a few to a few dozen packages unpacked one after the other" },
-    Prior { class: Class::Install, seconds: [8.0, 30.0, 120.0], bytes: 150 * MB, reason: "hundreds of small archives over the network; native modules sometimes compile" },
-    Prior { class: Class::Build, seconds: [10.0, 60.0, 300.0], bytes: 50 * MB, reason: "compilers and bundlers are bound by the two to four cores of a runner" },
-    Prior { class: Class::LightBuild, seconds: [2.0, 10.0, 30.0], bytes: 5 * MB, reason: "one start of an interpreter and some file writing" },
-    Prior { class: Class::Copy, seconds: [0.1, 0.5, 3.0], bytes: 0, reason: "milliseconds for the files, more for the layer and a large context" },
-    Prior { class: Class::Workdir, seconds: [0.0, 0.05, 0.1], bytes: 0, reason: "one folder in one layer" },
-    Prior { class: Class::Other, seconds: [0.2, 2.0, 10.0], bytes: MB, reason: "a container start (about 0.1 s) and a short command" },
+    Prior {
+        class: Class::SystemPackages,
+        seconds: 20.0,
+        low: 5.0,
+        high: 60.0,
+        bytes: Some(100 * MB),
+        reason: "fetching the package lists takes some seconds before the first package; unpacking is mostly disk",
+    },
+    Prior {
+        class: Class::Install,
+        seconds: 30.0,
+        low: 8.0,
+        high: 120.0,
+        bytes: Some(150 * MB),
+        reason: "hundreds of small downloads; native modules without a prebuilt binary make the high end",
+    },
+    Prior {
+        class: Class::Build,
+        seconds: 60.0,
+        low: 10.0,
+        high: 300.0,
+        bytes: Some(50 * MB),
+        reason: "from one small bundle to a cold compile of all dependencies: the widest range of all",
+    },
+    Prior {
+        class: Class::LightBuild,
+        seconds: 10.0,
+        low: 2.0,
+        high: 30.0,
+        bytes: Some(5 * MB),
+        reason: "one process that starts an interpreter and writes generated files",
+    },
+    Prior {
+        class: Class::Copy,
+        seconds: 0.5,
+        low: 0.1,
+        high: 5.0,
+        bytes: None,
+        reason: "copying and committing the layer; it grows with the files, whose sizes the context tells",
+    },
+    Prior {
+        class: Class::Workdir,
+        seconds: 0.05,
+        low: 0.01,
+        high: 0.2,
+        bytes: Some(0),
+        reason: "one directory, one layer to commit",
+    },
+    Prior {
+        class: Class::Other,
+        seconds: 2.0,
+        low: 0.2,
+        high: 15.0,
+        bytes: Some(MB),
+        reason: "starting the container and some file work; scripts whose content is not known make the high end",
+    },
 ];
 
-/// Why a costs file can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CostError {
-    /// Not JSON, or not of the form.
-    #[error("line {line}, column {column}: {message}")]
-    Json {
-        /// 1-based.
-        line: usize,
-        /// 1-based.
-        column: usize,
-        /// One line.
-        message: String,
-    },
-    /// A value that can't be.
-    #[error("steps[{index}]: {message}")]
-    Value {
-        /// 0-based entry.
-        index: usize,
-        /// One line.
-        message: String,
-    },
-    /// Another document.
-    #[error("the schema is \"{0}\", not \"cacheplan.costs/1\"")]
-    Schema(String),
+/// Costs of all steps: rules for single steps and for classes over the priors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostTable {
+    by_text: BTreeMap<(String, String), Rule>,
+    by_class: BTreeMap<Class, Rule>,
 }
 
-#[derive(Deserialize)]
-struct File {
-    schema: String,
-    steps: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(rename = "match")]
-    rule: Rule,
-    seconds: Option<Seconds>,
+/// Figures of one rule of a costs file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rule {
+    p50: f64,
+    p90: f64,
     bytes: Option<u64>,
 }
 
-#[derive(Deserialize)]
-struct Rule {
-    keyword: Option<String>,
-    text: Option<String>,
-    class: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Seconds {
-    cold: Option<[f64; 2]>,
-    warm: Option<[f64; 2]>,
-}
-
-/// Rules and priors.
-#[derive(Clone, Debug, Default)]
-pub struct CostTable {
-    by_text: Vec<(Option<String>, String, StepCost)>,
-    by_class: Vec<(Class, StepCost)>,
+impl Rule {
+    fn cost(self, source: CostSource) -> StepCost {
+        StepCost {
+            seconds: self.p50,
+            // As far below the median as the 90th percentile is above it, in proportion.
+            seconds_low: if self.p90 > 0.0 {
+                (self.p50 * (self.p50 / self.p90)).min(self.p50)
+            } else {
+                0.0
+            },
+            seconds_high: self.p90,
+            bytes: self.bytes,
+            source,
+        }
+    }
 }
 
 impl CostTable {
-    /// Our own table alone.
+    /// The table without a costs file.
     #[must_use]
     pub fn priors() -> Self {
         Self::default()
     }
 
-    /// Reads a costs file; classes it does not name keep their priors.
+    /// Reads a `cacheplan.costs/1` document. Classes it does not name keep their priors.
     ///
     /// # Errors
-    /// One message with its place: not JSON, another schema, a negative number, an unknown class.
+    /// One error, with line and column where there is one: not JSON, another schema, an unknown field
+    /// or class, a number that is negative or not finite, a p90 below its p50, or two rules for one
+    /// match.
     pub fn from_json(text: &str) -> Result<Self, CostError> {
-        let file: File = serde_json::from_str(text).map_err(|e| CostError::Json {
-            line: e.line(),
-            column: e.column(),
-            message: e.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
-        })?;
-        if file.schema != "cacheplan.costs/1" {
-            return Err(CostError::Schema(file.schema.chars().filter(|c| !c.is_control()).take(80).collect()));
-        }
-        let mut table = Self::default();
-        for (index, entry) in file.steps.into_iter().enumerate() {
-            let bad = |message: String| CostError::Value { index, message };
-            let given = entry.seconds.as_ref().and_then(|s| s.cold.or(s.warm));
-            let Some([p50, p90]) = given else { return Err(bad("seconds.cold is missing".to_owned())) };
-            if !(p50.is_finite() && p90.is_finite() && p50 >= 0.0 && p90 >= 0.0) {
-                return Err(bad("seconds must be numbers of zero or more".to_owned()));
-            }
-            let cost = |source| StepCost { seconds: p50, seconds_low: p50.min(p90), seconds_high: p90.max(p50), bytes: entry.bytes, source };
-            match (entry.rule.text, entry.rule.class) {
-                (Some(text), None) => {
-                    let keyword = entry.rule.keyword.map(|k| k.to_uppercase());
-                    table.by_text.push((keyword, text.trim().to_owned(), cost(CostSource::Measured)));
-                }
-                (None, Some(name)) => {
-                    let class = Class::from_name(&name).ok_or_else(|| bad(format!("unknown class {name:?}")))?;
-                    table.by_class.push((class, cost(CostSource::Learned)));
-                }
-                _ => return Err(bad("match needs either text or class".to_owned())),
-            }
-        }
-        Ok(table)
+        file::read(text)
     }
 
-    /// What a step costs when it runs. A rule by text beats rules by class; a RUN of several classes
-    /// costs their sum; FROM costs nothing (pulling a base image is not modelled).
+    /// The cost of a step. `text` is what follows the keyword, flags left out; blanks around it do not
+    /// count, nor does the keyword's case. A rule for the text wins; else the costs of the distinct
+    /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
     #[must_use]
     pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
-        let same = |(k, t, _): &&(Option<String>, String, StepCost)| k.as_deref().is_none_or(|k| k == keyword) && t == text.trim();
-        if let Some((_, _, cost)) = self.by_text.iter().rev().find(same) {
-            return *cost;
+        let keyword = keyword.to_ascii_uppercase();
+        let key = (keyword, text.trim().to_string());
+        let mut classes: Vec<Class> = match key.0.as_str() {
+            _ if !classes.is_empty() => classes.to_vec(),
+            "FROM" => Vec::new(),
+            "COPY" | "ADD" => vec![Class::Copy],
+            "WORKDIR" => vec![Class::Workdir],
+            _ => vec![Class::Other],
+        };
+        classes.sort();
+        classes.dedup();
+        let mut costs = classes.iter().map(|c| self.class(*c));
+        let nothing = StepCost {
+            seconds: 0.0,
+            seconds_low: 0.0,
+            seconds_high: 0.0,
+            bytes: Some(0),
+            source: CostSource::Prior,
+        };
+        let first = costs.next().unwrap_or(nothing);
+        let sum = costs.fold(first, |sum, c| StepCost {
+            seconds: sum.seconds + c.seconds,
+            seconds_low: sum.seconds_low + c.seconds_low,
+            seconds_high: sum.seconds_high + c.seconds_high,
+            bytes: sum.bytes.zip(c.bytes).map(|(a, b)| a.saturating_add(b)),
+            source: sum.source.min(c.source),
+        });
+        match self.by_text.get(&key) {
+            Some(rule) => {
+                let bytes = rule.bytes.or(sum.bytes);
+                Rule { bytes, ..*rule }.cost(CostSource::Measured)
+            }
+            None => sum,
         }
-        let mut sum = StepCost { seconds: 0.0, seconds_low: 0.0, seconds_high: 0.0, bytes: Some(0), source: CostSource::Measured };
-        for class in classes {
-            let cost = self.class(*class);
-            sum.seconds += cost.seconds;
-            sum.seconds_low += cost.seconds_low;
-            sum.seconds_high += cost.seconds_high;
-            sum.bytes = sum.bytes.zip(cost.bytes).map(|(a, b)| a + b);
-            sum.source = sum.source.max(cost.source);
-        }
-        if classes.is_empty() {
-            sum.source = CostSource::Prior;
-        }
-        sum
     }
 
+    /// The cost of one class.
     fn class(&self, class: Class) -> StepCost {
-        let prior = PRIORS.iter().find(|p| p.class == class).unwrap_or(&PRIORS[6]);
-        let own = self.by_class.iter().rev().find(|(c, _)| *c == class);
-        own.map_or(
-            StepCost {
-                seconds: prior.seconds[1],
-                seconds_low: prior.seconds[0],
-                seconds_high: prior.seconds[2],
-                bytes: Some(prior.bytes),
-                source: CostSource::Prior,
-            },
-            |(_, cost)| StepCost { bytes: cost.bytes.or(Some(prior.bytes)), ..*cost },
-        )
+        let prior = PRIORS.iter().find(|p| p.class == class);
+        let bytes = prior.and_then(|p| p.bytes);
+        if let Some(rule) = self.by_class.get(&class) {
+            let bytes = rule.bytes.or(bytes);
+            return Rule { bytes, ..*rule }.cost(CostSource::Learned);
+        }
+        StepCost {
+            seconds: prior.map_or(0.0, |p| p.seconds),
+            seconds_low: prior.map_or(0.0, |p| p.low),
+            seconds_high: prior.map_or(0.0, |p| p.high),
+            bytes,
+            source: CostSource::Prior,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_beats_class_and_classes_add_up() {
-        let table = CostTable::from_json(
-            r#"{"schema":"cacheplan.costs/1","steps":[
-            {"match":{"class":"install"},"seconds":{"cold":[45,50]}},
-            {"match":{"keyword":"RUN","text":"npm ci"},"seconds":{"cold":[7,9]},"n":5}]}"#,
-        )
-        .unwrap();
-        let exact = table.step("RUN", "npm ci", &[Class::Install]);
-        assert_eq!((exact.seconds, exact.source), (7.0, CostSource::Measured));
-        let class = table.step("RUN", "npm ci --x", &[Class::Install]);
-        assert_eq!((class.seconds, class.seconds_high, class.source), (45.0, 50.0, CostSource::Learned));
-        let both = table.step("RUN", "x", &[Class::Install, Class::Build]);
-        assert_eq!((both.seconds, both.source), (105.0, CostSource::Prior));
-        assert_eq!(table.step("FROM", "x", &[]).seconds, 0.0);
-    }
-
-    #[test]
-    fn bad_files_get_one_message() {
-        for (text, message) in [
-            ("{", "line 1, column 1"),
-            (r#"{"schema":"x","steps":[]}"#, "the schema is"),
-            (r#"{"schema":"cacheplan.costs/1","steps":[{"match":{"class":"install"},"seconds":{"cold":[-1,2]}}]}"#, "steps[0]"),
-            (r#"{"schema":"cacheplan.costs/1","steps":[{"match":{"class":"nope"},"seconds":{"cold":[1,2]}}]}"#, "unknown class"),
-            (r#"{"schema":"cacheplan.costs/1","steps":[{"match":{},"seconds":{"cold":[1,2]}}]}"#, "either text or class"),
-        ] {
-            let error = CostTable::from_json(text).unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_documentation_has_the_same_table() {
-        let docs = include_str!("../../docs/costs.md");
-        for p in PRIORS {
-            let row = format!("| `{}` | {} | {} | {} | {} |", p.class.as_str(), p.seconds[0], p.seconds[1], p.seconds[2], p.reason);
-            assert!(docs.contains(&row), "docs/costs.md lacks: {row}");
-        }
-    }
-}
+mod tests;

@@ -1,203 +1,216 @@
-//! What kind of work a command is, from its words alone.
+//! The class of work a command line is: what the costs file prices.
 //!
-//! Goes in: words, wrappers such as `sudo` and `env` included. Comes out: a class, or none for
-//! commands of no particular kind. A table: it only prices a step and is in no proof.
+//! Goes in: argument texts, where an unknown rest is `$`. Comes out: classes, none for commands that
+//! cost next to nothing. Works on commands whose paths nobody knows, and looks into wrappers, inline
+//! scripts and task runners. Costs one look at the words. Invariant: never depends on anything but them.
 
-use super::Class;
+use std::fmt;
+use std::str::FromStr;
 
-/// Words that run the words behind them.
-const WRAPPERS: [&str; 12] =
-    ["sudo", "env", "time", "nice", "exec", "command", "xargs", "corepack", "npx", "bunx", "nohup", "timeout"];
+use super::argument::Argument;
+use super::command::{is_python, wrapper};
+use super::shell_state::Shell;
+use super::{Class, RunState, class_table};
+use crate::shell::{self, CommandKind};
 
-/// The class of one simple command.
-pub fn classify(words: &[String]) -> Option<Class> {
-    let mut words = words;
-    while let Some(first) = words.first() {
-        let wrapper = WRAPPERS.contains(&base(first));
-        let assignment = first.split_once('=').is_some_and(|(n, _)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
-        let number = words.len() > 1 && first.bytes().all(|b| b.is_ascii_digit());
-        if !(wrapper || assignment || number) {
-            break;
-        }
-        words = &words[1..];
-        while words.first().is_some_and(|w| w.starts_with('-')) {
-            words = &words[1..];
+/// Wrappers in wrappers and scripts in scripts that are looked into.
+const MAX_NESTING: usize = 8;
+
+impl Class {
+    /// All classes in their order.
+    pub const ALL: [Self; 7] = [
+        Self::SystemPackages,
+        Self::Install,
+        Self::Build,
+        Self::LightBuild,
+        Self::Copy,
+        Self::Workdir,
+        Self::Other,
+    ];
+
+    /// The name in costs files and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SystemPackages => "system-packages",
+            Self::Install => "install",
+            Self::Build => "build",
+            Self::LightBuild => "light-build",
+            Self::Copy => "copy",
+            Self::Workdir => "workdir",
+            Self::Other => "other",
         }
     }
-    let (name, args) = words.split_first()?;
-    let name = base(name);
-    if name.starts_with("python") {
-        return match args {
-            [m, module, rest @ ..] if m == "-m" => tool(module, rest),
-            _ if has(args, &["collectstatic", "compilemessages"]) => Some(Class::LightBuild),
-            _ => None,
-        };
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
-    tool(name, args)
 }
 
-fn base(word: &str) -> &str {
-    word.rsplit('/').next().unwrap_or(word)
+/// A text that names no class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownClass(pub String);
+
+impl fmt::Display for UnknownClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Class::ALL.iter().map(|c| c.as_str()).collect();
+        write!(
+            f,
+            "unknown class `{}`, expected one of {}",
+            self.0,
+            names.join(", ")
+        )
+    }
 }
 
-fn has(args: &[String], any: &[&str]) -> bool {
-    args.iter().any(|a| any.contains(&a.as_str()))
+impl std::error::Error for UnknownClass {}
+
+impl FromStr for Class {
+    type Err = UnknownClass;
+
+    fn from_str(text: &str) -> Result<Self, UnknownClass> {
+        let found = Self::ALL.into_iter().find(|c| c.as_str() == text);
+        found.ok_or_else(|| UnknownClass(text.to_string()))
+    }
 }
 
-/// The first word that is no flag.
-fn verb(args: &[String]) -> &str {
-    args.iter().find(|a| !a.starts_with('-')).map_or("", String::as_str)
+/// Classes of one command line.
+pub(super) fn classify(argv: &[String]) -> Vec<Class> {
+    let mut out = Vec::new();
+    at_depth(argv, 0, &mut out);
+    out.sort();
+    out.dedup();
+    out
 }
 
-fn builds(args: &[String]) -> bool {
-    args.iter().any(|a| {
-        let a = a.rsplit(':').next_back().unwrap_or(a);
-        ["build", "compile", "bundle", "dist", "prod", "production"].iter().any(|b| a == *b || a.starts_with(&format!("{b}:")) || a.starts_with(&format!("{b}-")))
-    })
-}
-
-fn tool(name: &str, args: &[String]) -> Option<Class> {
-    let verb = verb(args);
-    let pick = |yes: bool, class: Class| yes.then_some(class);
+fn at_depth(argv: &[String], depth: usize, out: &mut Vec<Class>) {
+    let mut argv = argv;
+    // Wrappers are taken off in a loop, so their number does not matter.
+    loop {
+        match argv.first().map(String::as_str) {
+            None => return,
+            Some("$") if argv.get(1).is_some_and(|a| a == "-m") => {
+                argv = &argv[1..];
+                break;
+            }
+            Some("$") => argv = &argv[1..],
+            Some(_) => match wrapper::start(argv) {
+                Some(at) => argv = &argv[at..],
+                None => break,
+            },
+        }
+    }
+    if depth > MAX_NESTING {
+        return;
+    }
+    let Some((first, rest)) = argv.split_first() else {
+        return;
+    };
+    let mut name = first.rsplit('/').next().unwrap_or(first);
+    // `npx package@1.2`
+    if let Some((before, _)) = name.split_once('@')
+        && !before.is_empty()
+    {
+        name = before;
+    }
     match name {
-        "apt" | "apt-get" | "aptitude" | "dnf" | "yum" | "microdnf" | "tdnf" => {
-            pick(has(args, &["install", "upgrade", "dist-upgrade", "full-upgrade", "groupinstall", "build-dep"]), Class::SystemPackages)
-        }
-        "apk" => pick(has(args, &["add", "upgrade"]), Class::SystemPackages),
-        "zypper" => pick(has(args, &["install", "in", "update", "up"]), Class::SystemPackages),
-        "pacman" => pick(args.iter().any(|a| a.starts_with("-S")), Class::SystemPackages),
-        "npm" => match verb {
-            "ci" | "install" | "i" | "add" | "clean-install" => Some(Class::Install),
-            "run" | "run-script" => pick(builds(args), Class::Build),
-            _ => None,
-        },
-        "yarn" => match verb {
-            "" | "install" | "add" => Some(Class::Install),
-            _ => pick(builds(args), Class::Build),
-        },
-        "pnpm" | "bun" => {
-            if has(args, &["install", "i", "add", "fetch"]) {
-                Some(Class::Install)
-            } else {
-                pick(builds(args), Class::Build)
+        "sh" | "ash" | "dash" | "bash" | "zsh" | "su" | "runuser" => {
+            let flag = rest.iter().position(|a| is_command_flag(a));
+            if let Some(script) = flag.and_then(|at| rest.get(at + 1)) {
+                of_script(script, depth, out);
             }
         }
-        "pip" | "pip2" | "pip3" => match verb {
-            "install" if has(args, &["--no-deps"]) && local(args) => Some(Class::LightBuild),
-            "install" | "download" | "wheel" => Some(Class::Install),
-            _ => None,
-        },
-        "uv" => match verb {
-            "sync" => Some(Class::Install),
-            "pip" => tool("pip", args.split_first()?.1),
-            _ => None,
-        },
-        "poetry" | "pipenv" | "pdm" => pick(matches!(verb, "install" | "sync"), Class::Install),
-        "conda" | "mamba" | "micromamba" => {
-            pick(has(args, &["install", "create", "update", "env"]), Class::Install)
-        }
-        "bundle" | "bundler" => match verb {
-            "install" | "" => Some(Class::Install),
-            "exec" => tool("rake", args),
-            _ => None,
-        },
-        "gem" => pick(verb == "install", Class::Install),
-        "composer" => pick(matches!(verb, "install" | "require" | "update"), Class::Install),
-        "go" => match verb {
-            "mod" => pick(has(args, &["download"]), Class::Install),
-            "get" => Some(Class::Install),
-            "build" | "install" | "test" => Some(Class::Build),
-            "generate" => Some(Class::LightBuild),
-            _ => None,
-        },
-        "cargo" | "cross" => match verb {
-            "fetch" => Some(Class::Install),
-            "chef" => pick(has(args, &["cook"]), Class::Build),
-            _ => pick(has(args, &["build", "b", "install", "rustc", "auditable"]), Class::Build),
-        },
-        "mvn" | "mvnw" => {
-            if args.iter().any(|a| a.starts_with("dependency:")) {
-                Some(Class::Install)
-            } else {
-                pick(has(args, &["package", "install", "compile", "verify", "deploy"]), Class::Build)
+        "eval" => of_script(&rest.join(" "), depth, out),
+        _ => {
+            let python = name == "-m" || is_python(name);
+            let mut args: Vec<&str> = rest.iter().map(String::as_str).collect();
+            if python && let Some(at) = argv.iter().position(|a| a == "-m") {
+                let inner = argv.get(at + 1..).unwrap_or_default();
+                name = inner.first().map_or("", String::as_str);
+                args = inner.iter().skip(1).map(String::as_str).collect();
+                if name == "build" {
+                    out.push(Class::LightBuild);
+                    return;
+                }
+            }
+            match class_table::of_command(name, &args) {
+                class_table::Found::Classes(classes) => out.extend(classes),
+                class_table::Found::Command(at) => {
+                    let skip = rest.len() - args.len() + at;
+                    at_depth(rest.get(skip..).unwrap_or_default(), depth + 1, out);
+                }
             }
         }
-        "gradle" | "gradlew" => {
-            let task = |a: &String| a.rsplit(':').next().unwrap_or("").to_lowercase();
-            if args.iter().any(|a| task(a) == "dependencies") {
-                Some(Class::Install)
-            } else {
-                let any = ["build", "assemble", "jar", "install", "publish", "compile", "distribution", "war"];
-                pick(args.iter().any(|a| !a.starts_with('-') && any.iter().any(|w| task(a).contains(w))), Class::Build)
-            }
-        }
-        "dotnet" => match verb {
-            "restore" => Some(Class::Install),
-            "build" | "publish" => Some(Class::Build),
-            _ => None,
-        },
-        "mix" => {
-            if has(args, &["deps.get", "local.hex", "archive.install"]) && has(args, &["deps.get"]) {
-                Some(Class::Install)
-            } else {
-                pick(has(args, &["compile", "release", "deps.compile", "assets.deploy", "phx.digest"]), Class::Build)
-            }
-        }
-        "sbt" => {
-            if verb == "update" {
-                Some(Class::Install)
-            } else {
-                pick(!verb.is_empty(), Class::Build)
-            }
-        }
-        "rake" | "rails" => pick(args.iter().any(|a| a.contains("assets:precompile")), Class::Build),
-        "manage.py" | "django-admin" => pick(has(args, &["collectstatic", "compilemessages"]), Class::LightBuild),
-        "make" | "gmake" | "ninja" | "meson" | "configure" | "gcc" | "g++" | "cc" | "c++" | "clang" | "clang++" | "rustc"
-        | "tsc" | "webpack" | "vite" | "rollup" | "esbuild" | "parcel" | "javac" | "msbuild" | "bazel" | "turbo" => Some(Class::Build),
-        "cmake" => Some(Class::Build),
-        "next" | "nuxt" | "ng" | "gatsby" | "nx" => pick(builds(args), Class::Build),
-        "protoc" | "buf" | "sqlc" | "swag" => Some(Class::LightBuild),
-        _ => None,
     }
 }
 
-fn local(args: &[String]) -> bool {
-    args.iter().any(|a| a == "." || a.starts_with("./") || a == "-e" || a == "--editable")
+/// `-c`, alone or in a cluster such as `-exc`.
+fn is_command_flag(text: &str) -> bool {
+    text.strip_prefix('-')
+        .is_some_and(|t| t.contains('c') && t.bytes().all(|b| b.is_ascii_alphabetic()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn of_script(text: &str, depth: usize, out: &mut Vec<Class>) {
+    let script = shell::parse(text);
+    let empty = Shell::new(&RunState::default());
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    script.visit(&mut |command| match &command.kind {
+        CommandKind::Simple(simple) => {
+            let words = simple.words.iter();
+            let arguments = words.flat_map(|w| Argument::of_word(w, &empty));
+            lines.push(arguments.map(|a| a.shown()).collect());
+        }
+        CommandKind::Unknown => {
+            lines.extend(words_of_commands(
+                text.get(command.span.range()).unwrap_or_default(),
+            ));
+        }
+        _ => {}
+    });
+    for line in lines {
+        at_depth(&line, depth + 1, out);
+    }
+}
 
-    #[test]
-    fn table() {
-        for (line, class) in [
-            ("apt-get install -y wget", Some(Class::SystemPackages)),
-            ("apt-get update", None),
-            ("apk add --no-cache curl", Some(Class::SystemPackages)),
-            ("npm ci --omit=dev", Some(Class::Install)),
-            ("npm run build:prod", Some(Class::Build)),
-            ("npm test", None),
-            ("NODE_ENV=production yarn", Some(Class::Install)),
-            ("corepack yarn build", Some(Class::Build)),
-            ("python3 -m pip install -r r.txt", Some(Class::Install)),
-            ("pip install --no-deps -e .", Some(Class::LightBuild)),
-            ("uv pip install x", Some(Class::Install)),
-            ("go mod download", Some(Class::Install)),
-            ("go build ./...", Some(Class::Build)),
-            ("cargo chef cook --release", Some(Class::Build)),
-            ("cargo chef prepare", None),
-            ("./mvnw -B package", Some(Class::Build)),
-            ("mvn dependency:go-offline", Some(Class::Install)),
-            ("./gradlew :app:bootJar", Some(Class::Build)),
-            ("sudo make -j4", Some(Class::Build)),
-            ("timeout 60 npm ci", Some(Class::Install)),
-            ("bundle exec rake assets:precompile", Some(Class::Build)),
-            ("python manage.py collectstatic", Some(Class::LightBuild)),
-            ("echo apt-get install", None),
-        ] {
-            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            assert_eq!(classify(&words), class, "{line}");
+/// A rough reading of a text that could not be parsed: split at operators and blanks.
+pub(super) fn words_of_commands(text: &str) -> Vec<Vec<String>> {
+    text.replace("\\\n", " ")
+        .split([';', '&', '|', '\n', '(', ')', '{', '}', '`'])
+        .map(|command| {
+            command
+                .split_whitespace()
+                .map(|w| w.trim_matches(['"', '\'']).to_string())
+                .skip_while(|w| {
+                    w.contains('=')
+                        || w == "!"
+                        || matches!(w.as_str(), "if" | "then" | "elif" | "else" | "do" | "while")
+                })
+                .collect()
+        })
+        .filter(|words: &Vec<String>| !words.is_empty())
+        .collect()
+}
+
+/// The script of `sh -c script`, where nothing else changes what the shell does.
+pub(super) fn inline_script(arguments: &[Argument]) -> Option<String> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let flags = argument.known()?.strip_prefix('-')?;
+        let harmless = |b: u8| matches!(b, b'e' | b'u' | b'x' | b'v' | b'c' | b'o');
+        if flags.is_empty() || !flags.bytes().all(harmless) {
+            return None;
+        }
+        if flags.contains('o') {
+            let option = rest.next()?.known()?;
+            if !matches!(option, "pipefail" | "errexit" | "nounset" | "xtrace") {
+                return None;
+            }
+        }
+        if flags.contains('c') {
+            return rest.next()?.known().map(str::to_string);
         }
     }
+    None
 }

@@ -1,16 +1,37 @@
 //! What a RUN reads, writes and fetches, as far as its commands are known.
 //!
 //! Goes in: a parsed script and the state it runs in. Comes out: a [`Footprint`]. Invariant: what is
-//! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier.
+//! not understood makes the footprint `opaque`, never smaller; an opaque step is a barrier. Paths are
+//! lexical: the links that distributions ship (`/bin` to `/usr/bin` and so on) count as both names,
+//! other symbolic links do not. Costs one pass over the script.
 
+mod aftermath;
+mod argument;
+mod claims;
 mod class;
+mod class_table;
 mod command;
-mod paths;
+mod options;
+mod path_set;
+mod shell_state;
 mod walk;
 
-pub use walk::{of_exec, of_script};
-
 use crate::source::Span;
+
+pub use claims::{SYSTEM_READS, SYSTEM_WRITES};
+pub use class::UnknownClass;
+
+/// What a shell-form RUN touches; `script` is the text the shell is given.
+#[must_use]
+pub fn of_script(script: &str, state: &RunState) -> Footprint {
+    walk::script(script, state)
+}
+
+/// What an exec-form RUN touches; no shell expands `argv`.
+#[must_use]
+pub fn of_exec(argv: &[String], state: &RunState) -> Footprint {
+    walk::exec(argv, state)
+}
 
 /// How far a path claim reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,39 +77,6 @@ pub enum Class {
     Other,
 }
 
-impl Class {
-    /// Every class, in the order of the costs table.
-    pub const ALL: [Self; 7] = [
-        Self::SystemPackages,
-        Self::Install,
-        Self::Build,
-        Self::LightBuild,
-        Self::Copy,
-        Self::Workdir,
-        Self::Other,
-    ];
-
-    /// The name in costs files and reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SystemPackages => "system-packages",
-            Self::Install => "install",
-            Self::Build => "build",
-            Self::LightBuild => "light-build",
-            Self::Copy => "copy",
-            Self::Workdir => "workdir",
-            Self::Other => "other",
-        }
-    }
-
-    /// The class of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.as_str() == name)
-    }
-}
-
 /// How sure the footprint is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Certainty {
@@ -105,11 +93,13 @@ pub struct RunState {
     pub cwd: Option<String>,
     /// USER as resolved so far; `None` is the base image's (mostly root).
     pub user: Option<String>,
-    /// Variables with known values (ENV and declared ARG).
+    /// Variables with known values (ENV and declared ARG). A `PATH` that extends the base image's
+    /// may keep the text `$PATH` for that part.
     pub vars: Vec<(String, String)>,
 }
 
-/// What one RUN touches.
+/// What one RUN touches. Where `opaque` is set, `reads`, `writes` and `installs` hold only what was
+/// understood and prove nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
     /// Paths whose content or presence the commands look at.
@@ -158,3 +148,5 @@ pub enum InstallTool {
     Pip,
 }
 
+#[cfg(test)]
+mod tests;

@@ -1,446 +1,544 @@
-//! From a script to its footprint: every command in order, with the state the shell has there.
+//! Follows a script the way a shell would, on every branch at once.
 //!
-//! The first thing that is not understood makes the whole footprint opaque; classes and command
-//! names are collected all the same, since they price the step.
+//! Goes in: the script and the state. Comes out: the footprint. Branches are followed from copies of
+//! the state that are merged behind them; a loop starts from a state without anything it changes.
+//! Costs O(commands · variables), bounded by [`MAX_STEPS`]. Invariant: claims of every command that
+//! may run are in the result, or it is opaque.
 
-use super::class::classify;
-use super::command::{self, Known};
-use super::{Certainty, Class, Footprint, PathClaim, PathSet, RunState};
-use crate::pattern::clean;
-use crate::shell::{Command, CommandKind, Redirect, RedirectOperator, Script, Simple, Word, parse};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-/// How deep `sh -c` is looked into.
-const MAX_NESTED: usize = 4;
+use super::aftermath::{cannot_fail, forget, leaves};
+use super::argument::{Argument, uses_home};
+use super::claims::Claims;
+use super::command::{self, Call};
+use super::path_set::resolve;
+use super::shell_state::Shell;
+use super::{Class, Extent, Footprint, RunState, class};
+use crate::shell::{
+    self, Command, CommandKind, ListOperator, Redirect, RedirectOperator, Simple, Word,
+};
+use crate::source::Span;
 
-/// Footprint of a shell script.
-#[must_use]
-pub fn of_script(script: &str, state: &RunState) -> Footprint {
-    let tree = parse(script);
+/// Commands followed, those of repeated loop bodies and nested scripts counted again.
+const MAX_STEPS: usize = 4000;
+
+/// Scripts inside scripts (`sh -c`) and blocks inside blocks.
+const MAX_NESTING: usize = 100;
+
+/// Variables that change what commands are or how words are split.
+const STEERING: &[&str] = &[
+    "PATH",
+    "IFS",
+    "CDPATH",
+    "ENV",
+    "BASH_ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "GLOBIGNORE",
+    "TMPDIR",
+];
+
+/// The walk over one RUN.
+pub(super) struct Walk {
+    pub(super) claims: Claims,
+    classes: BTreeSet<Class>,
+    commands: Vec<String>,
+    /// The environment every program starts with.
+    pub(super) environment: Shell,
+    text: String,
+    steps: usize,
+    nesting: usize,
+    /// Where the command with the inline script stands, while inside it.
+    outer: Option<Span>,
+}
+
+/// Footprint of a shell-form RUN.
+pub(super) fn script(text: &str, state: &RunState) -> Footprint {
     let mut walk = Walk::new(state);
-    walk.commands(&tree.commands);
-    walk.finish(&tree)
+    let mut shell = walk.environment.clone();
+    // A here-document of RUN may be written for any interpreter.
+    let first = text.lines().next().and_then(|l| l.strip_prefix("#!"));
+    let shells = ["/sh", "/ash", "/dash", "/bash", " sh", " bash"];
+    let interpreter = first.map(|l| l.split(" -").next().unwrap_or(l).trim());
+    if interpreter.is_some_and(|i| !shells.iter().any(|s| i.ends_with(s))) {
+        walk.claims
+            .give_up("the script is written for another interpreter");
+    } else {
+        walk.nested(text, &mut shell);
+    }
+    walk.finish()
 }
 
-/// Footprint of an exec-form command.
-#[must_use]
-pub fn of_exec(argv: &[String], state: &RunState) -> Footprint {
-    if let [shell, flag, script] = argv
-        && matches!(shell.rsplit('/').next(), Some("sh" | "bash" | "dash" | "ash"))
-        && flag == "-c"
-    {
-        return of_script(script, state);
-    }
+/// Footprint of an exec-form RUN.
+pub(super) fn exec(argv: &[String], state: &RunState) -> Footprint {
     let mut walk = Walk::new(state);
-    match argv.split_first() {
-        Some((name, args)) => {
-            let args: Vec<Argument> = args.iter().cloned().map(Argument::Text).collect();
-            walk.named(name, &args);
-            walk.class(argv);
-        }
-        None => walk.opaque("there is no command"),
+    let shell = walk.environment.clone();
+    let arguments: Vec<Argument> = argv.iter().cloned().map(Argument::Known).collect();
+    walk.note_classes(&arguments);
+    match argv.first() {
+        None => walk.claims.give_up("there is no command"),
+        // Without a shell nothing is built in.
+        Some(_) => walk.program(&arguments, &shell, Span::default()),
     }
-    walk.finish(&Script::default())
+    walk.finish()
 }
 
-/// One argument of a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// Known text.
-    Text(String),
-    /// Files named by pattern; the text before the first pattern character.
-    Pattern(String),
-    /// Not known.
-    Unknown,
-}
-
-/// State of the walk.
-pub struct Walk {
-    /// Working directory, where known.
-    pub cwd: Option<String>,
-    vars: BTreeMap<String, Option<String>>,
-    out: Footprint,
-    /// `cd` in here does not last.
-    depth: usize,
+/// Whether the assignment of this variable changes more than a value.
+pub(super) fn is_steering(name: &str) -> bool {
+    STEERING.contains(&name) || name.starts_with("LD_")
 }
 
 impl Walk {
     fn new(state: &RunState) -> Self {
-        let known = |(n, v): &(String, String)| (n.clone(), (!v.contains('\0')).then(|| v.clone()));
+        let environment = Shell::new(state);
+        let mut claims = Claims::default();
+        if let Some(cwd) = &environment.cwd {
+            claims.read(Extent::Exact, cwd.clone());
+        }
+        if environment
+            .variables
+            .get("LD_PRELOAD")
+            .is_some_and(Option::is_some)
+        {
+            claims.give_up("LD_PRELOAD is set");
+        }
         Self {
-            cwd: state.cwd.clone(),
-            vars: state.vars.iter().map(known).collect(),
-            out: Footprint {
-                reads: PathSet::default(),
-                writes: PathSet::default(),
-                network: false,
-                opaque: None,
-                certainty: Certainty::Exact,
-                assumptions: Vec::new(),
-                classes: Vec::new(),
-                installs: Vec::new(),
-                commands: Vec::new(),
-                evidence: Vec::new(),
-            },
-            depth: 0,
+            claims,
+            classes: BTreeSet::new(),
+            commands: Vec::new(),
+            environment,
+            text: String::new(),
+            steps: 0,
+            nesting: 0,
+            outer: None,
         }
     }
 
-    fn finish(mut self, tree: &Script) -> Footprint {
-        self.classes(tree, 0);
-        if self.out.classes.is_empty() {
-            self.out.classes.push(Class::Other);
+    fn finish(mut self) -> Footprint {
+        if self.classes.is_empty() {
+            self.classes.insert(Class::Other);
         }
-        self.out.classes.sort_unstable();
-        self.out.classes.dedup();
-        self.out.assumptions.sort();
-        self.out.assumptions.dedup();
-        self.out
+        self.claims
+            .finish(self.classes.into_iter().collect(), self.commands)
     }
 
-    fn lookup(&self, name: &str) -> Option<String> {
-        self.vars.get(name).cloned().flatten()
-    }
-
-    fn opaque(&mut self, why: impl Into<String>) {
-        if self.out.opaque.is_none() {
-            self.out.opaque = Some(why.into());
+    /// Follows the text of a script in the given state.
+    pub(super) fn nested(&mut self, text: &str, shell: &mut Shell) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("scripts are nested too deeply");
+        } else {
+            let tree = shell::parse(text);
+            let outer = std::mem::replace(&mut self.text, text.to_string());
+            self.sequence(&tree.commands, shell);
+            self.text = outer;
         }
+        self.nesting -= 1;
     }
 
-    fn class(&mut self, words: &[String]) {
-        self.out.classes.extend(classify(words));
-    }
-
-    /// Classes of every command at any depth, in `sh -c` too.
-    fn classes(&mut self, tree: &Script, nested: usize) {
-        let mut found = Vec::new();
-        tree.visit(&mut |c| {
-            if let CommandKind::Simple(s) = &c.kind {
-                let words = s.words.iter().flat_map(|w| {
-                    w.fields(&|n| self.lookup(n)).or_else(|| w.value(&|n| self.lookup(n)).map(|t| vec![t])).unwrap_or_else(|| vec!["?".to_owned()])
-                });
-                found.push(words.collect::<Vec<String>>());
+    fn sequence(&mut self, commands: &[Command], shell: &mut Shell) {
+        for command in commands {
+            if command.background {
+                self.claims.give_up("a command runs in the background");
             }
-        });
-        for words in found {
-            self.class(&words);
-            let script = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-                [shell, .., flag, script] if matches!(shell.rsplit('/').next(), Some("sh" | "bash" | "dash" | "ash" | "su")) && flag.starts_with('-') && flag.ends_with('c') => Some((*script).to_owned()),
-                _ => None,
-            };
-            if let Some(script) = script.filter(|_| nested < MAX_NESTED) {
-                self.classes(&parse(&script), nested + 1);
-            }
+            self.command(command, shell);
         }
     }
 
-    fn commands(&mut self, list: &[Command]) {
-        for c in list {
-            self.command(c);
-        }
+    /// Follows commands in a copy of the state.
+    fn aside(&mut self, commands: &[Command], shell: &Shell) -> Shell {
+        let mut copy = shell.clone();
+        self.sequence(commands, &mut copy);
+        copy
     }
 
-    /// Runs a part whose `cd` and assignments may or may not take effect.
-    fn branch(&mut self, list: &[Command]) {
-        let (cwd, vars) = (self.cwd.clone(), self.vars.clone());
-        self.commands(list);
-        if self.cwd != cwd {
-            self.cwd = None;
-        }
-        for (name, value) in vars {
-            if self.vars.get(&name) != Some(&value) {
-                self.vars.insert(name, None);
+    fn command(&mut self, command: &Command, shell: &mut Shell) {
+        self.steps += 1;
+        self.nesting += 1;
+        if self.steps > MAX_STEPS || self.nesting > MAX_NESTING {
+            self.claims.give_up("the script is too long to follow");
+        } else {
+            for redirect in &command.redirects {
+                self.redirect(redirect, shell);
             }
+            self.kind(command, shell);
         }
+        self.nesting -= 1;
     }
 
-    fn command(&mut self, c: &Command) {
-        self.depth += 1;
-        if c.background {
-            self.opaque("it runs something in the background");
-        }
-        for r in &c.redirects {
-            self.redirect(r);
-        }
-        match &c.kind {
-            CommandKind::Simple(simple) => self.simple(simple, c),
-            CommandKind::List { first, rest } => {
-                self.command(first);
-                for (operator, next) in rest {
-                    match operator {
-                        crate::shell::ListOperator::And => self.command(next),
-                        crate::shell::ListOperator::Or => self.branch(std::slice::from_ref(next)),
-                    }
-                }
-            }
+    fn kind(&mut self, command: &Command, shell: &mut Shell) {
+        match &command.kind {
+            CommandKind::Simple(simple) => self.simple(simple, shell, command.span),
+            CommandKind::List { first, rest } => self.list(first, rest, shell),
             CommandKind::Pipeline { commands, .. } => {
-                if let [only] = commands.as_slice() {
-                    self.command(only);
-                } else {
-                    for part in commands {
-                        let (cwd, vars) = (self.cwd.clone(), self.vars.clone());
-                        self.command(part);
-                        (self.cwd, self.vars) = (cwd, vars);
-                    }
+                // Whether the last one runs in the shell itself differs between shells.
+                let before = shell.clone();
+                for command in commands {
+                    let after = self.aside(std::slice::from_ref(command), &before);
+                    shell.merge(&after);
                 }
             }
-            CommandKind::Subshell(list) => {
-                let (cwd, vars) = (self.cwd.clone(), self.vars.clone());
-                self.commands(list);
-                (self.cwd, self.vars) = (cwd, vars);
+            CommandKind::Subshell(commands) => {
+                self.aside(commands, shell);
             }
-            CommandKind::Group(list) => self.commands(list),
-            CommandKind::If { branches, otherwise } => {
-                for b in branches {
-                    self.branch(&b.condition);
-                    self.branch(&b.body);
+            CommandKind::Group(commands) => self.sequence(commands, shell),
+            CommandKind::If {
+                branches,
+                otherwise,
+            } => {
+                let mut ends: Vec<Shell> = Vec::new();
+                for branch in branches {
+                    self.sequence(&branch.condition, shell);
+                    ends.push(self.aside(&branch.body, shell));
                 }
-                self.branch(otherwise);
+                self.sequence(otherwise, shell);
+                for end in ends {
+                    shell.merge(&end);
+                }
             }
-            CommandKind::For { variable, words, body } => {
-                for w in words.iter().flatten() {
-                    self.substitutions(w);
-                }
-                if let Some(v) = variable {
-                    self.vars.insert(v.clone(), None);
-                }
-                self.branch(body);
-                self.branch(body);
-            }
+            CommandKind::For {
+                variable,
+                words,
+                body,
+            } => self.iteration(variable.as_deref(), words.as_deref(), body, shell),
             CommandKind::While { condition, body } => {
-                self.branch(condition);
-                self.branch(body);
-                self.branch(condition);
-                self.branch(body);
+                forget(&[condition, body], shell);
+                self.sequence(condition, shell);
+                self.sequence(body, shell);
+                forget(&[condition, body], shell);
             }
             CommandKind::Case { subject, arms } => {
-                self.substitutions(subject);
+                self.substitutions(subject, shell);
+                let before = shell.clone();
                 for arm in arms {
-                    self.branch(&arm.body);
+                    for pattern in &arm.patterns {
+                        self.substitutions(pattern, shell);
+                    }
+                    let after = self.aside(&arm.body, &before);
+                    shell.merge(&after);
                 }
             }
-            CommandKind::Function { name, .. } => self.opaque(format!("it defines the function {name}")),
-            CommandKind::Arithmetic(_) | CommandKind::Unknown => self.opaque("part of the script is not understood"),
-        }
-        self.depth -= 1;
-    }
-
-    fn substitutions(&mut self, word: &Word) {
-        for script in word.substitutions() {
-            let (cwd, vars) = (self.cwd.clone(), self.vars.clone());
-            self.commands(&script.commands);
-            (self.cwd, self.vars) = (cwd, vars);
-        }
-    }
-
-    fn argument(&mut self, word: &Word) -> Vec<Argument> {
-        self.substitutions(word);
-        let lookup = |n: &str| self.lookup(n);
-        if let Some(fields) = word.fields(&lookup) {
-            return fields.into_iter().map(Argument::Text).collect();
-        }
-        match word.pattern_prefix(&lookup) {
-            Some(prefix) => vec![Argument::Pattern(prefix)],
-            None => vec![Argument::Unknown],
-        }
-    }
-
-    fn redirect(&mut self, r: &Redirect) {
-        self.substitutions(&r.target);
-        let writes = match r.operator {
-            RedirectOperator::Read => false,
-            RedirectOperator::Write | RedirectOperator::Append | RedirectOperator::WriteBoth | RedirectOperator::AppendBoth => true,
-            RedirectOperator::HereDocument | RedirectOperator::HereString => return,
-            RedirectOperator::DuplicateInput | RedirectOperator::DuplicateOutput => {
-                let digits = r.target.literal().is_some_and(|t| t.bytes().all(|b| b.is_ascii_digit() || b == b'-'));
-                if !digits {
-                    self.opaque("it redirects to something not known");
-                }
-                return;
+            CommandKind::Function { name, body } => {
+                self.claims
+                    .give_up(format!("it defines the function {name}"));
+                self.aside(std::slice::from_ref(body), shell);
             }
-        };
-        let target = r.target.expand(&|n| self.lookup(n));
-        match target.and_then(|t| self.absolute(&t)) {
-            Some(path) if path.starts_with("/dev/") => {}
-            Some(path) if writes => self.write(PathClaim::exact(path)),
-            Some(path) => self.read(PathClaim::exact(path)),
-            None => self.opaque("it redirects to a file whose path is not known"),
+            CommandKind::Arithmetic(scripts) => {
+                // A plain POSIX shell reads two subshells here.
+                self.claims.give_up("it has an arithmetic command");
+                for script in scripts {
+                    self.aside(&script.commands, shell);
+                }
+            }
+            CommandKind::Unknown => {
+                self.claims.give_up("a command could not be read");
+                let text = self.text.get(command.span.range()).unwrap_or_default();
+                for argv in class::words_of_commands(text) {
+                    self.classes.extend(class::classify(&argv));
+                }
+            }
         }
     }
 
-    fn simple(&mut self, simple: &Simple, c: &Command) {
+    /// `a && b || c`. Behind it the state is that of any way through that goes on.
+    fn list(&mut self, first: &Command, rest: &[(ListOperator, Command)], shell: &mut Shell) {
+        let mut left: Option<Shell> = None;
+        let mut previous = first;
+        self.command(first, shell);
+        for (operator, command) in rest {
+            match operator {
+                ListOperator::And => {
+                    if !cannot_fail(previous) {
+                        match &mut left {
+                            Some(state) => state.merge(shell),
+                            None => left = Some(shell.clone()),
+                        }
+                    }
+                    self.command(command, shell);
+                }
+                ListOperator::Or => {
+                    let mut failed = shell.clone();
+                    if let Some(state) = left.take() {
+                        failed.merge(&state);
+                    }
+                    self.command(command, &mut failed);
+                    if !leaves(command) {
+                        shell.merge(&failed);
+                    }
+                }
+            }
+            previous = command;
+        }
+        if let Some(state) = left {
+            shell.merge(&state);
+        }
+    }
+
+    fn iteration(
+        &mut self,
+        variable: Option<&str>,
+        words: Option<&[Word]>,
+        body: &[Command],
+        shell: &mut Shell,
+    ) {
+        let mut values: Vec<Option<String>> = Vec::new();
+        for word in words.unwrap_or_default() {
+            self.substitutions(word, shell);
+            for argument in Argument::of_word(word, shell) {
+                values.push(argument.known().map(str::to_string));
+            }
+        }
+        // With one unknown value there may be any.
+        if words.is_none() || values.iter().any(Option::is_none) || values.len() > 100 {
+            values = vec![None];
+        }
+        for value in values {
+            forget(&[body], shell);
+            if let Some(name) = variable {
+                self.assign(name, value, shell);
+            }
+            self.sequence(body, shell);
+        }
+        forget(&[body], shell);
+        if let Some(name) = variable {
+            shell.variables.insert(name.to_string(), None);
+        }
+    }
+
+    fn simple(&mut self, simple: &Simple, shell: &mut Shell, place: Span) {
+        let mut values = Vec::new();
         for a in &simple.assignments {
-            self.substitutions(&a.value);
-            let value = if a.append { None } else { a.value.value(&|n| self.lookup(n)) };
-            if simple.words.is_empty() {
-                self.vars.insert(a.name.clone(), value);
-            }
+            self.substitutions(&a.value, shell);
+            let value = a.value.value(&|name: &str| shell.lookup(name));
+            values.push((a.name.as_str(), value.filter(|_| !a.append)));
         }
         let mut arguments = Vec::new();
-        for w in &simple.words {
-            arguments.extend(self.argument(w));
+        for word in &simple.words {
+            self.substitutions(word, shell);
+            arguments.extend(Argument::of_word(word, shell));
         }
-        let Some((first, rest)) = arguments.split_first() else { return };
-        self.out.evidence.push(c.span);
-        match first {
-            Argument::Text(name) => self.named(&name.clone(), rest),
-            _ => self.opaque("which command it runs is not known"),
-        }
-    }
-
-    fn named(&mut self, name: &str, args: &[Argument]) {
-        self.out.commands.push(name.to_owned());
-        match name {
-            "cd" => {
-                let to = match args {
-                    [Argument::Text(dir)] => self.absolute(dir),
-                    _ => None,
-                };
-                if to.is_none() {
-                    self.opaque("it changes to a directory that is not known");
-                }
-                self.cwd = to;
-                return;
+        if arguments.is_empty() {
+            for (name, value) in values {
+                self.assign(name, value, shell);
             }
-            "export" | "readonly" | "local" | "declare" => {
-                for a in args {
-                    match a {
-                        Argument::Text(t) => {
-                            if let Some((n, v)) = t.split_once('=') {
-                                self.vars.insert(n.to_owned(), Some(v.to_owned()));
-                            }
-                        }
-                        _ => self.vars.clear(),
-                    }
-                }
-                return;
-            }
-            "unset" | "read" | "getopts" => {
-                for a in args {
-                    match a {
-                        Argument::Text(t) => {
-                            self.vars.insert(t.clone(), None);
-                        }
-                        _ => self.vars.clear(),
-                    }
-                }
-                return;
-            }
-            _ => {}
+            return;
         }
-        match command::effect(name, args, self) {
-            Ok(known) => self.apply(known),
-            Err(why) => self.opaque(why),
+        self.note_classes(&arguments);
+        // Assignments before a command hold for that command.
+        let mut saved = Vec::new();
+        for (name, value) in values {
+            saved.push((name.to_string(), shell.variables.get(name).cloned()));
+            self.assign(name, value, shell);
         }
-    }
-
-    fn apply(&mut self, known: Known) {
-        for claim in known.reads {
-            self.read(claim);
-        }
-        for claim in known.writes {
-            self.write(claim);
-        }
-        self.out.network |= known.network;
-        self.out.installs.extend(known.install);
-        if let Some(assumption) = known.assumption {
-            self.out.certainty = Certainty::Assumed;
-            self.out.assumptions.push(assumption);
-        }
-    }
-
-    fn read(&mut self, claim: PathClaim) {
-        self.out.reads.add(claim);
-    }
-
-    fn write(&mut self, claim: PathClaim) {
-        self.out.writes.add(claim);
-    }
-
-    /// A path as an absolute one, where that is known.
-    #[must_use]
-    pub fn absolute(&self, path: &str) -> Option<String> {
-        if path.starts_with('/') {
-            return Some(clean(path));
-        }
-        if path.is_empty() {
-            return None;
-        }
-        Some(clean(&format!("{}/{path}", self.cwd.as_deref()?)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn foot(script: &str) -> Footprint {
-        let state = RunState {
-            cwd: Some("/app".to_owned()),
-            user: None,
-            vars: vec![("V".to_owned(), "x".to_owned())],
-        };
-        of_script(script, &state)
-    }
-
-    #[test]
-    fn opaque_table() {
-        for script in [
-            "./build.sh", "frobnicate", "eval ls", ". ./env", "$CMD x", "make", "cat $(mktemp) > $F", "f() { :; }; f",
-            "sleep 1 &", "rm -rf $UNKNOWN", "find / -delete", "find . -exec rm {} +", "npm run build", "echo x > $U/y",
-            "cd $U && touch a", "curl -o $U http://x", "tar xf a.tar -C $U", "sh script.sh", "xargs rm", "(( x ))",
-            "npm install left-pad", "pip install .", "pip install ./x", "yarn", "perl -e 1",
-        ] {
-            assert!(foot(script).opaque.is_some(), "{script}");
-        }
-    }
-
-    #[test]
-    fn known_table() {
-        for (script, reads, writes) in [
-            ("true", vec![], vec![]),
-            ("echo $UNKNOWN", vec![], vec![]),
-            ("echo a > f", vec![], vec!["/app/f"]),
-            ("mkdir -p /x/y", vec![], vec!["/x", "/x/y"]),
-            ("cd /t && touch a && rm b", vec![], vec!["/t/a", "/t/b/"]),
-            ("cp a /b/c", vec!["/app/a/"], vec!["/b/c/"]),
-            ("mv a b", vec![], vec!["/app/a/", "/app/b/"]),
-            ("cat /x/$V > /y", vec!["/x/x"], vec!["/y"]),
-            ("if [ -f /q ]; then echo 1 > /z; fi", vec!["/q"], vec!["/z"]),
-            ("rm -rf /c/*.log", vec![], vec!["/c/"]),
-        ] {
-            let f = foot(script);
-            assert_eq!(f.opaque, None, "{script}");
-            let show = |s: &PathSet| -> Vec<String> {
-                let own = s.claims.iter().filter(|c| !command::TOOLS.contains(&c.path.as_str()));
-                own.map(|c| format!("{}{}", c.path, if c.extent == super::super::Extent::Subtree { "/" } else { "" })).collect()
+        self.run(&arguments, shell, place);
+        for (name, value) in saved {
+            match value {
+                Some(value) => shell.variables.insert(name, value),
+                None => shell.variables.remove(&name),
             };
-            assert_eq!(show(&f.reads), reads, "{script}");
-            assert_eq!(show(&f.writes), writes, "{script}");
         }
     }
 
-    #[test]
-    fn installs_are_recognised() {
-        let f = foot("npm ci && npm cache clean --force");
-        assert_eq!((f.opaque.clone(), f.installs.len(), f.certainty), (None, 1, Certainty::Assumed));
-        assert_eq!(f.installs[0].dir, "/app");
-        let f = foot("pip install --no-cache-dir -r requirements.txt -r dev.txt");
-        assert_eq!(f.installs[0].named_files, ["requirements.txt", "dev.txt"]);
-        let f = foot("apt-get update && apt-get install -y wget && rm -rf /var/lib/apt/lists/*");
-        assert_eq!(f.opaque, None);
-        assert_eq!(f.classes, [Class::SystemPackages]);
-        assert!(f.network);
-        let writes_app = f.writes.overlaps(&PathSet { claims: vec![PathClaim::subtree("/usr/src/app")] });
-        assert_eq!(writes_app, None);
-        assert!(f.writes.overlaps(&PathSet { claims: vec![PathClaim::subtree("/usr")] }).is_some());
+    /// Runs a command that a shell looks up: built in or a program.
+    pub(super) fn run(&mut self, arguments: &[Argument], shell: &mut Shell, place: Span) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("commands are nested too deeply");
+        } else {
+            self.look_up(arguments, shell, place);
+        }
+        self.nesting -= 1;
     }
 
-    #[test]
-    fn classes_are_found_in_opaque_scripts() {
-        assert_eq!(foot("if [ \"$X\" ]; then make && npm ci; fi").classes, [Class::Install, Class::Build].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
-        assert_eq!(foot("bash -c 'cargo build'").classes, [Class::Build]);
-        assert_eq!(foot("./x").classes, [Class::Other]);
+    fn look_up(&mut self, arguments: &[Argument], shell: &mut Shell, place: Span) {
+        let Some(name) = arguments.first().and_then(Argument::known) else {
+            self.claims.give_up("a command's name is not known");
+            return;
+        };
+        if command::builtin::is_builtin(name) {
+            self.commands.push(name.to_string());
+            let before = self.claims.reads.len() + self.claims.writes.len();
+            if let Err(reason) = self.builtin(name, &arguments[1..], shell, place) {
+                self.claims.give_up(format!("{name}: {reason}"));
+            }
+            if self.claims.reads.len() + self.claims.writes.len() > before {
+                self.evidence(place);
+            }
+        } else {
+            self.program(arguments, shell, place);
+        }
+    }
+
+    /// Runs a program.
+    pub(super) fn program(&mut self, arguments: &[Argument], shell: &Shell, place: Span) {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            self.claims.give_up("commands are nested too deeply");
+        } else {
+            self.start(arguments, shell, place);
+        }
+        self.nesting -= 1;
+    }
+
+    fn start(&mut self, arguments: &[Argument], shell: &Shell, place: Span) {
+        let Some(path) = arguments.first().and_then(Argument::known) else {
+            self.claims.give_up("a command's name is not known");
+            return;
+        };
+        self.evidence(place);
+        self.claims.read_system();
+        let name = match path.rsplit_once('/') {
+            None => path,
+            Some((directory, name)) if command::is_program_directory(directory) => name,
+            Some(_) => {
+                self.commands.push(path.to_string());
+                self.claims.give_up(format!("it runs {path}"));
+                return;
+            }
+        };
+        self.commands.push(name.to_string());
+        if let Err(reason) = self.search_path(name, shell) {
+            self.claims.give_up(reason);
+        }
+        let result = match command::wrapper::inner(arguments, shell) {
+            command::wrapper::Inner::None => {
+                let mut call = Call {
+                    name,
+                    arguments: &arguments[1..],
+                    shell,
+                    claims: &mut self.claims,
+                };
+                match name {
+                    "sh" | "ash" | "dash" | "bash" => {
+                        self.shell_program(&arguments[1..], shell, place)
+                    }
+                    _ => command::run(&mut call),
+                }
+            }
+            command::wrapper::Inner::At(at) => {
+                // What a program starts is a program: nothing is built in.
+                self.program(&arguments[at..], shell, place);
+                Ok(())
+            }
+            command::wrapper::Inner::Unclear(reason) => Err(reason),
+        };
+        if let Err(reason) = result {
+            self.claims.give_up(format!("{name}: {reason}"));
+        }
+    }
+
+    /// Looking a program up reads its name in every directory of `PATH`.
+    fn search_path(&mut self, name: &str, shell: &Shell) -> Result<(), String> {
+        let Some(Some(path)) = shell.variables.get("PATH") else {
+            return Ok(());
+        };
+        for entry in path.split(':') {
+            if entry.contains('$') {
+                continue;
+            }
+            if !entry.starts_with('/') {
+                return Err("PATH has a relative entry".to_string());
+            }
+            if let Some(place) = resolve(Some(entry), name) {
+                self.claims.read(Extent::Exact, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// `sh -c 'script'`
+    fn shell_program(
+        &mut self,
+        arguments: &[Argument],
+        shell: &Shell,
+        place: Span,
+    ) -> Result<(), String> {
+        let script = class::inline_script(arguments).ok_or("it runs a script that is not known")?;
+        // The child sees only exported variables; of ours those of the environment surely are.
+        let mut child = self.environment.clone();
+        child.merge(shell);
+        child.cwd.clone_from(&shell.cwd);
+        let outer = self.outer.or(Some(place));
+        let before = std::mem::replace(&mut self.outer, outer);
+        self.nested(&script, &mut child);
+        self.outer = before;
+        Ok(())
+    }
+
+    /// Notes where claims come from; exec form has no text.
+    fn evidence(&mut self, place: Span) {
+        let place = self.outer.unwrap_or(place);
+        if !place.is_empty() {
+            self.claims.evidence.push(place);
+        }
+    }
+
+    /// Finds the classes of a command.
+    pub(super) fn note_classes(&mut self, arguments: &[Argument]) {
+        let argv: Vec<String> = arguments.iter().map(Argument::shown).collect();
+        self.classes.extend(class::classify(&argv));
+    }
+
+    /// Sets a variable.
+    pub(super) fn assign(&mut self, name: &str, value: Option<String>, shell: &mut Shell) {
+        if is_steering(name) {
+            self.claims.give_up(format!("it sets {name}"));
+        }
+        shell.variables.insert(name.to_string(), value);
+    }
+
+    /// Follows the command substitutions of a word.
+    fn substitutions(&mut self, word: &Word, shell: &Shell) {
+        for script in word.substitutions() {
+            self.aside(&script.commands, shell);
+        }
+        let root = !shell.variables.contains_key("HOME") && shell.is_root();
+        if root && uses_home(word) {
+            self.claims
+                .assume("the user is root, whose home directory is /root");
+        }
+    }
+
+    fn redirect(&mut self, redirect: &Redirect, shell: &Shell) {
+        self.substitutions(&redirect.target, shell);
+        let (reads, writes) = match redirect.operator {
+            RedirectOperator::Read => (true, false),
+            RedirectOperator::Write | RedirectOperator::Append => (false, true),
+            RedirectOperator::WriteBoth | RedirectOperator::AppendBoth => {
+                self.claims
+                    .give_up("&> means one thing to bash and another to other shells");
+                (false, true)
+            }
+            RedirectOperator::DuplicateInput | RedirectOperator::DuplicateOutput => {
+                let target = redirect.target.literal().unwrap_or_default();
+                let descriptor = target.trim_end_matches('-');
+                if descriptor.bytes().all(|b| b.is_ascii_digit())
+                    && !redirect.target.parts.is_empty()
+                    || target.is_empty() && redirect.target.parts.is_empty()
+                {
+                    return;
+                }
+                (false, true)
+            }
+            RedirectOperator::HereDocument | RedirectOperator::HereString => return,
+        };
+        let path = redirect
+            .target
+            .expand(&|name: &str| shell.lookup(name))
+            .and_then(|text| resolve(shell.cwd.as_deref(), &text));
+        let Some(path) = path else {
+            self.claims
+                .give_up("it redirects to or from a path that is not known");
+            return;
+        };
+        if command::is_device(&path) {
+            return;
+        }
+        self.evidence(redirect.span);
+        if reads {
+            self.claims.read(Extent::Exact, path);
+        } else if writes {
+            self.claims.write(Extent::Exact, path);
+        }
     }
 }

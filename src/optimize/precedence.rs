@@ -42,6 +42,8 @@ pub struct Item<'a> {
     pub instruction: &'a Instruction,
     /// Its step, where it makes one.
     pub step: Option<(NodeIndex, &'a Step)>,
+    /// Working directory it runs in, where known: a WORKDIR before it made it.
+    pub cwd: Option<&'a str>,
 }
 
 /// The instructions of a stage in order.
@@ -56,6 +58,7 @@ pub fn items<'a>(file: &'a Dockerfile, plan: &'a Plan, stage: &Stage) -> Vec<Ite
             at,
             instruction: &file.instructions[at],
             step: step_at(at).map(|n| (n, &plan.graph[n])),
+            cwd: plan.states.get(at).and_then(Option::as_ref).and_then(|s| s.cwd.as_deref()),
         })
         .collect()
 }
@@ -88,7 +91,7 @@ pub fn relation(a: &Item<'_>, b: &Item<'_>, escape: char, is_file: IsFile<'_>) -
         }
         (Copy(_) | Add(_) | Run(_) | Workdir(_), Copy(_) | Add(_) | Run(_) | Workdir(_)) => {
             match (a.step, b.step) {
-                (Some((_, x)), Some((_, y))) => steps_commute(x, y, is_file),
+                (Some((_, x)), Some((_, y))) => steps_commute((x, a.cwd), (y, b.cwd), is_file),
                 // WORKDIR / makes no step and touches no path.
                 _ => Relation::free(),
             }
@@ -149,13 +152,19 @@ fn ancestors(path: &str) -> Vec<String> {
     out
 }
 
-fn effect(step: &Step, is_file: IsFile<'_>) -> Result<Effect, String> {
+fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect, String> {
     if let Some(footprint) = &step.footprint {
         if let Some(why) = &footprint.opaque {
             return Err(format!("line {}: {why}", step.line));
         }
+        // That its working directory exists is certain: WORKDIR made it, and RUN never passes a WORKDIR.
+        let given = |c: &PathClaim| {
+            c.extent == Extent::Exact
+                && cwd.is_some_and(|d| d == c.path || d.strip_prefix(&c.path).is_some_and(|r| r.starts_with('/')))
+        };
+        let reads = footprint.reads.claims.iter().filter(|c| !given(c)).cloned().collect();
         return Ok(Effect {
-            reads: footprint.reads.clone(),
+            reads: PathSet { claims: reads },
             writes: footprint.writes.clone(),
             creates: Vec::new(),
             certainty: footprint.certainty,
@@ -203,8 +212,8 @@ fn effect(step: &Step, is_file: IsFile<'_>) -> Result<Effect, String> {
     })
 }
 
-fn steps_commute(a: &Step, b: &Step, is_file: IsFile<'_>) -> Relation {
-    let (x, y) = match (effect(a, is_file), effect(b, is_file)) {
+fn steps_commute(a: (&Step, Option<&str>), b: (&Step, Option<&str>), is_file: IsFile<'_>) -> Relation {
+    let (x, y) = match (effect(a.0, a.1, is_file), effect(b.0, b.1, is_file)) {
         (Ok(x), Ok(y)) => (x, y),
         (Err(why), _) | (_, Err(why)) => return Relation::Keep(why),
     };

@@ -81,6 +81,8 @@ impl Word {
         let mut behind: Option<String> = None;
         for part in &self.parts {
             let text = match part {
+                // The alternatives of a leading brace may start anywhere.
+                Part::Brace if out.is_empty() => return None,
                 Part::Glob(_) | Part::Brace => {
                     behind.get_or_insert_default();
                     continue;

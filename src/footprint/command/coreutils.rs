@@ -1,149 +1,318 @@
-//! Shell built-ins and coreutils.
+//! The everyday programs of coreutils, findutils and grep, as one table.
+//!
+//! Each row has the options that change nothing but what its [`Effect`] says. Where a destination may
+//! be a directory, everything below it is claimed.
 
-use super::{Known, claim, operands};
-use crate::footprint::PathClaim;
-use crate::footprint::walk::{Argument, Walk};
+use super::super::Extent;
+use super::super::argument::Argument;
+use super::super::options::{Parsed, Spec, parse};
+use super::{Call, Described};
 
-type Outcome = Option<Result<Known, String>>;
-
-/// `None`: not one of these.
-pub fn effect(name: &str, args: &[Argument], walk: &Walk) -> Outcome {
-    let name = name.strip_prefix("/bin/").or_else(|| name.strip_prefix("/usr/bin/")).unwrap_or(name);
-    Some(match name {
-        "true" | ":" | "false" | "echo" | "printf" | "set" | "exit" | "return" | "shift" | "umask" | "trap" => Ok(Known::default()),
-        "uname" | "date" | "sleep" | "id" | "whoami" | "hostname" | "nproc" | "env" if args.is_empty() || name != "env" => Ok(Known::tool()),
-        "command" | "type" | "which" | "hash" => match args {
-            [Argument::Text(flag), ..] if name == "command" && flag != "-v" && flag != "-V" => Err("it runs a command through another".to_owned()),
-            _ => Ok(Known::tool()),
-        },
-        "[" | "test" | "[[" => all(args, walk, &[], Use::Test),
-        "cat" | "head" | "tail" | "wc" | "sort" | "uniq" | "cut" | "tr" | "md5sum" | "sha1sum" | "sha256sum" | "stat" | "basename"
-        | "dirname" => all(args, walk, &["-n", "-c", "-d", "-f", "-k", "-t"], Use::Read),
-        "ls" | "du" | "file" => all(args, walk, &[], Use::ReadBelow),
-        "grep" | "egrep" | "fgrep" => grep(args, walk),
-        "touch" => all(args, walk, &["-d", "-t", "-r"], Use::Write),
-        "mkdir" => mkdir(args, walk),
-        "rm" | "rmdir" | "truncate" => all(args, walk, &["-s"], Use::WriteBelow),
-        "chmod" | "chown" | "chgrp" => match args.iter().position(|a| !matches!(a, Argument::Text(t) if t.starts_with('-') && !is_mode(t))) {
-            Some(i) => {
-                let mut rest: Vec<Argument> = args[..i].to_vec();
-                rest.extend_from_slice(&args[i + 1..]);
-                all(&rest, walk, &[], Use::WriteBelow)
-            }
-            None => Err(format!("{name} has no operand")),
-        },
-        "cp" | "mv" | "ln" | "install" => transfer(name, args, walk),
-        _ => return None,
-    })
-}
-
-/// `-x` after chmod may be a mode.
-fn is_mode(text: &str) -> bool {
-    text.strip_prefix('-').is_some_and(|m| !m.is_empty() && m.bytes().all(|b| b"rwxXst".contains(&b)))
-}
-
+/// What a program does with its operands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Test,
-    Read,
-    ReadBelow,
-    Write,
-    WriteBelow,
+enum Effect {
+    /// Nothing: it prints.
+    Nothing,
+    /// Reads each file.
+    Reads,
+    /// Reads each, a directory with all below it; the working directory without operands.
+    ReadsTrees,
+    /// The first operand is a pattern, the others are read.
+    Searches,
+    /// Writes each file.
+    Writes,
+    /// Creates each directory.
+    Directories,
+    /// Removes each with all below it.
+    Removes,
+    /// Reads all but the last, writes the last.
+    Copies,
+    /// As `Copies`, and removes what it read.
+    Moves,
+    /// Creates a link at the last operand.
+    Links,
+    /// The first operand is a mode or an owner, the others are changed.
+    Changes,
+    /// `install`
+    Installs,
 }
 
-fn all(args: &[Argument], walk: &Walk, with_value: &[&str], how: Use) -> Result<Known, String> {
-    let unknown = || "it names a path that is not known".to_owned();
-    let mut known = if how == Use::Test { Known::default() } else { Known::tool() };
-    if how == Use::Test {
-        // Any word may be a path or a value: an unknown one only matters behind a file operator.
-        let mut file_operator = false;
-        for a in args {
-            match a {
-                Argument::Text(t) if t.starts_with('-') && t.len() == 2 => file_operator = !matches!(t.as_str(), "-n" | "-z" | "-a" | "-o"),
-                Argument::Text(_) if file_operator => {
-                    known.reads.push(claim(a, walk, false)?);
-                    file_operator = false;
-                }
-                Argument::Unknown | Argument::Pattern(_) if file_operator => return Err(unknown()),
-                _ => file_operator = false,
-            }
-        }
-        return Ok(known);
-    }
-    let (_, rest) = operands(args, with_value).ok_or_else(unknown)?;
-    if rest.is_empty() && how == Use::ReadBelow {
-        known.reads.push(claim(&Argument::Text(".".to_owned()), walk, true)?);
-    }
-    for operand in &rest {
-        match how {
-            Use::Read => known.reads.push(claim(operand, walk, false)?),
-            Use::ReadBelow => known.reads.push(claim(operand, walk, true)?),
-            Use::Write => known.writes.push(claim(operand, walk, false)?),
-            Use::WriteBelow | Use::Test => known.writes.push(claim(operand, walk, true)?),
-        }
-    }
-    Ok(known)
+/// One program.
+struct Program {
+    name: &'static str,
+    effect: Effect,
+    spec: Spec,
 }
 
-fn grep(args: &[Argument], walk: &Walk) -> Result<Known, String> {
-    let (flags, rest) = operands(args, &["-e", "-f", "-m", "-A", "-B", "-C"]).ok_or("it names a path that is not known")?;
-    let skip = usize::from(!flags.iter().any(|f| f == "-e" || f == "-f"));
-    let mut known = Known::tool();
-    for operand in rest.iter().skip(skip) {
-        known.reads.push(claim(operand, walk, true)?);
+const fn row(
+    name: &'static str,
+    effect: Effect,
+    letters: &'static str,
+    letters_with_value: &'static str,
+    names: &'static [&'static str],
+    names_with_value: &'static [&'static str],
+) -> Program {
+    Program {
+        name,
+        effect,
+        spec: Spec {
+            letters,
+            letters_with_value,
+            names,
+            names_with_value,
+        },
     }
-    if flags.iter().any(|f| f == "-f") || (flags.iter().any(|f| f.contains('r') || f.contains('R')) && rest.len() <= skip) {
-        return Err("grep reads files that are not named".to_owned());
-    }
-    Ok(known)
 }
 
-fn mkdir(args: &[Argument], walk: &Walk) -> Result<Known, String> {
-    let (flags, rest) = operands(args, &["-m"]).ok_or("it names a path that is not known")?;
-    let parents = flags.iter().any(|f| f.starts_with('-') && !f.starts_with("--") && f.contains('p') || f == "--parents");
-    let mut known = Known::tool();
-    for operand in &rest {
-        let made = claim(operand, walk, false)?;
-        if parents {
-            let mut at = made.path.as_str();
-            while let Some((dir, _)) = at.rsplit_once('/') {
-                if dir.is_empty() {
-                    break;
-                }
-                known.writes.push(PathClaim::exact(dir));
-                at = dir;
-            }
-        }
-        known.writes.push(made);
-    }
-    Ok(known)
-}
+const VERBOSE: &[&str] = &["verbose"];
+const RECURSIVE: &[&str] = &["recursive", "verbose", "quiet", "silent", "changes"];
 
-fn transfer(name: &str, args: &[Argument], walk: &Walk) -> Result<Known, String> {
-    let values: &[&str] = if name == "install" { &["-m", "-o", "-g", "-t"] } else { &["-t", "-S"] };
-    let (flags, rest) = operands(args, values).ok_or("it names a path that is not known")?;
-    if flags.iter().any(|f| f == "-t" || f.starts_with("--target-directory")) {
-        return Err(format!("{name} with a target flag is not known"));
+#[rustfmt::skip]
+const PROGRAMS: &[Program] = &[
+    row("arch", Effect::Nothing, "", "", &[], &[]),
+    row("basename", Effect::Nothing, "az", "s", &["multiple"], &["suffix"]),
+    row("date", Effect::Nothing, "uRI", "d", &["utc", "iso-8601", "rfc-3339"], &["date"]),
+    row("dirname", Effect::Nothing, "z", "", &[], &[]),
+    row("echo", Effect::Nothing, "neE", "", &[], &[]),
+    row("expr", Effect::Nothing, "", "", &[], &[]),
+    row("false", Effect::Nothing, "", "", &[], &[]),
+    row("getconf", Effect::Nothing, "", "", &[], &[]),
+    row("hostname", Effect::Nothing, "fis", "", &[], &[]),
+    row("id", Effect::Nothing, "ugnrG", "", &["user", "group", "name"], &[]),
+    row("nproc", Effect::Nothing, "", "", &["all"], &[]),
+    row("printenv", Effect::Nothing, "", "", &[], &[]),
+    row("printf", Effect::Nothing, "", "", &[], &[]),
+    row("seq", Effect::Nothing, "w", "sf", &[], &[]),
+    row("sleep", Effect::Nothing, "", "", &[], &[]),
+    row("tr", Effect::Nothing, "cCdst", "", &["delete", "squeeze-repeats", "complement"], &[]),
+    row("true", Effect::Nothing, "", "", &[], &[]),
+    row("uname", Effect::Nothing, "asnrvmpio", "", &["all", "machine", "kernel-release"], &[]),
+    row("which", Effect::Nothing, "as", "", &["all"], &[]),
+    row("whoami", Effect::Nothing, "", "", &[], &[]),
+    row("base64", Effect::Reads, "di", "w", &["decode"], &["wrap"]),
+    row("cat", Effect::Reads, "AbeEnstTuv", "", &["number", "show-all"], &[]),
+    row("cmp", Effect::Reads, "sl", "", &["silent", "quiet"], &[]),
+    row("cut", Effect::Reads, "s", "bcdf", &["only-delimited"], &["bytes", "characters", "delimiter", "fields"]),
+    row("head", Effect::Reads, "qv0123456789", "nc", &["quiet"], &["lines", "bytes"]),
+    row("md5sum", Effect::Reads, "bt", "", &[], &[]),
+    row("readlink", Effect::Reads, "femnqs", "", &["canonicalize"], &[]),
+    row("realpath", Effect::Reads, "emqs", "", &[], &[]),
+    row("sha1sum", Effect::Reads, "bt", "", &[], &[]),
+    row("sha256sum", Effect::Reads, "bt", "", &[], &[]),
+    row("sha512sum", Effect::Reads, "bt", "", &[], &[]),
+    row("sort", Effect::Reads, "bdfginrMRVuzsm", "kt", &["unique", "reverse", "version-sort", "numeric-sort"], &["key", "field-separator"]),
+    row("stat", Effect::Reads, "Lt", "c", &["dereference"], &["format", "printf"]),
+    row("tac", Effect::Reads, "", "", &[], &[]),
+    row("tail", Effect::Reads, "qv0123456789", "nc", &["quiet"], &["lines", "bytes"]),
+    row("wc", Effect::Reads, "clmwL", "", &["lines", "words", "bytes"], &[]),
+    row("diff", Effect::ReadsTrees, "rqubwiNay", "", &["recursive", "brief", "unified"], &[]),
+    row("du", Effect::ReadsTrees, "shackmbx", "d", &["summarize", "human-readable"], &["max-depth"]),
+    row("ls", Effect::ReadsTrees, "aAlhR1dtrFiSnLspGgoUX", "", &["all", "almost-all", "recursive", "human-readable", "color", "full-time"], &[]),
+    row("egrep", Effect::Searches, "qivnlLcoswxhHEFPrRza", "ABCme", &["quiet", "ignore-case"], &["include", "exclude"]),
+    row("fgrep", Effect::Searches, "qivnlLcoswxhHEFPrRza", "ABCme", &["quiet", "ignore-case"], &["include", "exclude"]),
+    row("grep", Effect::Searches, "qivnlLcoswxhHEFPrRza", "ABCme", &["quiet", "silent", "ignore-case", "invert-match", "recursive", "only-matching", "extended-regexp", "fixed-strings", "perl-regexp", "no-messages", "color", "line-number", "count", "files-with-matches"], &["include", "exclude", "exclude-dir", "max-count", "regexp"]),
+    row("tee", Effect::Writes, "ai", "", &["append"], &[]),
+    row("touch", Effect::Writes, "acmh", "td", &["no-create"], &["date", "time"]),
+    row("truncate", Effect::Writes, "c", "s", &["no-create"], &["size"]),
+    row("mkdir", Effect::Directories, "pv", "m", &["parents", "verbose"], &["mode"]),
+    row("rm", Effect::Removes, "rRfvid", "", &["recursive", "force", "verbose", "dir", "one-file-system", "preserve-root"], &[]),
+    row("rmdir", Effect::Removes, "v", "", &["ignore-fail-on-non-empty", "verbose"], &[]),
+    row("unlink", Effect::Removes, "", "", &[], &[]),
+    row("cp", Effect::Copies, "aAdfHilLnPpRrsuvTx", "t", &["archive", "recursive", "force", "no-clobber", "preserve", "no-preserve", "no-target-directory", "parents", "verbose", "update", "dereference", "no-dereference", "link", "symbolic-link", "remove-destination", "reflink", "sparse"], &["target-directory"]),
+    row("mv", Effect::Moves, "finuvT", "t", &["force", "no-clobber", "no-target-directory", "verbose", "update"], &["target-directory"]),
+    row("ln", Effect::Links, "sfnvrTLP", "t", &["symbolic", "force", "no-dereference", "relative", "verbose", "no-target-directory"], &["target-directory"]),
+    row("chgrp", Effect::Changes, "RvcfhHLP", "", RECURSIVE, &[]),
+    row("chmod", Effect::Changes, "Rvcf", "", RECURSIVE, &[]),
+    row("chown", Effect::Changes, "RvcfhHLP", "", &["recursive", "verbose", "quiet", "silent", "changes", "no-dereference", "from", "dereference"], &[]),
+    row("install", Effect::Installs, "bcCdDpsvT", "mogt", &["directory", "verbose", "compare", "strip", "preserve-timestamps"], &["mode", "owner", "group", "target-directory"]),
+    row("sync", Effect::Nothing, "", "", VERBOSE, &[]),
+];
+
+/// Describes a program of the table, or `find`.
+pub(super) fn run(call: &mut Call<'_>) -> Described {
+    if call.name == "find" {
+        return find(call);
     }
-    let mut known = Known::tool();
-    if name == "install" && flags.iter().any(|f| f == "-d" || f == "--directory") {
-        for operand in &rest {
-            known.writes.push(claim(operand, walk, true)?);
-        }
-        return Ok(known);
-    }
-    let Some((dest, sources)) = rest.split_last().filter(|(_, s)| !s.is_empty()) else {
-        return Err(format!("{name} has too few operands"));
+    let Some(program) = PROGRAMS.iter().find(|p| p.name == call.name) else {
+        return Err("what it reads and writes is not known".to_string());
     };
-    let symbolic = name == "ln" && flags.iter().any(|f| f.contains('s'));
-    for source in sources {
-        match (name, symbolic) {
-            ("mv", _) => known.writes.push(claim(source, walk, true)?),
-            // A symbolic link does not look at what it points to.
-            (_, true) => {}
-            _ => known.reads.push(claim(source, walk, true)?),
+    if matches!(call.arguments, [a] if matches!(a.known(), Some("--version" | "--help"))) {
+        return Ok(());
+    }
+    if program.effect == Effect::Nothing && matches!(call.name, "echo" | "printf" | "expr") {
+        return Ok(());
+    }
+    let mut arguments = call.arguments.to_vec();
+    // `chmod -x file`: a mode, not an option.
+    let mut mode = None;
+    if call.name == "chmod"
+        && let Some(at) = arguments.iter().position(|a| is_mode(a.start()))
+    {
+        mode = Some(arguments.remove(at));
+    }
+    let mut parsed = parse(&arguments, &program.spec)?;
+    if let Some(mode) = mode {
+        parsed.operands.insert(0, mode);
+    }
+    apply(call, program.effect, &parsed)
+}
+
+/// A mode that starts with a dash.
+fn is_mode(text: &str) -> bool {
+    text.strip_prefix('-')
+        .is_some_and(|m| !m.is_empty() && m.bytes().all(|b| b"rwxXst".contains(&b)))
+}
+
+fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
+    let operands = &parsed.operands;
+    match effect {
+        Effect::Nothing => {}
+        Effect::Reads => {
+            for file in operands.iter().filter(|f| f.known() != Some("-")) {
+                call.read(file, Extent::Exact)?;
+            }
+        }
+        Effect::ReadsTrees => {
+            if operands.is_empty() {
+                let cwd = call.directory()?.to_string();
+                call.claims.read(Extent::Subtree, cwd);
+            }
+            for file in operands {
+                call.read(file, Extent::Subtree)?;
+            }
+        }
+        Effect::Searches => {
+            let skip = usize::from(!parsed.has(&["e", "regexp"]));
+            let files = operands.get(skip..).unwrap_or_default();
+            let deep = parsed.has(&["r", "R", "recursive"]);
+            if files.is_empty() && deep {
+                let cwd = call.directory()?.to_string();
+                call.claims.read(Extent::Subtree, cwd);
+            }
+            let extent = if deep { Extent::Subtree } else { Extent::Exact };
+            for file in files.iter().filter(|f| f.known() != Some("-")) {
+                call.read(file, extent)?;
+            }
+        }
+        Effect::Writes => {
+            for file in operands {
+                call.write(file, Extent::Exact)?;
+            }
+        }
+        Effect::Directories => {
+            for directory in operands {
+                if parsed.has(&["p", "parents"]) {
+                    call.create_directories(directory)?;
+                } else {
+                    call.write(directory, Extent::Exact)?;
+                }
+            }
+        }
+        Effect::Removes => {
+            for path in operands {
+                call.write(path, Extent::Subtree)?;
+            }
+        }
+        Effect::Copies | Effect::Moves | Effect::Links => transfer(call, effect, parsed)?,
+        Effect::Changes => {
+            let deep = parsed.has(&["R", "recursive"]);
+            let extent = if deep { Extent::Subtree } else { Extent::Exact };
+            for path in operands.iter().skip(1) {
+                call.write(path, extent)?;
+            }
+        }
+        Effect::Installs if parsed.has(&["d", "directory"]) => {
+            for directory in operands {
+                call.create_directories(directory)?;
+            }
+        }
+        Effect::Installs => {
+            if parsed.has(&["D"]) {
+                let target = parsed.values(&["t", "target-directory"]).next();
+                if let Some(target) = target.or(operands.last()).cloned() {
+                    call.create_directories(&target)?;
+                }
+            }
+            transfer(call, Effect::Copies, parsed)?;
         }
     }
-    known.writes.push(claim(dest, walk, true)?);
-    Ok(known)
+    Ok(())
+}
+
+/// `cp`, `mv`, `ln`: sources and one destination.
+fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
+    let here = Argument::Known(".".to_string());
+    let target = parsed.values(&["t", "target-directory"]).next();
+    let (sources, target): (&[Argument], &Argument) = match (target, parsed.operands.as_slice()) {
+        (Some(target), sources) => (sources, target),
+        // `ln -s /x/name` makes ./name.
+        (None, [source]) if effect == Effect::Links => {
+            let name = source
+                .known()
+                .and_then(|s| s.trim_end_matches('/').rsplit('/').next());
+            let name = name.ok_or("a path is not known")?.to_string();
+            return call.write(&Argument::Known(name), Extent::Subtree);
+        }
+        (None, [sources @ .., target]) if !sources.is_empty() => (sources, target),
+        _ => (&[], &here),
+    };
+    if sources.is_empty() {
+        return Err("its operands are not known".to_string());
+    }
+    for source in sources {
+        match effect {
+            Effect::Links if parsed.has(&["s", "symbolic"]) => {}
+            Effect::Links => call.read(source, Extent::Exact)?,
+            Effect::Moves => {
+                call.read(source, Extent::Subtree)?;
+                call.write(source, Extent::Subtree)?;
+            }
+            _ => call.read(source, Extent::Subtree)?,
+        }
+    }
+    call.write(target, Extent::Subtree)
+}
+
+/// `find` reads trees, unless it acts on what it finds.
+fn find(call: &mut Call<'_>) -> Described {
+    let acts = |a: &Argument| {
+        let t = a.start();
+        [
+            "-exec",
+            "-ok",
+            "-delete",
+            "-fprint",
+            "-fls",
+            "-files0",
+            "-newer",
+            "-anewer",
+            "-cnewer",
+            "-samefile",
+        ]
+        .iter()
+        .any(|p| t.starts_with(p))
+    };
+    if call.arguments.iter().any(acts) {
+        return Err("it acts on the files it finds".to_string());
+    }
+    let unclear = |a: &Argument| matches!(a, Argument::Unknown { prefix } if prefix.is_empty());
+    if call.arguments.iter().any(unclear) {
+        return Err("an argument is not known".to_string());
+    }
+    let starts = call
+        .arguments
+        .iter()
+        .skip_while(|a| matches!(a.known(), Some("-L" | "-H" | "-P")));
+    let paths: Vec<Argument> = starts
+        .take_while(|a| !a.start().starts_with(['-', '(', '!']))
+        .cloned()
+        .collect();
+    if paths.is_empty() {
+        let cwd = call.directory()?.to_string();
+        call.claims.read(Extent::Subtree, cwd);
+    }
+    for path in &paths {
+        call.read(path, Extent::Subtree)?;
+    }
+    Ok(())
 }

@@ -1,92 +1,187 @@
-//! What single commands touch: one file per family.
+//! What single programs read and write: one file per family.
 //!
-//! A command that is not in a family, or is used in a way its family does not know, is an error
-//! with a reason: the step is then opaque.
+//! Goes in: a [`Call`], a program with its arguments. Comes out: claims, or the reason why nothing is
+//! known. Invariant: a program or an option that is not listed is a reason, never a guess.
 
+mod account;
+mod archive;
+pub(super) mod builtin;
 mod coreutils;
-mod language;
-mod system;
+mod download;
+mod go;
+mod npm;
+mod pip;
+mod sed;
+mod system_packages;
+pub(super) mod wrapper;
 
-use super::walk::{Argument, Walk};
-use super::{Install, PathClaim};
+use super::argument::Argument;
+use super::claims::Claims;
+use super::path_set::{ancestors, resolve};
+use super::shell_state::Shell;
+use super::{Extent, PathClaim};
 
-/// Where executables, libraries and their configuration live: every command that is no shell
-/// built-in reads these.
-pub const TOOLS: [&str; 17] = [
-    "/bin", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr/bin", "/usr/games", "/usr/include",
-    "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/local", "/usr/sbin", "/usr/share",
-];
-
-/// What one command touches.
-#[derive(Debug, Default)]
-pub struct Known {
-    pub reads: Vec<PathClaim>,
-    pub writes: Vec<PathClaim>,
-    pub network: bool,
-    pub install: Option<Install>,
-    /// What the claims rest on, if they are not certain.
-    pub assumption: Option<String>,
+/// One program about to run. What every program reads has been claimed already.
+pub(super) struct Call<'a> {
+    /// Its name without a directory.
+    pub(super) name: &'a str,
+    /// Its arguments.
+    pub(super) arguments: &'a [Argument],
+    /// The state it starts in.
+    pub(super) shell: &'a Shell,
+    /// Where its claims go.
+    pub(super) claims: &'a mut Claims,
 }
 
-impl Known {
-    /// A command from the image's system folders.
-    fn tool() -> Self {
-        Self { reads: TOOLS.into_iter().map(PathClaim::subtree).collect(), ..Self::default() }
-    }
-}
+/// Result of describing a program; the reason why it is opaque otherwise.
+pub(super) type Described = Result<(), String>;
 
-/// The effect of a command in the shell's present state.
+/// Describes a program's reads and writes.
 ///
 /// # Errors
-/// Why it is not known.
-pub fn effect(name: &str, args: &[Argument], walk: &Walk) -> Result<Known, String> {
-    let families = [coreutils::effect, system::effect, language::effect];
-    for family in families {
-        if let Some(result) = family(name, args, walk) {
-            return result;
+/// The reason why nothing is known about it.
+pub(super) fn run(call: &mut Call<'_>) -> Described {
+    match call.name {
+        "apt" | "apt-get" | "apk" | "dnf" | "microdnf" | "yum" => system_packages::run(call),
+        "pip" | "pip3" => pip::run(call, call.arguments),
+        name if is_python(name) => match call.arguments {
+            [m, pip, rest @ ..] if m.known() == Some("-m") && pip.known() == Some("pip") => {
+                call.claims
+                    .assume("no file of the working directory shadows a Python module");
+                pip::run(call, rest)
+            }
+            [v] if matches!(v.known(), Some("--version" | "-V")) => Ok(()),
+            _ => Err("it runs a program that is not known".to_string()),
+        },
+        name if name.strip_prefix("pip3.").is_some_and(is_number) => pip::run(call, call.arguments),
+        "npm" => npm::run(call),
+        "go" => go::run(call),
+        "useradd" | "groupadd" | "adduser" | "addgroup" | "usermod" | "groupmod" => {
+            account::run(call)
         }
+        "curl" => download::curl(call),
+        "wget" => download::wget(call),
+        "tar" => archive::tar(call),
+        "unzip" => archive::unzip(call),
+        "sed" => sed::run(call),
+        _ => coreutils::run(call),
     }
-    Err(format!("what {name} touches is not known"))
 }
 
-/// Splits flags from operands; `with_value` names flags that take the next word. `None` when an
-/// argument is not known.
-fn operands(args: &[Argument], with_value: &[&str]) -> Option<(Vec<String>, Vec<Argument>)> {
-    let (mut flags, mut rest) = (Vec::new(), Vec::new());
-    let mut only_operands = false;
-    let mut args = args.iter();
-    while let Some(a) = args.next() {
-        match a {
-            Argument::Unknown => return None,
-            Argument::Text(t) if t == "--" && !only_operands => only_operands = true,
-            Argument::Text(t) if t.starts_with('-') && t.len() > 1 && !only_operands => {
-                flags.push(t.clone());
-                if with_value.contains(&t.as_str()) {
-                    match args.next() {
-                        Some(Argument::Text(v)) => flags.push(v.clone()),
-                        _ => return None,
-                    }
+/// `python`, `python3`, `python3.12`
+pub(super) fn is_python(name: &str) -> bool {
+    name.strip_prefix("python")
+        .is_some_and(|v| v.is_empty() || is_number(v))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// Directories whose programs are known by their name alone.
+pub(super) fn is_program_directory(directory: &str) -> bool {
+    matches!(
+        directory,
+        "/bin" | "/sbin" | "/usr/bin" | "/usr/sbin" | "/usr/local/bin" | "/usr/local/sbin"
+    )
+}
+
+/// Paths that are no files of a layer.
+pub(super) fn is_device(path: &str) -> bool {
+    matches!(
+        path,
+        "/dev/null"
+            | "/dev/stdin"
+            | "/dev/stdout"
+            | "/dev/stderr"
+            | "/dev/tty"
+            | "/dev/zero"
+            | "/dev/urandom"
+            | "/dev/random"
+    ) || path.starts_with("/dev/fd/")
+        || path.starts_with("/proc/self/fd/")
+}
+
+impl Call<'_> {
+    /// The directory it runs in.
+    pub(super) fn directory(&self) -> Result<&str, String> {
+        let cwd = self.shell.cwd.as_deref();
+        cwd.ok_or_else(|| "the working directory is not known".to_string())
+    }
+
+    /// The path an argument names, absolute. A pattern stands for everything in the directory its
+    /// first pattern character is in.
+    pub(super) fn path(&self, argument: &Argument, extent: Extent) -> Result<PathClaim, String> {
+        let (text, extent) = match argument {
+            Argument::Known(text) => (text.as_str(), extent),
+            Argument::Pattern { prefix, .. } => {
+                let directory = prefix.rsplit_once('/').map_or("", |(d, _)| d);
+                match (directory, prefix.starts_with('/')) {
+                    ("", true) => ("/", Extent::Subtree),
+                    ("", false) => (".", Extent::Subtree),
+                    _ => (directory, Extent::Subtree),
                 }
             }
-            other => rest.push(other.clone()),
-        }
+            Argument::Unknown { .. } => return Err("a path is not known".to_string()),
+        };
+        let path = self.resolve(text)?;
+        Ok(PathClaim { path, extent })
     }
-    Some((flags, rest))
-}
 
-/// The claim of an operand: exactly it, or the folder that a pattern looks into.
-fn claim(operand: &Argument, walk: &Walk, whole: bool) -> Result<PathClaim, String> {
-    let unknown = || "it names a path that is not known".to_owned();
-    match operand {
-        Argument::Text(t) => {
-            let path = walk.absolute(t).ok_or_else(unknown)?;
-            Ok(if whole { PathClaim::subtree(path) } else { PathClaim::exact(path) })
+    /// An absolute path of a text.
+    pub(super) fn resolve(&self, text: &str) -> Result<String, String> {
+        if text.is_empty() {
+            return Err("a path is empty".to_string());
         }
-        Argument::Pattern(prefix) => {
-            let folder = prefix.rfind('/').map_or("", |i| &prefix[..=i]);
-            let folder = if folder.is_empty() { "." } else { folder };
-            Ok(PathClaim::subtree(walk.absolute(folder).ok_or_else(unknown)?))
+        let path = resolve(self.shell.cwd.as_deref(), text);
+        path.ok_or_else(|| "the working directory is not known".to_string())
+    }
+
+    /// Claims to read what an argument names.
+    pub(super) fn read(&mut self, argument: &Argument, extent: Extent) -> Described {
+        let claim = self.path(argument, extent)?;
+        if !is_device(&claim.path) {
+            self.claims.reads.push(claim);
         }
-        Argument::Unknown => Err(unknown()),
+        Ok(())
+    }
+
+    /// Claims to write what an argument names.
+    pub(super) fn write(&mut self, argument: &Argument, extent: Extent) -> Described {
+        let claim = self.path(argument, extent)?;
+        if !is_device(&claim.path) {
+            self.claims.writes.push(claim);
+        }
+        Ok(())
+    }
+
+    /// Claims to create a directory with those above it.
+    pub(super) fn create_directories(&mut self, argument: &Argument) -> Described {
+        let claim = self.path(argument, Extent::Exact)?;
+        for above in ancestors(&claim.path).filter(|a| *a != "/") {
+            self.claims.write(Extent::Exact, above);
+        }
+        self.claims.writes.push(claim);
+        Ok(())
+    }
+
+    /// The user's home directory as far as claims go: itself for root, `/home` for a named user.
+    pub(super) fn home(&mut self) -> Result<String, String> {
+        if let Some(Some(home)) = self.shell.variables.get("HOME") {
+            return self.resolve(&home.clone());
+        }
+        if self.shell.variables.contains_key("HOME") {
+            return Err("the home directory is not known".to_string());
+        }
+        if self.shell.is_root() {
+            return Ok("/root".to_string());
+        }
+        let user = self.shell.user.clone().unwrap_or_default();
+        if user.contains('$') || user.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("the user's home directory is not known".to_string());
+        }
+        self.claims
+            .assume(format!("the home directory of user {user} is below /home"));
+        Ok("/home".to_string())
     }
 }

@@ -1,0 +1,134 @@
+use super::*;
+
+fn table(steps: &str) -> Result<CostTable, CostError> {
+    CostTable::from_json(&format!(
+        "{{\"schema\":\"cacheplan.costs/1\",\n\"steps\":[{steps}]}}"
+    ))
+}
+
+#[test]
+fn priors_sum_over_distinct_classes() {
+    let t = CostTable::priors();
+    for (keyword, classes, seconds) in [
+        (
+            "RUN",
+            vec![Class::Install, Class::Build, Class::Build],
+            90.0,
+        ),
+        ("RUN", vec![Class::SystemPackages], 20.0),
+        ("run", vec![], 2.0),
+        ("COPY", vec![], 0.5),
+        ("ADD", vec![Class::Copy], 0.5),
+        ("WORKDIR", vec![], 0.05),
+        ("FROM", vec![], 0.0),
+    ] {
+        let cost = t.step(keyword, "x", &classes);
+        assert!(
+            (cost.seconds - seconds).abs() < 1e-9,
+            "{keyword} {classes:?}"
+        );
+        assert!(cost.seconds_low <= cost.seconds && cost.seconds <= cost.seconds_high);
+        assert_eq!(cost.source, CostSource::Prior);
+    }
+    assert_eq!(t.step("COPY", "a b", &[]).bytes, None);
+}
+
+#[test]
+fn a_rule_by_text_beats_one_by_class_and_the_rest_are_priors() {
+    let t = table(
+        r#"{"match":{"keyword":"run","text":" npm ci "},"seconds":{"cold":[10,40],"warm":[1,2]},"bytes":7,"n":3},
+           {"match":{"class":"install"},"seconds":{"cold":[45,45]}}"#,
+    )
+    .unwrap();
+    let measured = t.step("RUN", "npm ci", &[Class::Install]);
+    assert_eq!(
+        (
+            measured.seconds,
+            measured.seconds_low,
+            measured.seconds_high
+        ),
+        (10.0, 2.5, 40.0)
+    );
+    assert_eq!(
+        (measured.bytes, measured.source),
+        (Some(7), CostSource::Measured)
+    );
+    let learned = t.step("RUN", "npm ci --x", &[Class::Install]);
+    assert_eq!(
+        (learned.seconds, learned.source),
+        (45.0, CostSource::Learned)
+    );
+    assert_eq!(learned.bytes, Some(150_000_000));
+    let mixed = t.step("RUN", "y", &[Class::Install, Class::Other]);
+    assert_eq!((mixed.seconds, mixed.source), (47.0, CostSource::Prior));
+}
+
+#[test]
+fn files_that_make_no_sense_are_refused_with_their_place() {
+    let rule = |r: &str| table(r).map(|_| ()).unwrap_err();
+    for (steps, message) in [
+        (
+            r#"{"match":{"class":"install"},"seconds":{"cold":[-1,2]}}"#,
+            "-1 is no number of seconds",
+        ),
+        (
+            r#"{"match":{"class":"install"},"seconds":{"cold":[3,2]}}"#,
+            "below the median",
+        ),
+        (
+            r#"{"match":{"class":"install"},"seconds":{"cold":[NaN,2]}}"#,
+            "expected",
+        ),
+        (
+            r#"{"match":{"class":"install"},"seconds":{"cold":[1,1e999]}}"#,
+            "out of range",
+        ),
+        (
+            r#"{"match":{"class":"installs"},"seconds":{"cold":[1,2]}}"#,
+            "unknown class `installs`",
+        ),
+        (
+            r#"{"match":{"text":"x"},"seconds":{"cold":[1,2]}}"#,
+            "either `keyword` and `text`",
+        ),
+        (
+            r#"{"match":{"class":"other"},"second":{"cold":[1,2]}}"#,
+            "unknown field `second`",
+        ),
+    ] {
+        let error = rule(steps);
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(error.position().map(|p| p.0), Some(2), "{error}");
+    }
+    let twice = r#"{"match":{"class":"other"},"seconds":{"cold":[1,2]}}"#;
+    assert_eq!(
+        rule(&format!("{twice},{twice}")).to_string(),
+        "costs file: two rules for class `other`"
+    );
+    let schema =
+        CostTable::from_json("{\"schema\":\"cacheplan.costs/2\",\"steps\":[]}").unwrap_err();
+    assert!(
+        schema.to_string().contains("expected `cacheplan.costs/1`"),
+        "{schema}"
+    );
+    assert!(CostTable::from_json("").is_err());
+}
+
+/// The page and the table are one statement in two places.
+#[test]
+fn the_page_states_every_row() {
+    let page = include_str!("../../docs/costs.md");
+    for prior in PRIORS {
+        let bytes = match prior.bytes {
+            None => "–".to_string(),
+            Some(0) => "0".to_string(),
+            Some(b) => format!("{} MB", b / MB),
+        };
+        let row = format!(
+            "| `{}` | {} | {} | {} | {bytes} | {} |",
+            prior.class, prior.seconds, prior.low, prior.high, prior.reason
+        );
+        assert!(page.contains(&row), "missing: {row}");
+    }
+    assert_eq!(PRIORS.len(), Class::ALL.len());
+}

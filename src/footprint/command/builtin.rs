@@ -1,0 +1,241 @@
+//! Commands that a shell runs itself.
+//!
+//! Goes in: name, arguments, the shell's state. Comes out: claims and the new state. Only commands
+//! that are built into every usual shell (dash, bash, busybox) are here; they read no program.
+
+use super::super::Extent;
+use super::super::argument::Argument;
+use super::super::path_set::resolve;
+use super::super::shell_state::Shell;
+use super::super::walk::Walk;
+use super::{Described, is_device, wrapper};
+use crate::source::Span;
+
+/// Names of built-in commands known here, those that make a script opaque included.
+const BUILTINS: &[&str] = &[
+    ".",
+    ":",
+    "[",
+    "[[",
+    "alias",
+    "break",
+    "builtin",
+    "cd",
+    "command",
+    "continue",
+    "declare",
+    "echo",
+    "enable",
+    "eval",
+    "exec",
+    "exit",
+    "export",
+    "false",
+    "getopts",
+    "hash",
+    "let",
+    "local",
+    "mapfile",
+    "popd",
+    "printf",
+    "pushd",
+    "pwd",
+    "read",
+    "readarray",
+    "readonly",
+    "return",
+    "set",
+    "shift",
+    "shopt",
+    "source",
+    "test",
+    "times",
+    "trap",
+    "true",
+    "type",
+    "typeset",
+    "ulimit",
+    "umask",
+    "unalias",
+    "unset",
+    "wait",
+];
+
+/// Tests that look at the path behind them.
+const FILE_TESTS: &[&str] = &[
+    "-b", "-c", "-d", "-e", "-f", "-g", "-G", "-h", "-k", "-L", "-N", "-O", "-p", "-r", "-s", "-S",
+    "-u", "-w", "-x",
+];
+
+/// Whether a shell runs this itself.
+pub(in super::super) fn is_builtin(name: &str) -> bool {
+    BUILTINS.contains(&name)
+}
+
+impl Walk {
+    /// Runs a built-in command.
+    ///
+    /// # Errors
+    /// The reason why the rest of the script is not known.
+    pub(in super::super) fn builtin(
+        &mut self,
+        name: &str,
+        arguments: &[Argument],
+        shell: &mut Shell,
+        place: Span,
+    ) -> Described {
+        match name {
+            ":" | "break" | "continue" | "echo" | "exit" | "false" | "pwd" | "return" | "set"
+            | "shift" | "times" | "true" | "ulimit" | "umask" | "wait" => Ok(()),
+            "printf" => match arguments {
+                [v, variable, ..] if v.known() == Some("-v") => self.forget(variable, shell),
+                _ => Ok(()),
+            },
+            "test" | "[" | "[[" => self.test(arguments, shell),
+            "cd" => self.change_directory(arguments, shell),
+            "export" | "readonly" | "local" | "declare" | "typeset" => {
+                self.declare(arguments, shell)
+            }
+            "unset" | "read" | "getopts" => {
+                for argument in arguments {
+                    self.forget(argument, shell)?;
+                }
+                Ok(())
+            }
+            "type" | "hash" => {
+                self.claims.read_system();
+                Ok(())
+            }
+            "command"
+                if arguments
+                    .iter()
+                    .any(|a| matches!(a.known(), Some("-v" | "-V"))) =>
+            {
+                self.claims.read_system();
+                Ok(())
+            }
+            "command" | "exec" => {
+                // `exec` with redirections alone has made its claims already.
+                let mut all = vec![Argument::Known(name.to_string())];
+                all.extend_from_slice(arguments);
+                match wrapper::inner(&all, shell) {
+                    wrapper::Inner::At(at) if name == "exec" => {
+                        self.program(&all[at..], shell, place);
+                        Ok(())
+                    }
+                    wrapper::Inner::At(at) => {
+                        self.run(&all[at..], shell, place);
+                        Ok(())
+                    }
+                    wrapper::Inner::None => Ok(()),
+                    wrapper::Inner::Unclear(reason) => Err(reason),
+                }
+            }
+            "." | "source" => {
+                if let Some(path) = arguments.first().and_then(Argument::known)
+                    && let Some(path) = resolve(shell.cwd.as_deref(), path)
+                {
+                    self.claims.read(Extent::Exact, path);
+                }
+                Err("it runs a file in the shell itself".to_string())
+            }
+            _ => Err("what it does to the shell is not followed".to_string()),
+        }
+    }
+
+    fn forget(&mut self, argument: &Argument, shell: &mut Shell) -> Described {
+        let Some(name) = argument.known() else {
+            return Err("a variable's name is not known".to_string());
+        };
+        if name.starts_with('-') {
+            return Ok(());
+        }
+        self.assign(name, None, shell);
+        Ok(())
+    }
+
+    fn declare(&mut self, arguments: &[Argument], shell: &mut Shell) -> Described {
+        for argument in arguments {
+            let start = argument.start();
+            if start.starts_with('-') {
+                continue;
+            }
+            match (start.split_once('='), argument.known()) {
+                (Some((name, _)), None) => {
+                    let name = name.trim_end_matches('+').to_string();
+                    self.assign(&name, None, shell);
+                }
+                (Some((name, value)), Some(_)) => match name.strip_suffix('+') {
+                    Some(name) => self.assign(name, None, shell),
+                    None => self.assign(name, Some(value.to_string()), shell),
+                },
+                // `export PATH` alone changes no value.
+                (None, Some(_)) => {}
+                (None, None) => return Err("a variable's name is not known".to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn change_directory(&mut self, arguments: &[Argument], shell: &mut Shell) -> Described {
+        let steps = |a: &&Argument| !matches!(a.known(), Some("-P" | "-L" | "-e" | "--"));
+        let target = match arguments.iter().find(steps) {
+            None => {
+                self.claims
+                    .assume("the user is root, whose home directory is /root");
+                shell.lookup("HOME")
+            }
+            Some(argument) => argument.known().map(str::to_string),
+        };
+        // CDPATH would make other directories candidates.
+        let searched = shell.variables.contains_key("CDPATH");
+        shell.cwd = target
+            .filter(|t| t != "-" && (t.starts_with(['/', '.']) || !searched))
+            .and_then(|t| resolve(shell.cwd.as_deref(), &t));
+        if let Some(cwd) = &shell.cwd {
+            self.claims.read(Extent::Exact, cwd.clone());
+        }
+        Ok(())
+    }
+
+    fn test(&mut self, arguments: &[Argument], shell: &Shell) -> Described {
+        for (at, argument) in arguments.iter().enumerate() {
+            let next = arguments.get(at + 1);
+            let operands = match argument.known() {
+                Some(op) if FILE_TESTS.contains(&op) => vec![next],
+                Some("-nt" | "-ot" | "-ef") => {
+                    vec![at.checked_sub(1).and_then(|i| arguments.get(i)), next]
+                }
+                _ => continue,
+            };
+            for operand in operands.into_iter().flatten() {
+                // `[ -f ]` and `[ x = -f ]` test texts.
+                if matches!(
+                    operand.known(),
+                    Some("]" | "]]" | "=" | "-a" | "-o" | "&&" | "||")
+                ) {
+                    continue;
+                }
+                match operand {
+                    Argument::Known(text) if text.is_empty() => {}
+                    Argument::Known(text) => {
+                        let path = resolve(shell.cwd.as_deref(), text)
+                            .ok_or("the working directory is not known")?;
+                        if !is_device(&path) {
+                            self.claims.read(Extent::Exact, path);
+                        }
+                    }
+                    Argument::Pattern { prefix, .. } => {
+                        let directory = prefix.rsplit_once('/').map_or(".", |(d, _)| d);
+                        let directory = if directory.is_empty() { "/" } else { directory };
+                        let path = resolve(shell.cwd.as_deref(), directory)
+                            .ok_or("the working directory is not known")?;
+                        self.claims.read(Extent::Subtree, path);
+                    }
+                    Argument::Unknown { .. } => return Err("a path is not known".to_string()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
