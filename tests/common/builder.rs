@@ -201,7 +201,7 @@ fn build(context: &Path, file: &Path, setup: &Setup) -> Result<Built, String> {
 
 /// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed.
 pub fn built(progress: &str) -> Built {
-    // By digest, since two equal names may be two vertices; in the order of first mention.
+    // By digest, since two equal names may be two vertices; in any order.
     let mut vertices: BTreeMap<String, (usize, String, bool, bool)> = BTreeMap::new();
     for line in progress.lines().filter(|line| line.starts_with('{')) {
         let Ok(batch) = serde_json::from_str::<Value>(line) else {
@@ -232,6 +232,10 @@ pub fn built(progress: &str) -> Built {
             &mut built.executed
         };
         list.push(name);
+    }
+    // The order of first mention is a race.
+    for list in [&mut built.executed, &mut built.cached] {
+        list.sort_by(|a, b| title(a).cmp(&title(b)));
     }
     built
 }

@@ -353,7 +353,7 @@ impl Generator {
         let number = self.number();
         match self.random.below(6) {
             0 => {
-                let broken = self.random.one_in(3);
+                let broken = self.random.one_in(4);
                 return self.write_dockerfile(broken);
             }
             1 => {
