@@ -282,15 +282,7 @@ pub fn replay(history: &History) -> Result<Vec<Predicted>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     history::create_repository(history, folder.path())?;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
-    tool.args([
-        "replay",
-        "--format",
-        "json",
-        "--cache-dir",
-        "none",
-        "--history",
-        "500",
-    ]);
+    tool.args(["replay", "--format", "json", "--history", "500"]);
     if !history.replay.iter().any(|word| word == "--dot-git") {
         tool.args(["--dot-git", "absent"]);
     }
