@@ -444,10 +444,10 @@ fn compare_steps(predicted: &Predicted, built: &Built, result: &mut Comparison) 
                 .get(&place)
                 .map(|&(_, cached)| BTreeSet::from([cached]));
             claimed.insert(place);
-            if let Some((printed, _)) = by_place.get(&place) {
-                if *printed != name {
-                    wrong.push(format!("named {name}, the builder prints {printed}"));
-                }
+            if let Some((printed, _)) = by_place.get(&place)
+                && *printed != name
+            {
+                wrong.push(format!("named {name}, the builder prints {printed}"));
             }
             // An equal step of another stage is the same vertex, shown under one of them only.
             let real = real.or_else(|| {
