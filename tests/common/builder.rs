@@ -201,7 +201,7 @@ fn build(context: &Path, file: &Path, setup: &Setup) -> Result<Built, String> {
 
 /// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed.
 pub fn built(progress: &str) -> Built {
-    // By digest, since two equal names may be two vertices; in the order of first mention.
+    // By digest, since two equal names may be two vertices; in any order.
     let mut vertices: BTreeMap<String, (usize, String, bool, bool)> = BTreeMap::new();
     for line in progress.lines().filter(|line| line.starts_with('{')) {
         let Ok(batch) = serde_json::from_str::<Value>(line) else {
@@ -232,6 +232,10 @@ pub fn built(progress: &str) -> Built {
             &mut built.executed
         };
         list.push(name);
+    }
+    // The order of first mention is a race.
+    for list in [&mut built.executed, &mut built.cached] {
+        list.sort_by(|a, b| title(a).cmp(&title(b)));
     }
     built
 }
@@ -278,15 +282,7 @@ pub fn replay(history: &History) -> Result<Vec<Predicted>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     history::create_repository(history, folder.path())?;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
-    tool.args([
-        "replay",
-        "--format",
-        "json",
-        "--cache-dir",
-        "none",
-        "--history",
-        "500",
-    ]);
+    tool.args(["replay", "--format", "json", "--history", "500"]);
     if !history.replay.iter().any(|word| word == "--dot-git") {
         tool.args(["--dot-git", "absent"]);
     }
@@ -448,10 +444,10 @@ fn compare_steps(predicted: &Predicted, built: &Built, result: &mut Comparison) 
                 .get(&place)
                 .map(|&(_, cached)| BTreeSet::from([cached]));
             claimed.insert(place);
-            if let Some((printed, _)) = by_place.get(&place) {
-                if *printed != name {
-                    wrong.push(format!("named {name}, the builder prints {printed}"));
-                }
+            if let Some((printed, _)) = by_place.get(&place)
+                && *printed != name
+            {
+                wrong.push(format!("named {name}, the builder prints {printed}"));
             }
             // An equal step of another stage is the same vertex, shown under one of them only.
             let real = real.or_else(|| {

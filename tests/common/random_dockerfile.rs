@@ -3,6 +3,7 @@
 //! In: the state of a `Generator`. Out: more stages in it, or one more `write` of the Dockerfile in its text.
 //! Invariant: a RUN never fails, and a path in `outputs` is there whatever the history did before.
 
+use super::history::Kind;
 use super::random_history::Generator;
 use std::fmt::Write as _;
 
@@ -142,7 +143,16 @@ impl Generator {
     }
 
     fn source(&mut self) -> String {
-        let files = self.files();
+        let mut files = self.files();
+        if !self.random.one_in(4) {
+            // Links may dangle and these names are often ignored, which refuses the build.
+            let rare =
+                |path: &str| path.ends_with(".md") || path.ends_with("z.txt") || path.len() < 6;
+            files.retain(|(path, kind)| *kind != Kind::Link && !rare(path));
+        }
+        if files.is_empty() {
+            return ".".to_string();
+        }
         match self.random.below(10) {
             0 => ".".to_string(),
             1..=3 => (*self.random.pick(&[
@@ -353,7 +363,7 @@ impl Generator {
         let number = self.number();
         match self.random.below(6) {
             0 => {
-                let broken = self.random.one_in(3);
+                let broken = self.random.one_in(4);
                 return self.write_dockerfile(broken);
             }
             1 => {

@@ -12,24 +12,31 @@ const FOLDERS: [&str; 6] = ["", "src/", "src/lib/", "conf/", "docs/", "data/deep
 const NAMES: [&str; 8] = [
     "a.txt", "b.txt", "c.md", "keep.md", "main.c", "x.json", "run.sh", "z.txt",
 ];
-const IGNORE: [&str; 20] = [
+/// Lines that leave most of the context alone, and those that take whole folders away.
+const MILD: [&str; 12] = [
     "*.md",
     "**/*.md",
+    "!**/keep.md",
+    "Dockerfile",
+    ".dockerignore",
+    "?.txt",
+    "# a comment",
+    "src/*.c",
+    "**/z.txt",
+    "**/c.md",
+    "docs/*.md",
+    "tmp/",
+];
+const STRONG: [&str; 12] = [
     "docs",
     "docs/",
     "/conf",
     "src/lib",
     "src/**",
     "!src/a.txt",
-    "!**/keep.md",
-    "Dockerfile",
-    ".dockerignore",
     "**/lib",
     "data/*",
     "!data/deep",
-    "?.txt",
-    "# a comment",
-    "src/*.c",
     "[a-c]*",
     "**/x.json",
     "*\n!src\n!conf/**",
@@ -162,7 +169,12 @@ impl Generator {
         self.text += "commit start\n";
         for folder in FOLDERS {
             for name in NAMES {
-                if self.random.one_in(3) || (folder == "src/" && name == "a.txt") {
+                // Every folder is there at first, also where ignore rules take the pages away.
+                let always = matches!(
+                    (folder, name),
+                    ("src/", "a.txt") | ("conf/", "x.json") | (_, "main.c")
+                );
+                if always || self.random.one_in(4) {
                     self.write_file(&format!("{folder}{name}"));
                 }
             }
@@ -191,13 +203,14 @@ impl Generator {
         let path = *self
             .random
             .pick(&["src/ln", "ln.txt", "conf/ln.txt", "docs/ln.md"]);
+        let dangling = self.random.one_in(3);
         let up = if path.contains('/') { "../" } else { "" };
         let target = *self.random.pick(&[
             "src/a.txt",
             "src",
             "src/lib",
             "b.txt",
-            "nowhere",
+            if dangling { "nowhere" } else { "docs" },
             "conf/x.json",
         ]);
         let _ = writeln!(self.text, "link {path} {up}{target}");
@@ -212,7 +225,12 @@ impl Generator {
         };
         let mut lines: Vec<String> = Vec::new();
         for _ in 0..1 + self.random.below(4) {
-            lines.push((*self.random.pick(&IGNORE)).to_string());
+            let list = if self.random.one_in(6) {
+                &STRONG
+            } else {
+                &MILD
+            };
+            lines.push((*self.random.pick(list)).to_string());
         }
         if !self.random.one_in(3) {
             lines.push(".git".to_string());
@@ -229,7 +247,12 @@ impl Generator {
         if files.is_empty() {
             return self.write_file("src/a.txt");
         }
-        let (path, kind) = self.random.pick(&files).clone();
+        let (mut path, mut kind) = self.random.pick(&files).clone();
+        let dockerfile = self.tree()[&self.file].bytes.clone();
+        if String::from_utf8_lossy(&dockerfile).contains(&path) && !self.random.one_in(3) {
+            // Sources named in full go away less often, or most builds would be refused.
+            (path, kind) = self.random.pick(&files).clone();
+        }
         match self.random.below(16) {
             0..=3 => self.write_file(&path),
             4 => {
