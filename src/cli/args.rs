@@ -118,6 +118,9 @@ pub struct HistoryFlags {
     /// Whether the context holds `.git`, as a checkout does.
     #[arg(long = "dot-git", value_enum, default_value_t = DotGit::Present)]
     pub dot_git: DotGit,
+    /// File modes of the replayed checkouts, octal. The same for all builds, so no verdict depends on it.
+    #[arg(long, value_name = "NNN", default_value = "022", value_parser = octal)]
+    pub umask: u32,
     /// A build arg that differs in every build (a commit id, a date); repeatable.
     #[arg(long = "volatile-arg", value_name = "NAME")]
     pub volatile_args: Vec<String>,
@@ -127,6 +130,11 @@ pub struct HistoryFlags {
     /// Step costs, relative to PATH.
     #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
     pub costs: Option<PathBuf>,
+}
+
+fn octal(text: &str) -> Result<u32, String> {
+    let value = u32::from_str_radix(text, 8).map_err(|_| "write three octal digits".to_owned())?;
+    if value > 0o777 { Err("write three octal digits".to_owned()) } else { Ok(value) }
 }
 
 /// What plans may do.

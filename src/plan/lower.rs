@@ -333,7 +333,12 @@ impl Lowering<'_> {
                 number,
                 total,
             };
+            let before = self.plan.stages[index].steps.len();
             self.instruction(&place, ins, &mut state);
+            if counted(ins) && self.plan.stages[index].steps.len() == before {
+                // `WORKDIR /` is in the total, but takes no number of its own.
+                number -= 1;
+            }
         }
         self.ends.push(state);
         if !self.plan.stages[index].reachable {
@@ -767,6 +772,9 @@ fn run_title(ins: &Instruction, state: &State) -> String {
     let keyword_len = ins.keyword_span.len().min(ins.original.len());
     let rest = ins.original[keyword_len..].trim_start();
     let mut text = format!("RUN {}", title::expand_raw(rest, state));
+    if matches!(ins.kind, Kind::Run(CommandForm::Exec(_))) {
+        text = text.replace("\\\"", "\"");
+    }
     if let [doc] = ins.heredocs.as_slice() {
         let body = doc.content();
         let mut lines = body.lines();

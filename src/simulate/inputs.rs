@@ -127,7 +127,8 @@ struct Engine<'a> {
     /// reading time ignores it (seen with `foo`, `!foo/x`, `foo`).
     emptied: Vec<(u32, u32)>,
     current: Vec<Option<Entry>>,
-    dirs: FxHashMap<Vec<u8>, u32>,
+    /// Files below each folder, and of those the ones each set of rules lets through.
+    dirs: FxHashMap<Vec<u8>, Folder>,
     links: BTreeMap<Vec<u8>, Oid>,
     out: InputMatrix,
 }
@@ -267,27 +268,22 @@ impl<'a> Engine<'a> {
         out.into_boxed_slice()
     }
 
-    /// A folder exists in a checkout while it holds a file, ignored or not (cache keys 5).
+    /// A folder exists in a checkout while it holds a file, ignored or not (cache keys 5); in the
+    /// context it is there when it is not ignored itself, or has a survivor below it.
     fn directories(&mut self, name: &[u8], add: bool, touched: &mut [bool]) {
+        let through: Vec<bool> = self.filters.iter_mut().map(|f| !f.ignored(name)).collect();
         let mut end = name.len();
         while let Some(slash) = name[..end].iter().rposition(|b| *b == b'/') {
             end = slash;
             let dir = &name[..end];
-            let flipped = match self.dirs.get_mut(dir) {
-                Some(n) if add => {
-                    *n += 1;
-                    *n == 1
-                }
-                Some(n) => {
-                    *n -= 1;
-                    *n == 0
-                }
-                None => {
-                    self.dirs.insert(dir.to_vec(), 1);
-                    true
-                }
+            let folder = match self.dirs.get_mut(dir) {
+                Some(f) => f,
+                None => self.dirs.entry(dir.to_vec()).or_insert_with(|| Folder::new(through.len())),
             };
-            if !flipped {
+            let before = folder.clone();
+            folder.count(add, &through);
+            let after = folder.clone();
+            if before.shape() == after.shape() {
                 continue;
             }
             for i in 0..self.sources.len() {
@@ -297,9 +293,14 @@ impl<'a> Engine<'a> {
                     continue;
                 }
                 let rules = self.out.selections[source.selection].rules;
-                if !self.filters[rules].ignored(dir) {
+                let ignored = self.filters[rules].ignored(dir);
+                // A list names every folder; a sum only those that no file below them implies.
+                let listed = source.list.is_some();
+                let is = |f: &Folder| f.files > 0 && if listed { !ignored || f.through[rules] > 0 } else { !ignored && f.through[rules] == 0 };
+                let (was, now) = (is(&before), is(&after));
+                if was != now {
                     let relative = found.relative.to_vec();
-                    source.apply(dir, &relative, Term::Dir, add);
+                    source.apply(dir, &relative, Term::Dir, now);
                     touched[source.selection] = true;
                 }
             }
@@ -309,6 +310,8 @@ impl<'a> Engine<'a> {
     /// Notes which sources are reached through a symbolic link.
     fn find_links(&mut self) {
         for source in &mut self.sources {
+            let rules = self.out.selections[source.selection].rules;
+            let filter = &mut self.filters[rules];
             source.through_link = match source.pattern.kind() {
                 SourceKind::Root => false,
                 SourceKind::Plain(_) => {
@@ -318,7 +321,7 @@ impl<'a> Engine<'a> {
                 SourceKind::Wildcard { prefix_dir } => {
                     prefixes(prefix_dir.as_bytes()).any(|p| self.links.contains_key(p))
                         || self.links.keys().any(|l| {
-                            source.pattern.select(l).is_some_and(|s| s.relative.is_empty())
+                            source.pattern.select(l).is_some_and(|s| s.relative.is_empty()) && !filter.ignored(l)
                         })
                 }
             };
@@ -363,8 +366,8 @@ impl<'a> Engine<'a> {
         hash(&slices)
     }
 
-    fn absence(&self, selection: usize) -> Option<Absence> {
-        for (i, s) in self.by_selection[selection].iter().enumerate() {
+    fn absence(&mut self, selection: usize) -> Option<Absence> {
+        for (i, s) in self.by_selection[selection].clone().iter().enumerate() {
             let source = &self.sources[*s];
             if source.members() > 0 {
                 continue;
@@ -376,7 +379,8 @@ impl<'a> Engine<'a> {
                 }
                 SourceKind::Plain(_) => return Some(Absence::NotFound { source: i }),
                 SourceKind::Wildcard { prefix_dir } if !prefix_dir.is_empty() => {
-                    if !self.sent(*s, prefix_dir.as_bytes()) {
+                    let dir = prefix_dir.as_bytes().to_vec();
+                    if !self.sent(*s, &dir) {
                         return Some(Absence::AtExecution { source: i });
                     }
                 }
@@ -387,11 +391,13 @@ impl<'a> Engine<'a> {
     }
 
     /// Whether some other source brings the folder into the context that is sent (experiments 83c).
-    fn sent(&self, source: usize, dir: &[u8]) -> bool {
-        if !self.dirs.get(dir).is_some_and(|n| *n > 0) {
+    fn sent(&mut self, source: usize, dir: &[u8]) -> bool {
+        let rules = self.out.selections[self.sources[source].selection].rules;
+        let ignored = self.filters[rules].ignored(dir);
+        let there = self.dirs.get(dir).is_some_and(|f| f.files > 0 && (!ignored || f.through[rules] > 0));
+        if !there {
             return false;
         }
-        let rules = self.out.selections[self.sources[source].selection].rules;
         self.sources.iter().enumerate().any(|(i, other)| {
             let same_rules = self.out.selections[other.selection].rules == rules;
             let below = || {
@@ -417,6 +423,7 @@ impl<'a> Engine<'a> {
                 for (i, entry) in self.current.iter().enumerate() {
                     if let (Some(_), Some(name)) = (entry, &self.names[i])
                         && let Some(found) = source.pattern.select(name)
+                        && !self.filters[rules].ignored(name)
                     {
                         nodes.insert(found.matched.to_vec());
                     }
@@ -482,6 +489,34 @@ impl<'a> Engine<'a> {
             path = cleaned.trim_start_matches('/').as_bytes().to_vec();
         }
         None
+    }
+}
+
+/// How many files a folder holds.
+#[derive(Clone)]
+struct Folder {
+    files: u32,
+    through: Vec<u32>,
+}
+
+impl Folder {
+    fn new(rules: usize) -> Self {
+        Self { files: 0, through: vec![0; rules] }
+    }
+
+    fn count(&mut self, add: bool, through: &[bool]) {
+        let step = |n: &mut u32| *n = if add { *n + 1 } else { n.saturating_sub(1) };
+        step(&mut self.files);
+        for (n, yes) in self.through.iter_mut().zip(through) {
+            if *yes {
+                step(n);
+            }
+        }
+    }
+
+    /// What of the counts can matter.
+    fn shape(&self) -> (bool, Vec<bool>) {
+        (self.files > 0, self.through.iter().map(|n| *n > 0).collect())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
-use super::store::{Key, Moment, RecordId, Slot, Store, Verdict};
+use super::store::{Afterwards, Key, Moment, RecordId, Slot, Store, Verdict};
 use crate::history::PathId;
 use crate::plan::{Depends, Input, Parts, Plan, StepKind};
 use petgraph::Direction;
@@ -135,10 +135,20 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
             build,
             previous,
         };
-        let absent = run.absent_at_key();
-        let now = Moment { build, previous, policy: timeline.policy, refused: absent.is_some() };
-        let mut outcome = run.visit(&mut store, now);
-        outcome.fails = absent.or_else(|| run.absent_at_execution(&outcome));
+        if let Some(d) = models[p].plan.diagnostics.iter().find(|d| d.is_error()) {
+            // A file the builder refuses runs nothing and stores nothing.
+            let fails = Some(Failure { step: 0, message: d.message.clone() });
+            out.builds.push(BuildOutcome { plan: Some(p), fails, ..BuildOutcome::default() });
+            continue;
+        }
+        let now = Moment { build, previous, policy: timeline.policy };
+        let (mut outcome, ids) = run.visit(&mut store, now);
+        let at_key = run.absent_at_key();
+        let kept = if at_key.is_some() { Kept::Unknown } else { Kept::Ancestors };
+        outcome.fails = at_key.or_else(|| run.absent_at_execution(&outcome));
+        if let Some(failure) = &outcome.fails {
+            run.withdraw(&mut store, &outcome, &ids, failure.step, kept);
+        }
         outcome.plan = Some(p);
         let before = previous.map(|b| &out.builds[b as usize]);
         outcome.causes = run.causes(&outcome, before, models);
@@ -148,6 +158,15 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
         out.builds.push(outcome);
     }
     out
+}
+
+/// What a refused build keeps of the steps that ran.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It failed while keys were computed: nothing is known.
+    Unknown,
+    /// A step failed: what that step stands on is kept.
+    Ancestors,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -225,7 +244,41 @@ impl Run<'_> {
         changes.iter().filter(|(r, b)| r == reference && *b <= build).count() as u128
     }
 
-    fn visit(&mut self, store: &mut Store, now: Moment) -> BuildOutcome {
+    /// Marks what a refused build can't be relied on to have stored (cache keys 8).
+    fn withdraw(&self, store: &mut Store, outcome: &BuildOutcome, ids: &[Option<RecordId>], failed: usize, kept: Kept) {
+        let n = outcome.verdicts.len();
+        let inputs = |p: usize| -> Vec<usize> {
+            let step = &self.model.plan.graph[self.model.plan.order[p]];
+            let stages = step.inputs.iter().filter_map(|i| match i {
+                Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
+                _ => None,
+            });
+            self.shape.parent[p].into_iter().chain(stages).collect()
+        };
+        let (mut behind, mut below) = (vec![false; n], vec![false; n]);
+        behind[failed] = true;
+        for p in failed + 1..n {
+            behind[p] = inputs(p).iter().any(|i| behind[*i]);
+        }
+        below[failed] = true;
+        for p in (0..=failed).rev().filter(|p| *p < n) {
+            if below[p] {
+                for i in inputs(p) {
+                    below[i] = true;
+                }
+            }
+        }
+        for p in 0..n {
+            let Some(id) = ids[p].filter(|_| outcome.verdicts[p] != Verdict::Cached) else { continue };
+            if behind[p] {
+                store.withdraw(id, Afterwards::Gone);
+            } else if kept == Kept::Unknown || !below[p] {
+                store.withdraw(id, Afterwards::Unsure);
+            }
+        }
+    }
+
+    fn visit(&mut self, store: &mut Store, now: Moment) -> (BuildOutcome, Vec<Option<RecordId>>) {
         let plan = self.model.plan;
         let mut ids: Vec<Option<RecordId>> = Vec::with_capacity(plan.order.len());
         // What the next step stands on: for `COPY --link` the merge of the copy and its parent.
@@ -243,7 +296,7 @@ impl Run<'_> {
                         Slot::Known(s)
                     }
                     Input::Stage { stage, sources } => {
-                        let selector = crate::simulate::replay::text_digest(sources);
+                        let selector = text_digest(sources);
                         match self.shape.stage_last.get(stage).copied().flatten() {
                             Some(last) => Slot::Stage(chain[last], selector),
                             None => Slot::Known(0),
@@ -276,13 +329,14 @@ impl Run<'_> {
                 _ => id,
             });
         }
-        BuildOutcome {
+        let outcome = BuildOutcome {
             plan: None,
             first: Store::first_visits(&ids),
             verdicts,
             causes: Vec::new(),
             fails: None,
-        }
+        };
+        (outcome, ids)
     }
 
     fn causes(&self, outcome: &BuildOutcome, before: Option<&BuildOutcome>, models: &[PlanModel<'_>]) -> Vec<Cause> {

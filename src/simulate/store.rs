@@ -48,6 +48,8 @@ struct Record {
     key: Key,
     /// The result is certainly in the store (it may not be after a refused build).
     certain: bool,
+    /// The result is certainly not in the store: its step failed, or stood behind one that did.
+    gone: bool,
     created: u32,
     /// What the build that created it said.
     verdict: Verdict,
@@ -73,8 +75,15 @@ pub struct Moment {
     pub previous: Option<u32>,
     /// What survives.
     pub policy: Policy,
-    /// The builder refuses this build: what it stores is unknown.
-    pub refused: bool,
+}
+
+/// What is known of a result after a refused build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It is not there.
+    Gone,
+    /// It may be there.
+    Unsure,
 }
 
 impl Store {
@@ -91,7 +100,8 @@ impl Store {
         }
         self.records.push(Record {
             key: key.clone(),
-            certain: !now.refused,
+            certain: true,
+            gone: false,
             created: now.build,
             verdict,
             last_used: now.build,
@@ -109,20 +119,28 @@ impl Store {
             // The same vertex a second time in one build: run once, same verdict (experiments row 80).
             return record.verdict;
         }
-        let verdict = match (alive, record.certain) {
+        let verdict = match (alive && !record.gone, record.certain) {
             (false, _) => Verdict::Executed,
             (true, true) => Verdict::Cached,
             (true, false) => Verdict::Maybe,
         };
-        if !now.refused {
-            record.certain = true;
-            record.last_used = now.build;
-            if !alive {
-                record.created = now.build;
-                record.verdict = verdict;
-            }
+        record.certain = true;
+        record.gone = false;
+        record.last_used = now.build;
+        if verdict != Verdict::Cached {
+            record.created = now.build;
+            record.verdict = verdict;
         }
         verdict
+    }
+
+    /// Takes back what a refused build seemed to store.
+    pub fn withdraw(&mut self, id: RecordId, to: Afterwards) {
+        let record = &mut self.records[id.0 as usize];
+        match to {
+            Afterwards::Gone => record.gone = true,
+            Afterwards::Unsure => record.certain = false,
+        }
     }
 
     fn alive(&self, id: RecordId, now: Moment) -> bool {
@@ -143,6 +161,7 @@ impl Store {
         let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
         let may_be = |r: &Record| {
             r.created != now.build
+                && !r.gone
                 && (unsure_parent || with_stage || earlier_stage(r))
                 && self.parents_may_equal(key.parent, r.key.parent)
                 && key.slots.len() == r.key.slots.len()
