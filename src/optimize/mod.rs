@@ -233,9 +233,9 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         }
         let all = candidates(judge, baseline, &rewrites, safety, &counted);
         let bound_s = all.iter().map(|c| c.bound_s).fold(before, f64::min);
-        let Some(best) = pick(all, setting.objective, before) else { continue };
+        let Some(best) = pick(all, baseline, setting.objective) else { continue };
         let after = setting.objective.of(&best.evaluated.summary);
-        let saving = saving(before, after);
+        let saving = paired_saving(baseline, &best.evaluated, setting.objective).unwrap_or(0.0);
         let worthless = saving <= 1e-9 || best.edits.is_empty();
         if worthless || plans.iter().any(|p| p.saving >= saving - 1e-9) {
             continue;
@@ -258,8 +258,21 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     plans
 }
 
-fn saving(before: f64, after: f64) -> f64 {
-    if before <= 0.0 { 0.0 } else { 1.0 - after / before }
+/// Saving over the builds that work with both files, the first of them left out; `None` when fewer
+/// than two do, or the newest build does not.
+fn paired_saving(baseline: &Evaluated, plan: &Evaluated, objective: Objective) -> Option<f64> {
+    let works = |e: &Evaluated, i: usize| e.outcome.builds[i].plan.is_some() && e.outcome.builds[i].fails.is_none();
+    let n = baseline.outcome.builds.len();
+    let newest = (0..n).rev().find(|i| works(baseline, *i))?;
+    if !works(plan, newest) {
+        return None;
+    }
+    let cold = baseline.outcome.cold()?.max(plan.outcome.cold()?);
+    let shared = || (cold + 1..n).filter(|i| works(baseline, *i) && works(plan, *i));
+    let sum = |e: &Evaluated| shared().map(|i| objective.of_build(&e.costs[i])).sum::<f64>();
+    shared().next()?;
+    let before = sum(baseline);
+    Some(if before <= 0.0 { 0.0 } else { 1.0 - sum(plan) / before })
 }
 
 fn nothing_to_do(judge: &mut Judge<'_>, baseline: &Evaluated, rewrites: &[Rewrite], counted: &[usize]) -> Advice {
@@ -366,21 +379,18 @@ fn candidate(
     })
 }
 
-/// The cheapest; among equals the one with fewest edits.
-fn pick(all: Vec<Candidate>, objective: Objective, before: f64) -> Option<Candidate> {
-    let cost = |c: &Candidate| objective.of(&c.evaluated.summary);
-    let refused = |c: &Candidate| c.evaluated.summary.refused;
-    let fewest = all.iter().map(refused).min()?;
-    all.into_iter()
-        .filter(|c| refused(c) == fewest && cost(c) <= before + 1e-9)
-        .min_by(|a, b| {
-            let by_cost = if (cost(a) - cost(b)).abs() < 1e-9 {
-                std::cmp::Ordering::Equal
-            } else {
-                cost(a).total_cmp(&cost(b))
-            };
-            by_cost.then(a.edits.len().cmp(&b.edits.len()))
-        })
+/// The one that saves most; among equals the one with fewest edits. A file may be missing from old
+/// commits, so plans are compared with the baseline build by build.
+fn pick(all: Vec<Candidate>, baseline: &Evaluated, objective: Objective) -> Option<Candidate> {
+    let judged = all.into_iter().filter_map(|c| {
+        let saving = paired_saving(baseline, &c.evaluated, objective).filter(|s| *s >= -1e-9)?;
+        Some((saving, c))
+    });
+    let best = judged.min_by(|(x, a), (y, b)| {
+        let by_saving = if (x - y).abs() < 1e-9 { std::cmp::Ordering::Equal } else { y.total_cmp(x) };
+        by_saving.then(a.edits.len().cmp(&b.edits.len()))
+    });
+    best.map(|(_, c)| c)
 }
 
 /// Chooses on the older part of the history, scores on the newer.
