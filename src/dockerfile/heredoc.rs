@@ -1,165 +1,196 @@
-//! Heredocs: found by lexing the logical line into shell words, read from the lines below it
-//! (grammar section 4).
+//! Heredocs: finding `<<EOF` words in a logical line and reading their bodies.
+//!
+//! Goes in: the joined line, then physical lines. Comes out: [`Heredoc`]s. Costs one pass over the
+//! line and one over the bodies. Invariant: inside a body no line is a comment, a continuation or an
+//! instruction.
 
 use super::Heredoc;
+use super::expand;
 use super::lines::Line;
 use crate::source::Span;
 
-/// A heredoc word before its body is read.
+/// A word such as `<<-"EOF"`, without its body yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    pub name: String,
-    pub word: String,
-    pub fd: String,
-    pub strip_tabs: bool,
-    pub expand: bool,
+pub(super) struct Word {
+    pub(super) name: String,
+    pub(super) word: String,
+    pub(super) fd: String,
+    pub(super) strip_tabs: bool,
+    pub(super) expand: bool,
 }
 
-/// The heredoc words of a logical line, in order. None at all when a quote is left open.
-pub fn openings(line: &str) -> Vec<Opening> {
-    words(line).unwrap_or_default().iter().filter_map(|w| opening(w)).collect()
-}
-
-/// Shell words with quotes kept; `<<` takes the word behind it along. `None` for an open quote.
-fn words(line: &str) -> Option<Vec<String>> {
-    let mut out = Vec::new();
-    let mut word = String::new();
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            c if c.is_whitespace() => {
-                if !word.is_empty() {
-                    out.push(std::mem::take(&mut word));
-                }
-            }
-            '\\' => {
-                word.push(c);
-                word.extend(chars.next());
-            }
-            '\'' | '"' => {
-                word.push(c);
-                loop {
-                    let q = chars.next()?;
-                    word.push(q);
-                    if q == c {
-                        break;
-                    }
-                    if q == '\\' && c == '"' {
-                        word.push(chars.next()?);
-                    }
-                }
-            }
-            '<' => {
-                word.push(c);
-                if chars.peek() != Some(&'<') {
-                    continue;
-                }
-                word.extend(chars.next());
-                if chars.peek() == Some(&'<') {
-                    continue;
-                }
-                if chars.peek() == Some(&'-') {
-                    word.extend(chars.next());
-                }
-                while chars.peek().is_some_and(|c| c.is_whitespace()) {
-                    word.extend(chars.next());
-                }
-            }
-            _ => word.push(c),
-        }
+/// All heredoc words of a line. A line that does not lex (one apostrophe is enough) has none, and
+/// the builder takes what follows for instructions.
+pub(super) fn words(line: &str) -> Vec<Word> {
+    if !line.contains("<<") {
+        return Vec::new();
     }
-    if !word.is_empty() {
-        out.push(word);
-    }
-    Some(out)
+    let words = expand::raw_words(line).unwrap_or_default();
+    words.iter().filter_map(|w| word(w)).collect()
 }
 
-fn opening(word: &str) -> Option<Opening> {
-    let digits = word.find(|c: char| !c.is_ascii_digit())?;
-    let (fd, rest) = word.split_at(digits);
-    let rest = rest.strip_prefix("<<")?;
-    let (strip_tabs, rest) = match rest.strip_prefix('-') {
-        Some(r) => (true, r),
-        None => (false, rest),
-    };
-    let quoted = rest.trim();
-    if quoted.contains('<') {
+/// Reads one word: digits, `<<`, maybe `-`, blanks, then exactly one shell word without `<`.
+pub(super) fn word(text: &str) -> Option<Word> {
+    let (fd, rest) = text.split_once("<<")?;
+    if !fd.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let mut name = String::new();
-    let mut chars = quoted.chars();
-    let mut quote: Option<char> = None;
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (Some(q), c) if c == q => quote = None,
-            (None, '\'' | '"') => quote = Some(c),
-            (None | Some('"'), '\\') => name.extend(chars.next()),
-            _ => name.push(c),
-        }
+    let (strip_tabs, rest) = match rest.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, rest),
+    };
+    if rest.contains('<') {
+        return None;
     }
-    (!name.is_empty()).then(|| Opening {
-        expand: !quoted.contains(['\'', '"']),
-        word: word.to_owned(),
+    let name = expand::heredoc_name(rest)?;
+    Some(Word {
+        word: text.to_owned(),
         fd: fd.to_owned(),
-        name,
         strip_tabs,
+        expand: !rest.contains(['"', '\'']),
+        name,
     })
 }
 
-/// Reads the bodies below a logical line. The second value is the physical line after them, the
-/// third the name of a heredoc that is not closed.
-pub fn bodies(bytes: &[u8], lines: &[Line], mut at: usize, openings: Vec<Opening>) -> (Vec<Heredoc>, usize, Option<String>) {
-    let mut out = Vec::new();
-    for open in openings {
-        let start = lines.get(at).map_or(bytes.len(), |l| l.span.start as usize);
-        let mut end = start;
-        let mut closed = false;
-        while let Some(line) = lines.get(at) {
-            at += 1;
-            let mut content = &bytes[line.content.range()];
-            if open.strip_tabs {
-                let tabs = content.iter().take_while(|b| **b == b'\t').count();
-                content = &content[tabs..];
-            }
-            if content == open.name.as_bytes() {
-                closed = true;
-                break;
-            }
-            end = line.span.end as usize;
+/// Reads the body that starts at line `next`. Returns it and the line after the terminator, or
+/// after the last line of the file when there is no terminator (then the flag is false).
+pub(super) fn body(
+    bytes: &[u8],
+    lines: &[Line],
+    next: usize,
+    word: Word,
+) -> (Heredoc, usize, bool) {
+    let start = lines.get(next).map_or(bytes.len(), |l| l.start);
+    let mut at = next;
+    let mut end = start;
+    let mut found = false;
+    while let Some(line) = lines.get(at) {
+        at += 1;
+        if is_terminator(&bytes[line.start..line.content], &word) {
+            found = true;
+            break;
         }
-        let unterminated = (!closed).then(|| open.name.clone());
-        out.push(Heredoc {
-            name: open.name,
-            word: open.word,
-            fd: open.fd,
-            strip_tabs: open.strip_tabs,
-            expand: open.expand,
-            body: String::from_utf8_lossy(&bytes[start..end]).into_owned(),
-            body_span: Span::new(start, end),
-        });
-        if unterminated.is_some() {
-            return (out, at, unterminated);
-        }
+        end = line.end;
     }
-    (out, at, None)
+    let heredoc = Heredoc {
+        body: String::from_utf8_lossy(&bytes[start..end]).into_owned(),
+        body_span: Span::new(start, end),
+        name: word.name,
+        word: word.word,
+        fd: word.fd,
+        strip_tabs: word.strip_tabs,
+        expand: word.expand,
+    };
+    (heredoc, at, found)
+}
+
+fn is_terminator(mut line: &[u8], word: &Word) -> bool {
+    if word.strip_tabs {
+        let tabs = line.iter().take_while(|b| **b == b'\t').count();
+        line = &line[tabs..];
+    }
+    // Bytes that are not UTF-8 became U+FFFD in the name, so compare the same reading of the line.
+    line == word.name.as_bytes()
+        || (word.name.contains(char::REPLACEMENT_CHARACTER)
+            && String::from_utf8_lossy(line) == word.name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(line: &str) -> Vec<String> {
+        words(line)
+            .into_iter()
+            .map(|w| {
+                let dash = if w.strip_tabs { "-" } else { "" };
+                let raw = if w.expand { "" } else { "!" };
+                format!("{}{dash}{raw}{}", w.fd, w.name)
+            })
+            .collect()
+    }
+
+    /// Every row was put to the real builder.
     #[test]
-    fn word_table() {
-        let names = |line: &str| openings(line).into_iter().map(|o| o.name).collect::<Vec<_>>();
-        assert_eq!(names("RUN <<EOF"), ["EOF"]);
-        assert_eq!(names("RUN << EOF cat"), ["EOF"]);
-        assert_eq!(names("RUN <<-EOF 3<<A"), ["EOF", "A"]);
-        assert_eq!(names("RUN <<E\"O\"F"), ["EOF"]);
-        for none in ["RUN <<<x", "RUN foo<<EOF", "RUN \"<<EOF\"", "RUN <<\"\"", "RUN <<", "RUN <<EOF 'open"] {
-            assert!(names(none).is_empty(), "{none}");
+    fn words_in_lines() {
+        let rows: [(&str, &[&str]); 56] = [
+            ("<<EOF", &["EOF"]),
+            ("<< EOF", &["EOF"]),
+            ("<<  EOF", &["EOF"]),
+            ("<<\tEOF", &["EOF"]),
+            ("<< \"EOF\"", &["!EOF"]),
+            ("<<-EOF", &["-EOF"]),
+            ("<<- EOF", &[]),
+            ("<<- \"EOF\"", &[]),
+            ("3<< EOF", &["3EOF"]),
+            ("3<<EOF <&3", &["3EOF"]),
+            ("a1<<A", &[]),
+            ("foo<< EOF", &[]),
+            ("<<A <<-'B' | x", &["A", "-!B"]),
+            ("<< EOF <<A", &["EOF", "A"]),
+            ("<<E'O'F", &["!EOF"]),
+            (r"<<E\OF", &["EOF"]),
+            ("<<\"a b\"", &["!a b"]),
+            (r"<<a\ b", &["a b"]),
+            ("<<<word", &[]),
+            ("1<<<A", &[]),
+            ("\"<<EOF\"", &[]),
+            ("<<\"\" <<A", &["A"]),
+            ("<<", &[]),
+            ("<<-", &[]),
+            ("<< <<A", &[]),
+            ("foo<< <<A", &[]),
+            ("3<< <<A", &[]),
+            ("<<< <<A", &["A"]),
+            ("<<<< <<A", &[]),
+            ("<<b<< <<A", &[]),
+            ("<<- <<A", &["A"]),
+            ("a<< b <<A", &["A"]),
+            ("a<<b c <<A", &["A"]),
+            ("\"<<\" <<A", &["A"]),
+            (r"\<< <<A", &["A"]),
+            ("$x<< <<A", &[]),
+            (r"<<\ A", &[" A"]),
+            (r"<< \ A", &[" A"]),
+            ("<<$X", &["$X"]),
+            ("<<${X}", &["${X}"]),
+            ("<<\"$X\"", &["!$X"]),
+            ("<<${X:-A}", &[]),
+            ("<<x${X+A}", &[]),
+            ("<<'${X:-A}'", &["!${X:-A}"]),
+            (r"<<\${X:-A}", &["${X:-A}"]),
+            ("<<${X:-} <<A", &["A"]),
+            ("${X:-<<A}", &[]),
+            ("${X:- <<A }", &["A"]),
+            ("${X/a/ <<A }", &["A"]),
+            ("<<A ${x:?no} ${x#\\d} ${x:1:2} ${x:=y}", &["A"]),
+            ("<<A ${x^^}", &[]),
+            ("<<A ${#x}", &[]),
+            ("<<A # don't", &[]),
+            ("<<EOF>/x", &["EOF>/x"]),
+            ("(cat <<EOF)", &["EOF)"]),
+            (r"<<A \' # \", &["A"]),
+        ];
+        for (line, expected) in rows {
+            assert_eq!(names(&format!("RUN cat {line}")), expected, "{line}");
         }
-        let quoted = &openings("COPY <<'EOF' /x")[0];
-        assert!(!quoted.expand);
-        assert!(openings("COPY 3<<-X /x")[0].strip_tabs);
+        assert_eq!(words("RUN cat <<  E")[0].word, "<<  E");
+    }
+
+    #[test]
+    fn bodies_end_at_the_bare_name() {
+        let text = b"a\nEOF \n\tEOF\n EOF\nEOF\r\nrest\n";
+        let lines = super::super::lines::physical(text);
+        let read = |w: &str| body(text, &lines, 0, word(w).unwrap());
+        let (h, next, found) = read("<<EOF");
+        assert_eq!(
+            (h.body.as_str(), next, found),
+            ("a\nEOF \n\tEOF\n EOF\n", 5, true)
+        );
+        assert_eq!(h.body_span, Span::new(0, 17));
+        let (h, next, found) = read("<<-EOF");
+        assert_eq!((h.body.as_str(), next, found), ("a\nEOF \n", 3, true));
+        let (h, next, found) = read("<<NO");
+        assert_eq!((h.body.len(), next, found), (text.len(), 6, false));
     }
 }

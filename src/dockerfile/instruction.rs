@@ -1,395 +1,589 @@
-//! One instruction: flags, argument forms, arity (grammar sections 3, 5 and 7).
+//! One logical line to one [`Instruction`]: keyword, flags, arguments, and what they mean.
 //!
-//! Goes in: keyword and the rest of a logical line. Comes out: flags, arguments, [`Kind`], and what
-//! the builder would refuse. Flags are checked per keyword by [`check_flags`].
+//! Goes in: the joined text and its heredocs. Comes out: the instruction, and objections as
+//! diagnostics. Costs one pass per argument form. Invariant: an objection of severity error and
+//! [`Kind::Invalid`] come together; ONBUILD nests once and no deeper.
 
-use super::{CommandForm, Flag, Heredoc, Kind, Transfer};
+use super::lines::TextMap;
+use super::{CommandForm, Flag, Heredoc, Instruction, Kind, Transfer};
+use super::{expand, flags, heredoc, json, suggest, words};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::Span;
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// A refusal: stable code, message, help.
-pub type Refusal = (&'static str, String, Option<String>);
-
-fn refuse<T>(code: &'static str, message: impl Into<String>) -> Result<T, Refusal> {
-    Err((code, message.into(), None))
-}
-
-fn refuse_with<T>(code: &'static str, message: impl Into<String>, help: &str) -> Result<T, Refusal> {
-    Err((code, message.into(), Some(help.to_owned())))
-}
-
-/// Every keyword.
-pub const KEYWORDS: [&str; 18] = [
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
-    "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+const KEYWORDS: [&str; 18] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
 ];
 
-/// Takes the flags off the front of the rest of a line.
-pub fn take_flags(rest: &str, escape: char) -> (Vec<Flag>, &str) {
-    let mut flags = Vec::new();
-    let mut rest = rest.trim_start_matches(is_ws1);
-    while rest.starts_with("--") {
-        let (value, len) = flag_word(rest, escape);
-        let raw = &rest[..len];
-        rest = rest[len..].trim_start_matches(is_ws1);
-        if raw == "--" {
-            break;
-        }
-        let body = &value[2..];
-        let (name, value) = match body.split_once('=') {
-            Some((n, v)) => (n.to_owned(), Some(v.to_owned())),
-            None => (body.to_owned(), None),
-        };
-        flags.push(Flag { name, value, raw: raw.to_owned() });
+/// The physical place of an instruction.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    pub(super) span: Span,
+    pub(super) line: u32,
+    pub(super) end_line: u32,
+    pub(super) leading_comments: Span,
+}
+
+/// A logical line cut into keyword, flags and arguments; all offsets count in its text.
+pub(super) struct Head {
+    whole: Range<usize>,
+    keyword: Range<usize>,
+    /// The known keyword in upper case.
+    known: Option<&'static str>,
+    flags: Vec<flags::Word>,
+    arguments: Range<usize>,
+}
+
+/// Whether an upper-case keyword is one of the grammar.
+pub(super) fn is_known(keyword: &str) -> bool {
+    KEYWORDS.contains(&keyword)
+}
+
+/// Cuts the given part of a logical line.
+pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
+    let whole = trim(text, part);
+    let line = &text[whole.clone()];
+    let (keyword, rest) = words::first(line);
+    let known = KEYWORDS
+        .into_iter()
+        .find(|k| keyword.to_lowercase() == k.to_ascii_lowercase());
+    let keyword = whole.start..whole.start + keyword.len();
+    let rest = rest.map_or(whole.end, |n| whole.start + n);
+    let (mut found, end) = flags::split(&text[rest..whole.end], escape);
+    for flag in &mut found {
+        flag.range = flag.range.start + rest..flag.range.end + rest;
     }
-    (flags, rest.trim())
-}
-
-/// One flag word with quotes and escapes removed, and its length as written.
-fn flag_word(text: &str, escape: char) -> (String, usize) {
-    let mut out = String::new();
-    let mut quote: Option<char> = None;
-    let mut chars = text.char_indices();
-    while let Some((i, c)) = chars.next() {
-        match quote {
-            None if c.is_whitespace() => return (out, i),
-            None if c == '\'' || c == '"' => quote = Some(c),
-            Some(q) if c == q => quote = None,
-            _ if c == escape => out.extend(chars.next().map(|(_, c)| c)),
-            _ => out.push(c),
-        }
-    }
-    (out, text.len())
-}
-
-/// The ASCII blanks that separate words.
-pub fn is_ws1(c: char) -> bool {
-    matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ')
-}
-
-/// Flags each keyword knows: name and kind (`=` value, `?` boolean, `*` repeatable value).
-fn known_flags(keyword: &str) -> &'static [(&'static str, char)] {
-    match keyword {
-        "FROM" => &[("platform", '=')],
-        "RUN" => &[("mount", '*'), ("network", '='), ("security", '='), ("device", '*')],
-        "COPY" => &[("from", '='), ("chown", '='), ("chmod", '='), ("link", '?'), ("exclude", '*'), ("parents", '?')],
-        "ADD" => &[
-            ("chown", '='), ("chmod", '='), ("link", '?'), ("exclude", '*'), ("keep-git-dir", '?'),
-            ("checksum", '='), ("unpack", '?'),
-        ],
-        "HEALTHCHECK" => &[("interval", '='), ("timeout", '='), ("start-period", '='), ("start-interval", '='), ("retries", '=')],
-        _ => &[],
+    Head {
+        arguments: trim(text, rest + end..whole.end),
+        whole,
+        keyword,
+        known,
+        flags: found,
     }
 }
 
-/// Checks names, values and repetition of flags.
-pub fn check_flags(keyword: &str, flags: &[Flag]) -> Vec<Refusal> {
-    let mut out: Vec<Refusal> = Vec::new();
-    // These never look at their flags: any is dropped silently.
-    if matches!(keyword, "ARG" | "STOPSIGNAL") {
-        return out;
-    }
-    let known = known_flags(keyword);
-    for (i, flag) in flags.iter().enumerate() {
-        let Some((_, kind)) = known.iter().find(|(n, _)| *n == flag.name) else {
-            let near = closest(&flag.name, known.iter().map(|(n, _)| *n));
-            let help = near.map(|n| format!("did you mean --{n}?"));
-            out.push(("build/unknown-flag", format!("unknown flag: --{}", flag.name), help));
-            continue;
-        };
-        if *kind != '*' && flags[..i].iter().any(|f| f.name == flag.name) {
-            out.push(("build/duplicate-flag", format!("duplicate flag specified: --{}", flag.name), None));
-        }
-        match (kind, flag.value.as_deref()) {
-            ('?', None) => {}
-            ('?', Some(v)) if v.eq_ignore_ascii_case("true") || v.eq_ignore_ascii_case("false") => {}
-            ('?', Some(v)) => {
-                let m = format!("expecting boolean value for flag --{}, not: {v}", flag.name);
-                out.push(("build/flag-value", m, None));
-            }
-            (_, None) => out.push(("build/flag-value", format!("missing a value on flag: --{}", flag.name), None)),
-            (_, Some(v)) => {
-                if let Some(m) = bad_value(keyword, &flag.name, v) {
-                    out.push(("build/flag-value", m, None));
-                }
-            }
-        }
-    }
-    out
+fn trim(text: &str, part: Range<usize>) -> Range<usize> {
+    let body = &text[part.clone()];
+    let start = part.start + (body.len() - body.trim_start().len());
+    start..start + body.trim().len()
 }
 
-fn bad_value(keyword: &str, name: &str, value: &str) -> Option<String> {
-    match (keyword, name) {
-        ("RUN", "network") if !matches!(value, "default" | "none" | "host") => {
-            Some(format!("unsupported network mode \"{value}\""))
-        }
-        ("RUN", "security") if !matches!(value, "sandbox" | "insecure") => {
-            Some(format!("security {value} is not valid"))
-        }
-        ("COPY", "from") if value.contains('$') => {
-            Some(format!("'{value}' can't be expanded: variables are not allowed in --from"))
-        }
-        _ => None,
+/// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
+/// their arguments are JSON.
+pub(super) fn heredoc_words(text: &str, escape: char) -> Vec<heredoc::Word> {
+    if !text.contains("<<") {
+        return Vec::new();
+    }
+    let mut head = head(text, 0..text.len(), escape);
+    if head.known == Some("ONBUILD") {
+        head = self::head(text, head.arguments, escape);
+    }
+    let takes = matches!(head.known, Some("RUN" | "COPY" | "ADD"));
+    if takes && json::array(&text[head.arguments]) == json::Array::None {
+        heredoc::words(text)
+    } else {
+        Vec::new()
     }
 }
 
-/// The nearest of some names, if it is near enough to be meant.
-pub fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let near = names.map(|n| (distance(&word, &n.to_lowercase()), n)).min_by_key(|(d, _)| *d)?;
-    (near.0 <= 2 && near.0 < word.len()).then_some(near.1)
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-/// Reads a JSON array of strings. `Ok(None)`: it is no JSON array, so the shell form is meant.
-fn json(text: &str) -> Result<Option<Vec<String>>, Refusal> {
-    if !text.trim_start().starts_with('[') {
-        return Ok(None);
-    }
-    let Ok(values) = serde_json::from_str::<Vec<serde_json::Value>>(text) else { return Ok(None) };
-    let strings: Option<Vec<String>> = values.iter().map(|v| v.as_str().map(str::to_owned)).collect();
-    match strings {
-        Some(s) => Ok(Some(s)),
-        None => refuse_with(
-            "parse/json-strings",
-            "when using JSON array syntax, arrays must be comprised of strings only",
-            "put every element in double quotes",
-        ),
-    }
-}
-
-fn command(text: &str) -> Result<CommandForm, Refusal> {
-    Ok(match json(text)? {
-        Some(argv) => CommandForm::Exec(argv),
-        None => CommandForm::Shell(text.to_owned()),
-    })
-}
-
-fn split(text: &str) -> Vec<String> {
-    text.split(is_ws1).filter(|w| !w.is_empty()).map(str::to_owned).collect()
-}
-
-fn json_or_words(text: &str) -> Result<Vec<String>, Refusal> {
-    Ok(json(text)?.unwrap_or_else(|| split(text)))
-}
-
-/// Quote-aware words with quotes and escapes kept.
-fn quoted_words(text: &str, escape: char) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut word = String::new();
-    let mut quote: Option<char> = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match quote {
-            None if c.is_whitespace() => {
-                if !word.is_empty() {
-                    out.push(std::mem::take(&mut word));
-                }
-                continue;
-            }
-            None if c == '\'' || c == '"' => quote = Some(c),
-            Some(q) if c == q => quote = None,
-            _ if c == escape && quote != Some('\'') => {
-                let Some(next) = chars.next() else { break };
-                word.push(c);
-                word.push(next);
-                continue;
-            }
-            _ => {}
-        }
-        word.push(c);
-    }
-    if !word.is_empty() {
-        out.push(word);
-    }
-    out
-}
-
-fn pairs(keyword: &str, text: &str, escape: char) -> Result<Vec<(String, String)>, Refusal> {
-    let words = quoted_words(text, escape);
-    let Some(first) = words.first() else {
-        return refuse("parse/missing-arguments", format!("{keyword} requires at least one argument"));
+/// Reads the instruction; what is wrong with it goes to `diagnostics`.
+pub(super) fn instruction(
+    text: &str,
+    map: &TextMap,
+    escape: char,
+    frame: Frame,
+    heredocs: Vec<Heredoc>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Instruction {
+    let mut reader = Reader {
+        text,
+        map,
+        escape,
+        frame,
+        diagnostics,
+        trigger: false,
     };
-    if !first.contains('=') {
-        let (key, value) = match text.find(is_ws1) {
-            Some(i) => (&text[..i], text[i..].trim_start_matches(is_ws1)),
-            None => return refuse_with("parse/two-arguments", format!("{keyword} must have two arguments"), "write KEY=value"),
-        };
-        return Ok(vec![(key.to_owned(), value.to_owned())]);
-    }
-    let mut out = Vec::new();
-    for word in words {
-        let Some((key, value)) = word.split_once('=') else {
-            let m = format!("Syntax error - can't find = in \"{word}\". Must be of the form: name=value");
-            return refuse_with("parse/missing-equals", m, "quote a value that has blanks in it");
-        };
-        if key.is_empty() {
-            return refuse("build/blank-name", format!("{keyword} names can not be blank"));
-        }
-        out.push((key.to_owned(), value.to_owned()));
-    }
-    Ok(out)
+    let head = head(text, 0..text.len(), escape);
+    reader.read(head, heredocs)
 }
 
-fn arg(text: &str, escape: char) -> Result<Vec<(String, Option<String>)>, Refusal> {
-    let words = quoted_words(text, escape);
-    if words.is_empty() {
-        return refuse("build/arity", "ARG requires at least one argument");
-    }
-    let mut out = Vec::new();
-    for word in words {
-        let (name, value) = match word.split_once('=') {
-            Some((n, v)) => (n.to_owned(), Some(v.to_owned())),
-            None => (word, None),
-        };
-        if name.is_empty() {
-            return refuse("build/blank-name", "ARG names can not be blank");
-        }
-        out.push((name, value));
-    }
-    Ok(out)
+struct Reader<'a> {
+    text: &'a str,
+    map: &'a TextMap,
+    escape: char,
+    frame: Frame,
+    diagnostics: &'a mut Vec<Diagnostic>,
+    /// Inside ONBUILD. The builder only checks the syntax of triggers when it stores them; the rest
+    /// fails in the build of the child image, so it is a warning here.
+    trigger: bool,
 }
 
-fn from(text: &str) -> Result<Kind, Refusal> {
-    let words = split(text);
-    let alias = match words.as_slice() {
-        [_] => None,
-        [_, by, name] if by.eq_ignore_ascii_case("as") => {
-            let lower = name.to_lowercase();
-            let mut chars = lower.chars();
-            let starts = chars.next().is_some_and(|c| c.is_ascii_lowercase());
-            if !starts || !chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c)) {
-                let m = format!("invalid name for build stage: \"{name}\", name can't start with a number or contain symbols");
-                return refuse("build/stage-name", m);
-            }
-            Some(lower)
+impl Reader<'_> {
+    fn read(&mut self, head: Head, mut heredocs: Vec<Heredoc>) -> Instruction {
+        let before = self.diagnostics.len();
+        let kind = self.kind(&head, &mut heredocs);
+        // A trigger's objections are warnings, and still make it invalid.
+        let refused = self.diagnostics[before..].iter().any(Diagnostic::is_error)
+            || (self.trigger && self.diagnostics.len() > before);
+        let keyword = &self.text[head.keyword.clone()];
+        let flags = head.flags.into_iter().map(|f| Flag {
+            raw: self.slice(&f.range),
+            span: self.map.span(f.range),
+            name: f.name,
+            value: f.value,
+        });
+        Instruction {
+            keyword: head
+                .known
+                .map_or_else(|| keyword.to_uppercase(), str::to_owned),
+            keyword_span: self.map.span(head.keyword),
+            span: self.frame.span,
+            line: self.frame.line,
+            end_line: self.frame.end_line,
+            leading_comments: self.frame.leading_comments,
+            original: self.text[head.whole.clone()].to_owned(),
+            flags: flags.collect(),
+            arguments: self.text[head.arguments.clone()].to_owned(),
+            heredocs,
+            kind: match kind {
+                Some(kind) if !refused => kind,
+                _ => Kind::Invalid,
+            },
+            map: self.map.clone(),
+            original_at: head.whole.start,
+            arguments_at: head.arguments.start,
         }
-        _ => return refuse_with("build/arity", "FROM requires either one or three arguments", "write FROM image AS name"),
-    };
-    Ok(Kind::From { image: words[0].clone(), alias })
-}
+    }
 
-fn transfer(keyword: &str, text: &str, heredocs: &[Heredoc]) -> Result<Transfer, Refusal> {
-    let is_json = json(text)?;
-    let plain = is_json.is_none();
-    let mut words = match is_json {
-        Some(w) => w,
-        None => {
-            // A heredoc word may hold blanks (`<< EOF`): take such words out before splitting.
-            let mut rest = text.to_owned();
-            for h in heredocs {
-                rest = rest.replacen(h.word.as_str(), &h.word.replace(char::is_whitespace, ""), 1);
-            }
-            split(&rest)
-        }
-    };
-    if words.len() < 2 {
-        return refuse("build/arity", format!("{keyword} requires at least two arguments, but only {} provided", words.len()));
+    /// Flag text; a flag may end inside a character, since the builder splits flags by bytes.
+    fn slice(&self, range: &Range<usize>) -> String {
+        String::from_utf8_lossy(&self.text.as_bytes()[range.clone()]).into_owned()
     }
-    let dest = words.pop().unwrap_or_default();
-    let is_heredoc = |w: &String| plain && heredocs.iter().any(|h| h.word.replace(char::is_whitespace, "") == *w);
-    if is_heredoc(&dest) {
-        return refuse("build/heredoc-destination", format!("{keyword} cannot accept a heredoc as a destination"));
-    }
-    let mut inline = Vec::new();
-    let mut sources = Vec::new();
-    for word in words {
-        if is_heredoc(&word) {
-            inline.push(inline.len());
+
+    fn object(
+        &mut self,
+        code: &'static str,
+        message: String,
+        at: Range<usize>,
+        help: Option<String>,
+    ) {
+        let severity = if self.trigger && code.starts_with("build/") {
+            Severity::Warning
         } else {
-            sources.push(word);
-        }
+            Severity::Error
+        };
+        let mut d = Diagnostic::new(severity, code, message, self.map.span(at));
+        d.help = help;
+        self.diagnostics.push(d);
     }
-    if keyword == "COPY" {
-        for s in &sources {
-            if s.starts_with("http://") || s.starts_with("https://") {
-                return refuse_with("build/url-source", "source can't be a URL for COPY", "use ADD, with --checksum");
+
+    /// Objects to the arguments, or to the keyword when there are none.
+    fn refuse(
+        &mut self,
+        head: &Head,
+        code: &'static str,
+        message: String,
+        help: &str,
+    ) -> Option<Kind> {
+        let at = if head.arguments.is_empty() {
+            head.keyword.clone()
+        } else {
+            head.arguments.clone()
+        };
+        let help = (!help.is_empty()).then(|| help.to_owned());
+        self.object(code, message, at, help);
+        None
+    }
+
+    fn kind(&mut self, head: &Head, heredocs: &mut Vec<Heredoc>) -> Option<Kind> {
+        let Some(keyword) = head.known else {
+            return self.unknown(head);
+        };
+        let text = self.text;
+        let arguments = &text[head.arguments.clone()];
+        let none = keyword == "HEALTHCHECK" && {
+            let (kind, _) = split_word(arguments);
+            kind.eq_ignore_ascii_case("NONE")
+        };
+        if !none {
+            for objection in flags::check(keyword, &head.flags) {
+                let at = head.flags[objection.index].range.clone();
+                self.object(objection.code, objection.message, at, objection.help);
             }
         }
-    }
-    Ok(Transfer { sources, dest, inline })
-}
-
-fn one(keyword: &str, text: &str) -> Result<String, Refusal> {
-    if text.is_empty() {
-        return refuse("build/arity", format!("{keyword} requires exactly one argument"));
-    }
-    Ok(text.to_owned())
-}
-
-fn some(keyword: &str, words: Vec<String>) -> Result<Vec<String>, Refusal> {
-    if words.is_empty() {
-        return refuse("build/arity", format!("{keyword} requires at least one argument"));
-    }
-    Ok(words)
-}
-
-/// Understands the arguments of every instruction but ONBUILD.
-pub fn kind(keyword: &str, text: &str, heredocs: &[Heredoc], escape: char) -> Result<Kind, Refusal> {
-    Ok(match keyword {
-        "FROM" => from(text)?,
-        // With a heredoc the JSON form is not looked for.
-        "RUN" if !heredocs.is_empty() => Kind::Run(CommandForm::Shell(text.to_owned())),
-        "RUN" => Kind::Run(command(text)?),
-        "CMD" => Kind::Cmd(command(text)?),
-        "ENTRYPOINT" => Kind::Entrypoint(command(text)?),
-        "SHELL" => match json(text)? {
-            Some(argv) if !argv.is_empty() => Kind::Shell(argv),
-            Some(_) => return refuse("build/arity", "SHELL requires at least one argument"),
-            None => {
-                let help = "write SHELL [\"/bin/bash\", \"-c\"]";
-                return refuse_with("build/shell-json", "SHELL requires the arguments to be in JSON form", help);
+        match keyword {
+            "FROM" => self.from(head, arguments),
+            "RUN" => self.run(head, arguments),
+            "CMD" => self.command(head, arguments).map(Kind::Cmd),
+            "ENTRYPOINT" => self.command(head, arguments).map(Kind::Entrypoint),
+            "SHELL" => self.shell(head, arguments),
+            "COPY" => self.transfer(head, arguments, heredocs).map(Kind::Copy),
+            "ADD" => self.transfer(head, arguments, heredocs).map(Kind::Add),
+            "WORKDIR" => self.single(head, arguments).map(Kind::Workdir),
+            "USER" => self.single(head, arguments).map(Kind::User),
+            "STOPSIGNAL" => self.single(head, arguments).map(Kind::Stopsignal),
+            "MAINTAINER" => self.single(head, arguments).map(Kind::Maintainer),
+            "ENV" => self.pairs(head, arguments).map(Kind::Env),
+            "LABEL" => self.pairs(head, arguments).map(Kind::Label),
+            "ARG" => self.arg(head, arguments),
+            "EXPOSE" => {
+                let ports = words::blanks(arguments);
+                self.at_least_one(head, ports).map(Kind::Expose)
             }
-        },
-        "COPY" => Kind::Copy(transfer("COPY", text, heredocs)?),
-        "ADD" => Kind::Add(transfer("ADD", text, heredocs)?),
-        "WORKDIR" => Kind::Workdir(one(keyword, text)?),
-        "USER" => Kind::User(one(keyword, text)?),
-        "STOPSIGNAL" => Kind::Stopsignal(one(keyword, text)?),
-        "MAINTAINER" => Kind::Maintainer(one(keyword, text)?),
-        "ENV" => Kind::Env(pairs(keyword, text, escape)?),
-        "LABEL" => Kind::Label(pairs(keyword, text, escape)?),
-        "ARG" => Kind::Arg(arg(text, escape)?),
-        "EXPOSE" => Kind::Expose(some(keyword, split(text))?),
-        "VOLUME" => {
-            let words = some(keyword, json_or_words(text)?)?;
-            if words.iter().any(String::is_empty) {
-                return refuse("build/blank-name", "VOLUME specified can not be an empty string");
-            }
-            Kind::Volume(words)
+            "VOLUME" => self.volume(head, arguments),
+            "HEALTHCHECK" => self.healthcheck(head, arguments),
+            "ONBUILD" => self.onbuild(head, heredocs),
+            other => unreachable!("`{other}` is in KEYWORDS and has an arm"),
         }
-        "HEALTHCHECK" => healthcheck(text)?,
-        _ => {
-            let help = closest(keyword, KEYWORDS.into_iter()).map(|k| format!("did you mean {k}?"));
-            return Err(("build/unknown-instruction", format!("unknown instruction: {keyword}"), help));
-        }
-    })
-}
+    }
 
-fn healthcheck(text: &str) -> Result<Kind, Refusal> {
-    let (word, rest) = match text.find(is_ws1) {
-        Some(i) => (&text[..i], text[i..].trim()),
-        None => (text, ""),
-    };
-    match word.to_ascii_uppercase().as_str() {
-        "NONE" if rest.is_empty() => Ok(Kind::Healthcheck(None)),
-        "NONE" => refuse("build/arity", "HEALTHCHECK NONE takes no arguments"),
-        "CMD" if rest.is_empty() => refuse("build/arity", "missing command after HEALTHCHECK CMD"),
-        "CMD" => Ok(Kind::Healthcheck(Some(command(rest)?))),
-        "" => refuse("build/arity", "HEALTHCHECK requires at least one argument"),
-        other => refuse("build/healthcheck", format!("unknown type \"{other}\" in HEALTHCHECK (try CMD)")),
+    fn unknown(&mut self, head: &Head) -> Option<Kind> {
+        let keyword = self.text[head.keyword.clone()].to_owned();
+        let help = suggest::nearest(&keyword, KEYWORDS.into_iter())
+            .map(|near| format!("did you mean `{near}`?"));
+        let message = if keyword.is_empty() {
+            "this instruction has no keyword".to_owned()
+        } else {
+            format!("unknown instruction `{}`", shorten(&keyword))
+        };
+        self.object(
+            "build/unknown-instruction",
+            message,
+            head.keyword.clone(),
+            help,
+        );
+        None
+    }
+
+    fn from(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        let words = words::blanks(arguments);
+        let (image, alias) = match words.as_slice() {
+            [image] => (image, None),
+            [image, middle, alias] if middle.to_lowercase() == "as" => (image, Some(alias)),
+            _ => {
+                return self.refuse(
+                    head,
+                    "build/bad-from",
+                    "FROM takes an image, or an image, `AS` and a stage name".to_owned(),
+                    "write `FROM image` or `FROM image AS name`",
+                );
+            }
+        };
+        let alias = alias.map(|a| a.to_lowercase());
+        if let Some(alias) = alias.as_deref().filter(|a| !is_stage_name(a)) {
+            return self.refuse(
+                head,
+                "build/bad-stage-name",
+                format!("`{}` is no valid stage name", shorten(alias)),
+                "a stage name starts with a letter and goes on with letters, digits, `_`, `-` or `.`",
+            );
+        }
+        Some(Kind::From {
+            image: image.clone(),
+            alias,
+        })
+    }
+
+    fn run(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        let form = self.command(head, arguments)?;
+        if form == CommandForm::Exec(Vec::new()) {
+            return self.refuse(
+                head,
+                "build/empty-command",
+                "RUN has an empty argument list".to_owned(),
+                "",
+            );
+        }
+        Some(Kind::Run(form))
+    }
+
+    fn command(&mut self, head: &Head, arguments: &str) -> Option<CommandForm> {
+        match json::array(arguments) {
+            json::Array::Strings(list) => Some(CommandForm::Exec(list)),
+            json::Array::None => Some(CommandForm::Shell(arguments.to_owned())),
+            json::Array::Mixed => self.mixed(head),
+        }
+    }
+
+    /// Words of COPY, ADD and VOLUME.
+    fn list(&mut self, head: &Head, arguments: &str) -> Option<Vec<String>> {
+        match json::array(arguments) {
+            json::Array::Strings(list) => Some(list),
+            json::Array::None => Some(words::blanks(arguments)),
+            json::Array::Mixed => self.mixed(head),
+        }
+    }
+
+    fn mixed<T>(&mut self, head: &Head) -> Option<T> {
+        self.refuse(
+            head,
+            "parse/json-not-strings",
+            "a JSON array here may hold nothing but strings".to_owned(),
+            "put every element in double quotes",
+        );
+        None
+    }
+
+    fn shell(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        match json::array(arguments) {
+            json::Array::Strings(list) => self.at_least_one(head, list).map(Kind::Shell),
+            json::Array::Mixed => self.mixed(head),
+            json::Array::None if arguments.is_empty() => {
+                self.at_least_one(head, Vec::new()).map(Kind::Shell)
+            }
+            json::Array::None => self.refuse(
+                head,
+                "build/shell-not-json",
+                "SHELL takes a JSON array".to_owned(),
+                "write `SHELL [\"/bin/sh\", \"-c\"]`",
+            ),
+        }
+    }
+
+    fn at_least_one<T>(&mut self, head: &Head, list: Vec<T>) -> Option<Vec<T>> {
+        if list.is_empty() {
+            let keyword = head.known.unwrap_or_default();
+            let message = format!("{keyword} needs at least one argument");
+            self.refuse(head, "build/missing-arguments", message, "");
+            return None;
+        }
+        Some(list)
+    }
+
+    fn single(&mut self, head: &Head, arguments: &str) -> Option<String> {
+        if arguments.is_empty() {
+            let keyword = head.known.unwrap_or_default();
+            let message = format!("{keyword} needs an argument");
+            self.refuse(head, "build/missing-arguments", message, "");
+            return None;
+        }
+        Some(arguments.to_owned())
+    }
+
+    fn transfer(
+        &mut self,
+        head: &Head,
+        arguments: &str,
+        heredocs: &mut Vec<Heredoc>,
+    ) -> Option<Transfer> {
+        let keyword = head.known.unwrap_or_default();
+        let mut list = self.list(head, arguments)?;
+        for flag in head
+            .flags
+            .iter()
+            .filter(|f| keyword == "COPY" && f.name == "from")
+        {
+            let value = flag.value.as_deref().unwrap_or_default();
+            if expand::expand_word(value, self.escape, &|_| None).as_deref() != Ok(value) {
+                self.object(
+                    "build/copy-from-variable",
+                    "`--from` cannot use variables or quotes".to_owned(),
+                    flag.range.clone(),
+                    Some(
+                        "name a stage with `FROM image-with-variables AS name` and copy from it"
+                            .to_owned(),
+                    ),
+                );
+            }
+        }
+        let dest = list.pop().filter(|_| !list.is_empty());
+        let Some(dest) = dest else {
+            let message = format!("{keyword} needs a source and a destination");
+            self.refuse(head, "build/missing-arguments", message, "");
+            return None;
+        };
+        if heredoc::word(&dest).is_some() {
+            let message = format!("a heredoc cannot be the destination of {keyword}");
+            self.refuse(head, "build/heredoc-destination", message, "");
+            return None;
+        }
+        let mut transfer = Transfer {
+            sources: Vec::new(),
+            dest,
+            inline: Vec::new(),
+        };
+        // Of equal names the builder takes the last.
+        let mut bodies: BTreeMap<String, usize> = BTreeMap::new();
+        for (index, heredoc) in heredocs.iter().enumerate() {
+            bodies.insert(heredoc.name.clone(), index);
+        }
+        for source in list {
+            match heredoc::word(&source) {
+                None => transfer.sources.push(source),
+                Some(word) => {
+                    let index = *bodies.entry(word.name.clone()).or_insert_with(|| {
+                        heredocs.push(self.empty_heredoc(word));
+                        heredocs.len() - 1
+                    });
+                    transfer.inline.push(index);
+                }
+            }
+        }
+        Some(transfer)
+    }
+
+    /// What the builder makes of a heredoc word in the JSON form, where no body is read.
+    fn empty_heredoc(&self, word: heredoc::Word) -> Heredoc {
+        let end = self.frame.span.end;
+        Heredoc {
+            name: word.name,
+            word: word.word,
+            fd: word.fd,
+            strip_tabs: word.strip_tabs,
+            expand: word.expand,
+            body: String::new(),
+            body_span: Span { start: end, end },
+        }
+    }
+
+    fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Vec<(String, String)>> {
+        let keyword = head.known.unwrap_or_default();
+        let words = words::quoted(arguments, self.escape);
+        let words = self.at_least_one(head, words)?;
+        if !words[0].contains('=') {
+            let (key, rest) = words::first(arguments);
+            let Some(rest) = rest else {
+                let message = format!("{keyword} `{}` has no value", shorten(key));
+                self.refuse(head, "parse/missing-value", message, "write `name=value`");
+                return None;
+            };
+            return Some(vec![(key.to_owned(), arguments[rest..].to_owned())]);
+        }
+        let mut out = Vec::with_capacity(words.len());
+        for word in &words {
+            match word.split_once('=') {
+                None => {
+                    let message = format!("`{}` is not of the form name=value", shorten(word));
+                    let help = "put the value in quotes if it has blanks";
+                    self.refuse(head, "parse/missing-equals", message, help);
+                    return None;
+                }
+                Some(("", _)) => return self.blank_name(head),
+                Some((key, value)) => out.push((key.to_owned(), value.to_owned())),
+            }
+        }
+        Some(out)
+    }
+
+    fn blank_name<T>(&mut self, head: &Head) -> Option<T> {
+        let keyword = head.known.unwrap_or_default();
+        let message = format!("a name of {keyword} is blank");
+        self.refuse(head, "build/blank-name", message, "write `name=value`");
+        None
+    }
+
+    fn arg(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        let words = words::quoted(arguments, self.escape);
+        let words = self.at_least_one(head, words)?;
+        let mut out = Vec::with_capacity(words.len());
+        for word in words {
+            match word.split_once('=') {
+                None => out.push((word, None)),
+                Some(("", _)) => return self.blank_name(head),
+                Some((name, default)) => out.push((name.to_owned(), Some(default.to_owned()))),
+            }
+        }
+        Some(Kind::Arg(out))
+    }
+
+    fn volume(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        let list = self.list(head, arguments)?;
+        let list = self.at_least_one(head, list)?;
+        let list: Vec<String> = list.iter().map(|v| v.trim().to_owned()).collect();
+        if list.iter().any(String::is_empty) {
+            let message = "a path of VOLUME is empty".to_owned();
+            return self.refuse(head, "build/empty-volume", message, "");
+        }
+        Some(Kind::Volume(list))
+    }
+
+    fn healthcheck(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+        let (kind, rest) = split_word(arguments);
+        let form = self.command(head, rest)?;
+        let (code, message, help) = match kind.to_uppercase().as_str() {
+            "" => (
+                "build/missing-arguments",
+                "HEALTHCHECK needs `NONE` or `CMD` and a command".to_owned(),
+                "",
+            ),
+            "NONE" if rest.is_empty() => return Some(Kind::Healthcheck(None)),
+            "NONE" => (
+                "build/bad-healthcheck",
+                "HEALTHCHECK NONE takes no arguments".to_owned(),
+                "",
+            ),
+            "CMD" if rest.is_empty() || form == CommandForm::Exec(Vec::new()) => (
+                "build/bad-healthcheck",
+                "HEALTHCHECK CMD has no command".to_owned(),
+                "",
+            ),
+            "CMD" => return Some(Kind::Healthcheck(Some(form))),
+            _ => (
+                "build/bad-healthcheck",
+                format!("HEALTHCHECK has no form `{}`", shorten(kind)),
+                "write `HEALTHCHECK CMD command`",
+            ),
+        };
+        self.refuse(head, code, message, help)
+    }
+
+    fn onbuild(&mut self, head: &Head, heredocs: &[Heredoc]) -> Option<Kind> {
+        if head.arguments.is_empty() {
+            let message = "ONBUILD needs an instruction".to_owned();
+            return self.refuse(head, "build/missing-arguments", message, "");
+        }
+        let inner = self::head(self.text, head.arguments.clone(), self.escape);
+        if let Some(known @ ("ONBUILD" | "FROM" | "MAINTAINER")) = inner.known {
+            let message = format!("{known} cannot be an ONBUILD trigger");
+            return self.refuse(head, "build/bad-onbuild", message, "");
+        }
+        self.trigger = true;
+        let trigger = self.read(inner, heredocs.to_vec());
+        self.trigger = false;
+        Some(Kind::Onbuild(Box::new(trigger)))
     }
 }
+
+/// The first word and the rest without the white space between them.
+fn split_word(text: &str) -> (&str, &str) {
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+fn is_stage_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+}
+
+/// A word for a message; a minified file must not fill the screen.
+fn shorten(word: &str) -> String {
+    const MOST: usize = 60;
+    if word.chars().count() <= MOST {
+        return word.to_owned();
+    }
+    word.chars().take(MOST).chain("...".chars()).collect()
+}
+
+#[cfg(test)]
+#[path = "instruction_tests.rs"]
+mod tests;

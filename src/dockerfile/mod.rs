@@ -4,17 +4,26 @@
 //! pass. Invariants: the [`Piece`]s tile the file, so printing them gives the bytes back; every span
 //! indexes the original bytes, also inside continued lines and heredocs.
 
+mod directive;
 mod expand;
+mod flags;
+mod glob;
 mod heredoc;
 mod instruction;
+mod json;
 mod lines;
 mod parse;
+mod suggest;
+mod words;
 
-pub use expand::{ExpandError, expand_heredoc, expand_word, expand_words, variables};
+pub use expand::{
+    ExpandError, expand_heredoc, expand_word, expand_words, heredoc_variables, variables,
+};
 pub use parse::parse;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+use std::ops::Range;
 
 /// A tree and what is to be said about it. Parsing never fails.
 #[derive(Clone, Debug)]
@@ -108,10 +117,16 @@ pub struct Instruction {
     pub flags: Vec<Flag>,
     /// The rest of the logical line after keyword and flags, trimmed.
     pub arguments: String,
-    /// Heredocs in order of appearance.
+    /// Heredocs in order of appearance; ONBUILD and its trigger both have them.
     pub heredocs: Vec<Heredoc>,
     /// What it means.
     pub kind: Kind,
+    /// Where the logical line stands in the file.
+    map: lines::TextMap,
+    /// Where `original` starts in the mapped text; not 0 for an ONBUILD trigger.
+    original_at: usize,
+    /// Where `arguments` starts in the mapped text.
+    arguments_at: usize,
 }
 
 /// `--name=value` or `--name`.
@@ -123,6 +138,8 @@ pub struct Flag {
     pub value: Option<String>,
     /// As written, `--mount=type=cache,target=/root`.
     pub raw: String,
+    /// Where it stands, from the dashes to the end of the value.
+    pub span: Span,
 }
 
 /// One heredoc of a RUN, COPY or ADD.
@@ -202,7 +219,8 @@ pub enum Kind {
     Env(Vec<(String, String)>),
     /// `LABEL`: keys and values, unexpanded, with quotes.
     Label(Vec<(String, String)>),
-    /// `ARG`: names (unquoted) and default values (unexpanded, with quotes).
+    /// `ARG`: names and default values, unexpanded, with quotes; the builder removes no quotes from
+    /// names at all, `ARG "a"` declares a variable no one can refer to.
     Arg(Vec<(String, Option<String>)>),
     /// `EXPOSE`.
     Expose(Vec<String>),
@@ -228,6 +246,25 @@ pub struct Transfer {
 }
 
 impl Instruction {
+    /// Where a byte range of [`Instruction::original`] stands in the file. A range that crosses a
+    /// continuation gives the span from its first byte to its last, line ends between included.
+    #[must_use]
+    pub fn original_span(&self, range: Range<usize>) -> Span {
+        self.place(self.original_at, &self.original, range)
+    }
+
+    /// Where a byte range of [`Instruction::arguments`] stands in the file, as
+    /// [`Instruction::original_span`].
+    #[must_use]
+    pub fn arguments_span(&self, range: Range<usize>) -> Span {
+        self.place(self.arguments_at, &self.arguments, range)
+    }
+
+    fn place(&self, at: usize, text: &str, range: Range<usize>) -> Span {
+        let end = range.end.min(text.len());
+        self.map.span(at + range.start.min(end)..at + end)
+    }
+
     /// The value of the last flag of this name, if it has one.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<&str> {
@@ -241,9 +278,15 @@ impl Instruction {
     /// Whether a boolean flag is given and not `=false`.
     #[must_use]
     pub fn has_flag(&self, name: &str) -> bool {
-        self.flags.iter().rev().find(|f| f.name == name).is_some_and(|f| {
-            !f.value.as_deref().is_some_and(|v| v.eq_ignore_ascii_case("false"))
-        })
+        self.flags
+            .iter()
+            .rev()
+            .find(|f| f.name == name)
+            .is_some_and(|f| {
+                !f.value
+                    .as_deref()
+                    .is_some_and(|v| v.eq_ignore_ascii_case("false"))
+            })
     }
 
     /// Every value of a repeatable flag, in order.

@@ -1,393 +1,289 @@
-//! The whole file: directives, comments, instructions, and the pieces they leave.
+//! A whole file: physical lines to directives, comments and instructions.
+//!
+//! Goes in: a [`SourceFile`]. Comes out: the tree and diagnostics, always. Costs one pass.
+//! Invariant: pieces follow each other without gaps from the first byte to the last.
 
-use super::heredoc::{bodies, openings};
-use super::instruction::{Refusal, check_flags, is_ws1, kind, take_flags};
-use super::lines::{Line, logical, physical, trim_start};
-use super::{Dockerfile, Heredoc, Instruction, Kind, Parsed, Piece, PieceKind};
-use crate::diagnostic::{self, Diagnostic};
+use super::directive::{self, Name};
+use super::heredoc;
+use super::instruction::{self, Frame};
+use super::lines::{self, Line, LineKind};
+use super::{Dockerfile, Heredoc, Instruction, Parsed, Piece, PieceKind};
+use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
 
-/// Longest physical line the builder's scanner takes, bytes with the line end (grammar section 1).
-const MAX_LINE: usize = 65_536;
-/// Largest file looked at; the builder's own limit on a Dockerfile's transfer is far below.
-const MAX_FILE: usize = 16 << 20;
+/// The builder's line buffer: this many bytes, the line feed not counted.
+const LONGEST_LINE: usize = 65535;
 
-/// Parses a Dockerfile. Any bytes give a tree and diagnostics.
+/// Parses a Dockerfile with the newest grammar. Every input gives a tree; codes `parse/…` are what
+/// the builder's parser refuses, `build/…` what it refuses when it looks at instructions. Objections
+/// inside ONBUILD that only concern the child build are warnings.
 #[must_use]
 pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
-    let mut parser = Parser {
-        source,
-        lines: physical(source),
-        tree: Dockerfile::default(),
-        diagnostics: Vec::new(),
-    };
-    if source.bytes().len() > MAX_FILE {
-        let whole = Span::new(0, source.bytes().len());
-        parser.error("parse/too-large", format!("a Dockerfile over {MAX_FILE} bytes is not read"), Span::new(0, 0));
-        parser.tree.pieces.push(Piece { kind: PieceKind::Comment, span: whole });
-    } else {
-        parser.file();
-        parser.structure();
-    }
-    diagnostic::sort(&mut parser.diagnostics);
-    Parsed { tree: parser.tree, diagnostics: parser.diagnostics }
-}
+    let bytes = source.bytes();
+    let lines = lines::physical(bytes);
+    let mut tree = Dockerfile::default();
+    let mut diagnostics = Vec::new();
+    too_long(bytes, &lines, &mut diagnostics);
 
-struct Parser<'a> {
-    source: &'a SourceFile,
-    lines: Vec<Line>,
-    tree: Dockerfile,
-    diagnostics: Vec<Diagnostic>,
-}
-
-impl Parser<'_> {
-    fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
-        self.diagnostics.push(Diagnostic::error(code, message, span));
-    }
-
-    fn refusal(&mut self, (code, message, help): Refusal, span: Span) {
-        let mut d = Diagnostic::error(code, message, span);
-        d.help = help;
-        self.diagnostics.push(d);
-    }
-
-    fn file(&mut self) {
-        let bytes = self.source.bytes();
-        let mut directives = true;
-        let mut comments: Option<u32> = None;
-        let mut at = 0;
-        if let Some(long) = self.lines.iter().find(|l| l.span.len() > MAX_LINE) {
-            let span = Span { start: long.span.start, end: long.span.start };
-            self.error("parse/line-too-long", "dockerfile line greater than max allowed size of 65535", span);
-        }
-        while at < self.lines.len() {
-            let line = self.lines[at];
-            let content = trim_start(&bytes[line.content.range()]);
-            if content.is_empty() {
-                (directives, comments) = (false, None);
-                self.tree.pieces.push(Piece { kind: PieceKind::Blank, span: line.span });
-                at += 1;
-            } else if content[0] == b'#' {
-                let is_directive = directives && self.directive(content, line);
-                directives = is_directive;
-                let kind = if is_directive { PieceKind::Directive } else { PieceKind::Comment };
-                if !is_directive {
-                    comments.get_or_insert(line.span.start);
-                }
-                self.tree.pieces.push(Piece { kind, span: line.span });
-                at += 1;
-            } else {
-                directives = false;
-                at = self.instruction(at, comments.take());
-            }
-        }
-    }
-
-    /// Reads `# name = value`; false when it is an ordinary comment.
-    fn directive(&mut self, content: &[u8], line: Line) -> bool {
-        let text = String::from_utf8_lossy(&content[1..]);
-        let Some((name, value)) = text.split_once('=') else { return false };
-        let (name, value) = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
-        let seen = match name.as_str() {
-            "syntax" => self.tree.directives.syntax.is_some(),
-            "check" => self.tree.directives.check.is_some(),
-            "escape" => self.tree.pieces.iter().any(|p| {
-                p.kind == PieceKind::Directive
-                    && self.source.text(p.span).to_ascii_lowercase().trim_start_matches(['#', ' ', '\t', '\u{feff}']).starts_with("escape")
-            }),
-            _ => return false,
-        };
-        if seen {
-            self.error("parse/duplicate-directive", format!("only one {name} parser directive can be used"), line.content);
-            return true;
-        }
-        match name.as_str() {
-            "syntax" => self.tree.directives.syntax = Some((value, line.content)),
-            "check" => self.tree.directives.check = Some((value, line.content)),
-            _ if value == "\\" => {}
-            _ if value == "`" => self.tree.directives.escape = '`',
-            _ => {
-                let m = format!("invalid ESCAPE '{value}'. Must be ` or \\");
-                self.error("parse/escape-directive", m, line.content);
-            }
-        }
-        true
-    }
-
-    /// Reads the instruction at physical line `first`; gives the line after it.
-    fn instruction(&mut self, first: usize, comments: Option<u32>) -> usize {
-        let bytes = self.source.bytes();
-        let escape = self.tree.directives.escape;
-        let joined = logical(bytes, &self.lines, first, escape as u8);
-        if let Some(blank) = joined.blank_inside {
-            let d = Diagnostic::warning(
-                "build/no-empty-continuation",
-                "empty continuation line",
-                self.lines[blank].content,
+    let mut header = Header::default();
+    let mut comments: Option<usize> = None;
+    let mut at = 0;
+    while let Some(line) = lines.get(at).copied() {
+        let kind = lines::classify(bytes, line);
+        if kind == LineKind::Text {
+            header.close();
+            let next = read(
+                bytes,
+                &lines,
+                at,
+                comments.take(),
+                &mut tree,
+                &mut diagnostics,
             );
-            self.diagnostics.push(d.with_help("remove the blank line: the builder will refuse it one day"));
+            at = next;
+            continue;
         }
-        let text = String::from_utf8_lossy(&joined.text).trim().to_owned();
-        let (word, rest) = match text.find(is_ws1) {
-            Some(i) => (&text[..i], text[i..].trim_matches(is_ws1)),
-            None => (text.as_str(), ""),
+        let directive = header.read(bytes, line, at, &mut tree, &mut diagnostics);
+        let kind = match kind {
+            _ if directive => PieceKind::Directive,
+            LineKind::Comment => PieceKind::Comment,
+            _ => PieceKind::Blank,
         };
-        let keyword = word.to_uppercase();
-        let start = self.lines[first].content.start as usize;
-        let indent = self.lines[first].content.len() - trim_start(&bytes[self.lines[first].content.range()]).len();
-        let on_first_line = self.lines[first].content.len() - indent;
-        let keyword_span = Span::new(start + indent, start + indent + word.len().min(on_first_line));
-        let (flags, arguments) = take_flags(rest, escape);
-        let mut next = joined.next;
-        let (mut heredocs, mut unterminated) = (Vec::new(), None);
-        let holder = match keyword.as_str() {
-            "ONBUILD" => arguments.split(is_ws1).next().unwrap_or("").to_uppercase(),
-            _ => keyword.clone(),
-        };
-        let takes_heredocs = matches!(holder.as_str(), "RUN" | "COPY" | "ADD");
-        if takes_heredocs && text.contains("<<") && !is_json_array(arguments) {
-            (heredocs, next, unterminated) = bodies(bytes, &self.lines, next, openings(&text));
+        if kind == PieceKind::Comment {
+            comments.get_or_insert(line.start);
+        } else {
+            comments = None;
         }
-        let end = self.lines[next - 1].span.end as usize;
-        // A byte order mark belongs to the first piece.
-        let span = Span::new(self.lines[first].span.start as usize, end);
-        if let Some(name) = unterminated {
-            let d = Diagnostic::error("parse/unterminated-heredoc", "unterminated heredoc", keyword_span);
-            self.diagnostics.push(d.with_help(format!("no line consists of {name} alone")));
-        }
-        for refusal in check_flags(&keyword, &flags) {
-            self.refusal(refusal, keyword_span);
-        }
-        let mut instruction = Instruction {
-            keyword,
-            keyword_span,
-            span,
-            line: u32::try_from(first + 1).unwrap_or(u32::MAX),
-            end_line: u32::try_from(next).unwrap_or(u32::MAX),
-            leading_comments: Span { start: comments.unwrap_or(span.start), end: span.start },
-            original: text.clone(),
-            flags,
-            arguments: arguments.to_owned(),
-            heredocs,
-            kind: Kind::Invalid,
-        };
-        instruction.kind = self.kind(&instruction);
-        let index = self.tree.instructions.len();
-        self.tree.pieces.push(Piece { kind: PieceKind::Instruction(index), span });
-        self.tree.instructions.push(instruction);
-        next
+        push(&mut tree, kind, line.end);
+        at += 1;
     }
-
-    fn kind(&mut self, i: &Instruction) -> Kind {
-        let escape = self.tree.directives.escape;
-        if i.keyword == "ONBUILD" {
-            return self.onbuild(i);
-        }
-        match kind(&i.keyword, &i.arguments, &i.heredocs, escape) {
-            Ok(kind) => kind,
-            Err(refusal) => {
-                self.refusal(refusal, i.keyword_span);
-                Kind::Invalid
-            }
-        }
+    if tree.pieces.is_empty() && !bytes.is_empty() {
+        // Nothing but a byte order mark.
+        push(&mut tree, PieceKind::Blank, bytes.len());
     }
+    whole_file(bytes, &tree, &mut diagnostics);
+    diagnostic::sort(&mut diagnostics);
+    Parsed { tree, diagnostics }
+}
 
-    fn onbuild(&mut self, outer: &Instruction) -> Kind {
-        let text = outer.arguments.as_str();
-        let (word, rest) = match text.find(is_ws1) {
-            Some(i) => (&text[..i], text[i..].trim_matches(is_ws1)),
-            None => (text, ""),
-        };
-        let keyword = word.to_uppercase();
-        let refused = match keyword.as_str() {
-            "" => Some("ONBUILD requires at least one argument".to_owned()),
-            "ONBUILD" => Some("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed".to_owned()),
-            "FROM" | "MAINTAINER" => Some(format!("{keyword} isn't allowed as an ONBUILD trigger")),
-            _ => None,
-        };
-        if let Some(message) = refused {
-            self.error("build/onbuild", message, outer.keyword_span);
-            return Kind::Invalid;
-        }
-        let escape = self.tree.directives.escape;
-        let (flags, arguments) = take_flags(rest, escape);
-        for refusal in check_flags(&keyword, &flags) {
-            self.refusal(refusal, outer.keyword_span);
-        }
-        let heredocs: Vec<Heredoc> = outer.heredocs.clone();
-        match kind(&keyword, arguments, &heredocs, escape) {
-            Ok(kind) => Kind::Onbuild(Box::new(Instruction {
-                keyword,
-                original: text.to_owned(),
-                flags,
-                arguments: arguments.to_owned(),
-                heredocs,
-                kind,
-                ..outer.clone()
-            })),
-            Err(refusal) => {
-                self.refusal(refusal, outer.keyword_span);
-                Kind::Invalid
-            }
-        }
-    }
+/// Adds the piece that ends at `end` and starts where the last one ended.
+fn push(tree: &mut Dockerfile, kind: PieceKind, end: usize) {
+    let start = tree.pieces.last().map_or(0, |p| p.span.range().end);
+    tree.pieces.push(Piece {
+        kind,
+        span: Span::new(start, end),
+    });
+}
 
-    /// What the builder refuses about the file as a whole.
-    fn structure(&mut self) {
-        let start = Span::new(0, 0);
-        if self.source.bytes().is_empty() {
-            self.error("parse/empty", "the Dockerfile cannot be empty", start);
-            return;
-        }
-        if self.tree.instructions.is_empty() {
-            self.error("parse/no-instructions", "file with no instructions", start);
-            return;
-        }
-        let mut staged = false;
-        for i in 0..self.tree.instructions.len() {
-            let ins = &self.tree.instructions[i];
-            let (keyword, span) = (ins.keyword.clone(), ins.keyword_span);
-            if keyword == "FROM" {
-                staged = true;
-            } else if !staged && keyword != "ARG" && !matches!(ins.kind, Kind::Invalid) {
-                let d = Diagnostic::error("build/no-build-stage", "no build stage in current context", span);
-                self.diagnostics.push(d.with_help(format!("only ARG may stand before the first FROM; this is {keyword}")));
-                staged = true;
-            }
-        }
-        if !self.tree.instructions.iter().any(|i| i.keyword == "FROM") {
-            self.error("build/no-stages", "dockerfile contains no stages to build", start);
+fn too_long(bytes: &[u8], lines: &[Line], diagnostics: &mut Vec<Diagnostic>) {
+    for (i, line) in lines.iter().enumerate() {
+        // The mark counts as part of the first line here.
+        let start = if i == 0 { 0 } else { line.start };
+        let feed = usize::from(bytes[..line.end].ends_with(b"\n"));
+        let len = line.end - start - feed;
+        if len > LONGEST_LINE {
+            diagnostics.push(
+                Diagnostic::error(
+                    "parse/line-too-long",
+                    format!("this line has {len} bytes; the builder reads at most {LONGEST_LINE}"),
+                    Span::new(line.start, line.content),
+                )
+                .with_help("break the line, or copy the data from a file"),
+            );
         }
     }
 }
 
-fn is_json_array(text: &str) -> bool {
-    text.starts_with('[') && serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok()
+/// Which directives may still come. The builder reads the top of a file twice: its parser takes
+/// indented directives, and its search for `syntax` and `check` does not, but passes over `#!`.
+struct Header {
+    parser: bool,
+    search: bool,
+    seen: Vec<Name>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dockerfile::CommandForm;
-    use proptest::prelude::*;
-
-    fn codes(text: &str) -> Vec<&'static str> {
-        parse(&SourceFile::new("f", text)).diagnostics.iter().map(|d| d.code).collect()
-    }
-
-    fn first(text: &str) -> Instruction {
-        parse(&SourceFile::new("f", text)).tree.instructions.remove(0)
-    }
-
-    #[test]
-    fn refusals() {
-        for (text, code) in [
-            ("", "parse/empty"),
-            ("# x\n", "parse/no-instructions"),
-            ("ARG a\n", "build/no-stages"),
-            ("FROM a\nENV\n", "parse/missing-arguments"),
-            ("FROM a\nENV x\n", "parse/two-arguments"),
-            ("FROM a\nENV a=1 b\n", "parse/missing-equals"),
-            ("FROM a\nCMD [[\"a\"]]\n", "parse/json-strings"),
-            ("FROM a\nRUN <<E\nx\n", "parse/unterminated-heredoc"),
-            ("# escape=x\nFROM a\n", "parse/escape-directive"),
-            ("FROM a\nRUNN x\n", "build/unknown-instruction"),
-            ("FROM a b\n", "build/arity"),
-            ("FROM a AS 1x\n", "build/stage-name"),
-            ("FROM a\nCOPY x\n", "build/arity"),
-            ("FROM a\nCOPY --from x y z\n", "build/flag-value"),
-            ("FROM a\nCOPY --link=x y z\n", "build/flag-value"),
-            ("FROM a\nCOPY --nope y z\n", "build/unknown-flag"),
-            ("FROM a\nCOPY --from=x --from=x y z\n", "build/duplicate-flag"),
-            ("FROM a\nSHELL sh\n", "build/shell-json"),
-            ("FROM a\nONBUILD FROM b\n", "build/onbuild"),
-            ("FROM a\nHEALTHCHECK x\n", "build/healthcheck"),
-            ("FROM a\nWORKDIR\n", "build/arity"),
-        ] {
-            assert_eq!(codes(text), [code], "{text}");
-        }
-        assert!(codes("RUN x\nFROM a\n").contains(&"build/no-build-stage"));
-    }
-
-    #[test]
-    fn legal_oddities() {
-        for text in [
-            "FROM a\nENTRYPOINT []\nCMD []\n",
-            "FROM a\nRUN\n",
-            "\u{feff}FROM a\r\nRUN x \\\r\n  y\r\n",
-            "# escape=`\nFROM a\nRUN a `\n  b\nCOPY c:\\x d\\\n",
-            "FROM a\nRUN [ 'a' ]\n",
-            "FROM a\nARG --x y\nARG a=1 b=2\n",
-            "ARG V=1\nFROM a:$V AS x\nCOPY --from=x <<A <<-'B' /d/\n1\nA\n\tB\n",
-            "from a as b\nrun <<EOF cat > /x\nEOF not\nEOF\nhealthcheck --interval=1s cmd x\n",
-        ] {
-            assert_eq!(codes(text), Vec::<&str>::new(), "{text}");
+impl Default for Header {
+    fn default() -> Self {
+        Self {
+            parser: true,
+            search: true,
+            seen: Vec::new(),
         }
     }
+}
 
-    #[test]
-    fn forms() {
-        assert_eq!(first("RUN [\"a\", \"b\"]").kind, Kind::Run(CommandForm::Exec(vec!["a".into(), "b".into()])));
-        assert_eq!(first("RUN [\"a\" \"b\"]").kind, Kind::Run(CommandForm::Shell("[\"a\" \"b\"]".into())));
-        let run = first("RUN --mount=type=cache,target=/c --network=none  make \\\n # c\n  all");
-        assert_eq!(run.flags.len(), 2);
-        assert_eq!(run.kind, Kind::Run(CommandForm::Shell("make   all".into())));
-        assert_eq!((run.line, run.end_line), (1, 3));
-        let env = first("ENV a=1 b=\"x y\" c=x\\ y");
-        assert_eq!(env.kind, Kind::Env(vec![("a".into(), "1".into()), ("b".into(), "\"x y\"".into()), ("c".into(), "x\\ y".into())]));
-        assert_eq!(first("ENV a  b c").kind, Kind::Env(vec![("a".into(), "b c".into())]));
-        let copy = first("COPY << EOF a /d/\nhi\nEOF\n");
-        let Kind::Copy(t) = &copy.kind else { panic!("{copy:?}") };
-        assert_eq!((t.sources.as_slice(), t.dest.as_str(), t.inline.as_slice()), (&["a".to_owned()][..], "/d/", &[0][..]));
-        assert_eq!(copy.heredocs[0].body, "hi\n");
+impl Header {
+    fn close(&mut self) {
+        self.parser = false;
+        self.search = false;
     }
 
-    #[test]
-    fn comments_stick_to_the_instruction_below() {
-        let text = "# a\n\n# b\n# c\nFROM x\n";
-        let source = SourceFile::new("f", text);
-        let from = parse(&source).tree.instructions.remove(0);
-        assert_eq!(source.text(from.leading_comments), "# b\n# c\n");
-    }
-
-    #[test]
-    fn directives_stop_at_the_first_other_line() {
-        let tree = parse(&SourceFile::new("f", "# syntax=docker/dockerfile:1\n# check=skip=all\n# x\n# escape=`\nFROM a\n")).tree;
-        assert_eq!(tree.directives.escape, '\\');
-        assert_eq!(tree.directives.syntax.map(|s| s.0).as_deref(), Some("docker/dockerfile:1"));
-        assert!(tree.directives.check.is_some());
-    }
-
-    fn dockerfileish() -> impl Strategy<Value = Vec<u8>> {
-        let bits = prop::sample::select(vec![
-            "FROM a\n", "RUN ", "COPY ", "<<EOF", "EOF\n", "\\\n", "\n", "# x\n", "\r\n", "--from=x ", "[\"a\"]", "$x", "${x",
-            "'", "\"", "`", "# escape=`\n", "ONBUILD ", "ENV a=b ", "\u{feff}", " ", "\t", "é", "HEALTHCHECK CMD ", "<<-",
-        ]);
-        prop_oneof![
-            prop::collection::vec(any::<u8>(), 0..200),
-            prop::collection::vec(bits, 0..40).prop_map(|v| v.concat().into_bytes()),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_give_pieces_that_tile_the_file(bytes in dockerfileish()) {
-            let source = SourceFile::new("f", bytes.clone());
-            let parsed = parse(&source);
-            let mut printed = Vec::new();
-            for piece in &parsed.tree.pieces {
-                prop_assert_eq!(piece.span.start as usize, printed.len());
-                printed.extend_from_slice(&bytes[piece.span.range()]);
-            }
-            prop_assert_eq!(printed, bytes.clone());
-            for d in &parsed.diagnostics {
-                prop_assert!(d.span().is_none_or(|s| s.start <= s.end && s.end as usize <= bytes.len()));
-            }
-            for i in &parsed.tree.instructions {
-                prop_assert!(i.keyword_span.end as usize <= bytes.len() && i.line <= i.end_line);
-            }
-            let plan = crate::plan::lower(&parsed.tree, &crate::plan::BuildOptions::default());
-            prop_assert!(plan.order.len() <= parsed.tree.instructions.len());
+    /// Takes a blank or comment line; says whether it is a directive.
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        line: Line,
+        index: usize,
+        tree: &mut Dockerfile,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> bool {
+        if !self.parser && !self.search {
+            return false;
         }
+        let start = lines::indented(bytes, line);
+        let text = String::from_utf8_lossy(&bytes[start..line.content]);
+        let Some(found) = directive::read(&text) else {
+            self.parser = false;
+            self.search &= index == 0 && text.starts_with("#!") && start == line.start;
+            return false;
+        };
+        self.search &= start == line.start;
+        // Offsets of a lossy text are off only in a directive that is broken anyway.
+        let span = Span::new(
+            (start + found.at.start).min(line.content),
+            (start + found.at.end).min(line.content),
+        );
+        if self.seen.contains(&found.name) {
+            diagnostics.push(Diagnostic::error(
+                "parse/duplicate-directive",
+                format!("the {} directive is given twice", found.name.as_str()),
+                Span::new(start, line.content),
+            ));
+            return self.parser;
+        }
+        self.seen.push(found.name);
+        let takes = match found.name {
+            Name::Escape => self.parser,
+            Name::Syntax | Name::Check => self.search,
+        };
+        if takes {
+            match directive::objection(&found, span) {
+                Some(objection) => diagnostics.push(objection),
+                None if found.name == Name::Escape => {
+                    tree.directives.escape = found.value.chars().next().unwrap_or('\\');
+                }
+                None => {}
+            }
+            match found.name {
+                Name::Escape => {}
+                Name::Syntax => tree.directives.syntax = Some((found.value, span)),
+                Name::Check => tree.directives.check = Some((found.value, span)),
+            }
+        }
+        self.parser
+    }
+}
+
+/// Reads the instruction that starts at line `first`; returns the index of the line after it.
+fn read(
+    bytes: &[u8],
+    lines: &[Line],
+    first: usize,
+    comments: Option<usize>,
+    tree: &mut Dockerfile,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> usize {
+    let escape = tree.directives.escape;
+    let logical = lines::logical(bytes, lines, first, escape);
+    let mut next = logical.next;
+    let mut heredocs = Vec::new();
+    for word in instruction::heredoc_words(&logical.text, escape) {
+        let at = logical.text.find(&word.word);
+        let at = at.map_or(0..logical.text.len(), |n| n..n + word.word.len());
+        let (heredoc, after, terminated) = heredoc::body(bytes, lines, next, word);
+        next = after;
+        if !terminated {
+            diagnostics.push(
+                Diagnostic::error(
+                    "parse/unterminated-heredoc",
+                    "this heredoc does not end before the file does",
+                    logical.map.span(at),
+                )
+                .with_help(unterminated_help(&heredoc)),
+            );
+        }
+        heredocs.push(heredoc);
+        if !terminated {
+            break;
+        }
+    }
+    let start = lines[first].start;
+    let end = lines[next - 1].end;
+    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let frame = Frame {
+        span: Span::new(start, end),
+        line: number(first + 1),
+        end_line: number(next),
+        leading_comments: Span::new(comments.unwrap_or(start), start),
+    };
+    let found = instruction::instruction(
+        &logical.text,
+        &logical.map,
+        escape,
+        frame,
+        heredocs,
+        diagnostics,
+    );
+    push(tree, PieceKind::Instruction(tree.instructions.len()), end);
+    tree.instructions.push(found);
+    next
+}
+
+fn unterminated_help(heredoc: &Heredoc) -> String {
+    let end = format!(
+        "end it with a line that holds nothing but `{}`",
+        heredoc.name
+    );
+    // `$((1 << 4))` is the usual way to get here without wanting a heredoc.
+    if heredoc.word.contains("<< ") {
+        format!("{end}; if it is a shift, write it without blanks")
+    } else {
+        end
+    }
+}
+
+/// What can only be said about the file as a whole.
+fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>) {
+    let mut whole = |code, message: &str, help: Option<&str>| {
+        diagnostics.push(Diagnostic {
+            code,
+            severity: Severity::Error,
+            message: message.to_owned(),
+            labels: Vec::new(),
+            help: help.map(str::to_owned),
+        });
+    };
+    if bytes.is_empty() {
+        return whole("parse/empty-file", "the file is empty", None);
+    }
+    if tree.instructions.is_empty() {
+        return whole(
+            "parse/no-instructions",
+            "the file has no instructions",
+            None,
+        );
+    }
+    let first_stage = tree.instructions.iter().position(|i| i.keyword == "FROM");
+    let before = &tree.instructions[..first_stage.unwrap_or(tree.instructions.len())];
+    // A misspelt keyword may well be the missing FROM; one message is enough then.
+    let unknown = |i: &Instruction| !instruction::is_known(&i.keyword);
+    if before.iter().any(unknown) {
+        return;
+    }
+    match before.iter().find(|i| i.keyword != "ARG") {
+        Some(early) => diagnostics.push(
+            Diagnostic::error(
+                "build/no-build-stage",
+                format!("{} stands before the first FROM", early.keyword),
+                early.keyword_span,
+            )
+            .with_help("only ARG may come before the first FROM"),
+        ),
+        None if first_stage.is_none() => whole(
+            "build/no-stages",
+            "the file has no FROM",
+            Some("start a stage with `FROM image`"),
+        ),
+        None => {}
     }
 }

@@ -1,0 +1,151 @@
+//! Parser directives: `# syntax=`, `# escape=`, `# check=` at the top of a file.
+//!
+//! Goes in: one comment line at a time while directives are still possible. Comes out: its name and
+//! value. Costs one pass over the line. Invariant: only known names are directives; any other line
+//! ends them for the rest of the file.
+
+use crate::diagnostic::Diagnostic;
+use crate::source::Span;
+
+/// A directive line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Directive {
+    pub(super) name: Name,
+    pub(super) value: String,
+    /// Bytes of the value within the line.
+    pub(super) at: std::ops::Range<usize>,
+}
+
+/// The known names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    Syntax,
+    Escape,
+    Check,
+}
+
+impl Name {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "syntax",
+            Self::Escape => "escape",
+            Self::Check => "check",
+        }
+    }
+}
+
+/// ASCII white space as the builder's directive pattern has it.
+const BLANK: [char; 5] = [' ', '\t', '\r', '\n', '\u{c}'];
+
+/// Reads `# name = value`; `line` has no line end and starts with `#`.
+pub(super) fn read(line: &str) -> Option<Directive> {
+    let rest = line.strip_prefix('#')?.trim_start_matches(BLANK);
+    let (name, value) = rest.split_once('=')?;
+    let name = name.trim_end_matches(BLANK);
+    let name = match name.to_ascii_lowercase().as_str() {
+        "syntax" => Name::Syntax,
+        "escape" => Name::Escape,
+        "check" => Name::Check,
+        _ => return None,
+    };
+    let trimmed = value.trim_matches(BLANK);
+    let start = match value.find(trimmed) {
+        // All blanks: the builder's pattern needs a value and finds the last blank.
+        _ if trimmed.is_empty() => line.len() - value.chars().next_back()?.len_utf8(),
+        n => line.len() - value.len() + n?,
+    };
+    let end = if trimmed.is_empty() {
+        line.len()
+    } else {
+        start + trimmed.len()
+    };
+    Some(Directive {
+        name,
+        value: line[start..end].to_owned(),
+        at: start..end,
+    })
+}
+
+/// What is wrong with a value, if anything.
+pub(super) fn objection(directive: &Directive, span: Span) -> Option<Diagnostic> {
+    let value = &directive.value;
+    match directive.name {
+        Name::Syntax => None,
+        Name::Escape => (!matches!(value.as_str(), "\\" | "`")).then(|| {
+            Diagnostic::error(
+                "parse/bad-escape",
+                format!("`{value}` cannot be the escape character"),
+                span,
+            )
+            .with_help("it is a backslash or a backtick")
+        }),
+        Name::Check => {
+            let bad = value.splitn(3, ';').find(|part| !check_option(part))?;
+            let bad = bad.trim();
+            Some(
+                Diagnostic::error(
+                    "parse/bad-check",
+                    format!("`{bad}` is no option of the check directive"),
+                    span,
+                )
+                .with_help("options are `skip=<rules>`, `error=<bool>`, `experimental=<rules>`"),
+            )
+        }
+    }
+}
+
+fn check_option(part: &str) -> bool {
+    match part.trim().split_once('=') {
+        // Blanks before `=` are part of the name, so the builder does not know it.
+        Some(("skip" | "experimental", _)) => true,
+        Some(("error", value)) => [
+            "1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False",
+        ]
+        .contains(&value.trim()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let rows = [
+            ("# escape=`", Some(("escape", "`"))),
+            ("#ESCAPE  =  `  ", Some(("escape", "`"))),
+            ("# syntax = a/b:1 c=d ", Some(("syntax", "a/b:1 c=d"))),
+            ("# escape= ", Some(("escape", " "))),
+            ("# escape=", None),
+            ("# escape", None),
+            ("# escap=`", None),
+            ("# es cape=`", None),
+            ("#", None),
+        ];
+        for (line, expected) in rows {
+            let found = read(line);
+            let found = found.as_ref().map(|d| (d.name.as_str(), d.value.as_str()));
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn check_values() {
+        let rows = [
+            ("skip=all", true),
+            ("skip= A,B ; error= true ;experimental=all", true),
+            ("skip = all", false),
+            ("skip=all; error =true", false),
+            ("skip=a;error=true;experimental=all;", true),
+            ("skip=a;", false),
+            ("foo", false),
+            ("SKIP=a", false),
+            ("error=maybe", false),
+        ];
+        for (value, ok) in rows {
+            let d = read(&format!("# check={value}")).unwrap();
+            assert_eq!(objection(&d, Span::default()).is_none(), ok, "{value}");
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Flags after the keyword: `--name=value`.
+//!
+//! Goes in: the text after a keyword. Comes out: flag words and where the arguments begin; then a
+//! verdict per flag from one table. Costs one pass. Invariant: a name is in the table if and only
+//! if some instruction of the newest grammar takes it.
+
+use super::suggest;
+use std::ops::Range;
+
+/// One flag as lexed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) name: String,
+    pub(super) value: Option<String>,
+    /// Bytes of the text it was read from.
+    pub(super) range: Range<usize>,
+}
+
+/// Takes flags from the start of `text`; returns them and the offset of the arguments.
+///
+/// The builder reads bytes here and widens each to a character, so a value outside ASCII comes out
+/// mangled, and two bytes of such characters even count as blanks.
+pub(super) fn split(text: &str, escape: char) -> (Vec<Word>, usize) {
+    let bytes = text.as_bytes();
+    let mut flags = Vec::new();
+    let mut at = 0;
+    loop {
+        while bytes.get(at).is_some_and(|b| is_blank(*b)) {
+            at += 1;
+        }
+        if !bytes[at..].starts_with(b"--") {
+            break;
+        }
+        let (word, end) = lex(bytes, at, escape);
+        if word == "--" {
+            at = end;
+            break;
+        }
+        let (name, value) = match word[2..].split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (&word[2..], None),
+        };
+        flags.push(Word {
+            name: name.to_owned(),
+            value,
+            range: at..end,
+        });
+        at = end;
+    }
+    while !text.is_char_boundary(at) {
+        at += 1;
+    }
+    (flags, at)
+}
+
+fn is_blank(byte: u8) -> bool {
+    char::from(byte).is_whitespace()
+}
+
+fn lex(bytes: &[u8], start: usize, escape: char) -> (String, usize) {
+    let mut word = String::new();
+    let mut quote = None;
+    let mut at = start;
+    while let Some(b) = bytes.get(at).copied() {
+        match quote {
+            None if is_blank(b) => break,
+            None if b == b'\'' || b == b'"' => quote = Some(b),
+            Some(q) if b == q => quote = None,
+            _ if char::from(b) == escape => {
+                at += 1;
+                if let Some(protected) = bytes.get(at) {
+                    word.push(char::from(*protected));
+                }
+            }
+            _ => word.push(char::from(b)),
+        }
+        at += 1;
+    }
+    (word, at.min(bytes.len()))
+}
+
+/// What values a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Text,
+    List,
+    Bool,
+    OneOf(&'static [&'static str]),
+    Duration,
+    Count,
+}
+
+fn table(keyword: &str) -> &'static [(&'static str, Takes)] {
+    use Takes::{Bool, Count, Duration, List, OneOf, Text};
+    match keyword {
+        "FROM" => &[("platform", Text)],
+        "RUN" => &[
+            ("mount", List),
+            ("network", OneOf(&["default", "none", "host"])),
+            ("security", OneOf(&["sandbox", "insecure"])),
+            ("device", List),
+        ],
+        "COPY" => &[
+            ("from", Text),
+            ("chown", Text),
+            ("chmod", Text),
+            ("link", Bool),
+            ("exclude", List),
+            ("parents", Bool),
+        ],
+        "ADD" => &[
+            ("chown", Text),
+            ("chmod", Text),
+            ("link", Bool),
+            ("exclude", List),
+            ("keep-git-dir", Bool),
+            ("checksum", Text),
+            ("unpack", Bool),
+        ],
+        "HEALTHCHECK" => &[
+            ("interval", Duration),
+            ("timeout", Duration),
+            ("start-period", Duration),
+            ("start-interval", Duration),
+            ("retries", Count),
+        ],
+        _ => &[],
+    }
+}
+
+/// One objection to a flag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Objection {
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+    /// Which flag.
+    pub(super) index: usize,
+}
+
+/// Checks the flags of an instruction (upper-case keyword). ARG and STOPSIGNAL take anything, and
+/// so does `HEALTHCHECK NONE`; callers know that one.
+pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
+    if matches!(keyword, "ARG" | "STOPSIGNAL") {
+        return Vec::new();
+    }
+    let table = table(keyword);
+    let mut seen = std::collections::BTreeSet::new();
+    let mut out = Vec::new();
+    for (index, flag) in flags.iter().enumerate() {
+        let name = &flag.name;
+        let mut object = |code, message: String, help| {
+            out.push(Objection {
+                code,
+                message,
+                help,
+                index,
+            });
+        };
+        let Some((_, takes)) = table.iter().find(|(known, _)| known == name) else {
+            let names = table.iter().map(|(known, _)| *known);
+            let help = match suggest::nearest(name, names) {
+                Some(near) => Some(format!("did you mean `--{near}`?")),
+                None if table.is_empty() => Some(format!("{keyword} takes no flags")),
+                None => None,
+            };
+            object(
+                "build/unknown-flag",
+                format!("{keyword} has no flag `--{name}`"),
+                help,
+            );
+            continue;
+        };
+        if !seen.insert(name.as_str()) && *takes != Takes::List {
+            object(
+                "build/duplicate-flag",
+                format!("flag `--{name}` is given twice"),
+                None,
+            );
+            continue;
+        }
+        match (takes, flag.value.as_deref()) {
+            (Takes::Bool, None) => {}
+            (Takes::Bool, Some("")) | (_, None) => object(
+                "build/missing-flag-value",
+                format!("flag `--{name}` has no value"),
+                Some(format!("write `--{name}=...`")),
+            ),
+            (takes, Some(value)) => {
+                if let Some(wanted) = refusal(*takes, value) {
+                    object(
+                        "build/bad-flag-value",
+                        format!("`{value}` is no value for `--{name}`"),
+                        Some(format!("it takes {wanted}")),
+                    );
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What would have been right, if the value is not.
+fn refusal(takes: Takes, value: &str) -> Option<String> {
+    let ok = match takes {
+        Takes::Text | Takes::List => true,
+        Takes::Bool => ["true", "false"].contains(&value.to_lowercase().as_str()),
+        Takes::OneOf(names) => names.contains(&value),
+        Takes::Duration => {
+            value.is_empty() || duration(value).is_some_and(|s| s == 0.0 || s >= 0.001)
+        }
+        Takes::Count => value.is_empty() || value.parse::<i32>().is_ok_and(|n| n >= 0),
+    };
+    (!ok).then(|| match takes {
+        Takes::Bool => "`true` or `false`".to_owned(),
+        Takes::OneOf(names) => format!("one of {}", names.join(", ")),
+        Takes::Duration => "0, or a duration of at least 1ms such as `1m30s`".to_owned(),
+        Takes::Count => "a whole number from 0".to_owned(),
+        Takes::Text | Takes::List => "text".to_owned(),
+    })
+}
+
+/// Seconds of a duration as Go writes them: an optional sign, then numbers each with a unit.
+fn duration(text: &str) -> Option<f64> {
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0.0);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let unit_len = rest
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(rest.len());
+        seconds += number
+            * match &rest[..unit_len] {
+                "ns" => 1e-9,
+                "us" | "µs" | "μs" => 1e-6,
+                "ms" => 1e-3,
+                "s" => 1.0,
+                "m" => 60.0,
+                "h" => 3600.0,
+                _ => return None,
+            };
+        rest = &rest[unit_len..];
+    }
+    // The builder counts nanoseconds in 63 bits.
+    (seconds < 9.2e9).then_some(sign * seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(text: &str) -> (Vec<String>, &str) {
+        let (flags, at) = split(text, '\\');
+        let words = flags
+            .iter()
+            .map(|f| format!("{}={}", f.name, f.value.as_deref().unwrap_or("-")))
+            .collect();
+        (words, text[at..].trim())
+    }
+
+    #[test]
+    fn flag_words() {
+        let rows: [(&str, &[&str], &str); 11] = [
+            ("--from=a b c", &["from=a"], "b c"),
+            ("--link  --x=1=2 a", &["link=-", "x=1=2"], "a"),
+            ("--x=\"a b\"'c d' e", &["x=a bc d"], "e"),
+            (r"--x=a\ b\' e", &["x=a b'"], "e"),
+            (r#"--x="a\"b" e"#, &["x=a\"b"], "e"),
+            ("-- --x y", &[], "--x y"),
+            ("a --x", &[], "a --x"),
+            ("-x --y", &[], "-x --y"),
+            ("--=x y", &["=x"], "y"),
+            ("--x=\u{e9} y", &["x=\u{c3}\u{a9}"], "y"),
+            ("--x='a", &["x=a"], ""),
+        ];
+        for (text, flags, rest) in rows {
+            assert_eq!(
+                show(text),
+                (flags.iter().map(|s| (*s).to_owned()).collect(), rest),
+                "{text}"
+            );
+        }
+        assert_eq!(split("--x=a` b c", '`').0[0].value.as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn verdicts() {
+        let rows = [
+            (
+                "COPY",
+                "--from=a --chown= --link --exclude=a --exclude=b",
+                "",
+            ),
+            ("COPY", "--link=TRUE --parents=false", ""),
+            ("COPY", "--link=", "missing-flag-value"),
+            ("COPY", "--link=yes", "bad-flag-value"),
+            ("COPY", "--from", "missing-flag-value"),
+            ("COPY", "--from=a --from=b", "duplicate-flag"),
+            ("COPY", "--From=a", "unknown-flag"),
+            ("COPY", "--checksum=a", "unknown-flag"),
+            ("ADD", "--from=a", "unknown-flag"),
+            (
+                "RUN",
+                "--network=none --mount=a --mount=b --security=insecure",
+                "",
+            ),
+            ("RUN", "--network=NONE", "bad-flag-value"),
+            ("RUN", "--network=", "bad-flag-value"),
+            (
+                "HEALTHCHECK",
+                "--interval=1.5m --timeout=0 --retries= --start-period=",
+                "",
+            ),
+            ("HEALTHCHECK", "--interval=1us", "bad-flag-value"),
+            ("HEALTHCHECK", "--interval=5", "bad-flag-value"),
+            ("HEALTHCHECK", "--interval=-1s", "bad-flag-value"),
+            ("HEALTHCHECK", "--retries=-1", "bad-flag-value"),
+            ("HEALTHCHECK", "--retries=1x", "bad-flag-value"),
+            ("USER", "--x", "unknown-flag"),
+            ("CMD", "--=x", "unknown-flag"),
+            ("ARG", "--x", ""),
+            ("STOPSIGNAL", "--x", ""),
+        ];
+        for (keyword, text, code) in rows {
+            let found = check(keyword, &split(text, '\\').0);
+            let codes: Vec<&str> = found.iter().map(|o| &o.code["build/".len()..]).collect();
+            assert_eq!(codes.join(" "), code, "{keyword} {text}");
+        }
+        let near = check("COPY", &split("--chonw=1", '\\').0);
+        assert_eq!(near[0].help.as_deref(), Some("did you mean `--chown`?"));
+    }
+}
