@@ -229,7 +229,10 @@ mod tests {
             span: Span::new(s, e),
             text: t.into(),
         };
-        let out = apply_edits(b"0123456789", &[edit(8, 9, "x"), edit(2, 2, "ab"), edit(2, 4, "")]);
+        let out = apply_edits(
+            b"0123456789",
+            &[edit(8, 9, "x"), edit(2, 2, "ab"), edit(2, 4, "")],
+        );
         assert_eq!(out.unwrap(), b"01ab4567x9");
         assert_eq!(apply_edits(b"01", &[]).unwrap(), b"01");
         assert_eq!(

@@ -19,14 +19,27 @@ fn cacheplan(dir: &Path, args: &[&str]) -> Output {
 
 fn system_git(dir: &Path, args: &[&str]) {
     let status = Command::new("git")
-        .args(["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(args)
         .current_dir(dir)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("HOME", dir)
         .output()
         .expect("git starts");
-    assert!(status.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&status.stderr));
+    assert!(
+        status.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&status.stderr)
+    );
 }
 
 /// The article's Dockerfile and three commits that each touch one file.
@@ -62,13 +75,23 @@ fn the_articles_copy_goes_last() {
     std::fs::write(dir.path().join("p.diff"), &again.stdout).expect("written");
     system_git(dir.path(), &["apply", "p.diff"]);
     let after = cacheplan(dir.path(), &["analyze", ".", "--no-timing"]);
-    assert!(text(&after.stdout).contains("Nothing to do: this is optimal"), "{}", text(&after.stdout));
+    assert!(
+        text(&after.stdout).contains("Nothing to do: this is optimal"),
+        "{}",
+        text(&after.stdout)
+    );
 }
 
 #[test]
 fn json_has_the_contracts_fields_and_equal_bytes_twice() {
     let dir = article(ARTICLE);
-    let run = || cacheplan(dir.path(), &["analyze", ".", "--format", "json", "--no-timing"]).stdout;
+    let run = || {
+        cacheplan(
+            dir.path(),
+            &["analyze", ".", "--format", "json", "--no-timing"],
+        )
+        .stdout
+    };
     let (a, b) = (run(), run());
     assert_eq!(a, b);
     let json: serde_json::Value = serde_json::from_slice(&a).expect("JSON");
@@ -78,9 +101,21 @@ fn json_has_the_contracts_fields_and_equal_bytes_twice() {
     assert_eq!(t["steps"][3]["inherited"], 3);
     assert_eq!(t["steps"][3]["cost_source"], "prior");
     let plan = &t["plans"][0];
-    assert_eq!((plan["safety"].as_str(), plan["optimal"].as_bool()), (Some("assumed"), Some(true)));
+    assert_eq!(
+        (plan["safety"].as_str(), plan["optimal"].as_bool()),
+        (Some("assumed"), Some(true))
+    );
     assert!(plan["saving"].as_f64().expect("a number") > 0.9);
-    for field in ["held_out_saving", "bound_s", "edits", "assumptions", "dockerfile", "dockerignore", "diff", "cold_s"] {
+    for field in [
+        "held_out_saving",
+        "bound_s",
+        "edits",
+        "assumptions",
+        "dockerfile",
+        "dockerignore",
+        "diff",
+        "cold_s",
+    ] {
         assert!(plan.get(field).is_some(), "{field}");
     }
 }
@@ -97,7 +132,11 @@ fn write_changes_the_file_and_nothing_else() {
 #[test]
 fn manifests_come_first_for_npm() {
     let dir = article("FROM node:22\nWORKDIR /app\nCOPY . .\nRUN npm ci\nCMD [\"node\", \"f\"]\n");
-    std::fs::write(dir.path().join("package.json"), "{\"dependencies\":{\"a\":\"1\"}}").expect("written");
+    std::fs::write(
+        dir.path().join("package.json"),
+        "{\"dependencies\":{\"a\":\"1\"}}",
+    )
+    .expect("written");
     std::fs::write(dir.path().join("package-lock.json"), "{}").expect("written");
     system_git(dir.path(), &["add", "-A"]);
     system_git(dir.path(), &["commit", "-qm", "manifests"]);
@@ -131,7 +170,7 @@ fn errors_are_one_clear_message_with_exit_code_2() {
         (no_git.path(), "not in a git repository"),
         (unborn.path(), "no commits yet"),
         (no_dockerfile.path(), "no Dockerfile found"),
-        (broken.path(), "unknown instruction: RUNN"),
+        (broken.path(), "unknown instruction `RUNN`"),
         (foreign.path(), "another grammar"),
     ] {
         let out = cacheplan(dir, &["analyze", "."]);
@@ -147,14 +186,22 @@ fn errors_are_one_clear_message_with_exit_code_2() {
 #[test]
 fn one_broken_target_leaves_the_others() {
     let dir = article(ARTICLE);
-    std::fs::write(dir.path().join("compose.yaml"), "services:\n  a:\n    build: .\n  b:\n    build: {context: ., dockerfile: Bad}\n").expect("written");
+    std::fs::write(
+        dir.path().join("compose.yaml"),
+        "services:\n  a:\n    build: .\n  b:\n    build: {context: ., dockerfile: Bad}\n",
+    )
+    .expect("written");
     std::fs::write(dir.path().join("Bad"), "FROM a\nRUNN x\n").expect("written");
     let out = cacheplan(dir.path(), &["analyze", ".", "--format", "json"]);
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let targets = json["targets"].as_array().expect("a list");
     assert!(targets.iter().any(|t| t["plans"].is_array()));
-    assert!(targets.iter().any(|t| t["file"] == "Bad" && t.get("plans").is_none()));
+    assert!(
+        targets
+            .iter()
+            .any(|t| t["file"] == "Bad" && t.get("plans").is_none())
+    );
     let named = cacheplan(dir.path(), &["analyze", ".", "-f", "Bad"]);
     assert_eq!(named.status.code(), Some(2));
 }
@@ -163,7 +210,17 @@ fn one_broken_target_leaves_the_others() {
 fn nothing_is_written_into_the_repository_and_a_bare_one_works() {
     let dir = article(ARTICLE);
     let list = |d: &Path| {
-        let mut all: Vec<_> = ignore::WalkBuilder::new(d).standard_filters(false).build().map(|e| e.expect("an entry")).map(|e| (e.path().to_owned(), e.metadata().expect("metadata").modified().ok())).collect();
+        let mut all: Vec<_> = ignore::WalkBuilder::new(d)
+            .standard_filters(false)
+            .build()
+            .map(|e| e.expect("an entry"))
+            .map(|e| {
+                (
+                    e.path().to_owned(),
+                    e.metadata().expect("metadata").modified().ok(),
+                )
+            })
+            .collect();
         all.sort();
         all
     };
@@ -171,7 +228,16 @@ fn nothing_is_written_into_the_repository_and_a_bare_one_works() {
     let full = text(&cacheplan(dir.path(), &["analyze", ".", "--no-timing"]).stdout);
     assert_eq!(before, list(dir.path()));
     let bare = tempfile::tempdir().expect("a folder");
-    system_git(bare.path(), &["clone", "-q", "--bare", &dir.path().display().to_string(), "r.git"]);
+    system_git(
+        bare.path(),
+        &[
+            "clone",
+            "-q",
+            "--bare",
+            &dir.path().display().to_string(),
+            "r.git",
+        ],
+    );
     let out = cacheplan(bare.path(), &["analyze", "r.git", "--no-timing"]);
     assert_eq!(text(&out.stdout), full, "{}", text(&out.stderr));
 }
@@ -181,15 +247,48 @@ fn compare_and_base_see_the_saving() {
     let dir = article(ARTICLE);
     let better = cacheplan(dir.path(), &["optimize", ".", "--format", "dockerfile"]).stdout;
     std::fs::write(dir.path().join("Dockerfile"), better).expect("written");
-    let out = cacheplan(dir.path(), &["compare", "HEAD:Dockerfile", "Dockerfile", "--format", "json"]);
-    let json: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&out.stderr)));
+    let out = cacheplan(
+        dir.path(),
+        &[
+            "compare",
+            "HEAD:Dockerfile",
+            "Dockerfile",
+            "--format",
+            "json",
+        ],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", text(&out.stderr)));
     assert_eq!(json["pairs"][0]["wins"], 3);
     assert!(json["pairs"][0]["saving"].as_f64().expect("a number") > 0.9);
-    let base = cacheplan(dir.path(), &["analyze", ".", "--base", "HEAD", "--format", "json"]);
-    let json: serde_json::Value = serde_json::from_slice(&base.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&base.stderr)));
-    assert!(json["targets"][0]["base"]["saving"].as_f64().expect("a number") > 0.9);
-    std::fs::write(dir.path().join("Dockerfile"), ARTICLE.replace("uname -a", "uname -a; ./x")).expect("written");
-    let gate = cacheplan(dir.path(), &["analyze", ".", "--base", "HEAD", "--fail-on", "rebuild-cost+10%"]);
+    let base = cacheplan(
+        dir.path(),
+        &["analyze", ".", "--base", "HEAD", "--format", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&base.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", text(&base.stderr)));
+    assert!(
+        json["targets"][0]["base"]["saving"]
+            .as_f64()
+            .expect("a number")
+            > 0.9
+    );
+    std::fs::write(
+        dir.path().join("Dockerfile"),
+        ARTICLE.replace("uname -a", "uname -a; ./x"),
+    )
+    .expect("written");
+    let gate = cacheplan(
+        dir.path(),
+        &[
+            "analyze",
+            ".",
+            "--base",
+            "HEAD",
+            "--fail-on",
+            "rebuild-cost+10%",
+        ],
+    );
     assert_eq!(gate.status.code(), Some(0), "equal cost passes the gate");
 }
 
@@ -202,7 +301,13 @@ fn hostile_names_stay_inside_their_cells() {
     system_git(dir.path(), &["commit", "-qm", "c"]);
     for format in ["text", "markdown"] {
         let out = text(&cacheplan(dir.path(), &["analyze", ".", "--format", format]).stdout);
-        assert!(!out.contains('\u{1b}') && !out.lines().any(|l| l.starts_with("::")), "{out}");
-        assert!(format == "text" || !out.contains("@team") && !out.contains("<b>"), "{out}");
+        assert!(
+            !out.contains('\u{1b}') && !out.lines().any(|l| l.starts_with("::")),
+            "{out}"
+        );
+        assert!(
+            format == "text" || !out.contains("@team") && !out.contains("<b>"),
+            "{out}"
+        );
     }
 }

@@ -37,7 +37,10 @@ fn files(dir: &Path, out: &mut Vec<PathBuf>) {
 }
 
 fn floor(module: &str) -> Option<(u8, &'static [&'static str])> {
-    FLOORS.iter().find(|(m, _, _)| *m == module).map(|(_, f, same)| (*f, *same))
+    FLOORS
+        .iter()
+        .find(|(m, _, _)| *m == module)
+        .map(|(_, f, same)| (*f, *same))
 }
 
 /// Modules named behind `crate::` in a text.
@@ -46,9 +49,16 @@ fn used(text: &str) -> Vec<String> {
     for part in text.split("crate::").skip(1) {
         if let Some(list) = part.strip_prefix('{') {
             let list = list.split('}').next().unwrap_or_default();
-            out.extend(list.split(',').map(|m| m.trim().split("::").next().unwrap_or_default().to_owned()));
+            out.extend(
+                list.split(',')
+                    .map(|m| m.trim().split("::").next().unwrap_or_default().to_owned()),
+            );
         } else {
-            out.push(part.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect());
+            out.push(
+                part.chars()
+                    .take_while(|c| c.is_ascii_lowercase() || *c == '_')
+                    .collect(),
+            );
         }
     }
     out.retain(|m| floor(m).is_some());
@@ -64,7 +74,13 @@ fn no_module_uses_a_higher_floor() {
     let mut wrong = Vec::new();
     for file in all {
         let relative = file.strip_prefix(&src).expect("below src");
-        let first = relative.components().next().expect("a name").as_os_str().to_string_lossy().into_owned();
+        let first = relative
+            .components()
+            .next()
+            .expect("a name")
+            .as_os_str()
+            .to_string_lossy()
+            .into_owned();
         let module = first.trim_end_matches(".rs").to_owned();
         if module == "lib" || module == "main" {
             continue;
@@ -72,7 +88,8 @@ fn no_module_uses_a_higher_floor() {
         let (own, same) = floor(&module).unwrap_or_else(|| panic!("{module} is not in the map"));
         for other in used(&std::fs::read_to_string(&file).expect("readable")) {
             let (theirs, _) = floor(&other).expect("kept only known ones");
-            let allowed = other == module || theirs < own || theirs == own && same.contains(&other.as_str());
+            let allowed =
+                other == module || theirs < own || theirs == own && same.contains(&other.as_str());
             if !allowed {
                 wrong.push(format!("{} uses {other}", relative.display()));
             }
@@ -83,5 +100,8 @@ fn no_module_uses_a_higher_floor() {
 
 #[test]
 fn the_reader_of_use_lines_sees_both_forms() {
-    assert_eq!(used("use crate::plan::Plan; use crate::{source, cost::X};"), ["plan", "source", "cost"]);
+    assert_eq!(
+        used("use crate::plan::Plan; use crate::{source, cost::X};"),
+        ["plan", "source", "cost"]
+    );
 }

@@ -2,7 +2,9 @@
 
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::subject::{Place, Subject, load};
-use super::timeline::{Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject};
+use super::timeline::{
+    Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject,
+};
 use super::{Done, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -11,7 +13,8 @@ use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
 use crate::plan::{Input, Plan, StepKind};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
-    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, StepRow, Target, TargetReport, Timing,
+    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, StepRow,
+    Target, TargetReport, Timing,
 };
 use crate::report::{diff, markdown, text};
 use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
@@ -27,7 +30,11 @@ const HOT_PATHS: usize = 5;
 
 pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     let outputs = formats(args)?;
-    let gates: Vec<Gate> = args.fail_on.iter().map(|g| gate(g, args)).collect::<Result<_>>()?;
+    let gates: Vec<Gate> = args
+        .fail_on
+        .iter()
+        .map(|g| gate(g, args))
+        .collect::<Result<_>>()?;
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
     let (analysis, worst) = analysis(cli, &place, args)?;
     for (format, file) in outputs {
@@ -36,15 +43,31 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
             "markdown" => markdown::analysis(&analysis).into_bytes(),
             _ => {
                 let color = file.is_none() && output::color_stdout(cli);
-                text::analysis(&analysis, text::Style { color, width: output::width() }).into_bytes()
+                text::analysis(
+                    &analysis,
+                    text::Style {
+                        color,
+                        width: output::width(),
+                    },
+                )
+                .into_bytes()
             }
         };
         output::write(file.as_deref(), &text)?;
     }
-    if analysis.targets.iter().all(|t| matches!(t, Target::Failed(_))) || worst {
+    if analysis
+        .targets
+        .iter()
+        .all(|t| matches!(t, Target::Failed(_)))
+        || worst
+    {
         return Ok(Done::WrongInput);
     }
-    Ok(if gates.iter().any(|g| g.fails(&analysis)) { Done::GateFailed } else { Done::Fine })
+    Ok(if gates.iter().any(|g| g.fails(&analysis)) {
+        Done::GateFailed
+    } else {
+        Done::Fine
+    })
 }
 
 /// The document, and whether a target named with `-f` failed.
@@ -54,16 +77,28 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
     let found = load(place, &args.place.build, &args.history.volatile_args)?;
     output::diagnostics(cli, &found.diagnostics);
     let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
-    let builds = if good.is_empty() { None } else { Some(read_builds(place, &args.history, &good)?) };
+    let builds = if good.is_empty() {
+        None
+    } else {
+        Some(read_builds(place, &args.history, &good)?)
+    };
     if builds.as_ref().is_some_and(|b| b.log.truncated_by_shallow) {
-        output::note(cli, "warning: the clone is shallow: only the commits it holds are replayed (`git fetch --unshallow` brings the rest)");
+        output::note(
+            cli,
+            "warning: the clone is shallow: only the commits it holds are replayed (`git fetch --unshallow` brings the rest)",
+        );
     }
     let mut targets = Vec::new();
     let mut named_failed = false;
     for subject in &found.subjects {
         let start = Instant::now();
         let rows = output::rows(&subject.file, &subject.diagnostics);
-        let failed = |diagnostics| Target::Failed(FailedTarget { file: subject.file.clone(), diagnostics });
+        let failed = |diagnostics| {
+            Target::Failed(FailedTarget {
+                file: subject.file.clone(),
+                diagnostics,
+            })
+        };
         let Some(builds) = builds.as_ref().filter(|_| !subject.failed()) else {
             output::diagnostics(cli, &subject.diagnostics);
             named_failed |= subject.target.origin == "-f";
@@ -74,11 +109,18 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         match report(place, args, builds, subject, &costs) {
             Ok(mut report) => {
                 report.diagnostics.splice(0..0, rows);
-                report.timing = (!args.no_timing).then(|| Timing { total_s: start.elapsed().as_secs_f64() });
+                report.timing = (!args.no_timing).then(|| Timing {
+                    total_s: start.elapsed().as_secs_f64(),
+                });
                 targets.push(Target::Done(Box::new(report)));
             }
             Err(e) => {
-                let mut d = Diagnostic::new(Severity::Error, "history/failed", format!("{e:#}"), Span::default());
+                let mut d = Diagnostic::new(
+                    Severity::Error,
+                    "history/failed",
+                    format!("{e:#}"),
+                    Span::default(),
+                );
                 d.labels.clear();
                 let list = [(subject.source.clone(), d)];
                 output::diagnostics(cli, &list);
@@ -87,7 +129,11 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
             }
         }
     }
-    let analysis = Analysis { schema: "cacheplan.analyze/1", targets, not_analysed: found.not_analysed };
+    let analysis = Analysis {
+        schema: "cacheplan.analyze/1",
+        targets,
+        not_analysed: found.not_analysed,
+    };
     Ok((analysis, named_failed))
 }
 
@@ -117,11 +163,22 @@ pub struct Searched {
 ///
 /// # Errors
 /// When the repository can't be read.
-pub fn search(place: &Place, flags: &HistoryFlags, search: &SearchFlags, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<Searched> {
+pub fn search(
+    place: &Place,
+    flags: &HistoryFlags,
+    search: &SearchFlags,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+) -> Result<Searched> {
     let changes = base_changes(place, builds, flags)?;
     let rules = [subject.rules.clone()];
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
-    let rewrites: Vec<String> = search.rewrites.iter().map(|r| r.name().to_owned()).collect();
+    let rewrites: Vec<String> = search
+        .rewrites
+        .iter()
+        .map(|r| r.name().to_owned())
+        .collect();
     let setting = Setting {
         options: &subject.options,
         context: Context {
@@ -145,7 +202,13 @@ pub fn search(place: &Place, flags: &HistoryFlags, search: &SearchFlags, builds:
     Ok(Searched { baseline, plans })
 }
 
-fn report(place: &Place, args: &AnalyzeArgs, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<TargetReport> {
+fn report(
+    place: &Place,
+    args: &AnalyzeArgs,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+) -> Result<TargetReport> {
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
     let summary = summarize(&replayed.outcome, &replayed.costs);
     let mut extra: Vec<(SourceFile, Diagnostic)> = Vec::new();
@@ -155,11 +218,21 @@ fn report(place: &Place, args: &AnalyzeArgs, builds: &Builds, subject: &Subject,
         extra.push((subject.source.clone(), d));
     };
     if summary.builds == 0 {
-        let why = replayed.outcome.builds.iter().rev().find_map(|b| b.fails.as_ref()).map(|f| format!(": {}", f.message));
+        let why = replayed
+            .outcome
+            .builds
+            .iter()
+            .rev()
+            .find_map(|b| b.fails.as_ref())
+            .map(|f| format!(": {}", f.message));
         say(
             Severity::Warning,
             "history/no-builds",
-            format!("fewer than two of the {} commits can be built with this Dockerfile, so there is nothing to compare{}", builds.log.len(), why.unwrap_or_default()),
+            format!(
+                "fewer than two of the {} commits can be built with this Dockerfile, so there is nothing to compare{}",
+                builds.log.len(),
+                why.unwrap_or_default()
+            ),
         );
     }
     if args.history.dockerfile_from == DockerfileFrom::Each {
@@ -167,7 +240,9 @@ fn report(place: &Place, args: &AnalyzeArgs, builds: &Builds, subject: &Subject,
     }
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
     let base = match &args.base {
-        Some(rev) => Some(against(place, args, builds, subject, costs, rev, &replayed, &summary)?),
+        Some(rev) => Some(against(
+            place, args, builds, subject, costs, rev, &replayed, &summary,
+        )?),
         None => None,
     };
     let commits = &builds.log.commits;
@@ -245,15 +320,26 @@ fn edit_row(e: &crate::rewrite::EditNote) -> EditRow {
     }
 }
 
-fn steps(builds: &Builds, subject: &Subject, costs: &CostTable, replayed: &Replayed) -> Vec<StepRow> {
-    let Some(last) = replayed.outcome.builds.iter().rev().find_map(|b| b.plan) else { return Vec::new() };
+fn steps(
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+    replayed: &Replayed,
+) -> Vec<StepRow> {
+    let Some(last) = replayed.outcome.builds.iter().rev().find_map(|b| b.plan) else {
+        return Vec::new();
+    };
     let plan = &replayed.plans[last];
     let position = |p: &Plan, name: &str| p.order.iter().position(|n| p.graph[*n].name == name);
     let mut rows = Vec::new();
     for node in &plan.order {
         let step = &plan.graph[*node];
         // In the `each` mode an older Dockerfile may have the step elsewhere, or not at all.
-        let at: Vec<Option<usize>> = replayed.plans.iter().map(|p| position(p, &step.name)).collect();
+        let at: Vec<Option<usize>> = replayed
+            .plans
+            .iter()
+            .map(|p| position(p, &step.name))
+            .collect();
         let mut tally = Tally::default();
         for i in replayed.outcome.counted() {
             let build = &replayed.outcome.builds[i];
@@ -271,7 +357,11 @@ fn steps(builds: &Builds, subject: &Subject, costs: &CostTable, replayed: &Repla
             executed: tally.executed,
             cached: tally.cached,
             maybe: tally.maybe,
-            rate: if n == 0 { 0.0 } else { (tally.executed + tally.maybe) as f64 / n as f64 },
+            rate: if n == 0 {
+                0.0
+            } else {
+                (tally.executed + tally.maybe) as f64 / n as f64
+            },
             rate_interval: [lo, hi],
             cost_s: cost.seconds,
             cost_interval: [cost.seconds_low, cost.seconds_high],
@@ -295,19 +385,31 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, build: &crate::simulate::BuildOutcome, position: usize, builds: &Builds, subject: &Subject) {
+    fn add(
+        &mut self,
+        build: &crate::simulate::BuildOutcome,
+        position: usize,
+        builds: &Builds,
+        subject: &Subject,
+    ) {
         match build.verdicts[position] {
             Verdict::Executed => self.executed += 1,
             Verdict::Cached => self.cached += 1,
             Verdict::Maybe => self.maybe += 1,
         }
-        let Some(cause) = build.causes.iter().find(|c| c.step == position) else { return };
+        let Some(cause) = build.causes.iter().find(|c| c.step == position) else {
+            return;
+        };
         if cause.kind == CauseKind::Parent {
             self.inherited += 1;
         } else {
             self.direct += 1;
         }
-        let mut seen: Vec<String> = cause.paths.iter().map(|p| group(builds, subject, *p)).collect();
+        let mut seen: Vec<String> = cause
+            .paths
+            .iter()
+            .map(|p| group(builds, subject, *p))
+            .collect();
         if cause.git {
             seen.push(".git/".to_owned());
         }
@@ -319,7 +421,14 @@ impl Tally {
     }
 
     fn hot_paths(&self) -> Vec<HotPath> {
-        let mut list: Vec<HotPath> = self.paths.iter().map(|(path, builds)| HotPath { path: path.clone(), builds: *builds }).collect();
+        let mut list: Vec<HotPath> = self
+            .paths
+            .iter()
+            .map(|(path, builds)| HotPath {
+                path: path.clone(),
+                builds: *builds,
+            })
+            .collect();
         list.sort_by(|a, b| b.builds.cmp(&a.builds).then(a.path.cmp(&b.path)));
         list.truncate(HOT_PATHS);
         list
@@ -329,8 +438,14 @@ impl Tally {
 /// A changed file as people look for it: the folder right below the context, or the file itself.
 fn group(builds: &Builds, subject: &Subject, path: PathId) -> String {
     let full = builds.log.paths.bytes(path);
-    let skip = if subject.context_prefix.is_empty() { 0 } else { subject.context_prefix.len() + 1 };
-    let cut = full.get(skip..).and_then(|r| r.iter().position(|b| *b == b'/'));
+    let skip = if subject.context_prefix.is_empty() {
+        0
+    } else {
+        subject.context_prefix.len() + 1
+    };
+    let cut = full
+        .get(skip..)
+        .and_then(|r| r.iter().position(|b| *b == b'/'));
     let shown = cut.map_or(&full[..], |i| &full[..=skip + i]);
     crate::pattern::display(shown)
 }
@@ -352,7 +467,8 @@ fn against(
     flags.files = vec![subject.target.file.clone()];
     flags.context = Some(subject.context.clone());
     flags.target.clone_from(&subject.options.target);
-    let found = load(&older, &flags, &args.history.volatile_args).with_context(|| format!("--base {rev}"))?;
+    let found = load(&older, &flags, &args.history.volatile_args)
+        .with_context(|| format!("--base {rev}"))?;
     let mut other = super::subject::only(found)?;
     other.options.args.clone_from(&subject.options.args);
     if other.failed() {
@@ -364,16 +480,30 @@ fn against(
     let pick = |r: &Replayed| -> Vec<f64> { both.iter().map(|b| r.costs[*b].work_s).collect() };
     let (a, b) = (pick(&replayed), pick(present));
     let before: f64 = a.iter().sum();
-    let saving = if before > 0.0 { 1.0 - b.iter().sum::<f64>() / before } else { 0.0 };
+    let saving = if before > 0.0 {
+        1.0 - b.iter().sum::<f64>() / before
+    } else {
+        0.0
+    };
     let _ = summary;
-    Ok(BaseComparison { rev: rev.to_owned(), commit: commit.to_string(), baseline: figures(&sums, None), saving, interval: saving_interval(&a, &b) })
+    Ok(BaseComparison {
+        rev: rev.to_owned(),
+        commit: commit.to_string(),
+        baseline: figures(&sums, None),
+        saving,
+        interval: saving_interval(&a, &b),
+    })
 }
 
 /// Builds that count for every outcome: the first such build of all is the cold one and is left out.
 #[must_use]
 pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
     let n = outcomes.first().map_or(0, |o| o.builds.len());
-    let counts = |i: &usize| outcomes.iter().all(|o| o.builds[*i].plan.is_some() && o.builds[*i].fails.is_none());
+    let counts = |i: &usize| {
+        outcomes
+            .iter()
+            .all(|o| o.builds[*i].plan.is_some() && o.builds[*i].fails.is_none())
+    };
     let cold = outcomes.iter().filter_map(|o| o.cold()).max().unwrap_or(0);
     (0..n).filter(counts).filter(|i| *i > cold).collect()
 }
@@ -382,7 +512,12 @@ pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
 ///
 /// # Errors
 /// When trees are missing.
-pub fn image_bytes(place: &Place, builds: &Builds, subject: &Subject, costs: &CostTable) -> Result<Option<u64>> {
+pub fn image_bytes(
+    place: &Place,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+) -> Result<Option<u64>> {
     let plan = &subject.plan;
     let mut chain = Vec::new();
     let mut at = Some(plan.target);
@@ -399,15 +534,25 @@ pub fn image_bytes(place: &Place, builds: &Builds, subject: &Subject, costs: &Co
     for node in chain.iter().flat_map(|i| &plan.stages[*i].steps) {
         let step = &plan.graph[*node];
         if step.kind == StepKind::Run {
-            total += costs.step("RUN", &step.text, &step.classes).bytes.unwrap_or(0);
+            total += costs
+                .step("RUN", &step.text, &step.classes)
+                .bytes
+                .unwrap_or(0);
         }
         if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
             continue;
         }
         for input in &step.inputs {
             let Input::Context(c) = input else { continue };
-            let patterns: Vec<_> = c.sources.iter().map(|s| crate::pattern::SourcePattern::lenient(s)).collect();
-            let taken = files.entries.iter().filter(|(p, _)| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
+            let patterns: Vec<_> = c
+                .sources
+                .iter()
+                .map(|s| crate::pattern::SourcePattern::lenient(s))
+                .collect();
+            let taken = files
+                .entries
+                .iter()
+                .filter(|(p, _)| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
             wanted.extend(taken.map(|(_, oid)| *oid));
         }
     }
@@ -419,7 +564,9 @@ pub fn image_bytes(place: &Place, builds: &Builds, subject: &Subject, costs: &Co
         .zip(place.repository()?.blob_sizes(&distinct))
         .filter_map(|(oid, size)| Some((*oid, size?)))
         .collect();
-    Ok(Some(total + wanted.iter().filter_map(|o| sizes.get(o)).sum::<u64>()))
+    Ok(Some(
+        total + wanted.iter().filter_map(|o| sizes.get(o)).sum::<u64>(),
+    ))
 }
 
 fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {
@@ -447,8 +594,12 @@ enum Gate {
 
 fn gate(text: &str, args: &AnalyzeArgs) -> Result<Gate> {
     if let Some(rest) = text.strip_prefix("rebuild-cost+") {
-        let percent = rest.strip_suffix('%').and_then(|p| p.parse::<f64>().ok()).filter(|p| p.is_finite());
-        let percent = percent.with_context(|| format!("--fail-on {text}: write rebuild-cost+10%"))?;
+        let percent = rest
+            .strip_suffix('%')
+            .and_then(|p| p.parse::<f64>().ok())
+            .filter(|p| p.is_finite());
+        let percent =
+            percent.with_context(|| format!("--fail-on {text}: write rebuild-cost+10%"))?;
         if args.base.is_none() {
             bail!("--fail-on {text} compares with --base REV: name one");
         }
@@ -465,8 +616,12 @@ fn gate(text: &str, args: &AnalyzeArgs) -> Result<Gate> {
 impl Gate {
     fn fails(&self, analysis: &Analysis) -> bool {
         analysis.targets.iter().any(|t| match (self, t) {
-            (Self::Rebuild(limit), Target::Done(t)) => t.base.as_ref().is_some_and(|b| -b.saving > *limit),
-            (Self::Severity(bad), Target::Done(t)) => t.diagnostics.iter().any(|d| bad.contains(&d.severity)),
+            (Self::Rebuild(limit), Target::Done(t)) => {
+                t.base.as_ref().is_some_and(|b| -b.saving > *limit)
+            }
+            (Self::Severity(bad), Target::Done(t)) => {
+                t.diagnostics.iter().any(|d| bad.contains(&d.severity))
+            }
             (Self::Severity(_), Target::Failed(_)) => true,
             (Self::Rebuild(_), Target::Failed(_)) => false,
         })

@@ -21,7 +21,12 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub quiet: bool,
     /// Where to keep what was computed, or `none`. Nothing is stored yet, so both are the same.
-    #[arg(long = "cache-dir", global = true, value_name = "DIR|none", env = "CACHEPLAN_CACHE_DIR")]
+    #[arg(
+        long = "cache-dir",
+        global = true,
+        value_name = "DIR|none",
+        env = "CACHEPLAN_CACHE_DIR"
+    )]
     pub cache_dir: Option<PathBuf>,
 }
 
@@ -98,7 +103,12 @@ pub struct BuildFlags {
 #[derive(Clone, Debug, Args)]
 pub struct HistoryFlags {
     /// Replay the last N commits.
-    #[arg(long, value_name = "N", default_value_t = 500, env = "CACHEPLAN_HISTORY")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 500,
+        env = "CACHEPLAN_HISTORY"
+    )]
     pub history: usize,
     /// Replay the commits after REV.
     #[arg(long, value_name = "REV", conflicts_with = "range")]
@@ -134,7 +144,11 @@ pub struct HistoryFlags {
 
 fn octal(text: &str) -> Result<u32, String> {
     let value = u32::from_str_radix(text, 8).map_err(|_| "write three octal digits".to_owned())?;
-    if value > 0o777 { Err("write three octal digits".to_owned()) } else { Ok(value) }
+    if value > 0o777 {
+        Err("write three octal digits".to_owned())
+    } else {
+        Ok(value)
+    }
 }
 
 /// What plans may do.

@@ -15,7 +15,11 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     let place = Place::open(&args.repo, None)?;
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
-    let subjects: Vec<Subject> = args.variants.iter().map(|v| variant(&place, args, v)).collect::<Result<_>>()?;
+    let subjects: Vec<Subject> = args
+        .variants
+        .iter()
+        .map(|v| variant(&place, args, v))
+        .collect::<Result<_>>()?;
     for s in &subjects {
         output::diagnostics(cli, &s.diagnostics);
     }
@@ -24,7 +28,10 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     }
     let all: Vec<&Subject> = subjects.iter().collect();
     let builds = read_builds(&place, &args.history, &all)?;
-    let replays: Vec<Replayed> = subjects.iter().map(|s| replay_subject(&place, &args.history, &builds, s, &costs)).collect::<Result<_>>()?;
+    let replays: Vec<Replayed> = subjects
+        .iter()
+        .map(|s| replay_subject(&place, &args.history, &builds, s, &costs))
+        .collect::<Result<_>>()?;
     let outcomes: Vec<_> = replays.iter().map(|r| &r.outcome).collect();
     let shared = analyze::shared_builds(&outcomes);
     if shared.is_empty() {
@@ -33,19 +40,28 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     let mut variants = Vec::new();
     for ((name, subject), replayed) in args.variants.iter().zip(&subjects).zip(&replays) {
         let bytes = analyze::image_bytes(&place, &builds, subject, &costs)?;
-        variants.push(Variant { name: name.clone(), figures: analyze::figures(&over(replayed, &shared), bytes) });
+        variants.push(Variant {
+            name: name.clone(),
+            figures: analyze::figures(&over(replayed, &shared), bytes),
+        });
     }
     let mut pairs = Vec::new();
     for i in 0..replays.len() {
         for j in i + 1..replays.len() {
-            let seconds = |r: &Replayed| -> Vec<f64> { shared.iter().map(|b| r.costs[*b].work_s).collect() };
+            let seconds =
+                |r: &Replayed| -> Vec<f64> { shared.iter().map(|b| r.costs[*b].work_s).collect() };
             let (a, b) = (seconds(&replays[i]), seconds(&replays[j]));
             let before: f64 = a.iter().sum();
-            let count = |f: fn(f64, f64) -> bool| a.iter().zip(&b).filter(|(x, y)| f(**x, **y)).count();
+            let count =
+                |f: fn(f64, f64) -> bool| a.iter().zip(&b).filter(|(x, y)| f(**x, **y)).count();
             pairs.push(Pair {
                 a: args.variants[i].clone(),
                 b: args.variants[j].clone(),
-                saving: if before > 0.0 { 1.0 - b.iter().sum::<f64>() / before } else { 0.0 },
+                saving: if before > 0.0 {
+                    1.0 - b.iter().sum::<f64>() / before
+                } else {
+                    0.0
+                },
                 interval: saving_interval(&a, &b),
                 wins: count(|x, y| y < x - 1e-9),
                 losses: count(|x, y| y > x + 1e-9),
@@ -53,13 +69,25 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
             });
         }
     }
-    let comparison = Comparison { schema: "cacheplan.compare/1", variants, pairs, builds: shared.len() };
+    let comparison = Comparison {
+        schema: "cacheplan.compare/1",
+        variants,
+        pairs,
+        builds: shared.len(),
+    };
     let text = match args.format {
         CompareFormat::Json => output::json(&comparison)?,
         CompareFormat::Markdown => markdown::comparison(&comparison).into_bytes(),
         CompareFormat::Text => {
             let color = args.output.is_none() && output::color_stdout(cli);
-            text::comparison(&comparison, text::Style { color, width: output::width() }).into_bytes()
+            text::comparison(
+                &comparison,
+                text::Style {
+                    color,
+                    width: output::width(),
+                },
+            )
+            .into_bytes()
         }
     };
     output::write(args.output.as_deref(), &text)?;
@@ -69,15 +97,24 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
 /// Sums over the builds that all variants share.
 fn over(replayed: &Replayed, shared: &[usize]) -> Summary {
     let n = shared.len() as f64;
-    let mean = |f: fn(&crate::simulate::BuildCost) -> f64| shared.iter().map(|b| f(&replayed.costs[*b])).sum::<f64>() / n;
-    let verdicts = || shared.iter().flat_map(|b| &replayed.outcome.builds[*b].verdicts);
+    let mean = |f: fn(&crate::simulate::BuildCost) -> f64| {
+        shared.iter().map(|b| f(&replayed.costs[*b])).sum::<f64>() / n
+    };
+    let verdicts = || {
+        shared
+            .iter()
+            .flat_map(|b| &replayed.outcome.builds[*b].verdicts)
+    };
     let hits = verdicts().filter(|v| **v == Verdict::Cached).count();
     Summary {
         builds: shared.len(),
         work_s_per_build: mean(|c| c.work_s),
         work_s_per_build_min: mean(|c| c.work_s_min),
         critical_path_s_per_build: mean(|c| c.critical_path_s),
-        cold_s: replayed.outcome.cold().map_or(0.0, |i| replayed.costs[i].work_s),
+        cold_s: replayed
+            .outcome
+            .cold()
+            .map_or(0.0, |i| replayed.costs[i].work_s),
         hit_rate: hits as f64 / verdicts().count().max(1) as f64,
         ..Summary::default()
     }
@@ -110,7 +147,9 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         subject.file = name.to_owned();
         return Ok(subject);
     }
-    let (rev, path) = name.split_once(':').with_context(|| format!("{name} is neither a file nor REV:path"))?;
+    let (rev, path) = name
+        .split_once(':')
+        .with_context(|| format!("{name} is neither a file nor REV:path"))?;
     let older = Place::open(&args.repo, Some(rev))?;
     flags.files = vec![path.to_owned()];
     only(load(&older, &flags, volatile).with_context(|| name.to_owned())?)

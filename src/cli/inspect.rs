@@ -24,14 +24,24 @@ pub fn run(cli: &Cli, args: &InspectArgs) -> Result<Done> {
         InspectFormat::Text => listing(&subject, args.footprints).into_bytes(),
     };
     output::write(args.output.as_deref(), &text)?;
-    Ok(if subject.failed() { Done::WrongInput } else { Done::Fine })
+    Ok(if subject.failed() {
+        Done::WrongInput
+    } else {
+        Done::Fine
+    })
 }
 
 fn document(subject: &Subject, footprints: bool) -> Value {
     let (file, plan) = (&subject.parsed.tree, &subject.plan);
-    let first = plan.stages.first().map_or(file.instructions.len(), |s| s.from);
-    let global: Vec<Value> =
-        file.instructions[..first].iter().enumerate().map(|(i, ins)| instruction(ins, format!("g.{i}"), None, footprints)).collect();
+    let first = plan
+        .stages
+        .first()
+        .map_or(file.instructions.len(), |s| s.from);
+    let global: Vec<Value> = file.instructions[..first]
+        .iter()
+        .enumerate()
+        .map(|(i, ins)| instruction(ins, format!("g.{i}"), None, footprints))
+        .collect();
     let stages = plan.stages.iter().enumerate().map(|(index, stage)| {
         let (kind, reference) = match &stage.base {
             Base::Image(name) => ("image", name.clone()),
@@ -54,11 +64,19 @@ fn document(subject: &Subject, footprints: bool) -> Value {
     })
 }
 
-fn instruction(ins: &Instruction, id: String, place: Option<(&Plan, StepId)>, footprints: bool) -> Value {
+fn instruction(
+    ins: &Instruction,
+    id: String,
+    place: Option<(&Plan, StepId)>,
+    footprints: bool,
+) -> Value {
     let node = place.and_then(|(plan, id)| Some((plan, plan.find(id)?)));
     let (form, arguments) = arguments(&ins.kind);
-    let heredocs: Vec<Value> =
-        ins.heredocs.iter().map(|h| json!({"name": h.name, "expand": h.expand, "content": h.content()})).collect();
+    let heredocs: Vec<Value> = ins
+        .heredocs
+        .iter()
+        .map(|h| json!({"name": h.name, "expand": h.expand, "content": h.content()}))
+        .collect();
     let mut value = json!({
         "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original,
         "flags": ins.flags.iter().map(|f| f.raw.as_str()).collect::<Vec<_>>(), "form": form,
@@ -66,7 +84,11 @@ fn instruction(ins: &Instruction, id: String, place: Option<(&Plan, StepId)>, fo
     });
     if let Some((plan, n)) = node {
         let step = &plan.graph[n];
-        let mut needs: Vec<String> = plan.graph.edges_directed(n, Direction::Incoming).map(|e| plan.graph[e.source()].id.to_string()).collect();
+        let mut needs: Vec<String> = plan
+            .graph
+            .edges_directed(n, Direction::Incoming)
+            .map(|e| plan.graph[e.source()].id.to_string())
+            .collect();
         needs.sort();
         needs.dedup();
         value["name"] = json!(step.name);
@@ -86,16 +108,23 @@ fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
         CommandForm::Exec(argv) => (Some("exec"), Some(argv.clone())),
     };
     match kind {
-        Kind::Run(c) | Kind::Cmd(c) | Kind::Entrypoint(c) | Kind::Healthcheck(Some(c)) => command(c),
+        Kind::Run(c) | Kind::Cmd(c) | Kind::Entrypoint(c) | Kind::Healthcheck(Some(c)) => {
+            command(c)
+        }
         Kind::Shell(argv) => (Some("exec"), Some(argv.clone())),
         Kind::Copy(t) | Kind::Add(t) => {
             let mut all = t.sources.clone();
             all.push(t.dest.clone());
             (None, Some(all))
         }
-        Kind::Env(list) | Kind::Label(list) => (None, Some(list.iter().map(|(k, v)| format!("{k}={v}")).collect())),
+        Kind::Env(list) | Kind::Label(list) => (
+            None,
+            Some(list.iter().map(|(k, v)| format!("{k}={v}")).collect()),
+        ),
         Kind::Arg(list) => {
-            let one = |(n, v): &(String, Option<String>)| v.as_ref().map_or_else(|| n.clone(), |v| format!("{n}={v}"));
+            let one = |(n, v): &(String, Option<String>)| {
+                v.as_ref().map_or_else(|| n.clone(), |v| format!("{n}={v}"))
+            };
             (None, Some(list.iter().map(one).collect()))
         }
         Kind::Expose(words) | Kind::Volume(words) => (None, Some(words.clone())),
@@ -120,13 +149,26 @@ fn footprint(f: &Footprint) -> Value {
 }
 
 fn dot(plan: &Plan) -> String {
-    let quoted = |text: &str| escape::terminal(text).replace('\\', "\\\\").replace('"', "\\\"");
-    let edges = |_: &petgraph::graph::DiGraph<Step, Depends>, e: petgraph::graph::EdgeReference<'_, Depends>| match e.weight() {
+    let quoted = |text: &str| {
+        escape::terminal(text)
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+    };
+    let edges = |_: &petgraph::graph::DiGraph<Step, Depends>,
+                 e: petgraph::graph::EdgeReference<'_, Depends>| match e.weight() {
         Depends::Key => String::new(),
         Depends::Content => "style=dashed label=\"content\"".to_owned(),
     };
-    let nodes = |_: &petgraph::graph::DiGraph<Step, Depends>, (_, s): (petgraph::graph::NodeIndex, &Step)| format!("shape=box label=\"{}\"", quoted(&s.name));
-    let dot = Dot::with_attr_getters(&plan.graph, &[Config::EdgeNoLabel, Config::NodeNoLabel], &edges, &nodes);
+    let nodes = |_: &petgraph::graph::DiGraph<Step, Depends>,
+                 (_, s): (petgraph::graph::NodeIndex, &Step)| {
+        format!("shape=box label=\"{}\"", quoted(&s.name))
+    };
+    let dot = Dot::with_attr_getters(
+        &plan.graph,
+        &[Config::EdgeNoLabel, Config::NodeNoLabel],
+        &edges,
+        &nodes,
+    );
     format!("{dot:?}")
 }
 
@@ -136,15 +178,30 @@ fn listing(subject: &Subject, footprints: bool) -> String {
     for node in &plan.order {
         let step = &plan.graph[*node];
         let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
-        let _ = writeln!(out, "{:>6}  line {:<4} {}  [{}]", step.id.to_string(), step.line, escape::terminal(&step.name), classes.join(" "));
+        let _ = writeln!(
+            out,
+            "{:>6}  line {:<4} {}  [{}]",
+            step.id.to_string(),
+            step.line,
+            escape::terminal(&step.name),
+            classes.join(" ")
+        );
         if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
             match &f.opaque {
                 Some(why) => {
                     let _ = writeln!(out, "          opaque: {}", escape::terminal(why));
                 }
                 None => {
-                    let _ = writeln!(out, "          reads {}", escape::terminal(&paths(&f.reads).join(" ")));
-                    let _ = writeln!(out, "          writes {}", escape::terminal(&paths(&f.writes).join(" ")));
+                    let _ = writeln!(
+                        out,
+                        "          reads {}",
+                        escape::terminal(&paths(&f.reads).join(" "))
+                    );
+                    let _ = writeln!(
+                        out,
+                        "          writes {}",
+                        escape::terminal(&paths(&f.writes).join(" "))
+                    );
                 }
             }
         }

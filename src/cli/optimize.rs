@@ -18,7 +18,11 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
     let found = load(&place, &args.place.build, &args.history.volatile_args)?;
     output::diagnostics(cli, &found.diagnostics);
     let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
-    let builds = if good.is_empty() { None } else { Some(read_builds(&place, &args.history, &good)?) };
+    let builds = if good.is_empty() {
+        None
+    } else {
+        Some(read_builds(&place, &args.history, &good)?)
+    };
     let mut text = Vec::new();
     let mut targets = Vec::new();
     let (mut failed, mut named_failed) = (0, false);
@@ -28,10 +32,14 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             failed += 1;
             named_failed |= subject.target.origin == "-f";
             let diagnostics = output::rows(&subject.file, &subject.diagnostics);
-            targets.push(OptimizedTarget::Failed(FailedTarget { file: subject.file.clone(), diagnostics }));
+            targets.push(OptimizedTarget::Failed(FailedTarget {
+                file: subject.file.clone(),
+                diagnostics,
+            }));
             continue;
         };
-        let searched = analyze::search(&place, &args.history, &args.search, builds, subject, &costs)?;
+        let searched =
+            analyze::search(&place, &args.history, &args.search, builds, subject, &costs)?;
         let plans = analyze::plan_rows(&subject.source, &searched);
         let best = best(&plans);
         if let Some(p) = best {
@@ -41,22 +49,51 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
                 OptimizeFormat::Json => {}
             }
             if p.edits.is_empty() {
-                output::note(cli, &format!("{}: nothing to do{}", subject.file, if p.optimal { ", this is optimal" } else { " was found" }));
+                output::note(
+                    cli,
+                    &format!(
+                        "{}: nothing to do{}",
+                        subject.file,
+                        if p.optimal {
+                            ", this is optimal"
+                        } else {
+                            " was found"
+                        }
+                    ),
+                );
             } else if args.write {
                 rewrite(&place, subject, p)?;
-                output::note(cli, &format!("{}: rewritten, {:.0} % of the modelled rebuild seconds saved", subject.file, p.saving * 100.0));
+                output::note(
+                    cli,
+                    &format!(
+                        "{}: rewritten, {:.0} % of the modelled rebuild seconds saved",
+                        subject.file,
+                        p.saving * 100.0
+                    ),
+                );
             }
         }
         let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
-        targets.push(OptimizedTarget::Done { file: subject.file.clone(), baseline: analyze::figures(&searched.baseline.summary, bytes), plans });
+        targets.push(OptimizedTarget::Done {
+            file: subject.file.clone(),
+            baseline: analyze::figures(&searched.baseline.summary, bytes),
+            plans,
+        });
     }
     if args.format == OptimizeFormat::Json {
-        text = output::json(&Optimized { schema: "cacheplan.optimize/1", targets })?;
+        text = output::json(&Optimized {
+            schema: "cacheplan.optimize/1",
+            targets,
+        })?;
     }
     if !args.write || args.format == OptimizeFormat::Json {
         output::write(args.output.as_deref(), &text)?;
     }
-    Ok(if named_failed || failed == found.subjects.len() { Done::WrongInput } else { Done::Fine })
+    Ok(if named_failed || failed == found.subjects.len() {
+        Done::WrongInput
+    } else {
+        Done::Fine
+    })
 }
 
 /// The plan that saves most.
@@ -67,24 +104,44 @@ fn best(plans: &[PlanRow]) -> Option<&PlanRow> {
 /// Replaces the file in one step, unless it changed since it was read.
 fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow) -> Result<()> {
     if subject.target.inline.is_some() {
-        bail!("{}: an inline Dockerfile can't be rewritten in place", subject.file);
+        bail!(
+            "{}: an inline Dockerfile can't be rewritten in place",
+            subject.file
+        );
     }
     if std::str::from_utf8(subject.source.bytes()).is_err() {
-        bail!("{}: the file is not UTF-8, so it is not rewritten in place", subject.file);
+        bail!(
+            "{}: the file is not UTF-8, so it is not rewritten in place",
+            subject.file
+        );
     }
     // Through a link to the file itself, so that the link stays a link.
-    let path = place.path.join(&subject.target.file).canonicalize().with_context(|| format!("cannot find {}", subject.file))?;
-    let root = place.repository()?.work_tree().context("there is no work tree")?.canonicalize()?;
+    let path = place
+        .path
+        .join(&subject.target.file)
+        .canonicalize()
+        .with_context(|| format!("cannot find {}", subject.file))?;
+    let root = place
+        .repository()?
+        .work_tree()
+        .context("there is no work tree")?
+        .canonicalize()?;
     if !path.starts_with(&root) {
         bail!("{} lies outside of the work tree", path.display());
     }
     let dir = path.parent().context("the file has no folder")?;
-    let mut new = tempfile::NamedTempFile::new_in(dir).with_context(|| format!("cannot write in {}", dir.display()))?;
+    let mut new = tempfile::NamedTempFile::new_in(dir)
+        .with_context(|| format!("cannot write in {}", dir.display()))?;
     new.write_all(plan.dockerfile.as_bytes())?;
-    new.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+    new.as_file()
+        .set_permissions(std::fs::metadata(&path)?.permissions())?;
     if std::fs::read(&path)? != subject.source.bytes() {
-        bail!("{} changed while it was analysed: nothing is written", subject.file);
+        bail!(
+            "{} changed while it was analysed: nothing is written",
+            subject.file
+        );
     }
-    new.persist(&path).with_context(|| format!("cannot replace {}", path.display()))?;
+    new.persist(&path)
+        .with_context(|| format!("cannot replace {}", path.display()))?;
     Ok(())
 }

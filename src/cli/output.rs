@@ -15,11 +15,14 @@ use std::path::Path;
 /// When the file can't be written.
 pub fn write(file: Option<&Path>, text: &[u8]) -> Result<()> {
     if let Some(path) = file {
-        return std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+        return std::fs::write(path, text)
+            .with_context(|| format!("cannot write {}", path.display()));
     }
     let mut out = std::io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(e).context("cannot write to stdout"),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(e).context("cannot write to stdout")
+        }
         _ => Ok(()),
     }
 }
@@ -45,7 +48,9 @@ pub fn color_stdout(cli: &Cli) -> bool {
 /// Columns of the terminal, 100 where there is none.
 #[must_use]
 pub fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|c| c.parse::<usize>().ok());
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.parse::<usize>().ok());
     columns.unwrap_or(100).clamp(60, 140)
 }
 
@@ -61,7 +66,10 @@ pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
             let text = format!("{}: {}{help}", d.severity.as_str(), d.message);
             eprintln!("{}", escape::terminal(&text));
         } else {
-            eprint!("{}", snippet::diagnostics(source, std::slice::from_ref(d), color));
+            eprint!(
+                "{}",
+                snippet::diagnostics(source, std::slice::from_ref(d), color)
+            );
         }
     }
 }
@@ -77,7 +85,9 @@ pub fn note(cli: &Cli, text: &str) {
 #[must_use]
 pub fn rows(own: &str, list: &[(SourceFile, Diagnostic)]) -> Vec<DiagnosticRow> {
     let one = |(source, d): &(SourceFile, Diagnostic)| {
-        let place = d.span().map(|s| (source.position(s.start), source.position(s.end)));
+        let place = d
+            .span()
+            .map(|s| (source.position(s.start), source.position(s.end)));
         DiagnosticRow {
             severity: d.severity.as_str(),
             code: d.code.to_owned(),

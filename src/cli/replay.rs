@@ -19,7 +19,11 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
-    let subject = only(load(&place, &args.place.build, &args.history.volatile_args)?)?;
+    let subject = only(load(
+        &place,
+        &args.place.build,
+        &args.history.volatile_args,
+    )?)?;
     output::diagnostics(cli, &subject.diagnostics);
     // With `each` a broken file of today is one refused build, no more.
     if subject.failed() && args.history.dockerfile_from == DockerfileFrom::Frozen {
@@ -47,9 +51,19 @@ fn steps(plan: &Plan, costs: &CostTable) -> Vec<Value> {
     plan.order.iter().map(one).collect()
 }
 
-fn lines(args: &ReplayArgs, builds: &Builds, replayed: &Replayed, costs: &CostTable) -> Result<String> {
+fn lines(
+    args: &ReplayArgs,
+    builds: &Builds,
+    replayed: &Replayed,
+    costs: &CostTable,
+) -> Result<String> {
     let mut out = String::new();
-    let first = replayed.outcome.builds.iter().find_map(|b| b.plan).unwrap_or(0);
+    let first = replayed
+        .outcome
+        .builds
+        .iter()
+        .find_map(|b| b.plan)
+        .unwrap_or(0);
     let walk = match args.history.walk {
         super::args::WalkArg::FirstParent => "first-parent",
         super::args::WalkArg::All => "all",
@@ -63,35 +77,62 @@ fn lines(args: &ReplayArgs, builds: &Builds, replayed: &Replayed, costs: &CostTa
     for (i, build) in replayed.outcome.builds.iter().enumerate() {
         let commit = builds.log.commits[i].id.to_string();
         let Some(p) = build.plan else {
-            writeln!(out, "{}", json!({"commit": commit, "skipped": "no Dockerfile"}))?;
+            writeln!(
+                out,
+                "{}",
+                json!({"commit": commit, "skipped": "no Dockerfile"})
+            )?;
             continue;
         };
         if p != shown {
-            writeln!(out, "{}", json!({"steps": steps(&replayed.plans[p], costs)}))?;
+            writeln!(
+                out,
+                "{}",
+                json!({"steps": steps(&replayed.plans[p], costs)})
+            )?;
             shown = p;
         }
-        writeln!(out, "{}", line(&commit, build, &replayed.plans[p], builds, replayed, i))?;
+        writeln!(
+            out,
+            "{}",
+            line(&commit, build, &replayed.plans[p], builds, replayed, i)
+        )?;
     }
     Ok(out)
 }
 
-fn line(commit: &str, build: &BuildOutcome, plan: &Plan, builds: &Builds, replayed: &Replayed, i: usize) -> Value {
+fn line(
+    commit: &str,
+    build: &BuildOutcome,
+    plan: &Plan,
+    builds: &Builds,
+    replayed: &Replayed,
+    i: usize,
+) -> Value {
     let id = |position: usize| plan.graph[plan.order[position]].id.to_string();
     if let Some(d) = plan.diagnostics.iter().find(|d| d.is_error()) {
         return json!({"commit": commit, "executed": [], "cached": [], "maybe": [], "causes": [], "fails": {"step": null, "message": d.message}});
     }
     let with = |v: Verdict| -> Vec<String> {
-        (0..build.verdicts.len()).filter(|p| build.verdicts[*p] == v).map(id).collect()
+        (0..build.verdicts.len())
+            .filter(|p| build.verdicts[*p] == v)
+            .map(id)
+            .collect()
     };
     let cause = |c: &Cause| {
-        let mut paths: Vec<String> = c.paths.iter().map(|p| crate::pattern::display(&builds.log.paths.bytes(*p))).collect();
+        let mut paths: Vec<String> = c
+            .paths
+            .iter()
+            .map(|p| crate::pattern::display(&builds.log.paths.bytes(*p)))
+            .collect();
         if c.git {
             paths.push(".git".to_owned());
         }
         paths.sort();
         let more = paths.len().saturating_sub(PATHS);
         paths.truncate(PATHS);
-        let mut value = json!({"step": id(c.step), "kind": c.kind.as_str(), "paths": paths, "more": more});
+        let mut value =
+            json!({"step": id(c.step), "kind": c.kind.as_str(), "paths": paths, "more": more});
         if let Some(b) = c.because_of {
             value["because_of"] = json!(id(b));
         }
@@ -130,7 +171,12 @@ fn table(builds: &Builds, replayed: &Replayed) -> String {
             (Some(f), _) => format!("refused: {}", f.message),
             _ => format!("{:8.1} s", replayed.costs[i].work_s),
         };
-        let _ = writeln!(out, "{short} {marks} {}  {}", escape::terminal(&what), escape::terminal(&commit.summary));
+        let _ = writeln!(
+            out,
+            "{short} {marks} {}  {}",
+            escape::terminal(&what),
+            escape::terminal(&commit.summary)
+        );
     }
     out
 }

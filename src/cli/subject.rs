@@ -39,18 +39,28 @@ impl Place {
             Err(HistoryError::NotARepository { .. }) => None,
             Err(e) => return Err(e.into()),
         };
-        let prefix = repository.as_ref().map_or(String::new(), |r| String::from_utf8_lossy(r.prefix()).into_owned());
+        let prefix = repository.as_ref().map_or(String::new(), |r| {
+            String::from_utf8_lossy(r.prefix()).into_owned()
+        });
         let at = match (&repository, reference) {
             (Some(r), Some(rev)) => Some(r.resolve(rev)?),
             (Some(r), None) if r.is_bare() => Some(r.head()?),
-            (None, Some(rev)) => bail!("--ref {rev}: {} is not in a git repository", path.display()),
+            (None, Some(rev)) => {
+                bail!("--ref {rev}: {} is not in a git repository", path.display())
+            }
             _ => None,
         };
         let files: Box<dyn Files> = match (&repository, at) {
             (Some(r), Some(commit)) => Box::new(CommitFiles::new(r, commit, &prefix)?),
             _ => Box::new(WorkTree::new(path)),
         };
-        Ok(Self { path: path.to_owned(), repository, prefix, at, files })
+        Ok(Self {
+            path: path.to_owned(),
+            repository,
+            prefix,
+            at,
+            files,
+        })
     }
 
     /// The repository.
@@ -59,7 +69,10 @@ impl Place {
     /// When PATH is not in one.
     pub fn repository(&self) -> Result<&Repository> {
         self.repository.as_ref().with_context(|| {
-            format!("{} is not in a git repository: this command replays commits", self.path.display())
+            format!(
+                "{} is not in a git repository: this command replays commits",
+                self.path.display()
+            )
         })
     }
 
@@ -79,7 +92,8 @@ impl Place {
         if file.starts_with('/') || file.starts_with("..") {
             let path = self.path.join(file);
             let size = std::fs::metadata(&path).ok()?;
-            return (size.is_file() && size.len() <= project::MAX_FILE_BYTES).then(|| std::fs::read(&path).ok())?;
+            return (size.is_file() && size.len() <= project::MAX_FILE_BYTES)
+                .then(|| std::fs::read(&path).ok())?;
         }
         self.files.read(file)
     }
@@ -103,9 +117,17 @@ impl CommitFiles {
                 p => text.strip_prefix(p)?.strip_prefix('/').map(str::to_owned),
             }
         };
-        let mut list: Vec<String> = entries.into_iter().filter_map(|(path, _)| below(path)).collect();
+        let mut list: Vec<String> = entries
+            .into_iter()
+            .filter_map(|(path, _)| below(path))
+            .collect();
         list.sort();
-        Ok(Self { repository: Repository::discover(repository.git_dir())?, commit, prefix: prefix.to_owned(), list })
+        Ok(Self {
+            repository: Repository::discover(repository.git_dir())?,
+            commit,
+            prefix: prefix.to_owned(),
+            list,
+        })
     }
 }
 
@@ -115,8 +137,15 @@ impl Files for CommitFiles {
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let full = if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) };
-        let blob = self.repository.read_following(self.commit, full.as_bytes()).ok()??;
+        let full = if self.prefix.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.prefix)
+        };
+        let blob = self
+            .repository
+            .read_following(self.commit, full.as_bytes())
+            .ok()??;
         (blob.bytes.len() as u64 <= project::MAX_FILE_BYTES).then_some(blob.bytes)
     }
 }
@@ -173,16 +202,29 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
     let discovery = project::discover(place.files.as_ref(), &flags.files)?;
     let located = |l: &project::Located| {
         let bytes = place.read(&l.file).unwrap_or_default();
-        (SourceFile::new(place.shown(&l.file), bytes), l.diagnostic.clone())
+        (
+            SourceFile::new(place.shown(&l.file), bytes),
+            l.diagnostic.clone(),
+        )
     };
     if discovery.targets.is_empty() {
-        bail!("no Dockerfile found in {} (name one with -f)", place.path.display());
+        bail!(
+            "no Dockerfile found in {} (name one with -f)",
+            place.path.display()
+        );
     }
-    let subjects: Result<Vec<Subject>> =
-        discovery.targets.iter().map(|t| subject(place, flags, volatile, t, &located)).collect();
+    let subjects: Result<Vec<Subject>> = discovery
+        .targets
+        .iter()
+        .map(|t| subject(place, flags, volatile, t, &located))
+        .collect();
     Ok(Found {
         subjects: subjects?,
-        not_analysed: discovery.not_analysed.iter().map(|f| place.shown(f)).collect(),
+        not_analysed: discovery
+            .not_analysed
+            .iter()
+            .map(|f| place.shown(f))
+            .collect(),
         diagnostics: discovery.diagnostics.iter().map(&located).collect(),
     })
 }
@@ -193,13 +235,19 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
 /// When there are several and none is named.
 pub fn only(mut found: Found) -> Result<Subject> {
     if found.subjects.len() > 1
-        && let Some(i) = found.subjects.iter().position(|s| s.target.file == "Dockerfile" && s.target.origin == "discovered")
+        && let Some(i) = found
+            .subjects
+            .iter()
+            .position(|s| s.target.file == "Dockerfile" && s.target.origin == "discovered")
     {
         return Ok(found.subjects.swap_remove(i));
     }
     if found.subjects.len() > 1 {
         let list: Vec<&str> = found.subjects.iter().map(|s| s.file.as_str()).collect();
-        bail!("there are several targets, name one with -f: {}", list.join(", "));
+        bail!(
+            "there are several targets, name one with -f: {}",
+            list.join(", ")
+        );
     }
     found.subjects.pop().context("no Dockerfile found")
 }
@@ -228,7 +276,11 @@ fn subject(
     let options = BuildOptions {
         target: flags.target.clone().or_else(|| target.stage.clone()),
         args,
-        platform: flags.platform.clone().or_else(|| target.platform.clone()).unwrap_or_else(|| "linux/amd64".to_owned()),
+        platform: flags
+            .platform
+            .clone()
+            .or_else(|| target.platform.clone())
+            .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args: volatile.to_vec(),
     };
     let mut target = target.clone();
@@ -240,19 +292,40 @@ fn subject(
     let file = place.shown(&target.file);
     let missing = bytes.is_none();
     let source = SourceFile::new(file.clone(), bytes.unwrap_or_default());
-    let mut diagnostics: Vec<(SourceFile, Diagnostic)> = target.diagnostics.iter().map(located).collect();
-    let parsed = if missing { Parsed { tree: Dockerfile::default(), diagnostics: Vec::new() } } else { dockerfile::parse(&source) };
+    let mut diagnostics: Vec<(SourceFile, Diagnostic)> =
+        target.diagnostics.iter().map(located).collect();
+    let parsed = if missing {
+        Parsed {
+            tree: Dockerfile::default(),
+            diagnostics: Vec::new(),
+        }
+    } else {
+        dockerfile::parse(&source)
+    };
     let plan = plan::lower(&parsed.tree, &options);
-    let mut own: Vec<Diagnostic> = parsed.diagnostics.iter().chain(&plan.diagnostics).cloned().collect();
+    let mut own: Vec<Diagnostic> = parsed
+        .diagnostics
+        .iter()
+        .chain(&plan.diagnostics)
+        .cloned()
+        .collect();
     if missing && !diagnostics.iter().any(|(_, d)| d.is_error()) {
-        let mut d = Diagnostic::error("project/unreadable", format!("{file} cannot be read"), Span::default());
+        let mut d = Diagnostic::error(
+            "project/unreadable",
+            format!("{file} cannot be read"),
+            Span::default(),
+        );
         d.labels.clear();
         own.push(d);
     }
     own.extend(foreign_frontend(&parsed.tree));
     own.extend(unset_args(&parsed.tree, &options));
     let (context, note) = match (&flags.context, &target.context) {
-        (Some(dir), _) => (project::normalize(dir).with_context(|| format!("--context {dir} lies outside of PATH"))?, None),
+        (Some(dir), _) => (
+            project::normalize(dir)
+                .with_context(|| format!("--context {dir} lies outside of PATH"))?,
+            None,
+        ),
         (None, Some(dir)) => (dir.clone(), None),
         (None, None) => {
             let sources = literal_sources(&parsed.tree);
@@ -265,10 +338,20 @@ fn subject(
         d.labels.clear();
         own.push(d.with_help("name another one with --context"));
     }
-    let at_context = |name: &str| if context == "." { name.to_owned() } else { format!("{context}/{name}") };
+    let at_context = |name: &str| {
+        if context == "." {
+            name.to_owned()
+        } else {
+            format!("{context}/{name}")
+        }
+    };
     let beside = format!("{}.dockerignore", target.file);
     let candidates = [beside, at_context(".dockerignore")];
-    let ignore_file = candidates.into_iter().find(|f| target.inline.is_none() && place.files.is_file(f) || f.ends_with("/.dockerignore") && place.files.is_file(f) || f == ".dockerignore" && place.files.is_file(f));
+    let ignore_file = candidates.into_iter().find(|f| {
+        target.inline.is_none() && place.files.is_file(f)
+            || f.ends_with("/.dockerignore") && place.files.is_file(f)
+            || f == ".dockerignore" && place.files.is_file(f)
+    });
     let rules = match &ignore_file {
         Some(f) => {
             let ignore = SourceFile::new(place.shown(f), place.read(f).unwrap_or_default());
@@ -283,7 +366,19 @@ fn subject(
         "." | "" => String::new(),
         p => p.trim_matches('/').to_owned(),
     };
-    Ok(Subject { target, file, source, parsed, plan, options, context, context_prefix, ignore_file, rules, diagnostics })
+    Ok(Subject {
+        target,
+        file,
+        source,
+        parsed,
+        plan,
+        options,
+        context,
+        context_prefix,
+        ignore_file,
+        rules,
+        diagnostics,
+    })
 }
 
 /// Sources of COPY and ADD without variables, taken from the context.
@@ -293,7 +388,12 @@ fn literal_sources(file: &Dockerfile) -> Vec<String> {
         if let Kind::Copy(t) | Kind::Add(t) = &i.kind
             && i.flag("from").is_none()
         {
-            out.extend(t.sources.iter().filter(|s| !s.contains('$') && !s.contains("://")).cloned());
+            out.extend(
+                t.sources
+                    .iter()
+                    .filter(|s| !s.contains('$') && !s.contains("://"))
+                    .cloned(),
+            );
         }
     }
     out
@@ -308,10 +408,17 @@ fn foreign_frontend(file: &Dockerfile) -> Option<Diagnostic> {
         Some((n, tag)) if !tag.contains('/') => n,
         _ => bare,
     };
-    let own = ["docker/dockerfile", "docker/dockerfile-upstream", "dockerfile.v0"];
-    let known = own.iter().any(|o| name == *o || name.ends_with(&format!("/{o}")));
+    let own = [
+        "docker/dockerfile",
+        "docker/dockerfile-upstream",
+        "dockerfile.v0",
+    ];
+    let known = own
+        .iter()
+        .any(|o| name == *o || name.ends_with(&format!("/{o}")));
     (!known && !image.is_empty()).then(|| {
-        let message = format!("the frontend {image} has another grammar: this file is not analysed");
+        let message =
+            format!("the frontend {image} has another grammar: this file is not analysed");
         Diagnostic::error("build/foreign-frontend", message, *span)
             .with_help("only docker/dockerfile frontends are understood")
     })
@@ -319,18 +426,40 @@ fn foreign_frontend(file: &Dockerfile) -> Option<Diagnostic> {
 
 /// Arguments without a value whose name says that they differ in every build.
 fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
-    const PER_BUILD: [&str; 8] = ["COMMIT", "REVISION", "SHA", "BUILD_DATE", "BUILDDATE", "TIMESTAMP", "BUILD_ID", "BUILD_NUMBER"];
+    const PER_BUILD: [&str; 8] = [
+        "COMMIT",
+        "REVISION",
+        "SHA",
+        "BUILD_DATE",
+        "BUILDDATE",
+        "TIMESTAMP",
+        "BUILD_ID",
+        "BUILD_NUMBER",
+    ];
     let mut out = Vec::new();
     for i in &file.instructions {
         let Kind::Arg(list) = &i.kind else { continue };
         for (name, _) in list {
             let upper = name.to_uppercase();
-            let telling = PER_BUILD.iter().any(|p| upper == *p || upper.ends_with(&format!("_{p}")) || upper.contains(&format!("{p}_")));
-            let given = options.args.iter().any(|(k, _)| k == name) || options.volatile_args.contains(name);
+            let telling = PER_BUILD.iter().any(|p| {
+                upper == *p || upper.ends_with(&format!("_{p}")) || upper.contains(&format!("{p}_"))
+            });
+            let given =
+                options.args.iter().any(|(k, _)| k == name) || options.volatile_args.contains(name);
             if telling && !given {
-                let message = format!("{name} looks like a value that differs in every build; it is replayed as constant");
+                let message = format!(
+                    "{name} looks like a value that differs in every build; it is replayed as constant"
+                );
                 let help = format!("pass --volatile-arg {name} to count what it costs");
-                out.push(Diagnostic::new(Severity::Note, "arg/per-build-name", message, i.keyword_span).with_help(help));
+                out.push(
+                    Diagnostic::new(
+                        Severity::Note,
+                        "arg/per-build-name",
+                        message,
+                        i.keyword_span,
+                    )
+                    .with_help(help),
+                );
             }
         }
     }

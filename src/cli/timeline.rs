@@ -5,7 +5,9 @@ use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
 use super::subject::{Place, Subject};
 use crate::cost::CostTable;
 use crate::dockerfile;
-use crate::history::{ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log};
+use crate::history::{
+    ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log,
+};
 use crate::optimize::{columns, selections_of, step_seconds};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan, normalize_reference};
@@ -62,7 +64,15 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
         WalkArg::FirstParent => WalkMode::FirstParent,
         WalkArg::All => WalkMode::All,
     };
-    let log = change_log(repository, &Walk { tip, limit, mode, prefixes })?;
+    let log = change_log(
+        repository,
+        &Walk {
+            tip,
+            limit,
+            mode,
+            prefixes,
+        },
+    )?;
     if log.commits.is_empty() {
         bail!("there are no commits to replay");
     }
@@ -75,7 +85,9 @@ fn read_links(repository: &Repository, log: &ChangeLog) -> FxHashMap<Oid, Vec<u8
     let mut tried: FxHashSet<Oid> = FxHashSet::default();
     for (i, commit) in log.commits.iter().enumerate() {
         for change in log.changes(i) {
-            let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink) else { continue };
+            let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink) else {
+                continue;
+            };
             if tried.len() < MAX_LINKS && tried.insert(entry.oid)
                 // A link that can't be read is treated as dangling: the build is called refused, never cached.
                 && let Ok(Some(blob)) = repository.read(commit.id, &log.paths.bytes(change.path))
@@ -91,12 +103,20 @@ fn read_links(repository: &Repository, log: &ChangeLog) -> FxHashMap<Oid, Vec<u8
 ///
 /// # Errors
 /// When a commit is not known or not among the builds.
-pub fn base_changes(place: &Place, builds: &Builds, flags: &HistoryFlags) -> Result<Vec<(String, u32)>> {
+pub fn base_changes(
+    place: &Place,
+    builds: &Builds,
+    flags: &HistoryFlags,
+) -> Result<Vec<(String, u32)>> {
     let one = |text: &String| {
-        let (image, rev) = text.rsplit_once('@').with_context(|| format!("--base-change {text}: write IMAGE@COMMIT"))?;
+        let (image, rev) = text
+            .rsplit_once('@')
+            .with_context(|| format!("--base-change {text}: write IMAGE@COMMIT"))?;
         let id = place.repository()?.resolve(rev)?;
         let at = builds.log.commits.iter().position(|c| c.id == id);
-        let at = at.with_context(|| format!("--base-change {text}: that commit is not among the builds replayed"))?;
+        let at = at.with_context(|| {
+            format!("--base-change {text}: that commit is not among the builds replayed")
+        })?;
         Ok((normalize_reference(image), u32::try_from(at)?))
     };
     flags.base_changes.iter().map(one).collect()
@@ -129,7 +149,12 @@ impl Replayed {
     #[must_use]
     pub fn models(&self) -> Vec<PlanModel<'_>> {
         let pairs = self.plans.iter().zip(&self.selections);
-        pairs.map(|(plan, s)| PlanModel { plan, selections: s.clone() }).collect()
+        pairs
+            .map(|(plan, s)| PlanModel {
+                plan,
+                selections: s.clone(),
+            })
+            .collect()
     }
 }
 
@@ -147,11 +172,20 @@ pub fn replay_subject(
     let (plans, rules, plan_rules, timeline) = match flags.dockerfile_from {
         DockerfileFrom::Frozen => {
             let all = vec![Some(0); builds.log.commits.len()];
-            (vec![subject.plan.clone()], vec![subject.rules.clone()], vec![0], all)
+            (
+                vec![subject.plan.clone()],
+                vec![subject.rules.clone()],
+                vec![0],
+                all,
+            )
         }
         DockerfileFrom::Each => each(place, builds, subject)?,
     };
-    let wanted: Vec<_> = plans.iter().zip(&plan_rules).map(|(p, r)| selections_of(p, *r)).collect();
+    let wanted: Vec<_> = plans
+        .iter()
+        .zip(&plan_rules)
+        .map(|(p, r)| selections_of(p, *r))
+        .collect();
     let mut all: Vec<_> = wanted.iter().flatten().flatten().cloned().collect();
     all.sort();
     all.dedup();
@@ -166,7 +200,14 @@ pub fn replay_subject(
     let selections: Option<Vec<_>> = wanted.iter().map(|w| columns(w, &matrix)).collect();
     let selections = selections.context("a selection was not computed")?;
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
-    let mut replayed = Replayed { plans, matrix, selections, outcome: Outcome::default(), seconds, costs: Vec::new() };
+    let mut replayed = Replayed {
+        plans,
+        matrix,
+        selections,
+        outcome: Outcome::default(),
+        seconds,
+        costs: Vec::new(),
+    };
     let timeline = Timeline {
         plan: timeline,
         base_changes: base_changes(place, builds, flags)?,
@@ -192,28 +233,40 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
     let mut texts: Vec<Option<Vec<u8>>> = vec![None; names.len()];
     let mut linked = false;
     let mut known: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
-    let (mut plans, mut rules, mut plan_rules, mut timeline) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut plans, mut rules, mut plan_rules, mut timeline) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (i, commit) in builds.log.commits.iter().enumerate() {
         let touched = builds.log.changes(i).iter().any(|c| {
             let path = builds.log.paths.bytes(c.path);
-            names.iter().any(|n| n.as_bytes() == path) || c.new.is_some_and(|e| e.kind == EntryKind::Symlink)
+            names.iter().any(|n| n.as_bytes() == path)
+                || c.new.is_some_and(|e| e.kind == EntryKind::Symlink)
         });
         if touched || linked || i == 0 {
             linked = false;
             for (text, name) in texts.iter_mut().zip(names) {
                 let here = repository.read(commit.id, name.as_bytes())?;
                 // What a link leads to can change without the link: look again at every build.
-                linked |= here.as_ref().is_none_or(|b| b.entry.kind == EntryKind::Symlink) && !builds.links.is_empty();
-                *text = repository.read_following(commit.id, name.as_bytes())?.map(|b| b.bytes);
+                linked |= here
+                    .as_ref()
+                    .is_none_or(|b| b.entry.kind == EntryKind::Symlink)
+                    && !builds.links.is_empty();
+                *text = repository
+                    .read_following(commit.id, name.as_bytes())?
+                    .map(|b| b.bytes);
             }
         }
         let Some(dockerfile) = texts[0].clone() else {
             timeline.push(None);
             continue;
         };
-        let ignore = texts[1].clone().or_else(|| texts[2].clone()).unwrap_or_default();
+        let ignore = texts[1]
+            .clone()
+            .or_else(|| texts[2].clone())
+            .unwrap_or_default();
         let next = plans.len();
-        let index = *known.entry((dockerfile.clone(), ignore.clone())).or_insert(next);
+        let index = *known
+            .entry((dockerfile.clone(), ignore.clone()))
+            .or_insert(next);
         if index == next {
             let source = SourceFile::new(file.clone(), dockerfile);
             let parsed = dockerfile::parse(&source);
@@ -254,7 +307,10 @@ impl<'a> TipFiles<'a> {
         for (path, entry) in repository.list(tip, prefix.as_bytes())? {
             let below = match prefix {
                 "" => &path[..],
-                p => match path.strip_prefix(p.as_bytes()).and_then(|r| r.strip_prefix(b"/")) {
+                p => match path
+                    .strip_prefix(p.as_bytes())
+                    .and_then(|r| r.strip_prefix(b"/"))
+                {
                     Some(rest) => rest,
                     None => continue,
                 },
@@ -265,7 +321,12 @@ impl<'a> TipFiles<'a> {
                 entries.insert(text, entry.oid);
             }
         }
-        Ok(Self { repository, tip, prefix, entries })
+        Ok(Self {
+            repository,
+            tip,
+            prefix,
+            entries,
+        })
     }
 }
 
@@ -276,14 +337,26 @@ impl ContextFiles for TipFiles<'_> {
 
     fn has_below(&self, dir: &str) -> bool {
         let start = format!("{dir}/");
-        self.entries.range(start.clone()..).next().is_some_and(|(p, _)| p.starts_with(&start))
+        self.entries
+            .range(start.clone()..)
+            .next()
+            .is_some_and(|(p, _)| p.starts_with(&start))
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         if !self.is_file(path) {
             return None;
         }
-        let full = if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) };
-        Some(self.repository.read_following(self.tip, full.as_bytes()).ok()??.bytes)
+        let full = if self.prefix.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{}/{path}", self.prefix)
+        };
+        Some(
+            self.repository
+                .read_following(self.tip, full.as_bytes())
+                .ok()??
+                .bytes,
+        )
     }
 }

@@ -129,7 +129,10 @@ pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
     let of_step = |n: &petgraph::graph::NodeIndex| {
         let inputs = plan.graph[*n].inputs.iter();
         let contexts = inputs.filter_map(|i| match i {
-            Input::Context(c) => Some(Selection { input: c.clone(), rules }),
+            Input::Context(c) => Some(Selection {
+                input: c.clone(),
+                rules,
+            }),
             _ => None,
         });
         contexts.collect()
@@ -141,7 +144,10 @@ pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
 #[must_use]
 pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Vec<usize>>> {
     let find = |s: &Selection| matrix.selections.iter().position(|m| m == s);
-    wanted.iter().map(|step| step.iter().map(find).collect()).collect()
+    wanted
+        .iter()
+        .map(|step| step.iter().map(find).collect())
+        .collect()
 }
 
 /// Seconds of every step in a plan's order.
@@ -149,7 +155,9 @@ pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Ve
 pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        costs.step(step.kind.keyword(), &step.text, &step.classes).seconds
+        costs
+            .step(step.kind.keyword(), &step.text, &step.classes)
+            .seconds
     };
     plan.order.iter().map(one).collect()
 }
@@ -164,7 +172,10 @@ impl<'a> Judge<'a> {
     /// A judge that has seen nothing yet.
     #[must_use]
     pub fn new(setting: Setting<'a>) -> Self {
-        Self { setting, matrix: InputMatrix::default() }
+        Self {
+            setting,
+            matrix: InputMatrix::default(),
+        }
     }
 
     /// The versions seen so far.
@@ -195,7 +206,10 @@ impl<'a> Judge<'a> {
         self.learn(&wanted);
         let selections = columns(&wanted, &self.matrix).unwrap_or_default();
         let seconds = step_seconds(&plan, self.setting.costs);
-        let models = [PlanModel { plan: &plan, selections: selections.clone() }];
+        let models = [PlanModel {
+            plan: &plan,
+            selections: selections.clone(),
+        }];
         let timeline = Timeline {
             plan: vec![Some(0); self.matrix.builds],
             base_changes: self.setting.base_changes.to_vec(),
@@ -204,7 +218,16 @@ impl<'a> Judge<'a> {
         let outcome = replay(&models, &timeline, &self.matrix);
         let costs = build_costs(&outcome, &models, std::slice::from_ref(&seconds));
         let summary = summarize(&outcome, &costs);
-        Evaluated { source, file: parsed.tree, plan, selections, outcome, seconds, costs, summary }
+        Evaluated {
+            source,
+            file: parsed.tree,
+            plan,
+            selections,
+            outcome,
+            seconds,
+            costs,
+            summary,
+        }
     }
 }
 
@@ -223,7 +246,12 @@ struct Candidate {
 #[must_use]
 pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     let setting = judge.setting;
-    let counted: Vec<usize> = baseline.outcome.cold().into_iter().chain(baseline.outcome.counted()).collect();
+    let counted: Vec<usize> = baseline
+        .outcome
+        .cold()
+        .into_iter()
+        .chain(baseline.outcome.counted())
+        .collect();
     let rewrites = find_rewrites(&setting, baseline);
     let before = setting.objective.of(&baseline.summary);
     let mut plans: Vec<Advice> = Vec::new();
@@ -233,7 +261,9 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         }
         let all = candidates(judge, baseline, &rewrites, safety, &counted);
         let bound_s = all.iter().map(|c| c.bound_s).fold(before, f64::min);
-        let Some(best) = pick(all, baseline, setting.objective) else { continue };
+        let Some(best) = pick(all, baseline, setting.objective) else {
+            continue;
+        };
         let after = setting.objective.of(&best.evaluated.summary);
         let saving = paired_saving(baseline, &best.evaluated, setting.objective).unwrap_or(0.0);
         let worthless = saving <= 1e-9 || best.edits.is_empty();
@@ -261,7 +291,9 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
 /// Saving over the builds that work with both files, the first of them left out; `None` when fewer
 /// than two do, or the newest build does not.
 fn paired_saving(baseline: &Evaluated, plan: &Evaluated, objective: Objective) -> Option<f64> {
-    let works = |e: &Evaluated, i: usize| e.outcome.builds[i].plan.is_some() && e.outcome.builds[i].fails.is_none();
+    let works = |e: &Evaluated, i: usize| {
+        e.outcome.builds[i].plan.is_some() && e.outcome.builds[i].fails.is_none()
+    };
     let n = baseline.outcome.builds.len();
     let newest = (0..n).rev().find(|i| works(baseline, *i))?;
     if !works(plan, newest) {
@@ -269,18 +301,33 @@ fn paired_saving(baseline: &Evaluated, plan: &Evaluated, objective: Objective) -
     }
     let cold = baseline.outcome.cold()?.max(plan.outcome.cold()?);
     let shared = || (cold + 1..n).filter(|i| works(baseline, *i) && works(plan, *i));
-    let sum = |e: &Evaluated| shared().map(|i| objective.of_build(&e.costs[i])).sum::<f64>();
+    let sum = |e: &Evaluated| {
+        shared()
+            .map(|i| objective.of_build(&e.costs[i]))
+            .sum::<f64>()
+    };
     shared().next()?;
     let before = sum(baseline);
-    Some(if before <= 0.0 { 0.0 } else { 1.0 - sum(plan) / before })
+    Some(if before <= 0.0 {
+        0.0
+    } else {
+        1.0 - sum(plan) / before
+    })
 }
 
-fn nothing_to_do(judge: &mut Judge<'_>, baseline: &Evaluated, rewrites: &[Rewrite], counted: &[usize]) -> Advice {
+fn nothing_to_do(
+    judge: &mut Judge<'_>,
+    baseline: &Evaluated,
+    rewrites: &[Rewrite],
+    counted: &[usize],
+) -> Advice {
     let objective = judge.setting.objective;
     let safety = judge.setting.safety.min(Safety::Assumed);
     let before = objective.of(&baseline.summary);
     let all = candidates(judge, baseline, rewrites, safety, counted);
-    let own = all.iter().find(|c| c.edits.is_empty() || c.evaluated.source.bytes() == baseline.source.bytes());
+    let own = all
+        .iter()
+        .find(|c| c.edits.is_empty() || c.evaluated.source.bytes() == baseline.source.bytes());
     Advice {
         safety: Safety::Proven,
         saving: 0.0,
@@ -294,11 +341,17 @@ fn nothing_to_do(judge: &mut Judge<'_>, baseline: &Evaluated, rewrites: &[Rewrit
 }
 
 fn find_rewrites(setting: &Setting<'_>, baseline: &Evaluated) -> Vec<Rewrite> {
-    let allowed = |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
+    let allowed =
+        |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
     if !allowed("split-copy") || setting.safety < Safety::Assumed {
         return Vec::new();
     }
-    let mut found = rewrite::split_copy::find(&baseline.source, &baseline.file, &baseline.plan, setting.files);
+    let mut found = rewrite::split_copy::find(
+        &baseline.source,
+        &baseline.file,
+        &baseline.plan,
+        setting.files,
+    );
     found.truncate(COMBINED_REWRITES);
     found
 }
@@ -314,9 +367,16 @@ fn candidates(
     let usable: Vec<&Rewrite> = rewrites.iter().filter(|r| r.safety <= safety).collect();
     let subsets = 0..1usize << usable.len();
     let picked = |mask: usize| -> Vec<&Rewrite> {
-        usable.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, r)| *r).collect()
+        usable
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| mask >> i & 1 == 1)
+            .map(|(_, r)| *r)
+            .collect()
     };
-    subsets.filter_map(|mask| candidate(judge, baseline, &picked(mask), safety, counted)).collect()
+    subsets
+        .filter_map(|mask| candidate(judge, baseline, &picked(mask), safety, counted))
+        .collect()
 }
 
 fn candidate(
@@ -328,12 +388,21 @@ fn candidate(
 ) -> Option<Candidate> {
     let setting = judge.setting;
     let (split, inserted) = rewrite::apply(&baseline.source, rewrites)?;
-    let base = if rewrites.is_empty() { baseline.clone() } else { judge.evaluate(split) };
+    let base = if rewrites.is_empty() {
+        baseline.clone()
+    } else {
+        judge.evaluate(split)
+    };
     if base.plan.has_errors() || base.outcome.builds.len() != baseline.outcome.builds.len() {
         return None;
     }
-    let may_reorder = setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == "reorder");
-    let certainty = if safety == Safety::Proven { Certainty::Exact } else { Certainty::Assumed };
+    let may_reorder =
+        setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == "reorder");
+    let certainty = if safety == Safety::Proven {
+        Certainty::Exact
+    } else {
+        Certainty::Assumed
+    };
     let ordered = stage::order_stages(&stage::Request {
         evaluated: &base,
         matrix: &judge.matrix,
@@ -370,8 +439,13 @@ fn candidate(
     };
     let reached = setting.objective.of(&evaluated.summary);
     Some(Candidate {
-        safety: edits.iter().map(|e| e.safety).max().unwrap_or(Safety::Proven),
-        optimal: ordered.optimal && (setting.objective == Objective::Work || reached <= bound_s + 1e-9),
+        safety: edits
+            .iter()
+            .map(|e| e.safety)
+            .max()
+            .unwrap_or(Safety::Proven),
+        optimal: ordered.optimal
+            && (setting.objective == Objective::Work || reached <= bound_s + 1e-9),
         bound_s: bound_s.min(reached),
         evaluated,
         edits,
@@ -387,7 +461,11 @@ fn pick(all: Vec<Candidate>, baseline: &Evaluated, objective: Objective) -> Opti
         Some((saving, c))
     });
     let best = judged.min_by(|(x, a), (y, b)| {
-        let by_saving = if (x - y).abs() < 1e-9 { std::cmp::Ordering::Equal } else { y.total_cmp(x) };
+        let by_saving = if (x - y).abs() < 1e-9 {
+            std::cmp::Ordering::Equal
+        } else {
+            y.total_cmp(x)
+        };
         by_saving.then(a.edits.len().cmp(&b.edits.len()))
     });
     best.map(|(_, c)| c)
@@ -414,7 +492,9 @@ fn held_out(
     let older_range: Range<usize> = 1..older.len();
     all.sort_by(|a, b| {
         let cost = |c: &Candidate| sum(&c.evaluated.costs, &older[older_range.clone()]);
-        cost(a).total_cmp(&cost(b)).then(a.edits.len().cmp(&b.edits.len()))
+        cost(a)
+            .total_cmp(&cost(b))
+            .then(a.edits.len().cmp(&b.edits.len()))
     });
     let chosen = all.first()?;
     let before = sum(&baseline.costs, newer);

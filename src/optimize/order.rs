@@ -96,21 +96,45 @@ pub fn solve(problem: &Problem, budget: usize) -> Solution {
     let start = cost_of(problem, &author);
     let bound = dataflow_bound(problem);
     if start <= bound + EPSILON || author.len() > MAX_STEPS {
-        return Solution { order: author, cost: start, bound, optimal: start <= bound + EPSILON };
+        return Solution {
+            order: author,
+            cost: start,
+            bound,
+            optimal: start <= bound + EPSILON,
+        };
     }
-    let found = downsets(problem, budget, FreeSteps::Branch)
-        .or_else(|| Some(polish(problem, downsets(problem, budget, FreeSteps::ScheduleNow)?)));
+    let found = downsets(problem, budget, FreeSteps::Branch).or_else(|| {
+        Some(polish(
+            problem,
+            downsets(problem, budget, FreeSteps::ScheduleNow)?,
+        ))
+    });
     if let Some(order) = found {
         let cost = cost_of(problem, &order);
         // Sums in another order may differ in the last bit; the author wins such ties.
         if cost >= start - EPSILON {
-            return Solution { order: author, cost: start, bound: start, optimal: true };
+            return Solution {
+                order: author,
+                cost: start,
+                bound: start,
+                optimal: true,
+            };
         }
-        return Solution { order, cost, bound: cost, optimal: true };
+        return Solution {
+            order,
+            cost,
+            bound: cost,
+            optimal: true,
+        };
     }
     let order = local_search(problem, author);
     let cost = cost_of(problem, &order);
-    Solution { order, cost, bound, optimal: cost <= bound + EPSILON }
+    Solution {
+        order,
+        cost,
+        bound,
+        optimal: cost <= bound + EPSILON,
+    }
 }
 
 /// One downset: the cheapest way to have run exactly these steps.
@@ -134,11 +158,20 @@ enum FreeSteps {
 /// DP over downsets, by size. `None` when there are more than the budget.
 fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usize>> {
     let n = problem.weights.len();
-    let full: u128 = if n == 128 { u128::MAX } else { (1u128 << n) - 1 };
+    let full: u128 = if n == 128 {
+        u128::MAX
+    } else {
+        (1u128 << n) - 1
+    };
     let mut choice: FxHashMap<u128, usize> = FxHashMap::default();
     let mut layer: Vec<(u128, State)> = vec![(
         0,
-        State { cost: 0.0, inversions: 0, last: 0, partition: problem.base.clone() },
+        State {
+            cost: 0.0,
+            inversions: 0,
+            last: 0,
+            partition: problem.base.clone(),
+        },
     )];
     for _ in 0..n {
         let mut next: FxHashMap<u128, State> = FxHashMap::default();
@@ -168,7 +201,15 @@ fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usi
                         || (cost <= k.cost + EPSILON && inversions < k.inversions)
                 });
                 if better {
-                    next.insert(grown, State { cost, inversions, last: s, partition });
+                    next.insert(
+                        grown,
+                        State {
+                            cost,
+                            inversions,
+                            last: s,
+                            partition,
+                        },
+                    );
                 }
             }
         }
@@ -279,7 +320,9 @@ mod tests {
                     return vec![problem.rows[*s][t]];
                 }
                 let prefix = order[..=i].iter().map(|p| problem.rows[*p][t]);
-                std::iter::once(problem.base.ids()[t]).chain(prefix).collect()
+                std::iter::once(problem.base.ids()[t])
+                    .chain(prefix)
+                    .collect()
             };
             let ran = (1..builds).filter(|t| match problem.policy {
                 Policy::Local => (0..*t).all(|u| tuple(u) != tuple(*t)),

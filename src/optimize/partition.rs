@@ -18,7 +18,10 @@ impl Partition {
     /// All builds alike.
     #[must_use]
     pub fn trivial(builds: usize) -> Self {
-        Self { ids: vec![0; builds].into(), classes: u32::from(builds > 0) }
+        Self {
+            ids: vec![0; builds].into(),
+            classes: u32::from(builds > 0),
+        }
     }
 
     /// From any numbering.
@@ -62,12 +65,21 @@ impl Partition {
                 fresh - 1
             })
         };
-        let ids: std::sync::Arc<[u32]> = self.ids.iter().copied().zip(row.iter().copied()).map(number).collect();
+        let ids: std::sync::Arc<[u32]> = self
+            .ids
+            .iter()
+            .copied()
+            .zip(row.iter().copied())
+            .map(number)
+            .collect();
         if fresh == self.classes {
             // Nothing was told apart: share the memory.
             return self.clone();
         }
-        Self { ids, classes: fresh }
+        Self {
+            ids,
+            classes: fresh,
+        }
     }
 
     /// Builds, the first left out, in which a step with this prefix runs.

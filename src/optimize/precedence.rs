@@ -30,7 +30,10 @@ impl Relation {
     }
 
     fn free() -> Self {
-        Self::Commute { certainty: Certainty::Exact, assumptions: Vec::new() }
+        Self::Commute {
+            certainty: Certainty::Exact,
+            assumptions: Vec::new(),
+        }
     }
 }
 
@@ -58,7 +61,11 @@ pub fn items<'a>(file: &'a Dockerfile, plan: &'a Plan, stage: &Stage) -> Vec<Ite
             at,
             instruction: &file.instructions[at],
             step: step_at(at).map(|n| (n, &plan.graph[n])),
-            cwd: plan.states.get(at).and_then(Option::as_ref).and_then(|s| s.cwd.as_deref()),
+            cwd: plan
+                .states
+                .get(at)
+                .and_then(Option::as_ref)
+                .and_then(|s| s.cwd.as_deref()),
         })
         .collect()
 }
@@ -72,7 +79,9 @@ pub fn relation(a: &Item<'_>, b: &Item<'_>, escape: char, is_file: IsFile<'_>) -
     use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Workdir};
     let (first, second) = (&a.instruction.kind, &b.instruction.kind);
     match (first, second) {
-        (Kind::Invalid, _) | (_, Kind::Invalid) => Relation::keep("an instruction is not understood"),
+        (Kind::Invalid, _) | (_, Kind::Invalid) => {
+            Relation::keep("an instruction is not understood")
+        }
         (Run(_), Env(_) | Arg(_) | User(_) | Shell(_) | Workdir(_))
         | (Env(_) | Arg(_) | User(_) | Shell(_) | Workdir(_), Run(_)) => {
             Relation::keep("a RUN sees variables, user, shell and working directory")
@@ -97,9 +106,8 @@ pub fn relation(a: &Item<'_>, b: &Item<'_>, escape: char, is_file: IsFile<'_>) -
             }
         }
         // Metadata makes no vertex and is in no key (experiments row 44).
-        (Copy(_) | Add(_) | Run(_) | Workdir(_), _) | (_, Copy(_) | Add(_) | Run(_) | Workdir(_)) => {
-            Relation::free()
-        }
+        (Copy(_) | Add(_) | Run(_) | Workdir(_), _)
+        | (_, Copy(_) | Add(_) | Run(_) | Workdir(_)) => Relation::free(),
         _ => Relation::keep("image configuration keeps its order"),
     }
 }
@@ -112,9 +120,17 @@ fn uses_variables(setter: &Item<'_>, user: &Item<'_>, escape: char) -> Relation 
         _ => Vec::new(),
     };
     let mut texts: Vec<&str> = vec![&user.instruction.arguments];
-    texts.extend(user.instruction.flags.iter().filter_map(|f| f.value.as_deref()));
+    texts.extend(
+        user.instruction
+            .flags
+            .iter()
+            .filter_map(|f| f.value.as_deref()),
+    );
     let heredoc = user.instruction.heredocs.iter().any(|h| h.expand);
-    let used = texts.iter().flat_map(|t| variables(t, escape)).any(|v| names.contains(&v.as_str()));
+    let used = texts
+        .iter()
+        .flat_map(|t| variables(t, escape))
+        .any(|v| names.contains(&v.as_str()));
     if used || heredoc {
         Relation::keep("it expands a variable set there")
     } else {
@@ -134,8 +150,20 @@ struct Effect {
 }
 
 /// Folders every image has.
-const GIVEN: [&str; 12] =
-    ["/", "/bin", "/dev", "/etc", "/home", "/opt", "/root", "/srv", "/tmp", "/usr", "/usr/local", "/var"];
+const GIVEN: [&str; 12] = [
+    "/",
+    "/bin",
+    "/dev",
+    "/etc",
+    "/home",
+    "/opt",
+    "/root",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/local",
+    "/var",
+];
 
 fn ancestors(path: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -160,9 +188,17 @@ fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect,
         // That its working directory exists is certain: WORKDIR made it, and RUN never passes a WORKDIR.
         let given = |c: &PathClaim| {
             c.extent == Extent::Exact
-                && cwd.is_some_and(|d| d == c.path || d.strip_prefix(&c.path).is_some_and(|r| r.starts_with('/')))
+                && cwd.is_some_and(|d| {
+                    d == c.path || d.strip_prefix(&c.path).is_some_and(|r| r.starts_with('/'))
+                })
         };
-        let reads = footprint.reads.claims.iter().filter(|c| !given(c)).cloned().collect();
+        let reads = footprint
+            .reads
+            .claims
+            .iter()
+            .filter(|c| !given(c))
+            .cloned()
+            .collect();
         return Ok(Effect {
             reads: PathSet { claims: reads },
             writes: footprint.writes.clone(),
@@ -173,11 +209,20 @@ fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect,
         });
     }
     let dest = step.dest.as_ref().ok_or("it writes to an unknown place")?;
-    let path = dest.path.as_deref().ok_or("the base image's working directory decides where it writes")?;
+    let path = dest
+        .path
+        .as_deref()
+        .ok_or("the base image's working directory decides where it writes")?;
     let mut claims = Vec::new();
-    let whole = |p: &str| PathClaim { path: p.to_owned(), extent: Extent::Subtree };
+    let whole = |p: &str| PathClaim {
+        path: p.to_owned(),
+        extent: Extent::Subtree,
+    };
     if step.kind == StepKind::Workdir {
-        claims.push(PathClaim { path: path.to_owned(), extent: Extent::Exact });
+        claims.push(PathClaim {
+            path: path.to_owned(),
+            extent: Extent::Exact,
+        });
     } else {
         let single_files = step.inputs.iter().all(|i| match i {
             Input::Context(c) => c.sources.iter().all(|s| {
@@ -191,7 +236,10 @@ fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect,
                 for source in &c.sources {
                     let pattern = SourcePattern::lenient(source);
                     let file = format!("{}/{}", path.trim_end_matches('/'), pattern.base_name());
-                    claims.push(PathClaim { path: file, extent: Extent::Exact });
+                    claims.push(PathClaim {
+                        path: file,
+                        extent: Extent::Exact,
+                    });
                 }
             }
             _ => claims.push(whole(path)),
@@ -212,12 +260,20 @@ fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect,
     })
 }
 
-fn steps_commute(a: (&Step, Option<&str>), b: (&Step, Option<&str>), is_file: IsFile<'_>) -> Relation {
+fn steps_commute(
+    a: (&Step, Option<&str>),
+    b: (&Step, Option<&str>),
+    is_file: IsFile<'_>,
+) -> Relation {
     let (x, y) = match (effect(a.0, a.1, is_file), effect(b.0, b.1, is_file)) {
         (Ok(x), Ok(y)) => (x, y),
         (Err(why), _) | (_, Err(why)) => return Relation::Keep(why),
     };
-    for (w, other) in [(&x.writes, &y.writes), (&x.writes, &y.reads), (&x.reads, &y.writes)] {
+    for (w, other) in [
+        (&x.writes, &y.writes),
+        (&x.writes, &y.reads),
+        (&x.reads, &y.writes),
+    ] {
         if let Some((p, _)) = w.overlaps(other) {
             return Relation::keep(format!("both touch {}", p.path));
         }
@@ -231,16 +287,27 @@ fn steps_commute(a: (&Step, Option<&str>), b: (&Step, Option<&str>), is_file: Is
     if !idle(&x) && !idle(&y) {
         // The base image's links are unknown: two names may be one place.
         certainty = Certainty::Assumed;
-        let place = |e: &Effect| e.writes.claims.first().map_or("/", |c| c.path.as_str()).to_owned();
+        let place = |e: &Effect| {
+            e.writes
+                .claims
+                .first()
+                .map_or("/", |c| c.path.as_str())
+                .to_owned()
+        };
         let name = if x.run { place(&y) } else { place(&x) };
-        assumptions.push(format!("no symbolic link in the image leads into or out of {name}"));
+        assumptions.push(format!(
+            "no symbolic link in the image leads into or out of {name}"
+        ));
     }
     if certainty == Certainty::Exact {
         assumptions.clear();
     }
     assumptions.sort();
     assumptions.dedup();
-    Relation::Commute { certainty, assumptions }
+    Relation::Commute {
+        certainty,
+        assumptions,
+    }
 }
 
 /// A folder that `x` creates when missing, as somebody, and that `y` creates otherwise or needs.
@@ -249,7 +316,12 @@ fn creation_conflict(x: &Effect, y: &Effect) -> Option<String> {
         if y.creates.iter().any(|(p, o)| p == path && o != owner) {
             return Some(path.clone());
         }
-        let claim = PathSet { claims: vec![PathClaim { path: path.clone(), extent: Extent::Exact }] };
+        let claim = PathSet {
+            claims: vec![PathClaim {
+                path: path.clone(),
+                extent: Extent::Exact,
+            }],
+        };
         if y.run && (claim.overlaps(&y.writes).is_some() || claim.overlaps(&y.reads).is_some()) {
             return Some(path.clone());
         }

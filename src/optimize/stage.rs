@@ -49,12 +49,22 @@ pub struct Ordered {
 
 pub fn order_stages(request: &Request<'_>) -> Ordered {
     let plan = &request.evaluated.plan;
-    let position: FxHashMap<NodeIndex, usize> =
-        plan.order.iter().enumerate().map(|(i, n)| (*n, i)).collect();
-    let rows = Rows { request, position: &position };
+    let position: FxHashMap<NodeIndex, usize> = plan
+        .order
+        .iter()
+        .enumerate()
+        .map(|(i, n)| (*n, i))
+        .collect();
+    let rows = Rows {
+        request,
+        position: &position,
+    };
     let builds = request.counted.len();
     let mut full: Vec<Partition> = Vec::new();
-    let mut out = Ordered { optimal: true, ..Ordered::default() };
+    let mut out = Ordered {
+        optimal: true,
+        ..Ordered::default()
+    };
     let mut longest = vec![0.0f64; builds];
     for stage in &plan.stages {
         let mut base = match stage.base {
@@ -65,7 +75,9 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
             full.push(base);
             continue;
         }
-        if matches!(stage.base, Base::Image(_)) && let Some(from) = stage.steps.first() {
+        if matches!(stage.base, Base::Image(_))
+            && let Some(from) = stage.steps.first()
+        {
             base = base.refine(&rows.row(*from, &full));
         }
         let solved = one_stage(&rows, stage, base.clone(), &full, &mut out);
@@ -109,7 +121,10 @@ impl Rows<'_> {
                     let changes = request.setting.base_changes;
                     let version = |b: &usize| {
                         let at = u32::try_from(*b).unwrap_or(u32::MAX);
-                        changes.iter().filter(|(r, when)| r == reference && *when <= at).count() as u128
+                        changes
+                            .iter()
+                            .filter(|(r, when)| r == reference && *when <= at)
+                            .count() as u128
                     };
                     row = row.refine(&dense(request.counted.iter().map(version)));
                 }
@@ -132,22 +147,41 @@ fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {
     values.map(number).collect()
 }
 
-fn one_stage(rows: &Rows<'_>, stage: &Stage, base: Partition, full: &[Partition], out: &mut Ordered) -> Problem {
+fn one_stage(
+    rows: &Rows<'_>,
+    stage: &Stage,
+    base: Partition,
+    full: &[Partition],
+    out: &mut Ordered,
+) -> Problem {
     let request = rows.request;
     let evaluated = request.evaluated;
     let list = items(&evaluated.file, &evaluated.plan, stage);
     let pairs = Pairs::new(request, &list);
-    let steps: Vec<usize> = (0..list.len()).filter(|i| list[*i].step.is_some()).collect();
+    let steps: Vec<usize> = (0..list.len())
+        .filter(|i| list[*i].step.is_some())
+        .collect();
     let node = |i: &usize| list[*i].step.map(|(n, _)| n).unwrap_or_default();
     let problem = Problem {
-        weights: steps.iter().map(|i| rows.position.get(&node(i)).map_or(0.0, |p| evaluated.seconds[*p])).collect(),
+        weights: steps
+            .iter()
+            .map(|i| {
+                rows.position
+                    .get(&node(i))
+                    .map_or(0.0, |p| evaluated.seconds[*p])
+            })
+            .collect(),
         rows: steps.iter().map(|i| rows.row(node(i), full)).collect(),
         before: masks(&pairs, &steps),
-        alone: steps.iter().map(|i| list[*i].step.is_some_and(|(_, s)| !s.keyed_by_parent)).collect(),
+        alone: steps
+            .iter()
+            .map(|i| list[*i].step.is_some_and(|(_, s)| !s.keyed_by_parent))
+            .collect(),
         base,
         policy: request.setting.policy,
     };
-    let mine = |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
+    let mine =
+        |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
     let needed = request.inserted.iter().any(mine);
     if !(request.may_reorder || needed) || steps.len() > super::order::MAX_STEPS {
         let author: Vec<usize> = (0..steps.len()).collect();
@@ -163,7 +197,18 @@ fn one_stage(rows: &Rows<'_>, stage: &Stage, base: Partition, full: &[Partition]
     let moved = reorder::moved(&order);
     if !moved.is_empty() {
         out.orders.push(order.iter().map(|i| list[*i].at).collect());
-        note(&Noted { request, list: &list, pairs: &pairs, order: &order, steps: &steps, problem: &problem }, &moved, out);
+        note(
+            &Noted {
+                request,
+                list: &list,
+                pairs: &pairs,
+                order: &order,
+                steps: &steps,
+                problem: &problem,
+            },
+            &moved,
+            out,
+        );
     }
     problem
 }
@@ -197,7 +242,11 @@ impl Pairs {
                 });
             }
         }
-        Self { n, relation: all, certainty: request.certainty }
+        Self {
+            n,
+            relation: all,
+            certainty: request.certainty,
+        }
     }
 
     fn of(&self, first: usize, second: usize) -> &Relation {
@@ -216,7 +265,10 @@ impl Pairs {
 fn freed(inserted: &[Inserted], a: usize, b: usize) -> Option<Relation> {
     let free = |i: &&Inserted| (i.broad, i.install) == (a, b) || (i.manifests, i.broad) == (a, b);
     let found = inserted.iter().find(free)?;
-    Some(Relation::Commute { certainty: Certainty::Assumed, assumptions: found.assumptions.clone() })
+    Some(Relation::Commute {
+        certainty: Certainty::Assumed,
+        assumptions: found.assumptions.clone(),
+    })
 }
 
 /// Transitive predecessors of each step among the steps.
@@ -233,7 +285,9 @@ fn masks(pairs: &Pairs, steps: &[usize]) -> Vec<u128> {
     }
     let mask = |j: &usize| {
         let before = steps.iter().take(super::order::MAX_STEPS).enumerate();
-        before.filter(|(_, i)| reach[*j].contains(**i)).fold(0u128, |m, (bit, _)| m | 1 << bit)
+        before
+            .filter(|(_, i)| reach[*j].contains(**i))
+            .fold(0u128, |m, (bit, _)| m | 1 << bit)
     };
     steps.iter().map(mask).collect()
 }
@@ -254,7 +308,9 @@ fn interleave(pairs: &Pairs, chain: &[usize], n: usize) -> Vec<usize> {
                 && (0..*j).all(|i| done[i] || !pairs.keeps(i, *j))
         };
         // The chain respects the closure of what must stay, so something is always ready.
-        let Some(j) = (0..n).find(ready) else { return (0..n).collect() };
+        let Some(j) = (0..n).find(ready) else {
+            return (0..n).collect();
+        };
         done[j] = true;
         next_rank += usize::from(rank[j].is_some());
         order.push(j);
@@ -273,7 +329,12 @@ struct Noted<'a> {
 
 /// One note per moved instruction.
 fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
-    let place: FxHashMap<usize, usize> = noted.order.iter().enumerate().map(|(p, i)| (*i, p)).collect();
+    let place: FxHashMap<usize, usize> = noted
+        .order
+        .iter()
+        .enumerate()
+        .map(|(p, i)| (*i, p))
+        .collect();
     let builds = noted.request.counted.len().saturating_sub(1);
     for i in moved {
         let item = &noted.list[*i];
@@ -291,7 +352,11 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
             } else {
                 above += 1;
             }
-            if let Relation::Commute { certainty, assumptions: why } = noted.pairs.of(first, second) {
+            if let Relation::Commute {
+                certainty,
+                assumptions: why,
+            } = noted.pairs.of(first, second)
+            {
                 assumptions.extend(why.iter().cloned());
                 if *certainty == Certainty::Assumed {
                     safety = Safety::Assumed;
@@ -301,19 +366,39 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         assumptions.sort();
         assumptions.dedup();
         out.assumptions.extend(assumptions.iter().cloned());
-        let added = |at: usize| noted.request.inserted.iter().filter(|n| n.manifests < at).count();
-        if noted.request.inserted.iter().any(|n| n.manifests == item.at) {
+        let added = |at: usize| {
+            noted
+                .request
+                .inserted
+                .iter()
+                .filter(|n| n.manifests < at)
+                .count()
+        };
+        if noted
+            .request
+            .inserted
+            .iter()
+            .any(|n| n.manifests == item.at)
+        {
             continue;
         }
         let shift = u32::try_from(added(item.at)).unwrap_or(0);
         let own = noted.steps.iter().position(|s| s == i).map(|s| {
-            Partition::trivial(noted.problem.base.len()).refine(&noted.problem.rows[s]).executed(noted.problem.policy)
+            Partition::trivial(noted.problem.base.len())
+                .refine(&noted.problem.rows[s])
+                .executed(noted.problem.policy)
         });
         let way = if below > above { "down" } else { "up" };
         let passed = above.max(below);
-        let passed = if passed == 1 { "1 instruction".to_owned() } else { format!("{passed} instructions") };
+        let passed = if passed == 1 {
+            "1 instruction".to_owned()
+        } else {
+            format!("{passed} instructions")
+        };
         let why = match own {
-            Some(n) => format!("moves {way} past {passed}: its own inputs change in {n} of {builds} builds"),
+            Some(n) => format!(
+                "moves {way} past {passed}: its own inputs change in {n} of {builds} builds"
+            ),
             None => format!("moves {way} past {passed}, with what depends on it"),
         };
         out.edits.push(EditNote {

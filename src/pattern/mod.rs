@@ -20,8 +20,8 @@ mod walk;
 
 pub use exclude::{ExcludeError, ExcludeRules};
 pub use filter::PathFilter;
-pub use path::{clean, display};
 pub use ignore::{IgnorePattern, IgnoreRules};
+pub use path::{clean, display};
 pub use source::{Selected, SourceKind, SourcePattern};
 pub use walk::{DirState, Verdict};
 

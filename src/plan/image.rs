@@ -14,7 +14,11 @@ pub fn normalize_reference(image: &str) -> String {
         Some(_) => ("docker.io", name.to_owned()),
         None => ("docker.io", format!("library/{name}")),
     };
-    let host = if host == "index.docker.io" { "docker.io" } else { host };
+    let host = if host == "index.docker.io" {
+        "docker.io"
+    } else {
+        host
+    };
     let rest = if host == "docker.io" && !rest.contains('/') {
         format!("library/{rest}")
     } else {
@@ -40,11 +44,22 @@ mod tests {
 
     #[test]
     fn spellings_of_one_image_are_equal() {
-        for spelling in ["alpine", "alpine:latest", "docker.io/alpine", "library/alpine"] {
-            assert_eq!(normalize_reference(spelling), "docker.io/library/alpine:latest");
+        for spelling in [
+            "alpine",
+            "alpine:latest",
+            "docker.io/alpine",
+            "library/alpine",
+        ] {
+            assert_eq!(
+                normalize_reference(spelling),
+                "docker.io/library/alpine:latest"
+            );
         }
         assert_eq!(normalize_reference("ghcr.io/a/b:1"), "ghcr.io/a/b:1");
-        assert_eq!(normalize_reference("localhost:5000/a"), "localhost:5000/a:latest");
+        assert_eq!(
+            normalize_reference("localhost:5000/a"),
+            "localhost:5000/a:latest"
+        );
         assert_eq!(
             normalize_reference("a/b@sha256:00"),
             "docker.io/a/b@sha256:00"

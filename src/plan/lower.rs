@@ -79,7 +79,10 @@ impl Lowering<'_> {
             return Some(VOLATILE.to_string());
         }
         let args = &self.options.args;
-        args.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.clone())
+        args.iter()
+            .rev()
+            .find(|(k, _)| k == name)
+            .map(|(_, v)| v.clone())
     }
 
     fn expand(&mut self, word: &str, state: &State, at: &Instruction) -> String {
@@ -101,7 +104,9 @@ impl Lowering<'_> {
             Kind::From { alias, .. } => Some(alias.clone()),
             _ => None,
         });
-        let stage_name = requested.or(last_alias.flatten()).unwrap_or_else(|| "default".to_owned());
+        let stage_name = requested
+            .or(last_alias.flatten())
+            .unwrap_or_else(|| "default".to_owned());
         self.globals.platform = platform_args(&self.options.platform, &stage_name);
         for name in self.globals.platform.clone().keys() {
             if let Some(v) = self.arg(name) {
@@ -130,7 +135,11 @@ impl Lowering<'_> {
                 match expand_word(default, self.escape(), &|n| globals.lookup(n)) {
                     Ok(v) => Some(v),
                     Err(e) => {
-                        self.error("build/expansion", format!("failed to process \"{default}\": {e}"), ins);
+                        self.error(
+                            "build/expansion",
+                            format!("failed to process \"{default}\": {e}"),
+                            ins,
+                        );
                         None
                     }
                 }
@@ -144,15 +153,23 @@ impl Lowering<'_> {
 
     fn from(&mut self, at: usize, ins: &Instruction, image: &str, alias: Option<String>) {
         let globals = self.globals.clone();
-        let mut expand = |text: &str| match expand_word(text, self.escape(), &|n| globals.lookup(n)) {
+        let mut expand = |text: &str| match expand_word(text, self.escape(), &|n| globals.lookup(n))
+        {
             Ok(v) => v,
             Err(e) => {
-                self.error("build/expansion", format!("failed to process \"{text}\": {e}"), ins);
+                self.error(
+                    "build/expansion",
+                    format!("failed to process \"{text}\": {e}"),
+                    ins,
+                );
                 text.to_owned()
             }
         };
         let name = expand(image);
-        let platform = ins.flag("platform").map(&mut expand).filter(|p| !p.is_empty());
+        let platform = ins
+            .flag("platform")
+            .map(&mut expand)
+            .filter(|p| !p.is_empty());
         if name.is_empty() {
             let d = Diagnostic::error(
                 "build/blank-base",
@@ -163,7 +180,11 @@ impl Lowering<'_> {
             self.plan.diagnostics.push(d.with_help(help));
         }
         // The name table is searched case-sensitively among lower-cased names (grammar section 9).
-        let known = self.plan.stages.iter().rposition(|s| s.name.as_deref() == Some(&name));
+        let known = self
+            .plan
+            .stages
+            .iter()
+            .rposition(|s| s.name.as_deref() == Some(&name));
         let base = match known {
             Some(stage) => Base::Stage(stage),
             None if name == "scratch" => Base::Scratch,
@@ -185,15 +206,23 @@ impl Lowering<'_> {
     fn target(&mut self) {
         let stages = &self.plan.stages;
         self.plan.target = stages.len() - 1;
-        let Some(wanted) = &self.options.target else { return };
+        let Some(wanted) = &self.options.target else {
+            return;
+        };
         let lower = wanted.to_lowercase();
-        let found = stages.iter().rposition(|s| s.name.as_deref() == Some(&lower));
+        let found = stages
+            .iter()
+            .rposition(|s| s.name.as_deref() == Some(&lower));
         match found.or_else(|| wanted.parse().ok().filter(|i| *i < stages.len())) {
             Some(i) => self.plan.target = i,
             None => {
                 let span = self.file.instructions[stages[0].from].keyword_span;
                 let message = format!("target stage \"{wanted}\" could not be found");
-                self.plan.diagnostics.push(Diagnostic::error("build/unknown-target", message, span));
+                self.plan.diagnostics.push(Diagnostic::error(
+                    "build/unknown-target",
+                    message,
+                    span,
+                ));
             }
         }
     }
@@ -201,15 +230,24 @@ impl Lowering<'_> {
     /// `--from` of COPY looks through all stages, case-insensitively, the last of a name first.
     fn copy_from(&mut self, name: &str, current: usize, ins: &Instruction) -> Option<FromTarget> {
         if let Ok(i) = name.parse::<i64>() {
-            return match usize::try_from(i).ok().filter(|i| *i < self.plan.stages.len()) {
+            return match usize::try_from(i)
+                .ok()
+                .filter(|i| *i < self.plan.stages.len())
+            {
                 Some(i) if i < current => Some(FromTarget::Stage(i)),
                 Some(_) => {
-                    let m = format!("cannot copy from stage \"{name}\", it needs to be defined before current stage");
+                    let m = format!(
+                        "cannot copy from stage \"{name}\", it needs to be defined before current stage"
+                    );
                     self.error("build/stage-order", m, ins);
                     None
                 }
                 None => {
-                    self.error("build/stage-index", format!("invalid stage index {name}"), ins);
+                    self.error(
+                        "build/stage-index",
+                        format!("invalid stage index {name}"),
+                        ins,
+                    );
                     None
                 }
             };
@@ -220,7 +258,12 @@ impl Lowering<'_> {
     /// `from=` of a mount knows names only.
     fn mount_from(&mut self, name: &str, current: usize, ins: &Instruction) -> Option<FromTarget> {
         let lower = name.to_lowercase();
-        match self.plan.stages.iter().rposition(|s| s.name.as_deref() == Some(&lower)) {
+        match self
+            .plan
+            .stages
+            .iter()
+            .rposition(|s| s.name.as_deref() == Some(&lower))
+        {
             Some(i) if i < current => Some(FromTarget::Stage(i)),
             Some(i) if i == current => {
                 let m = format!("circular dependency detected on stage: {name}");
@@ -228,7 +271,9 @@ impl Lowering<'_> {
                 None
             }
             Some(_) => {
-                let m = format!("cannot copy from stage \"{name}\", it needs to be defined before current stage");
+                let m = format!(
+                    "cannot copy from stage \"{name}\", it needs to be defined before current stage"
+                );
                 self.error("build/stage-order", m, ins);
                 None
             }
@@ -239,7 +284,9 @@ impl Lowering<'_> {
     /// Marks what the target needs: bases, `COPY --from`, `--mount from=`.
     fn reach(&mut self) {
         let mut graph: DiGraph<usize, ()> = DiGraph::new();
-        let nodes: Vec<NodeIndex> = (0..self.plan.stages.len()).map(|i| graph.add_node(i)).collect();
+        let nodes: Vec<NodeIndex> = (0..self.plan.stages.len())
+            .map(|i| graph.add_node(i))
+            .collect();
         for index in 0..nodes.len() {
             if let Base::Stage(b) = self.plan.stages[index].base {
                 graph.add_edge(nodes[index], nodes[b], ());
@@ -251,14 +298,19 @@ impl Lowering<'_> {
                 if matches!(ins.kind, Kind::Copy(_)) {
                     names.extend(ins.flag("from").map(str::to_owned));
                 }
-                let mounts = ins.flag_values("mount").filter_map(|m| mount::parse(m).ok());
+                let mounts = ins
+                    .flag_values("mount")
+                    .filter_map(|m| mount::parse(m).ok());
                 names.extend(mounts.filter_map(|m| m.from));
                 for name in names {
                     let found = match name.parse::<usize>() {
                         Ok(i) if matches!(ins.kind, Kind::Copy(_)) => Some(i),
                         _ => {
                             let lower = name.to_lowercase();
-                            self.plan.stages.iter().rposition(|s| s.name.as_deref() == Some(&lower))
+                            self.plan
+                                .stages
+                                .iter()
+                                .rposition(|s| s.name.as_deref() == Some(&lower))
                         }
                     };
                     if let Some(i) = found.filter(|i| *i < index) {
@@ -277,7 +329,9 @@ impl Lowering<'_> {
     fn single_record(&self) -> bool {
         self.plan.stages.len() == 1
             && self.file.instructions.iter().all(|i| {
-                i.flags.iter().all(|f| f.name != "mount" && !(f.name == "from" && i.keyword == "COPY"))
+                i.flags
+                    .iter()
+                    .all(|f| f.name != "mount" && !(f.name == "from" && i.keyword == "COPY"))
             })
     }
 
@@ -291,9 +345,13 @@ impl Lowering<'_> {
             name.unwrap_or_else(|| format!("stage-{index}"))
         };
         let is_image = matches!(self.plan.stages[index].base, Base::Image(_));
-        let counted = |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
+        let counted =
+            |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
         let total = usize::from(is_image)
-            + self.file.instructions[from + 1..end].iter().filter(|i| counted(i)).count();
+            + self.file.instructions[from + 1..end]
+                .iter()
+                .filter(|i| counted(i))
+                .count();
         let mut number = 0;
         let mut state = match self.plan.stages[index].base.clone() {
             Base::Stage(b) => {
@@ -301,7 +359,11 @@ impl Lowering<'_> {
                 self.plan.stages[index].last = self.plan.stages[b].last;
                 if self.plan.stages[b].has_onbuild(self.file) {
                     let at = &self.file.instructions[from];
-                    self.error("build/onbuild-stage", "ONBUILD triggers of a base stage are not simulated yet", at);
+                    self.error(
+                        "build/onbuild-stage",
+                        "ONBUILD triggers of a base stage are not simulated yet",
+                        at,
+                    );
                 }
                 self.ends[b].child()
             }
@@ -327,7 +389,10 @@ impl Lowering<'_> {
             let instruction = u16::try_from(at - from).unwrap_or(u16::MAX);
             let place = Place {
                 stage: index,
-                id: StepId { stage: u16::try_from(index).unwrap_or(u16::MAX), instruction },
+                id: StepId {
+                    stage: u16::try_from(index).unwrap_or(u16::MAX),
+                    instruction,
+                },
                 at,
                 label: &label,
                 number,
@@ -351,12 +416,18 @@ impl Lowering<'_> {
         let stage = &self.plan.stages[index];
         let ins = &self.file.instructions[stage.from];
         let reference = image::normalize_reference(name);
-        let platform = stage.platform.clone().unwrap_or_else(|| self.options.platform.clone());
+        let platform = stage
+            .platform
+            .clone()
+            .unwrap_or_else(|| self.options.platform.clone());
         let mut key = Key::new("image");
         key.text(&reference).text(&platform);
         let definition = key.finish();
         let node = self.plan.graph.add_node(Step {
-            id: StepId { stage: u16::try_from(index).unwrap_or(u16::MAX), instruction: 0 },
+            id: StepId {
+                stage: u16::try_from(index).unwrap_or(u16::MAX),
+                instruction: 0,
+            },
             kind: StepKind::From,
             name: title::compose(label, 1, total, &format!("FROM {reference}")),
             instruction: stage.from,
@@ -364,7 +435,11 @@ impl Lowering<'_> {
             end_line: ins.end_line,
             span: ins.span,
             definition,
-            parts: Parts { instruction: definition, args: 0, env: 0 },
+            parts: Parts {
+                instruction: definition,
+                args: 0,
+                env: 0,
+            },
             volatile: reference.contains(VOLATILE),
             keyed_by_parent: true,
             inputs: vec![Input::Image(reference.clone())],
@@ -400,7 +475,12 @@ impl Lowering<'_> {
         }
     }
 
-    fn stage_arg(&mut self, ins: &Instruction, list: &[(String, Option<String>)], state: &mut State) {
+    fn stage_arg(
+        &mut self,
+        ins: &Instruction,
+        list: &[(String, Option<String>)],
+        state: &mut State,
+    ) {
         for (name, default) in list {
             let value = match (self.arg(name), default) {
                 (Some(v), _) => Some(v),
@@ -452,16 +532,29 @@ impl Lowering<'_> {
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &str, state: &mut State) {
         let text = self.expand(path, state, ins);
         let resolved = state.resolve(&text);
-        state.cwd = if text.starts_with('/') { text.clone() } else { resolved.clone() };
+        state.cwd = if text.starts_with('/') {
+            text.clone()
+        } else {
+            resolved.clone()
+        };
         if resolved == "/" {
             return;
         }
         // `root` is resolved to 0 (experiments row 49).
         let owner = state.user.clone();
-        let id = owner.as_deref().map_or("", |u| if u == "root" { "0" } else { u });
+        let id = owner
+            .as_deref()
+            .map_or("", |u| if u == "root" { "0" } else { u });
         let mut key = Key::new("mkdir");
-        key.text(&resolved).text(id).text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
-        let mut step = self.step(place, ins, StepKind::Workdir, &format!("WORKDIR {}", visible(&text)));
+        key.text(&resolved)
+            .text(id)
+            .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
+        let mut step = self.step(
+            place,
+            ins,
+            StepKind::Workdir,
+            &format!("WORKDIR {}", visible(&text)),
+        );
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;
@@ -476,7 +569,10 @@ impl Lowering<'_> {
     }
 
     fn run(&mut self, place: &Place, ins: &Instruction, form: &CommandForm, state: &State) {
-        let shell = state.shell.clone().unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]);
+        let shell = state
+            .shell
+            .clone()
+            .unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]);
         let (argv, script) = match form {
             CommandForm::Exec(argv) => (argv.clone(), None),
             CommandForm::Shell(line) => {
@@ -493,9 +589,21 @@ impl Lowering<'_> {
         let mut key = Key::new("run");
         key.list(&argv);
         key.text(platform.as_deref().unwrap_or(&self.options.platform));
-        key.text(ins.flag("network").filter(|n| *n != "default").unwrap_or(""));
-        key.text(ins.flag("security").filter(|n| *n != "sandbox").unwrap_or(""));
-        key.list(&ins.flag_values("device").map(str::to_owned).collect::<Vec<_>>());
+        key.text(
+            ins.flag("network")
+                .filter(|n| *n != "default")
+                .unwrap_or(""),
+        );
+        key.text(
+            ins.flag("security")
+                .filter(|n| *n != "sandbox")
+                .unwrap_or(""),
+        );
+        key.list(
+            &ins.flag_values("device")
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        );
         let mut inputs = Vec::new();
         let mut stages = Vec::new();
         let mut mount_texts = Vec::new();
@@ -515,13 +623,23 @@ impl Lowering<'_> {
         let mut all = Key::new("vars");
         for v in &state.vars {
             all.text(&v.name).text(&v.value);
-            let part = if v.origin == Origin::Arg { &mut args } else { &mut env };
+            let part = if v.origin == Origin::Arg {
+                &mut args
+            } else {
+                &mut env
+            };
             part.text(&v.name).text(&v.value);
         }
         let user = state.user.as_deref().unwrap_or("");
         env.text(&state.cwd).text(user);
-        step.parts = Parts { instruction: key.finish(), args: args.finish(), env: env.finish() };
-        all.text(&state.cwd).text(user).number(step.parts.instruction);
+        step.parts = Parts {
+            instruction: key.finish(),
+            args: args.finish(),
+            env: env.finish(),
+        };
+        all.text(&state.cwd)
+            .text(user)
+            .number(step.parts.instruction);
         step.volatile = all.volatile || key.volatile;
         step.definition = all.finish();
         step.inputs = inputs;
@@ -532,7 +650,11 @@ impl Lowering<'_> {
         let view = RunState {
             cwd: state.known_cwd(),
             user: state.user.clone(),
-            vars: state.vars.iter().map(|v| (v.name.clone(), v.value.clone())).collect(),
+            vars: state
+                .vars
+                .iter()
+                .map(|v| (v.name.clone(), v.value.clone()))
+                .collect(),
         };
         let footprint = match &script {
             Some(text) if is_posix_shell(&shell) => footprint::of_script(text, &view),
@@ -564,9 +686,14 @@ impl Lowering<'_> {
 
     fn mount_key(&self, m: &Mount, state: &State, key: &mut Key) {
         let target = m.target.as_deref().map(|t| state.resolve(t));
-        key.text(&format!("{:?}", m.kind)).text(target.as_deref().unwrap_or(""));
+        key.text(&format!("{:?}", m.kind))
+            .text(target.as_deref().unwrap_or(""));
         let writable = matches!(m.kind, MountType::Cache | MountType::Tmpfs);
-        key.text(if m.read_only.unwrap_or(!writable) { "ro" } else { "rw" });
+        key.text(if m.read_only.unwrap_or(!writable) {
+            "ro"
+        } else {
+            "rw"
+        });
         match m.kind {
             MountType::Cache => {
                 // Only the default form keeps its id in the key (cache keys 3.1, experiments row 90).
@@ -610,9 +737,14 @@ impl Lowering<'_> {
             Some(name) => match self.mount_from(name, place.stage, ins) {
                 Some(FromTarget::Stage(s)) => {
                     stages.push(s);
-                    inputs.push(Input::Stage { stage: s, sources: vec![source] });
+                    inputs.push(Input::Stage {
+                        stage: s,
+                        sources: vec![source],
+                    });
                 }
-                Some(FromTarget::Image(i)) => inputs.push(Input::Image(image::normalize_reference(&i))),
+                Some(FromTarget::Image(i)) => {
+                    inputs.push(Input::Image(image::normalize_reference(&i)))
+                }
                 None => {}
             },
         }
@@ -621,18 +753,26 @@ impl Lowering<'_> {
     fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
         let add = matches!(ins.kind, Kind::Add(_));
         let keyword = if add { "ADD" } else { "COPY" };
-        let sources: Vec<String> = t.sources.iter().map(|s| self.expand(s, state, ins)).collect();
+        let sources: Vec<String> = t
+            .sources
+            .iter()
+            .map(|s| self.expand(s, state, ins))
+            .collect();
         let dest = self.expand(&t.dest, state, ins);
         let owner = ins.flag("chown").map(|v| self.expand(v, state, ins));
         let mode = ins.flag("chmod").map(|v| self.expand(v, state, ins));
         let excludes: Vec<String> = ins.flag_values("exclude").map(str::to_owned).collect();
-        let is_dir = matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
+        let is_dir =
+            matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
         let resolved = state.resolve(&dest);
         // `--chmod` makes the frontend fall back to a plain COPY (experiments row 85).
         let link = ins.has_flag("link") && mode.is_none();
         let mut key = Key::new("file");
-        key.text(keyword).text(&resolved).text(if is_dir { "/" } else { "" });
-        key.text(owner.as_deref().unwrap_or("")).text(mode.as_deref().unwrap_or(""));
+        key.text(keyword)
+            .text(&resolved)
+            .text(if is_dir { "/" } else { "" });
+        key.text(owner.as_deref().unwrap_or(""))
+            .text(mode.as_deref().unwrap_or(""));
         key.text(if link { "link" } else { "" }).list(&excludes);
         for flag in ["parents", "keep-git-dir", "unpack", "checksum"] {
             let value = ins.flags.iter().find(|f| f.name == flag);
@@ -651,7 +791,11 @@ impl Lowering<'_> {
                 continue;
             }
             if SourcePattern::new(source).is_err() && ins.flag("from").is_none() {
-                self.error("build/source-pattern", format!("syntax error in pattern: \"{source}\""), ins);
+                self.error(
+                    "build/source-pattern",
+                    format!("syntax error in pattern: \"{source}\""),
+                    ins,
+                );
             }
             if ins.has_flag("parents") {
                 key.text(&clean(source));
@@ -661,12 +805,18 @@ impl Lowering<'_> {
             paths.push(source.clone());
         }
         for i in &t.inline {
-            let Some(doc) = ins.heredocs.get(*i) else { continue };
+            let Some(doc) = ins.heredocs.get(*i) else {
+                continue;
+            };
             let body = if doc.expand {
                 match expand_heredoc(&doc.content(), &|n| state.lookup(n)) {
                     Ok(text) => text,
                     Err(e) => {
-                        self.error("build/expansion", format!("failed to process heredoc {}: {e}", doc.name), ins);
+                        self.error(
+                            "build/expansion",
+                            format!("failed to process heredoc {}: {e}", doc.name),
+                            ins,
+                        );
                         doc.content()
                     }
                 }
@@ -677,11 +827,17 @@ impl Lowering<'_> {
         }
         if !paths.is_empty() {
             match ins.flag("from").map(str::to_owned) {
-                None => inputs.push(Input::Context(ContextInput { sources: paths, excludes })),
+                None => inputs.push(Input::Context(ContextInput {
+                    sources: paths,
+                    excludes,
+                })),
                 Some(name) => match self.copy_from(&name, place.stage, ins) {
                     Some(FromTarget::Stage(s)) => {
                         stages.push(s);
-                        inputs.push(Input::Stage { stage: s, sources: paths });
+                        inputs.push(Input::Stage {
+                            stage: s,
+                            sources: paths,
+                        });
                     }
                     Some(FromTarget::Image(i)) => {
                         // Sources of an image are files we cannot see: their paths stand for them.
@@ -693,7 +849,12 @@ impl Lowering<'_> {
             }
         }
         let kind = if add { StepKind::Add } else { StepKind::Copy };
-        let mut step = self.step(place, ins, kind, &transfer_title(ins, keyword, &sources, t, &dest));
+        let mut step = self.step(
+            place,
+            ins,
+            kind,
+            &transfer_title(ins, keyword, &sources, t, &dest),
+        );
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;
@@ -755,12 +916,16 @@ fn heredoc_script(ins: &Instruction, line: &str) -> String {
 }
 
 fn is_posix_shell(shell: &[String]) -> bool {
-    let name = shell.first().map_or("", |s| s.rsplit('/').next().unwrap_or(""));
+    let name = shell
+        .first()
+        .map_or("", |s| s.rsplit('/').next().unwrap_or(""));
     matches!(name, "sh" | "bash" | "dash" | "ash") && shell.last().is_some_and(|s| s.ends_with('c'))
 }
 
 fn is_remote(source: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@"].iter().any(|p| source.starts_with(p))
+    ["http://", "https://", "git://", "ssh://", "git@"]
+        .iter()
+        .any(|p| source.starts_with(p))
 }
 
 /// NUL marks a per-build value; people see a star.
@@ -786,7 +951,13 @@ fn run_title(ins: &Instruction, state: &State) -> String {
     text
 }
 
-fn transfer_title(ins: &Instruction, keyword: &str, sources: &[String], t: &Transfer, dest: &str) -> String {
+fn transfer_title(
+    ins: &Instruction,
+    keyword: &str,
+    sources: &[String],
+    t: &Transfer,
+    dest: &str,
+) -> String {
     let mut words: Vec<String> = vec![keyword.to_owned()];
     words.extend(ins.flags.iter().map(|f| f.raw.clone()));
     let json = ins.arguments.trim_start().starts_with('[');
@@ -796,7 +967,12 @@ fn transfer_title(ins: &Instruction, keyword: &str, sources: &[String], t: &Tran
         words.push(format!("[{}]", all.join(", ")));
     } else {
         words.extend(sources.iter().cloned());
-        words.extend(t.inline.iter().filter_map(|i| ins.heredocs.get(*i)).map(|h| h.word.clone()));
+        words.extend(
+            t.inline
+                .iter()
+                .filter_map(|i| ins.heredocs.get(*i))
+                .map(|h| h.word.clone()),
+        );
         words.push(dest.to_owned());
     }
     visible(&words.join(" "))
@@ -810,7 +986,10 @@ struct Key {
 
 impl Key {
     fn new(kind: &str) -> Self {
-        let mut key = Self { hasher: blake3::Hasher::new(), volatile: false };
+        let mut key = Self {
+            hasher: blake3::Hasher::new(),
+            volatile: false,
+        };
         key.text(kind);
         key
     }

@@ -137,12 +137,18 @@ mod tests {
     #[test]
     fn reads_the_usual_forms() {
         let m = parse("type=cache,target=/root/.npm,sharing=LOCKED").unwrap();
-        assert_eq!((m.kind, m.target.as_deref()), (MountType::Cache, Some("/root/.npm")));
+        assert_eq!(
+            (m.kind, m.target.as_deref()),
+            (MountType::Cache, Some("/root/.npm"))
+        );
         assert_eq!(m.sharing.as_deref(), Some("locked"));
         let m = parse("target=/x").unwrap();
         assert_eq!((m.kind, m.source), (MountType::Bind, None));
         let m = parse(r#"type=bind,"source=a,b",dst=/y,rw"#).unwrap();
-        assert_eq!((m.source.as_deref(), m.read_only), (Some("a,b"), Some(false)));
+        assert_eq!(
+            (m.source.as_deref(), m.read_only),
+            (Some("a,b"), Some(false))
+        );
         assert!(parse("type=zip").is_err());
         assert!(parse("target").is_err());
         assert!(parse("colour=red").is_err());

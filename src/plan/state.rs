@@ -137,7 +137,10 @@ pub struct Globals {
 
 impl Globals {
     pub fn lookup(&self, name: &str) -> Option<String> {
-        self.args.get(name).or_else(|| self.platform.get(name)).cloned()
+        self.args
+            .get(name)
+            .or_else(|| self.platform.get(name))
+            .cloned()
     }
 }
 
@@ -148,8 +151,14 @@ pub fn platform_args(target: &str, target_stage: &str) -> BTreeMap<String, Strin
         let mut parts = platform.split('/');
         out.insert(format!("{prefix}PLATFORM"), platform.to_owned());
         out.insert(format!("{prefix}OS"), parts.next().unwrap_or("").to_owned());
-        out.insert(format!("{prefix}ARCH"), parts.next().unwrap_or("").to_owned());
-        out.insert(format!("{prefix}VARIANT"), parts.next().unwrap_or("").to_owned());
+        out.insert(
+            format!("{prefix}ARCH"),
+            parts.next().unwrap_or("").to_owned(),
+        );
+        out.insert(
+            format!("{prefix}VARIANT"),
+            parts.next().unwrap_or("").to_owned(),
+        );
         out.insert(format!("{prefix}OSVERSION"), String::new());
     };
     put("TARGET", target);

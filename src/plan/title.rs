@@ -51,7 +51,10 @@ mod tests {
     fn unset_variables_stay() {
         let mut s = State::new(true);
         s.set_env("A", "1".to_owned());
-        assert_eq!(expand_raw("echo \"$A\" ${A} $B ${A:-x} $", &s), "echo \"1\" 1 $B ${A:-x} $");
+        assert_eq!(
+            expand_raw("echo \"$A\" ${A} $B ${A:-x} $", &s),
+            "echo \"1\" 1 $B ${A:-x} $"
+        );
     }
 
     #[test]

@@ -49,7 +49,11 @@ mod tests {
         let half: Vec<f64> = a.iter().map(|x| x / 2.0).collect();
         let [lo, hi] = saving_interval(&a, &half);
         assert!((lo - 0.5).abs() < 1e-9 && (hi - 0.5).abs() < 1e-9);
-        let mixed: Vec<f64> = a.iter().enumerate().map(|(i, x)| if i % 2 == 0 { 0.0 } else { *x }).collect();
+        let mixed: Vec<f64> = a
+            .iter()
+            .enumerate()
+            .map(|(i, x)| if i % 2 == 0 { 0.0 } else { *x })
+            .collect();
         let [lo, hi] = saving_interval(&a, &mixed);
         assert!(lo < 0.5 && 0.5 < hi && lo > 0.2 && hi < 0.8, "{lo} {hi}");
         assert_eq!(saving_interval(&[], &[]), [0.0, 0.0]);

@@ -104,7 +104,10 @@ pub fn apply(source: &SourceFile, rewrites: &[&Rewrite]) -> Option<(SourceFile, 
     let edits: Vec<Edit> = rewrites
         .iter()
         .map(|r| Edit {
-            span: crate::source::Span { start: r.at, end: r.at },
+            span: crate::source::Span {
+                start: r.at,
+                end: r.at,
+            },
             text: r.text.clone().into_bytes(),
         })
         .collect();

@@ -32,7 +32,10 @@ pub fn print(source: &SourceFile, file: &Dockerfile, orders: &[Vec<usize>]) -> O
 /// An instruction with its comments, without the line end, which belongs to the place.
 fn block(source: &SourceFile, instruction: &Instruction) -> Span {
     let bytes = source.bytes();
-    let start = instruction.leading_comments.start.min(instruction.span.start);
+    let start = instruction
+        .leading_comments
+        .start
+        .min(instruction.span.start);
     let mut end = instruction.span.end as usize;
     if end > 0 && bytes.get(end - 1) == Some(&b'\n') {
         end -= 1;
@@ -50,7 +53,9 @@ pub fn moved(order: &[usize]) -> Vec<usize> {
     // Longest ascending subsequence, quadratic: stages are short.
     let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(order.len());
     for i in 0..order.len() {
-        let before = (0..i).filter(|j| order[*j] < order[i]).max_by_key(|j| (best[*j].0, std::cmp::Reverse(*j)));
+        let before = (0..i)
+            .filter(|j| order[*j] < order[i])
+            .max_by_key(|j| (best[*j].0, std::cmp::Reverse(*j)));
         best.push((before.map_or(1, |j| best[j].0 + 1), before));
     }
     let mut keep = vec![false; order.len()];
@@ -59,7 +64,10 @@ pub fn moved(order: &[usize]) -> Vec<usize> {
         keep[i] = true;
         at = best[i].1;
     }
-    (0..order.len()).filter(|i| !keep[*i]).map(|i| order[i]).collect()
+    (0..order.len())
+        .filter(|i| !keep[*i])
+        .map(|i| order[i])
+        .collect()
 }
 
 #[cfg(test)]

@@ -23,17 +23,34 @@ const MAX_MANIFEST: usize = 4 << 20;
 
 /// Every place where splitting may pay: the nearest broad COPY above each install.
 #[must_use]
-pub fn find(source: &SourceFile, file: &Dockerfile, plan: &Plan, files: &dyn ContextFiles) -> Vec<Rewrite> {
+pub fn find(
+    source: &SourceFile,
+    file: &Dockerfile,
+    plan: &Plan,
+    files: &dyn ContextFiles,
+) -> Vec<Rewrite> {
     let mut out: Vec<Rewrite> = Vec::new();
     for stage in plan.stages.iter().filter(|s| s.reachable) {
         let steps: Vec<&Step> = stage.steps.iter().map(|n| &plan.graph[*n]).collect();
         for (i, step) in steps.iter().enumerate() {
-            let Some(footprint) = step.footprint.as_ref().filter(|f| f.opaque.is_none()) else { continue };
+            let Some(footprint) = step.footprint.as_ref().filter(|f| f.opaque.is_none()) else {
+                continue;
+            };
             if footprint.installs.is_empty() {
                 continue;
             }
             let rewrite = steps[..i].iter().rev().find_map(|broad| {
-                splits(&Site { source, file, plan, files, broad, install: step }, &footprint.installs)
+                splits(
+                    &Site {
+                        source,
+                        file,
+                        plan,
+                        files,
+                        broad,
+                        install: step,
+                    },
+                    &footprint.installs,
+                )
             });
             out.extend(rewrite);
         }
@@ -57,15 +74,21 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
     if broad.kind != StepKind::Copy {
         return None;
     }
-    let [Input::Context(input)] = broad.inputs.as_slice() else { return None };
-    let [only] = input.sources.as_slice() else { return None };
+    let [Input::Context(input)] = broad.inputs.as_slice() else {
+        return None;
+    };
+    let [only] = input.sources.as_slice() else {
+        return None;
+    };
     if !input.excludes.is_empty() {
         return None;
     }
     let pattern = SourcePattern::lenient(only);
     let from = match pattern.kind() {
         SourceKind::Root => String::new(),
-        SourceKind::Plain(_) if site.files.has_below(pattern.cleaned()) => format!("{}/", pattern.cleaned()),
+        SourceKind::Plain(_) if site.files.has_below(pattern.cleaned()) => {
+            format!("{}/", pattern.cleaned())
+        }
         _ => return None,
     };
     let dest = broad.dest.as_ref()?.path.as_deref()?;
@@ -74,12 +97,18 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
     let mut dir = None;
     for install in installs {
         let below = install.dir.strip_prefix(dest.trim_end_matches('/'))?;
-        if !(below.is_empty() || below.starts_with('/')) || dir.as_ref().is_some_and(|d| *d != install.dir) {
+        if !(below.is_empty() || below.starts_with('/'))
+            || dir.as_ref().is_some_and(|d| *d != install.dir)
+        {
             return None;
         }
         dir = Some(install.dir.clone());
         let inside = below.trim_matches('/');
-        let folder = if inside.is_empty() { from.clone() } else { format!("{from}{inside}/") };
+        let folder = if inside.is_empty() {
+            from.clone()
+        } else {
+            format!("{from}{inside}/")
+        };
         let needs = match install.tool {
             InstallTool::Npm => npm(install, &folder, site.files)?,
             InstallTool::Pip => pip(install, &folder, site.files)?,
@@ -90,30 +119,58 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
     let dir = dir?;
     // All manifests lie in the folder itself, so that one COPY brings them to their places.
     let folder = {
-        let below = dir.strip_prefix(dest.trim_end_matches('/'))?.trim_matches('/');
-        if below.is_empty() { from } else { format!("{from}{below}/") }
+        let below = dir
+            .strip_prefix(dest.trim_end_matches('/'))?
+            .trim_matches('/');
+        if below.is_empty() {
+            from
+        } else {
+            format!("{from}{below}/")
+        }
     };
-    if manifests.iter().any(|m| m.strip_prefix(&folder).is_none_or(|rest| rest.contains('/'))) {
+    if manifests.iter().any(|m| {
+        m.strip_prefix(&folder)
+            .is_none_or(|rest| rest.contains('/'))
+    }) {
         return None;
     }
     let instruction = site.file.instructions.get(broad.instruction)?;
-    let cwd = site.plan.states.get(broad.instruction)?.as_ref()?.cwd.clone();
-    let target = if cwd.as_deref() == Some(&dir) { "./".to_owned() } else { format!("{}/", dir.trim_end_matches('/')) };
+    let cwd = site
+        .plan
+        .states
+        .get(broad.instruction)?
+        .as_ref()?
+        .cwd
+        .clone();
+    let target = if cwd.as_deref() == Some(&dir) {
+        "./".to_owned()
+    } else {
+        format!("{}/", dir.trim_end_matches('/'))
+    };
     let flags: Vec<&str> = instruction.flags.iter().map(|f| f.raw.as_str()).collect();
     let mut words = vec![site.source.text(instruction.keyword_span).into_owned()];
     words.extend(flags.iter().map(|f| (*f).to_owned()));
-    let plain = |w: &String| w.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b));
+    let plain = |w: &String| {
+        w.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b))
+    };
     if !manifests.iter().chain([&target]).all(plain) || !matches!(instruction.kind, Kind::Copy(_)) {
         return None;
     }
     words.extend(manifests.iter().cloned());
     words.push(target);
     let text = format!("{}{}", words.join(" "), site.source.line_end());
-    let names: Vec<&str> = manifests.iter().map(|m| m.rsplit('/').next().unwrap_or(m)).collect();
+    let names: Vec<&str> = manifests
+        .iter()
+        .map(|m| m.rsplit('/').next().unwrap_or(m))
+        .collect();
     let assumptions: Vec<String> = assumptions.into_iter().collect();
     Some(Rewrite {
         safety: Safety::Assumed,
-        at: instruction.leading_comments.start.min(instruction.span.start),
+        at: instruction
+            .leading_comments
+            .start
+            .min(instruction.span.start),
         broad: broad.instruction,
         install: site.install.instruction,
         note: EditNote {
@@ -121,7 +178,10 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
             safety: Safety::Assumed,
             line: instruction.line,
             end_line: instruction.end_line,
-            why: format!("{} come first, so that the install below no longer runs for every source edit", names.join(", ")),
+            why: format!(
+                "{} come first, so that the install below no longer runs for every source edit",
+                names.join(", ")
+            ),
             assumptions,
         },
         text,
@@ -139,7 +199,16 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
     let text = files.read(&manifest).filter(|t| t.len() <= MAX_MANIFEST)?;
     let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
     let scripts = json.get("scripts").and_then(serde_json::Value::as_object);
-    let lifecycle = ["preinstall", "install", "postinstall", "prepare", "preprepare", "postprepare", "prepublish", "dependencies"];
+    let lifecycle = [
+        "preinstall",
+        "install",
+        "postinstall",
+        "prepare",
+        "preprepare",
+        "postprepare",
+        "prepublish",
+        "dependencies",
+    ];
     let runs_own = scripts.is_some_and(|s| lifecycle.iter().any(|l| s.contains_key(*l)));
     if (runs_own || files.is_file(&format!("{folder}binding.gyp"))) && !install.scripts_ignored {
         return None;
@@ -147,12 +216,23 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
     if json.get("workspaces").is_some() || files.has_below(&format!("{folder}node_modules")) {
         return None;
     }
-    let groups = ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"];
+    let groups = [
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    ];
     let local = |spec: &str| {
-        ["file:", "link:", "portal:", "workspace:", ".", "/", "~"].iter().any(|p| spec.starts_with(p)) && !spec.starts_with("~0") && !is_tilde_range(spec)
+        ["file:", "link:", "portal:", "workspace:", ".", "/", "~"]
+            .iter()
+            .any(|p| spec.starts_with(p))
+            && !spec.starts_with("~0")
+            && !is_tilde_range(spec)
     };
     for group in groups {
-        let Some(list) = json.get(group) else { continue };
+        let Some(list) = json.get(group) else {
+            continue;
+        };
         let list = list.as_object()?;
         if list.values().any(|v| v.as_str().is_none_or(&local)) {
             return None;
@@ -166,7 +246,11 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
             wanted.insert(path);
         }
     }
-    if !install.may_write_lock && !lock.iter().any(|l| wanted.contains(&format!("{folder}{l}"))) {
+    if !install.may_write_lock
+        && !lock
+            .iter()
+            .any(|l| wanted.contains(&format!("{folder}{l}")))
+    {
         // npm ci refuses to work without a lock file: leave such a file alone.
         return None;
     }
@@ -175,14 +259,21 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
         "the build context holds no node_modules (none is in git)".to_owned(),
     ];
     if install.may_write_lock {
-        assumptions.push("npm install leaves package-lock.json as it is: it is up to date".to_owned());
+        assumptions
+            .push("npm install leaves package-lock.json as it is: it is up to date".to_owned());
     }
-    Some(Needs { files: wanted, assumptions })
+    Some(Needs {
+        files: wanted,
+        assumptions,
+    })
 }
 
 /// `~1.2` is a version range, `~/x` a path.
 fn is_tilde_range(spec: &str) -> bool {
-    spec.strip_prefix('~').is_some_and(|r| r.trim_start().starts_with(|c: char| c.is_ascii_digit() || c == 'v' || c == '>' || c == '='))
+    spec.strip_prefix('~').is_some_and(|r| {
+        r.trim_start()
+            .starts_with(|c: char| c.is_ascii_digit() || c == 'v' || c == '>' || c == '=')
+    })
 }
 
 fn pip(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Needs> {
@@ -208,7 +299,9 @@ fn pip(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
         }
         let text = files.read(&path).filter(|t| t.len() <= MAX_MANIFEST)?;
         let text = String::from_utf8(text).ok()?;
-        let dir = path.rsplit_once('/').map_or(String::new(), |(d, _)| format!("{d}/"));
+        let dir = path
+            .rsplit_once('/')
+            .map_or(String::new(), |(d, _)| format!("{d}/"));
         for line in text.lines() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
@@ -223,7 +316,10 @@ fn pip(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
     }
     Some(Needs {
         files: wanted,
-        assumptions: vec!["pip reads only the requirement files named: none of them names a path of the project".to_owned()],
+        assumptions: vec![
+            "pip reads only the requirement files named: none of them names a path of the project"
+                .to_owned(),
+        ],
     })
 }
 
@@ -277,7 +373,9 @@ mod tests {
             self.0.contains_key(path)
         }
         fn has_below(&self, dir: &str) -> bool {
-            self.0.keys().any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
+            self.0
+                .keys()
+                .any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
         }
         fn read(&self, path: &str) -> Option<Vec<u8>> {
             self.0.get(path).map(|t| t.as_bytes().to_vec())
@@ -288,7 +386,12 @@ mod tests {
         let source = SourceFile::new("Dockerfile", dockerfile);
         let tree = crate::dockerfile::parse(&source).tree;
         let plan = crate::plan::lower(&tree, &crate::plan::BuildOptions::default());
-        let found = find(&source, &tree, &plan, &Fake(files.iter().copied().collect()));
+        let found = find(
+            &source,
+            &tree,
+            &plan,
+            &Fake(files.iter().copied().collect()),
+        );
         found.into_iter().map(|r| r.text).collect()
     }
 
@@ -296,10 +399,23 @@ mod tests {
 
     #[test]
     fn npm_reads_its_manifests() {
-        let good = [("package.json", r#"{"dependencies":{"a":"~1.2"}}"#), ("package-lock.json", "{}"), ("src/a.js", "")];
-        assert_eq!(lines(NPM, &good), ["COPY package.json package-lock.json ./\n".replace("package.json package-lock.json", "package-lock.json package.json")]);
+        let good = [
+            ("package.json", r#"{"dependencies":{"a":"~1.2"}}"#),
+            ("package-lock.json", "{}"),
+            ("src/a.js", ""),
+        ];
+        assert_eq!(
+            lines(NPM, &good),
+            ["COPY package.json package-lock.json ./\n".replace(
+                "package.json package-lock.json",
+                "package-lock.json package.json"
+            )]
+        );
         let chown = NPM.replace("COPY .", "COPY --chown=node:node .");
-        assert_eq!(lines(&chown, &good), ["COPY --chown=node:node package-lock.json package.json ./\n"]);
+        assert_eq!(
+            lines(&chown, &good),
+            ["COPY --chown=node:node package-lock.json package.json ./\n"]
+        );
     }
 
     #[test]
@@ -313,24 +429,50 @@ mod tests {
             r#"{"dependencies":{"a":"./a"}}"#,
             "not json",
         ] {
-            assert!(lines(NPM, &[("package.json", manifest), lock]).is_empty(), "{manifest}");
+            assert!(
+                lines(NPM, &[("package.json", manifest), lock]).is_empty(),
+                "{manifest}"
+            );
         }
-        assert!(lines(NPM, &[("package.json", "{}")]).is_empty(), "npm ci without a lock file");
-        assert!(lines(NPM, &[("package.json", "{}"), lock, ("node_modules/a/b", "")]).is_empty());
+        assert!(
+            lines(NPM, &[("package.json", "{}")]).is_empty(),
+            "npm ci without a lock file"
+        );
+        assert!(
+            lines(
+                NPM,
+                &[("package.json", "{}"), lock, ("node_modules/a/b", "")]
+            )
+            .is_empty()
+        );
     }
 
-    const PIP: &str = "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n";
+    const PIP: &str =
+        "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n";
 
     #[test]
     fn pip_follows_included_files() {
-        let files = [("requirements.txt", "-r base.txt\nflask==3\n"), ("base.txt", "# x\nrequests>=2\n"), ("app.py", "")];
+        let files = [
+            ("requirements.txt", "-r base.txt\nflask==3\n"),
+            ("base.txt", "# x\nrequests>=2\n"),
+            ("app.py", ""),
+        ];
         assert_eq!(lines(PIP, &files), ["COPY base.txt requirements.txt ./\n"]);
     }
 
     #[test]
     fn pip_with_local_paths_is_left_alone() {
-        for text in ["-e .\n", "./libs/x\n", "x @ file:///x\n", "-r missing.txt\n", "libs/x\n"] {
-            assert!(lines(PIP, &[("requirements.txt", text)]).is_empty(), "{text}");
+        for text in [
+            "-e .\n",
+            "./libs/x\n",
+            "x @ file:///x\n",
+            "-r missing.txt\n",
+            "libs/x\n",
+        ] {
+            assert!(
+                lines(PIP, &[("requirements.txt", text)]).is_empty(),
+                "{text}"
+            );
         }
     }
 }

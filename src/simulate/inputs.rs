@@ -56,10 +56,18 @@ pub struct InputMatrix {
 
 impl InputMatrix {
     /// Member paths of a selection that changed in builds `after + 1 ..= build`.
-    pub fn changes(&self, selection: usize, after: u32, build: u32) -> impl Iterator<Item = PathId> {
+    pub fn changes(
+        &self,
+        selection: usize,
+        after: u32,
+        build: u32,
+    ) -> impl Iterator<Item = PathId> {
         let list = &self.changed[selection];
         let start = list.partition_point(|(b, _)| *b <= after);
-        list[start..].iter().take_while(move |(b, _)| *b <= build).map(|(_, p)| *p)
+        list[start..]
+            .iter()
+            .take_while(move |(b, _)| *b <= build)
+            .map(|(_, p)| *p)
     }
 
     /// What is absent from a selection in a build.
@@ -146,7 +154,9 @@ impl<'a> Engine<'a> {
                 let filtered = !selection.input.excludes.is_empty();
                 let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
                 sources.push(Source {
-                    exclude: filtered.then(|| ExcludeRules::new(&selection.input.excludes).ok()).flatten(),
+                    exclude: filtered
+                        .then(|| ExcludeRules::new(&selection.input.excludes).ok())
+                        .flatten(),
                     selection: index,
                     sum: 0,
                     count: 0,
@@ -159,7 +169,10 @@ impl<'a> Engine<'a> {
             }
             by_selection.push((first..sources.len()).collect::<Vec<_>>());
             let git = context.dot_git && context.prefix.is_empty();
-            let reads = git && sources[first..].iter().any(|s| reads_git(s, &mut filters[selection.rules]));
+            let reads = git
+                && sources[first..]
+                    .iter()
+                    .any(|s| reads_git(s, &mut filters[selection.rules]));
             holds_git.push(reads);
         }
         let n = selections.len();
@@ -169,7 +182,12 @@ impl<'a> Engine<'a> {
             filters,
             sources,
             by_selection,
-            names: context.log.paths.ids().map(|id| context_name(context, id)).collect(),
+            names: context
+                .log
+                .paths
+                .ids()
+                .map(|id| context_name(context, id))
+                .collect(),
             members: vec![None; context.log.paths.len()],
             emptied: Vec::new(),
             current: vec![None; context.log.paths.len()],
@@ -194,7 +212,9 @@ impl<'a> Engine<'a> {
         for change in changes {
             let index = change.path.index();
             self.current[index] = change.new;
-            let Some(name) = self.names[index].clone() else { continue };
+            let Some(name) = self.names[index].clone() else {
+                continue;
+            };
             for (entry, add) in [(change.old, false), (change.new, true)] {
                 let Some(entry) = entry else { continue };
                 if entry.kind == EntryKind::Symlink {
@@ -230,10 +250,12 @@ impl<'a> Engine<'a> {
         if self.members[index].is_none() {
             let found = self.find_members(name);
             for s in &found {
-                let rules = &self.context.rules[self.out.selections[self.sources[*s as usize].selection].rules];
+                let rules = &self.context.rules
+                    [self.out.selections[self.sources[*s as usize].selection].rules];
                 let reinstated = rules.patterns().iter().any(|p| p.negated);
                 if reinstated && rules.is_ignored_flat(name) {
-                    self.emptied.push((u32::try_from(index).unwrap_or(u32::MAX), *s));
+                    self.emptied
+                        .push((u32::try_from(index).unwrap_or(u32::MAX), *s));
                 }
             }
             self.members[index] = Some(found);
@@ -244,7 +266,11 @@ impl<'a> Engine<'a> {
             if let Some(found) = source.pattern.select(name) {
                 let relative = found.relative.to_vec();
                 let mut entry = entry;
-                if self.emptied.iter().any(|(p, at)| *p as usize == index && at == s) {
+                if self
+                    .emptied
+                    .iter()
+                    .any(|(p, at)| *p as usize == index && at == s)
+                {
                     entry.oid = Oid::default();
                 }
                 source.apply(name, &relative, Term::File(entry), add);
@@ -256,8 +282,14 @@ impl<'a> Engine<'a> {
     fn find_members(&mut self, name: &[u8]) -> Box<[u32]> {
         let mut out = Vec::new();
         for (i, source) in self.sources.iter().enumerate() {
-            let Some(found) = source.pattern.select(name) else { continue };
-            if source.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative)) {
+            let Some(found) = source.pattern.select(name) else {
+                continue;
+            };
+            if source
+                .exclude
+                .as_ref()
+                .is_some_and(|e| e.is_excluded(found.relative))
+            {
                 continue;
             }
             let rules = self.out.selections[source.selection].rules;
@@ -278,7 +310,10 @@ impl<'a> Engine<'a> {
             let dir = &name[..end];
             let folder = match self.dirs.get_mut(dir) {
                 Some(f) => f,
-                None => self.dirs.entry(dir.to_vec()).or_insert_with(|| Folder::new(through.len())),
+                None => self
+                    .dirs
+                    .entry(dir.to_vec())
+                    .or_insert_with(|| Folder::new(through.len())),
             };
             let before = folder.clone();
             folder.count(add, &through);
@@ -288,15 +323,28 @@ impl<'a> Engine<'a> {
             }
             for i in 0..self.sources.len() {
                 let source = &mut self.sources[i];
-                let Some(found) = source.pattern.select(dir) else { continue };
-                if source.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative)) {
+                let Some(found) = source.pattern.select(dir) else {
+                    continue;
+                };
+                if source
+                    .exclude
+                    .as_ref()
+                    .is_some_and(|e| e.is_excluded(found.relative))
+                {
                     continue;
                 }
                 let rules = self.out.selections[source.selection].rules;
                 let ignored = self.filters[rules].ignored(dir);
                 // A list names every folder; a sum only those that no file below them implies.
                 let listed = source.list.is_some();
-                let is = |f: &Folder| f.files > 0 && if listed { !ignored || f.through[rules] > 0 } else { !ignored && f.through[rules] == 0 };
+                let is = |f: &Folder| {
+                    f.files > 0
+                        && if listed {
+                            !ignored || f.through[rules] > 0
+                        } else {
+                            !ignored && f.through[rules] == 0
+                        }
+                };
                 let (was, now) = (is(&before), is(&after));
                 if was != now {
                     let relative = found.relative.to_vec();
@@ -321,7 +369,11 @@ impl<'a> Engine<'a> {
                 SourceKind::Wildcard { prefix_dir } => {
                     prefixes(prefix_dir.as_bytes()).any(|p| self.links.contains_key(p))
                         || self.links.keys().any(|l| {
-                            source.pattern.select(l).is_some_and(|s| s.relative.is_empty()) && !filter.ignored(l)
+                            source
+                                .pattern
+                                .select(l)
+                                .is_some_and(|s| s.relative.is_empty())
+                                && !filter.ignored(l)
                         })
                 }
             };
@@ -331,7 +383,9 @@ impl<'a> Engine<'a> {
     fn versions(&mut self, build: u32, touched: &[bool], any_change: bool) {
         for (selection, touched) in touched.iter().enumerate() {
             let linked = any_change
-                && self.by_selection[selection].iter().any(|s| self.sources[*s].through_link);
+                && self.by_selection[selection]
+                    .iter()
+                    .any(|s| self.sources[*s].through_link);
             let last = self.out.version[selection].last().copied();
             let mut version = match last {
                 Some(v) if !touched && !linked => v,
@@ -358,7 +412,10 @@ impl<'a> Engine<'a> {
             } else {
                 self.sources[s].digest = self.sources[s].compute();
             }
-            parts.push((self.sources[s].pattern.cleaned().to_owned(), self.sources[s].digest));
+            parts.push((
+                self.sources[s].pattern.cleaned().to_owned(),
+                self.sources[s].digest,
+            ));
         }
         parts.sort_by(|a, b| b.0.cmp(&a.0));
         let bytes: Vec<[u8; 16]> = parts.iter().map(|(_, d)| d.to_le_bytes()).collect();
@@ -394,7 +451,10 @@ impl<'a> Engine<'a> {
     fn sent(&mut self, source: usize, dir: &[u8]) -> bool {
         let rules = self.out.selections[self.sources[source].selection].rules;
         let ignored = self.filters[rules].ignored(dir);
-        let there = self.dirs.get(dir).is_some_and(|f| f.files > 0 && (!ignored || f.through[rules] > 0));
+        let there = self
+            .dirs
+            .get(dir)
+            .is_some_and(|f| f.files > 0 && (!ignored || f.through[rules] > 0));
         if !there {
             return false;
         }
@@ -402,9 +462,13 @@ impl<'a> Engine<'a> {
             let same_rules = self.out.selections[other.selection].rules == rules;
             let below = || {
                 let base = other.pattern.cleaned().as_bytes();
-                base.strip_prefix(dir).is_some_and(|r| r.first() == Some(&b'/'))
+                base.strip_prefix(dir)
+                    .is_some_and(|r| r.first() == Some(&b'/'))
             };
-            i != source && same_rules && other.members() > 0 && (other.pattern.select(dir).is_some() || below())
+            i != source
+                && same_rules
+                && other.members() > 0
+                && (other.pattern.select(dir).is_some() || below())
         })
     }
 
@@ -428,7 +492,10 @@ impl<'a> Engine<'a> {
                         nodes.insert(found.matched.to_vec());
                     }
                 }
-                nodes.into_iter().map(|n| (n.clone(), self.follow(&n))).collect()
+                nodes
+                    .into_iter()
+                    .map(|n| (n.clone(), self.follow(&n)))
+                    .collect()
             }
         };
         let mut fresh = Source {
@@ -450,9 +517,16 @@ impl<'a> Engine<'a> {
             };
             let under = SourcePattern::literal(&String::from_utf8_lossy(&target));
             for i in 0..self.current.len() {
-                let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else { continue };
-                let Some(found) = under.select(&name) else { continue };
-                let excluded = fresh.exclude.as_ref().is_some_and(|e| e.is_excluded(found.relative));
+                let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else {
+                    continue;
+                };
+                let Some(found) = under.select(&name) else {
+                    continue;
+                };
+                let excluded = fresh
+                    .exclude
+                    .as_ref()
+                    .is_some_and(|e| e.is_excluded(found.relative));
                 if excluded || self.filters[rules].ignored(&name) {
                     continue;
                 }
@@ -501,7 +575,10 @@ struct Folder {
 
 impl Folder {
     fn new(rules: usize) -> Self {
-        Self { files: 0, through: vec![0; rules] }
+        Self {
+            files: 0,
+            through: vec![0; rules],
+        }
     }
 
     fn count(&mut self, add: bool, through: &[bool]) {
@@ -516,7 +593,10 @@ impl Folder {
 
     /// What of the counts can matter.
     fn shape(&self) -> (bool, Vec<bool>) {
-        (self.files > 0, self.through.iter().map(|n| *n > 0).collect())
+        (
+            self.files > 0,
+            self.through.iter().map(|n| *n > 0).collect(),
+        )
     }
 }
 
@@ -529,7 +609,11 @@ enum Term {
 
 impl Source {
     fn members(&self) -> u32 {
-        if self.through_link { self.linked_count } else { self.count }
+        if self.through_link {
+            self.linked_count
+        } else {
+            self.count
+        }
     }
 
     fn apply(&mut self, name: &[u8], relative: &[u8], term: Term, add: bool) {
@@ -601,10 +685,14 @@ fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
         b".git/ORIG_HEAD",
         b".git/objects/00/0",
     ];
-    let below_git = source.pattern.cleaned() == ".git" || source.pattern.cleaned().starts_with(".git/");
+    let below_git =
+        source.pattern.cleaned() == ".git" || source.pattern.cleaned().starts_with(".git/");
     let selected = |path: &[u8]| {
         source.pattern.select(path).is_some_and(|s| {
-            !source.exclude.as_ref().is_some_and(|e| e.is_excluded(s.relative))
+            !source
+                .exclude
+                .as_ref()
+                .is_some_and(|e| e.is_excluded(s.relative))
         })
     };
     if below_git {
@@ -615,8 +703,14 @@ fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
 
 /// The path's ancestors and the path itself, shortest first.
 fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
-    slashes.chain(std::iter::once(path.len())).map(|i| &path[..i])
+    let slashes = path
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'/')
+        .map(|(i, _)| i);
+    slashes
+        .chain(std::iter::once(path.len()))
+        .map(|i| &path[..i])
 }
 
 /// 128 bits of blake3 over length-prefixed parts.

@@ -137,14 +137,29 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
         };
         if let Some(d) = models[p].plan.diagnostics.iter().find(|d| d.is_error()) {
             // A file the builder refuses runs nothing and stores nothing.
-            let fails = Some(Failure { step: 0, message: d.message.clone() });
-            out.builds.push(BuildOutcome { plan: Some(p), fails, ..BuildOutcome::default() });
+            let fails = Some(Failure {
+                step: 0,
+                message: d.message.clone(),
+            });
+            out.builds.push(BuildOutcome {
+                plan: Some(p),
+                fails,
+                ..BuildOutcome::default()
+            });
             continue;
         }
-        let now = Moment { build, previous, policy: timeline.policy };
+        let now = Moment {
+            build,
+            previous,
+            policy: timeline.policy,
+        };
         let (mut outcome, ids) = run.visit(&mut store, now);
         let at_key = run.absent_at_key();
-        let kept = if at_key.is_some() { Kept::Unknown } else { Kept::Ancestors };
+        let kept = if at_key.is_some() {
+            Kept::Unknown
+        } else {
+            Kept::Ancestors
+        };
         outcome.fails = at_key.or_else(|| run.absent_at_execution(&outcome));
         if let Some(failure) = &outcome.fails {
             run.withdraw(&mut store, &outcome, &ids, failure.step, kept);
@@ -180,17 +195,28 @@ struct Shape {
 impl Shape {
     fn new(model: &PlanModel<'_>) -> Self {
         let plan = model.plan;
-        let position: FxHashMap<NodeIndex, usize> =
-            plan.order.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+        let position: FxHashMap<NodeIndex, usize> = plan
+            .order
+            .iter()
+            .enumerate()
+            .map(|(i, n)| (*n, i))
+            .collect();
         let parent = plan.order.iter().map(|n| {
             let mut keys = plan.graph.edges_directed(*n, Direction::Incoming);
             let edge = keys.find(|e| *e.weight() == Depends::Key)?;
-            position.get(&petgraph::visit::EdgeRef::source(&edge)).copied()
+            position
+                .get(&petgraph::visit::EdgeRef::source(&edge))
+                .copied()
         });
         let last = |s: &crate::plan::Stage| s.last.and_then(|n| position.get(&n).copied());
         Self {
             parent: parent.collect(),
-            stage_last: plan.stages.iter().enumerate().map(|(i, s)| (i, last(s))).collect(),
+            stage_last: plan
+                .stages
+                .iter()
+                .enumerate()
+                .map(|(i, s)| (i, last(s)))
+                .collect(),
         }
     }
 }
@@ -207,23 +233,31 @@ struct Run<'a> {
 impl Run<'_> {
     /// A source missing while keys are computed refuses the build wherever its step stands.
     fn absent_at_key(&self) -> Option<Failure> {
-        let mut failures = self.absences().filter(|(_, _, a)| matches!(a, Absence::NotFound { .. }));
+        let mut failures = self
+            .absences()
+            .filter(|(_, _, a)| matches!(a, Absence::NotFound { .. }));
         let (step, selection, absence) = failures.next()?;
         Some(self.failure(step, selection, absence))
     }
 
     fn absent_at_execution(&self, outcome: &BuildOutcome) -> Option<Failure> {
-        let mut failures = self.absences().filter(|(step, _, _)| outcome.verdicts[*step] != Verdict::Cached);
+        let mut failures = self
+            .absences()
+            .filter(|(step, _, _)| outcome.verdicts[*step] != Verdict::Cached);
         let (step, selection, absence) = failures.next()?;
         Some(self.failure(step, selection, absence))
     }
 
     fn absences(&self) -> impl Iterator<Item = (usize, usize, Absence)> {
-        self.model.selections.iter().enumerate().flat_map(move |(step, selections)| {
-            selections
-                .iter()
-                .filter_map(move |s| Some((step, *s, self.matrix.absence(*s, self.build)?)))
-        })
+        self.model
+            .selections
+            .iter()
+            .enumerate()
+            .flat_map(move |(step, selections)| {
+                selections
+                    .iter()
+                    .filter_map(move |s| Some((step, *s, self.matrix.absence(*s, self.build)?)))
+            })
     }
 
     fn failure(&self, step: usize, selection: usize, absence: Absence) -> Failure {
@@ -241,11 +275,21 @@ impl Run<'_> {
 
     fn base_version(&self, reference: &str, build: u32) -> u128 {
         let changes = &self.timeline.base_changes;
-        changes.iter().filter(|(r, b)| r == reference && *b <= build).count() as u128
+        changes
+            .iter()
+            .filter(|(r, b)| r == reference && *b <= build)
+            .count() as u128
     }
 
     /// Marks what a refused build can't be relied on to have stored (cache keys 8).
-    fn withdraw(&self, store: &mut Store, outcome: &BuildOutcome, ids: &[Option<RecordId>], failed: usize, kept: Kept) {
+    fn withdraw(
+        &self,
+        store: &mut Store,
+        outcome: &BuildOutcome,
+        ids: &[Option<RecordId>],
+        failed: usize,
+        kept: Kept,
+    ) {
         let n = outcome.verdicts.len();
         let inputs = |p: usize| -> Vec<usize> {
             let step = &self.model.plan.graph[self.model.plan.order[p]];
@@ -269,7 +313,9 @@ impl Run<'_> {
             }
         }
         for p in 0..n {
-            let Some(id) = ids[p].filter(|_| outcome.verdicts[p] != Verdict::Cached) else { continue };
+            let Some(id) = ids[p].filter(|_| outcome.verdicts[p] != Verdict::Cached) else {
+                continue;
+            };
             if behind[p] {
                 store.withdraw(id, Afterwards::Gone);
             } else if kept == Kept::Unknown || !below[p] {
@@ -292,7 +338,9 @@ impl Run<'_> {
             for input in &step.inputs {
                 slots.push(match input {
                     Input::Context(_) => {
-                        let s = context.next().map_or(0, |s| self.matrix.version[*s][now.build as usize]);
+                        let s = context
+                            .next()
+                            .map_or(0, |s| self.matrix.version[*s][now.build as usize]);
                         Slot::Known(s)
                     }
                     Input::Stage { stage, sources } => {
@@ -339,7 +387,12 @@ impl Run<'_> {
         (outcome, ids)
     }
 
-    fn causes(&self, outcome: &BuildOutcome, before: Option<&BuildOutcome>, models: &[PlanModel<'_>]) -> Vec<Cause> {
+    fn causes(
+        &self,
+        outcome: &BuildOutcome,
+        before: Option<&BuildOutcome>,
+        models: &[PlanModel<'_>],
+    ) -> Vec<Cause> {
         let mut causes = Vec::new();
         for (position, verdict) in outcome.verdicts.iter().enumerate() {
             if *verdict != Verdict::Cached {
@@ -349,7 +402,13 @@ impl Run<'_> {
         causes
     }
 
-    fn cause(&self, position: usize, outcome: &BuildOutcome, before: Option<&BuildOutcome>, models: &[PlanModel<'_>]) -> Cause {
+    fn cause(
+        &self,
+        position: usize,
+        outcome: &BuildOutcome,
+        before: Option<&BuildOutcome>,
+        models: &[PlanModel<'_>],
+    ) -> Cause {
         let plan = self.model.plan;
         let step = &plan.graph[plan.order[position]];
         let mut cause = Cause {
@@ -359,7 +418,9 @@ impl Run<'_> {
             git: false,
             because_of: None,
         };
-        let (Some(before), Some(previous)) = (before, self.previous) else { return cause };
+        let (Some(before), Some(previous)) = (before, self.previous) else {
+            return cause;
+        };
         if self.timeline.policy == Policy::None {
             return cause;
         }
@@ -387,26 +448,38 @@ impl Run<'_> {
         for s in moved {
             cause.kind = CauseKind::Content;
             cause.git |= self.matrix.holds_git[*s];
-            cause.paths.extend(self.matrix.changes(*s, previous, self.build));
+            cause
+                .paths
+                .extend(self.matrix.changes(*s, previous, self.build));
         }
         if cause.kind == CauseKind::Content {
             cause.paths.sort_unstable();
             cause.paths.dedup();
             return cause;
         }
-        let mut sources = self.shape.parent[position].filter(|_| step.keyed_by_parent).into_iter().chain(
-            step.inputs.iter().filter_map(|i| match i {
+        let mut sources = self.shape.parent[position]
+            .filter(|_| step.keyed_by_parent)
+            .into_iter()
+            .chain(step.inputs.iter().filter_map(|i| match i {
                 Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
                 _ => None,
-            }),
-        );
+            }));
         cause.because_of = sources.find(|p| outcome.verdicts[*p] != Verdict::Cached);
-        cause.kind = if cause.because_of.is_some() { CauseKind::Parent } else { CauseKind::Evicted };
+        cause.kind = if cause.because_of.is_some() {
+            CauseKind::Parent
+        } else {
+            CauseKind::Evicted
+        };
         cause
     }
 
     /// What changed in the step's own definition since the build before, if anything.
-    fn edited(&self, step: &crate::plan::Step, before: &BuildOutcome, models: &[PlanModel<'_>]) -> Option<CauseKind> {
+    fn edited(
+        &self,
+        step: &crate::plan::Step,
+        before: &BuildOutcome,
+        models: &[PlanModel<'_>],
+    ) -> Option<CauseKind> {
         let old_model = &models[before.plan?];
         if std::ptr::eq(old_model.plan, self.model.plan) {
             return None;
@@ -416,11 +489,17 @@ impl Run<'_> {
         if same.clone().any(|s| s.definition == step.definition) {
             return None;
         }
-        let was: Vec<&Parts> = same.filter(|s| s.kind == step.kind).map(|s| &s.parts).collect();
+        let was: Vec<&Parts> = same
+            .filter(|s| s.kind == step.kind)
+            .map(|s| &s.parts)
+            .collect();
         if step.kind == StepKind::From {
             return Some(CauseKind::BaseImage);
         }
-        if was.iter().any(|p| p.instruction == step.parts.instruction && p.env == step.parts.env) {
+        if was
+            .iter()
+            .any(|p| p.instruction == step.parts.instruction && p.env == step.parts.env)
+        {
             return Some(CauseKind::Arg);
         }
         if was.iter().any(|p| p.instruction == step.parts.instruction) {
@@ -431,7 +510,7 @@ impl Run<'_> {
 }
 
 /// Definition of the merge vertex of `COPY --link`: its inputs are all of its key.
-const MERGE: u128 = 0x6d65_7267_65;
+const MERGE: u128 = 0x006d_6572_6765;
 
 fn text_digest(items: &[String]) -> u128 {
     let mut hasher = blake3::Hasher::new();

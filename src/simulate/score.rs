@@ -44,7 +44,11 @@ pub struct Summary {
 
 /// Seconds of every build. `seconds[plan][position]` is what a step costs when it runs.
 #[must_use]
-pub fn build_costs(outcome: &Outcome, models: &[PlanModel<'_>], seconds: &[Vec<f64>]) -> Vec<BuildCost> {
+pub fn build_costs(
+    outcome: &Outcome,
+    models: &[PlanModel<'_>],
+    seconds: &[Vec<f64>],
+) -> Vec<BuildCost> {
     let edges: Vec<Vec<Vec<usize>>> = models.iter().map(predecessors).collect();
     let cost = |b: &BuildOutcome| match b.plan {
         Some(p) => one(b, &edges[p], &seconds[p]),
@@ -55,10 +59,17 @@ pub fn build_costs(outcome: &Outcome, models: &[PlanModel<'_>], seconds: &[Vec<f
 
 fn predecessors(model: &PlanModel<'_>) -> Vec<Vec<usize>> {
     let plan = model.plan;
-    let position: FxHashMap<_, usize> = plan.order.iter().enumerate().map(|(i, n)| (*n, i)).collect();
+    let position: FxHashMap<_, usize> = plan
+        .order
+        .iter()
+        .enumerate()
+        .map(|(i, n)| (*n, i))
+        .collect();
     let before = |n| {
         let edges = plan.graph.edges_directed(n, Direction::Incoming);
-        edges.filter_map(|e| position.get(&e.source()).copied()).collect()
+        edges
+            .filter_map(|e| position.get(&e.source()).copied())
+            .collect()
     };
     plan.order.iter().map(|n| before(*n)).collect()
 }
@@ -118,7 +129,11 @@ pub fn summarize(outcome: &Outcome, costs: &[BuildCost]) -> Summary {
     let (mut cached, mut steps) = (0usize, 0usize);
     for i in outcome.counted() {
         let build = &outcome.builds[i];
-        let hits = build.verdicts.iter().filter(|v| **v == Verdict::Cached).count();
+        let hits = build
+            .verdicts
+            .iter()
+            .filter(|v| **v == Verdict::Cached)
+            .count();
         cached += hits;
         steps += build.verdicts.len();
         sum.builds += 1;
@@ -131,7 +146,11 @@ pub fn summarize(outcome: &Outcome, costs: &[BuildCost]) -> Summary {
     sum.work_s_per_build /= n;
     sum.work_s_per_build_min /= n;
     sum.critical_path_s_per_build /= n;
-    sum.hit_rate = if steps == 0 { 1.0 } else { cached as f64 / steps as f64 };
+    sum.hit_rate = if steps == 0 {
+        1.0
+    } else {
+        cached as f64 / steps as f64
+    };
     sum
 }
 
@@ -157,7 +176,10 @@ mod tests {
     fn wilson_matches_published_values() {
         // 210 of 499, computed by hand from the formula with z = 1.96.
         let (lo, hi) = wilson(210, 499);
-        assert!((lo - 0.3783).abs() < 1e-3 && (hi - 0.4646).abs() < 1e-3, "{lo} {hi}");
+        assert!(
+            (lo - 0.3783).abs() < 1e-3 && (hi - 0.4646).abs() < 1e-3,
+            "{lo} {hi}"
+        );
         assert_eq!(wilson(0, 0), (0.0, 1.0));
         let (lo, hi) = wilson(0, 10);
         assert!(lo == 0.0 && (hi - 0.2775).abs() < 1e-3);

@@ -93,7 +93,11 @@ impl Store {
             return (id, self.revisit(id, now));
         }
         let candidates = self.possible(&key, now);
-        let verdict = if candidates.is_empty() { Verdict::Executed } else { Verdict::Maybe };
+        let verdict = if candidates.is_empty() {
+            Verdict::Executed
+        } else {
+            Verdict::Maybe
+        };
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
         for c in &candidates {
             self.records[c.0 as usize].perhaps.push(id);
@@ -107,7 +111,10 @@ impl Store {
             last_used: now.build,
             perhaps: candidates,
         });
-        self.by_definition.entry(key.definition).or_default().push(id);
+        self.by_definition
+            .entry(key.definition)
+            .or_default()
+            .push(id);
         self.exact.insert(key, id);
         (id, verdict)
     }
@@ -147,16 +154,22 @@ impl Store {
         let record = &self.records[id.0 as usize];
         match now.policy {
             Policy::Local => true,
-            Policy::Previous => Some(record.last_used) == now.previous || record.last_used == now.build,
+            Policy::Previous => {
+                Some(record.last_used) == now.previous || record.last_used == now.build
+            }
             Policy::None => false,
         }
     }
 
     /// Earlier records that this key would hit if unknown files turned out equal.
     fn possible(&self, key: &Key, now: Moment) -> Vec<RecordId> {
-        let unsure_parent = key.parent.is_some_and(|p| !self.records[p.0 as usize].perhaps.is_empty());
+        let unsure_parent = key
+            .parent
+            .is_some_and(|p| !self.records[p.0 as usize].perhaps.is_empty());
         let with_stage = key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
-        let Some(same) = self.by_definition.get(&key.definition) else { return Vec::new() };
+        let Some(same) = self.by_definition.get(&key.definition) else {
+            return Vec::new();
+        };
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
         let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
         let may_be = |r: &Record| {
@@ -165,10 +178,15 @@ impl Store {
                 && (unsure_parent || with_stage || earlier_stage(r))
                 && self.parents_may_equal(key.parent, r.key.parent)
                 && key.slots.len() == r.key.slots.len()
-                && key.slots.iter().zip(&r.key.slots).all(|(a, b)| slots_may_equal(a, b))
+                && key
+                    .slots
+                    .iter()
+                    .zip(&r.key.slots)
+                    .all(|(a, b)| slots_may_equal(a, b))
         };
         let ids = same.iter().copied();
-        ids.filter(|id| self.alive(*id, now) && may_be(&self.records[id.0 as usize])).collect()
+        ids.filter(|id| self.alive(*id, now) && may_be(&self.records[id.0 as usize]))
+            .collect()
     }
 
     fn parents_may_equal(&self, a: Option<RecordId>, b: Option<RecordId>) -> bool {
@@ -183,7 +201,9 @@ impl Store {
     #[must_use]
     pub fn first_visits(ids: &[Option<RecordId>]) -> Vec<bool> {
         let mut seen = FxHashSet::default();
-        ids.iter().map(|id| id.is_none_or(|id| seen.insert(id))).collect()
+        ids.iter()
+            .map(|id| id.is_none_or(|id| seen.insert(id)))
+            .collect()
     }
 }
 

@@ -163,7 +163,8 @@ fn check_names(packages: &[Argument]) -> Described {
 fn installs_globally(call: &mut Call<'_>, packages: &[Argument]) -> Described {
     check_names(packages)?;
     own_files(call)?;
-    call.claims.write_all(&["/opt", "/usr/bin", "/usr/lib", "/usr/local"]);
+    call.claims
+        .write_all(&["/opt", "/usr/bin", "/usr/lib", "/usr/local"]);
     call.claims.assume(
         "npm install --global and the packages' scripts write only to /usr, /opt, /tmp and the home \
          directory",

@@ -67,7 +67,19 @@ const PIP: Spec = Spec {
 };
 
 /// Where an install into the system's Python may write.
-const WRITES: &[&str] = &["/etc", "/opt", "/tmp", "/usr/bin", "/usr/include", "/usr/lib", "/usr/local", "/usr/share", "/var/cache", "/var/lib", "/var/tmp"];
+const WRITES: &[&str] = &[
+    "/etc",
+    "/opt",
+    "/tmp",
+    "/usr/bin",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/local",
+    "/usr/share",
+    "/var/cache",
+    "/var/lib",
+    "/var/tmp",
+];
 
 /// Settings by environment that change nothing that counts.
 const HARMLESS: &[&str] = &[
