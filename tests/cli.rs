@@ -1,7 +1,6 @@
 //! The commands as a user meets them: output forms, errors with one clear message, exit codes.
 
 #[path = "common/git.rs"]
-#[allow(dead_code)]
 mod git;
 
 use std::path::Path;
