@@ -1,6 +1,6 @@
 //! The step graph of one Dockerfile under one set of build options.
 //!
-//! Goes in: a parsed [`Dockerfile`] and [`BuildOptions`]. Comes out: a [`Plan`]: stages, steps (one
+//! Goes in: a parsed [`crate::dockerfile::Dockerfile`] and [`BuildOptions`]. Comes out: a [`Plan`]: stages, steps (one
 //! builder vertex each), what enters each step's cache key, and a petgraph of who depends on whom.
 //! Costs one pass. Invariant: two steps get the same `definition` exactly when the builder's own
 //! definition digest would be equal, as far as the base images' configuration is unknown but stable.

@@ -22,7 +22,7 @@ pub(super) fn is_hidden(c: char) -> bool {
 }
 
 /// Shows control characters as `\xNN` and invisible or direction-changing characters as `\u{…}`.
-/// Tabs and line feeds stay: the caller knows whether a line may end here (see [`line`]).
+/// Tabs and line feeds stay: the caller knows whether a line may end here (see [`line()`]).
 #[must_use]
 pub fn terminal(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -59,7 +59,7 @@ pub fn line(text: &str) -> String {
     out
 }
 
-/// [`line`] cut to `width` characters, the last of them `…` when something is missing.
+/// [`line()`] cut to `width` characters, the last of them `…` when something is missing.
 #[must_use]
 pub fn shortened(text: &str, width: usize) -> String {
     let whole = line(text);

@@ -119,6 +119,8 @@ struct Source {
     through_link: bool,
     /// Members found by the last evaluation through links.
     linked_count: u32,
+    /// A link that the source names or matches leads nowhere: the key can't be computed.
+    dangling: bool,
     digest: u128,
 }
 
@@ -163,6 +165,7 @@ impl<'a> Engine<'a> {
                     list: (filtered || wild).then(BTreeMap::new),
                     through_link: false,
                     linked_count: 0,
+                    dangling: false,
                     digest: 0,
                     pattern,
                 });
@@ -406,9 +409,10 @@ impl<'a> Engine<'a> {
         let mut parts: Vec<(String, u128)> = Vec::new();
         for s in self.by_selection[selection].clone() {
             if self.sources[s].through_link {
-                let (digest, count) = self.evaluate(s);
+                let (digest, count, dangling) = self.evaluate(s);
                 self.sources[s].digest = digest;
                 self.sources[s].linked_count = count;
+                self.sources[s].dangling = dangling;
             } else {
                 self.sources[s].digest = self.sources[s].compute();
             }
@@ -426,6 +430,9 @@ impl<'a> Engine<'a> {
     fn absence(&mut self, selection: usize) -> Option<Absence> {
         for (i, s) in self.by_selection[selection].clone().iter().enumerate() {
             let source = &self.sources[*s];
+            if source.through_link && source.dangling {
+                return Some(Absence::NotFound { source: i });
+            }
             if source.members() > 0 {
                 continue;
             }
@@ -474,7 +481,7 @@ impl<'a> Engine<'a> {
 
     /// Digest and number of members from scratch, following links: of a source without wildcard in
     /// every component, of a wildcard in its folder and in what it matches (cache keys 4.3).
-    fn evaluate(&mut self, s: usize) -> (u128, u32) {
+    fn evaluate(&mut self, s: usize) -> (u128, u32, bool) {
         let source = &self.sources[s];
         let rules = self.out.selections[source.selection].rules;
         let roots: Vec<(Vec<u8>, Option<Vec<u8>>)> = match source.pattern.kind() {
@@ -507,6 +514,7 @@ impl<'a> Engine<'a> {
             list: source.list.as_ref().map(|_| BTreeMap::new()),
             through_link: false,
             linked_count: 0,
+            dangling: false,
             digest: 0,
         };
         let mut dangling = false;
@@ -515,6 +523,7 @@ impl<'a> Engine<'a> {
                 dangling = true;
                 continue;
             };
+            let members_before = fresh.count;
             let under = SourcePattern::literal(&String::from_utf8_lossy(&target));
             for i in 0..self.current.len() {
                 let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else {
@@ -535,11 +544,10 @@ impl<'a> Engine<'a> {
                 at.extend_from_slice(&relative);
                 fresh.apply(&at, &relative, Term::File(entry), true);
             }
+            // What a link leads to may be missing, or ignored and so not sent.
+            dangling |= fresh.count == members_before && target != as_named;
         }
-        if dangling {
-            return (0, 0);
-        }
-        (fresh.compute(), fresh.count)
+        (fresh.compute(), fresh.count, dangling)
     }
 
     /// Resolves every link on the way, inside the context; `None` when it dangles or loops.
