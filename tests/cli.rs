@@ -153,6 +153,29 @@ fn manifests_come_first_for_npm() {
 }
 
 #[test]
+fn what_a_lifecycle_script_reads_stays_above_the_install() {
+    // The schema changes in every build; without the script it would go below the install.
+    let dockerfile = "FROM node:22\nWORKDIR /app\nCOPY package.json package-lock.json ./\nCOPY f prisma/\nRUN npm ci\n";
+    let ordered = |manifest: &str| {
+        let dir = article(dockerfile);
+        std::fs::write(dir.path().join("package.json"), manifest).expect("written");
+        std::fs::write(dir.path().join("package-lock.json"), "{}").expect("written");
+        for i in 10..15 {
+            std::fs::write(dir.path().join("f"), i.to_string()).expect("written");
+            system_git(dir.path(), &["add", "-A"]);
+            system_git(dir.path(), &["commit", "-qm", "edit"]);
+        }
+        let out = cacheplan(dir.path(), &["optimize", ".", "--format", "dockerfile"]);
+        text(&out.stdout)
+    };
+    assert_eq!(
+        ordered("{\"scripts\":{\"postinstall\":\"prisma generate\"}}"),
+        dockerfile
+    );
+    assert!(ordered("{}").ends_with("RUN npm ci\nCOPY f prisma/\n"));
+}
+
+#[test]
 fn errors_are_one_clear_message_with_exit_code_2() {
     let empty = tempfile::tempdir().expect("a folder");
     let no_git = tempfile::tempdir().expect("a folder");

@@ -343,6 +343,11 @@ impl ContextFiles for TipFiles<'_> {
             .is_some_and(|(p, _)| p.starts_with(&start))
     }
 
+    fn named(&self, name: &str) -> Vec<String> {
+        let same = |p: &&String| p.rsplit('/').next() == Some(name);
+        self.entries.keys().filter(same).cloned().collect()
+    }
+
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         if !self.is_file(path) {
             return None;

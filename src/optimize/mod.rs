@@ -120,6 +120,8 @@ pub struct Advice {
 const DOWNSETS: usize = 1 << 15;
 /// Number of splits tried in all combinations.
 const COMBINED_REWRITES: usize = 4;
+/// Plans that save less than this share are not worth anybody's review.
+const LEAST_SAVING: f64 = 0.005;
 /// Share of the builds that plans are chosen on for the held-out figure.
 const CHOSEN_ON: f64 = 0.7;
 
@@ -266,7 +268,7 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         };
         let after = setting.objective.of(&best.evaluated.summary);
         let saving = paired_saving(baseline, &best.evaluated, setting.objective).unwrap_or(0.0);
-        let worthless = saving <= 1e-9 || best.edits.is_empty();
+        let worthless = saving < LEAST_SAVING || best.edits.is_empty();
         if worthless || plans.iter().any(|p| p.saving >= saving - 1e-9) {
             continue;
         }

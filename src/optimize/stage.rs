@@ -10,7 +10,7 @@ use super::precedence::{Item, Relation, items, relation};
 use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input, Stage};
-use crate::rewrite::{EditNote, Inserted, Safety, reorder};
+use crate::rewrite::{EditNote, Inserted, Safety, reorder, split_copy};
 use crate::simulate::{InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
@@ -231,13 +231,15 @@ impl Pairs {
                 request.setting.files.has_below(path).then_some(false)
             }
         };
+        let further: Vec<Option<Relation>> = list.iter().map(|i| reads_more(request, i)).collect();
         let mut all = Vec::with_capacity(n * n);
-        for a in list {
-            for b in list {
+        for (i, a) in list.iter().enumerate() {
+            for (j, b) in list.iter().enumerate() {
                 all.push(if a.at >= b.at {
                     Relation::Keep(String::new())
                 } else {
                     freed(request.inserted, a.at, b.at)
+                        .or_else(|| further[i].clone().or_else(|| further[j].clone()))
                         .unwrap_or_else(|| relation(a, b, escape, &is_file))
                 });
             }
@@ -259,6 +261,26 @@ impl Pairs {
             Relation::Commute { certainty, .. } => *certainty > self.certainty,
         }
     }
+}
+
+/// An install that may look at more of the project than its footprint says: it stays in its place
+/// against everything but metadata's free moves, which need no mention here.
+fn reads_more(request: &Request<'_>, item: &Item<'_>) -> Option<Relation> {
+    let (_, step) = item.step?;
+    let footprint = step.footprint.as_ref()?;
+    if footprint.commands.iter().any(|c| c == "go") {
+        // A local `replace` in go.mod reads other modules of the project.
+        return Some(Relation::Keep(
+            "go may read other modules of the project".to_owned(),
+        ));
+    }
+    let further =
+        |i: &crate::footprint::Install| split_copy::looks_further(i, request.setting.files);
+    footprint
+        .installs
+        .iter()
+        .find_map(further)
+        .map(Relation::Keep)
 }
 
 /// A pair that a rewrite frees: it says why in its note.

@@ -94,6 +94,8 @@ pub trait ContextFiles {
     fn is_file(&self, path: &str) -> bool;
     /// Whether anything is sent from below this folder.
     fn has_below(&self, dir: &str) -> bool;
+    /// Every file with this name in any folder.
+    fn named(&self, name: &str) -> Vec<String>;
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }

@@ -188,6 +188,84 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
     })
 }
 
+/// Most files of one name that are looked at.
+const MAX_NAMED: usize = 200;
+
+/// Why an install may look at more than its manifests, judged by every manifest of the context: its
+/// own lifecycle scripts, included requirement files, local paths. Such a step stays where it is.
+#[must_use]
+pub fn looks_further(install: &Install, files: &dyn ContextFiles) -> Option<String> {
+    let names: Vec<&str> = match install.tool {
+        InstallTool::Npm => vec!["package.json"],
+        InstallTool::Pip => install
+            .named_files
+            .iter()
+            .filter_map(|f| f.rsplit('/').next())
+            .collect(),
+    };
+    let found: Vec<String> = names.iter().flat_map(|n| files.named(n)).collect();
+    if found.is_empty() || found.len() > MAX_NAMED {
+        return Some("the manifests it reads are not known".to_owned());
+    }
+    for path in found {
+        let further = match files.read(&path).map(String::from_utf8) {
+            Some(Ok(text)) if install.tool == InstallTool::Npm => npm_looks_further(&text, install),
+            Some(Ok(text)) => {
+                let dir = path
+                    .rsplit_once('/')
+                    .map_or(String::new(), |(d, _)| format!("{d}/"));
+                text.lines()
+                    .map(str::trim)
+                    .filter(|l| !l.is_empty() && !l.starts_with('#'))
+                    .any(|l| included(l).is_some() || names_local_path(l, &dir, files))
+            }
+            _ => true,
+        };
+        if further {
+            return Some(format!("what {path} names or runs may read other files"));
+        }
+    }
+    None
+}
+
+fn npm_looks_further(text: &str, install: &Install) -> bool {
+    let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else {
+        return true;
+    };
+    let scripts = json.get("scripts").and_then(serde_json::Value::as_object);
+    let runs = scripts.is_some_and(|s| LIFECYCLE.iter().any(|l| s.contains_key(*l)));
+    let groups = [
+        "dependencies",
+        "devDependencies",
+        "optionalDependencies",
+        "peerDependencies",
+    ];
+    let mut specs = groups
+        .iter()
+        .filter_map(|g| json.get(g))
+        .filter_map(serde_json::Value::as_object);
+    let local = specs.any(|list| list.values().any(|v| v.as_str().is_none_or(is_local)));
+    (runs && !install.scripts_ignored) || local || json.get("workspaces").is_some()
+}
+
+/// Scripts of a project that npm runs by itself when it installs.
+const LIFECYCLE: [&str; 8] = [
+    "preinstall",
+    "install",
+    "postinstall",
+    "prepare",
+    "preprepare",
+    "postprepare",
+    "prepublish",
+    "dependencies",
+];
+
+/// A dependency that is a path of the project.
+fn is_local(spec: &str) -> bool {
+    let starts = ["file:", "link:", "portal:", "workspace:", ".", "/", "~"];
+    starts.iter().any(|p| spec.starts_with(p)) && !is_tilde_range(spec)
+}
+
 /// Files an install reads, relative to the context, and what that rests on.
 struct Needs {
     files: BTreeSet<String>,
@@ -199,17 +277,7 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
     let text = files.read(&manifest).filter(|t| t.len() <= MAX_MANIFEST)?;
     let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
     let scripts = json.get("scripts").and_then(serde_json::Value::as_object);
-    let lifecycle = [
-        "preinstall",
-        "install",
-        "postinstall",
-        "prepare",
-        "preprepare",
-        "postprepare",
-        "prepublish",
-        "dependencies",
-    ];
-    let runs_own = scripts.is_some_and(|s| lifecycle.iter().any(|l| s.contains_key(*l)));
+    let runs_own = scripts.is_some_and(|s| LIFECYCLE.iter().any(|l| s.contains_key(*l)));
     if (runs_own || files.is_file(&format!("{folder}binding.gyp"))) && !install.scripts_ignored {
         return None;
     }
@@ -222,19 +290,12 @@ fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Need
         "optionalDependencies",
         "peerDependencies",
     ];
-    let local = |spec: &str| {
-        ["file:", "link:", "portal:", "workspace:", ".", "/", "~"]
-            .iter()
-            .any(|p| spec.starts_with(p))
-            && !spec.starts_with("~0")
-            && !is_tilde_range(spec)
-    };
     for group in groups {
         let Some(list) = json.get(group) else {
             continue;
         };
         let list = list.as_object()?;
-        if list.values().any(|v| v.as_str().is_none_or(&local)) {
+        if list.values().any(|v| v.as_str().is_none_or(is_local)) {
             return None;
         }
     }
@@ -376,6 +437,13 @@ mod tests {
             self.0
                 .keys()
                 .any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
+        }
+        fn named(&self, name: &str) -> Vec<String> {
+            self.0
+                .keys()
+                .filter(|k| k.rsplit('/').next() == Some(name))
+                .map(|k| (*k).to_owned())
+                .collect()
         }
         fn read(&self, path: &str) -> Option<Vec<u8>> {
             self.0.get(path).map(|t| t.as_bytes().to_vec())
