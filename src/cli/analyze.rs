@@ -241,7 +241,7 @@ fn report(
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
     let base = match &args.base {
         Some(rev) => Some(against(
-            place, args, builds, subject, costs, rev, &replayed, &summary,
+            place, args, builds, subject, costs, rev, &replayed,
         )?),
         None => None,
     };
@@ -450,7 +450,6 @@ fn group(builds: &Builds, subject: &Subject, path: PathId) -> String {
     crate::pattern::display(shown)
 }
 
-#[allow(clippy::too_many_arguments)] // one call, and every value is needed once
 fn against(
     place: &Place,
     args: &AnalyzeArgs,
@@ -459,7 +458,6 @@ fn against(
     costs: &CostTable,
     rev: &str,
     present: &Replayed,
-    summary: &Summary,
 ) -> Result<BaseComparison> {
     let commit = place.repository()?.resolve(rev)?;
     let older = Place::open(&args.place.path, Some(rev))?;
@@ -485,7 +483,6 @@ fn against(
     } else {
         0.0
     };
-    let _ = summary;
     Ok(BaseComparison {
         rev: rev.to_owned(),
         commit: commit.to_string(),

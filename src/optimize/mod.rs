@@ -14,7 +14,7 @@ mod stage;
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::footprint::Certainty;
-use crate::plan::{self, BuildOptions, ContextInput, Input, Plan};
+use crate::plan::{self, BuildOptions, Input, Plan};
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
     BuildCost, Context, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary, Timeline,
@@ -501,16 +501,4 @@ fn held_out(
     let chosen = all.first()?;
     let before = sum(&baseline.costs, newer);
     (before > 0.0).then(|| 1.0 - sum(&chosen.evaluated.costs, newer) / before)
-}
-
-/// Sources of the context that a plan names, for discovery's choice of the context folder.
-#[must_use]
-pub fn context_sources(plan: &Plan) -> Vec<ContextInput> {
-    let inputs = plan.order.iter().flat_map(|n| plan.graph[*n].inputs.iter());
-    inputs
-        .filter_map(|i| match i {
-            Input::Context(c) => Some(c.clone()),
-            _ => None,
-        })
-        .collect()
 }

@@ -4,7 +4,7 @@
 //! with a note per moved instruction, what they rest on, and the bound over all stages. Stages
 //! separate: what a stage hands on does not depend on the order inside it, so each is solved alone.
 
-use super::order::{Problem, dataflow_bound, solve};
+use super::order::{Problem, solve};
 use super::partition::Partition;
 use super::precedence::{Item, Relation, items, relation};
 use super::{Evaluated, Objective, Setting};
@@ -438,7 +438,6 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
 fn least_per_build(problem: &Problem) -> Vec<f64> {
     let builds = problem.base.len();
     let mut out = vec![0.0; builds];
-    debug_assert!(dataflow_bound(problem) >= 0.0);
     for (s, weight) in problem.weights.iter().enumerate() {
         if problem.alone[s] {
             continue;
