@@ -3,7 +3,7 @@
 use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
-use crate::dockerfile::{CommandForm, Instruction, Kind};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind};
 use crate::footprint::{Extent, Footprint, PathSet};
 use crate::plan::{Base, Depends, Plan, Step, StepId};
 use crate::report::escape;
@@ -46,15 +46,21 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         let (kind, reference) = match &stage.base {
             Base::Image(name) => ("image", name.clone()),
             Base::Stage(i) => ("stage", plan.stages[*i].name.clone().unwrap_or_else(|| i.to_string())),
+            Base::Context(name) => ("context", name.clone()),
             Base::Scratch => ("scratch", "scratch".to_owned()),
         };
-        let rows = (stage.from..stage.end).map(|at| {
-            let id = StepId { stage: u16::try_from(index).unwrap_or(u16::MAX), instruction: u16::try_from(at - stage.from).unwrap_or(u16::MAX) };
-            instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints)
-        });
+        let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let mut rows = Vec::new();
+        for at in stage.from..stage.end {
+            let id = StepId { stage: small(index), instruction: small(at - stage.from), trigger: 0 };
+            rows.push(instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints));
+            if at == stage.from {
+                rows.extend(triggers(file, plan, id, footprints));
+            }
+        }
         json!({
             "index": index, "name": stage.name, "base": {"kind": kind, "ref": reference}, "platform": stage.platform,
-            "reachable": stage.reachable, "instructions": rows.collect::<Vec<_>>(),
+            "reachable": stage.reachable, "instructions": rows,
         })
     });
     json!({
@@ -62,6 +68,27 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         "syntax": file.directives.syntax.as_ref().map(|s| &s.0), "global": global, "stages": stages.collect::<Vec<_>>(),
         "diagnostics": output::rows(&subject.file, &subject.diagnostics),
     })
+}
+
+/// The ONBUILD triggers that make steps of a stage, right behind its FROM; `onbuild` is the id of the
+/// ONBUILD in the base stage.
+fn triggers(file: &Dockerfile, plan: &Plan, from: StepId, footprints: bool) -> Vec<Value> {
+    let Base::Stage(base) = plan.stages[usize::from(from.stage)].base else {
+        return Vec::new();
+    };
+    let base_from = plan.stages[base].from;
+    let nodes = plan.stages[usize::from(from.stage)].steps.iter();
+    let mut rows = Vec::new();
+    for step in nodes.map(|n| &plan.graph[*n]).filter(|s| s.id.trigger > 0) {
+        let Kind::Onbuild(trigger) = &file.instructions[step.instruction].kind else {
+            continue;
+        };
+        let place = Some((plan, step.id));
+        let mut row = instruction(trigger, step.id.to_string(), place, footprints);
+        row["onbuild"] = json!(format!("{base}.{}", step.instruction - base_from));
+        rows.push(row);
+    }
+    rows
 }
 
 fn instruction(

@@ -252,14 +252,14 @@ pub fn only(mut found: Found) -> Result<Subject> {
     found.subjects.pop().context("no Dockerfile found")
 }
 
-/// Build arguments of the command line.
+/// `NAME=VALUE` flags of the command line.
 ///
 /// # Errors
-/// When one has no `=` and no value in the environment stands for it.
-pub fn build_args(list: &[String]) -> Result<Vec<(String, String)>> {
+/// When one has no `=` or no name.
+pub fn pairs(flag: &str, list: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| match text.split_once('=') {
         Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
-        _ => bail!("--build-arg {text}: write NAME=VALUE"),
+        _ => bail!("{flag} {text}: write NAME=VALUE"),
     };
     list.iter().map(pair).collect()
 }
@@ -272,7 +272,7 @@ fn subject(
     located: &dyn Fn(&project::Located) -> (SourceFile, Diagnostic),
 ) -> Result<Subject> {
     let mut args = target.args.clone();
-    args.extend(build_args(&flags.build_args)?);
+    args.extend(pairs("--build-arg", &flags.build_args)?);
     let options = BuildOptions {
         target: flags.target.clone().or_else(|| target.stage.clone()),
         args,
@@ -282,6 +282,7 @@ fn subject(
             .or_else(|| target.platform.clone())
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args: volatile.to_vec(),
+        contexts: pairs("--build-context", &flags.build_contexts)?,
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);

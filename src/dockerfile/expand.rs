@@ -90,6 +90,24 @@ pub fn expand_heredoc(
     Lexer::new(body, Mode::body(), lookup).run(None)
 }
 
+/// The command of a RUN as the builder's progress shows it: set variables are replaced, unset ones
+/// and all quotes stay, escapes go away (cache keys section 2).
+///
+/// # Errors
+/// As [`expand_word`]; the builder then shows the text as it stands.
+pub fn expand_title(
+    text: &str,
+    escape: char,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, ExpandError> {
+    let mode = Mode {
+        keep_quotes: true,
+        unset: Unset::Keep,
+        ..Mode::values(escape)
+    };
+    Lexer::new(text, mode, lookup).run(None)
+}
+
 /// Names of the variables a word refers to, in order of first appearance, also those inside
 /// operands (`${a:-$b}` names both). Positional and special parameters (`$1`, `$@`) can never be
 /// set in a build and are left out. Of a malformed word, the names before the mistake.
