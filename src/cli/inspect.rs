@@ -5,11 +5,12 @@ use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind};
 use crate::footprint::{Extent, Footprint, PathSet};
-use crate::plan::{Base, Depends, Plan, Step, StepId};
-use crate::report::escape;
+use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
+use crate::report::{escape, number};
 use anyhow::Result;
 use petgraph::Direction;
 use petgraph::dot::{Config, Dot};
+use petgraph::graph::{DiGraph, EdgeReference, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -175,23 +176,27 @@ fn footprint(f: &Footprint) -> Value {
     })
 }
 
+/// The steps the target needs, as Graphviz reads them.
 fn dot(plan: &Plan) -> String {
+    let needed: std::collections::HashSet<_> = plan.order.iter().copied().collect();
+    let graph = plan.graph.filter_map(
+        |n, step| needed.contains(&n).then_some(step),
+        |_, why| Some(*why),
+    );
     let quoted = |text: &str| {
         escape::terminal(text)
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
     };
-    let edges = |_: &petgraph::graph::DiGraph<Step, Depends>,
-                 e: petgraph::graph::EdgeReference<'_, Depends>| match e.weight() {
+    let edges = |_: &DiGraph<&Step, Depends>, e: EdgeReference<'_, Depends>| match e.weight() {
         Depends::Key => String::new(),
         Depends::Content => "style=dashed label=\"content\"".to_owned(),
     };
-    let nodes = |_: &petgraph::graph::DiGraph<Step, Depends>,
-                 (_, s): (petgraph::graph::NodeIndex, &Step)| {
-        format!("shape=box label=\"{}\"", quoted(&s.name))
+    let nodes = |_: &DiGraph<&Step, Depends>, (_, s): (NodeIndex, &&Step)| {
+        format!("shape=box label=\"{}\"", quoted(&shortened(&s.name, WIDE)))
     };
     let dot = Dot::with_attr_getters(
-        &plan.graph,
+        &graph,
         &[Config::EdgeNoLabel, Config::NodeNoLabel],
         &edges,
         &nodes,
@@ -199,39 +204,117 @@ fn dot(plan: &Plan) -> String {
     format!("{dot:?}")
 }
 
+/// Characters of a step's name in a listing, and in a graph.
+const NARROW: usize = 110;
+const WIDE: usize = 160;
+
+/// One blank for many, and not more than a line: the whole name is in the JSON.
+fn shortened(name: &str, most: usize) -> String {
+    let mut out = String::with_capacity(name.len().min(most));
+    for (n, word) in name.split_ascii_whitespace().enumerate() {
+        if n > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    match out.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &out[..end]),
+        None => out,
+    }
+}
+
+/// Stage by stage what is built, and where each step's files come from.
 fn listing(subject: &Subject, footprints: bool) -> String {
     let plan = &subject.plan;
     let mut out = String::new();
-    for node in &plan.order {
-        let step = &plan.graph[*node];
-        let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
-        let _ = writeln!(
-            out,
-            "{:>6}  line {:<4} {}  [{}]",
-            step.id.to_string(),
-            step.line,
-            escape::terminal(&step.name),
-            classes.join(" ")
-        );
-        if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
-            match &f.opaque {
-                Some(why) => {
-                    let _ = writeln!(out, "          opaque: {}", escape::terminal(why));
-                }
-                None => {
-                    let _ = writeln!(
-                        out,
-                        "          reads {}",
-                        escape::terminal(&paths(&f.reads).join(" "))
-                    );
-                    let _ = writeln!(
-                        out,
-                        "          writes {}",
-                        escape::terminal(&paths(&f.writes).join(" "))
-                    );
-                }
+    let needed = plan.stages.iter().filter(|s| s.reachable).count();
+    let name = |index: usize| match plan.stages.get(index).and_then(|s| s.name.as_deref()) {
+        Some(name) => format!("`{}`", escape::terminal(name)),
+        None => format!("stage {index}"),
+    };
+    if plan.stages.is_empty() {
+        return out;
+    }
+    let _ = writeln!(
+        out,
+        "{}: target {}, {} in {needed} of {}",
+        escape::terminal(&subject.file),
+        name(plan.target),
+        number::count(plan.order.len(), "step"),
+        number::count(plan.stages.len(), "stage"),
+    );
+    for (index, stage) in plan.stages.iter().enumerate().filter(|(_, s)| s.reachable) {
+        let base = match &stage.base {
+            Base::Image(image) => format!("the image {image}"),
+            Base::Stage(base) => name(*base),
+            Base::Context(context) => format!("the named context {context}"),
+            Base::Scratch => "nothing".to_owned(),
+        };
+        let label = if stage.name.is_some() {
+            format!("stage {index} {}", name(index))
+        } else {
+            name(index)
+        };
+        let _ = writeln!(out, "\n{label}, from {}", escape::terminal(&base));
+        for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+            let _ = writeln!(
+                out,
+                "  {:>7}  line {:<4} {}",
+                step.id.to_string(),
+                step.line,
+                escape::terminal(&shortened(&step.name, NARROW)),
+            );
+            let mut from: Vec<String> = step
+                .inputs
+                .iter()
+                .filter_map(|i| source(i, &name))
+                .collect();
+            from.dedup();
+            if step.kind != StepKind::From && !from.is_empty() {
+                let _ = writeln!(
+                    out,
+                    "           takes {}",
+                    escape::terminal(&from.join("; "))
+                );
+            }
+            if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
+                touched(&mut out, step, f);
             }
         }
     }
     out
+}
+
+/// Where a step's input comes from, for people.
+fn source(input: &Input, stage: &dyn Fn(usize) -> String) -> Option<String> {
+    let list = |paths: &[String]| shortened(&paths.join(" "), NARROW);
+    Some(match input {
+        Input::Context(c) => format!("{} from the build context", list(&c.sources)),
+        Input::Stage { stage: s, sources } => format!("{} from {}", list(sources), stage(*s)),
+        Input::Image(image) => format!("files of the image {image}"),
+        Input::Named(n) => format!(
+            "{} from the named context {}",
+            list(&n.files.sources),
+            n.context
+        ),
+        // Its name is the step's own text.
+        Input::Remote(_) => return None,
+    })
+}
+
+fn touched(out: &mut String, step: &Step, f: &Footprint) {
+    let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
+    let mut line = |what: &str, text: String| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "           {what} {}", escape::terminal(&text));
+        }
+    };
+    line("work:", classes.join(" "));
+    match &f.opaque {
+        Some(why) => line("opaque:", why.clone()),
+        None => {
+            line("reads", paths(&f.reads).join(" "));
+            line("writes", paths(&f.writes).join(" "));
+        }
+    }
 }

@@ -493,13 +493,11 @@ impl<'a> Lexer<'a> {
             '#' | '%' => Escapes::Keep,
             _ => Escapes::Drop,
         };
-        let start = self.at;
         let operand = self.operand('}', escapes)?;
         let value = self.value(name);
         if value.is_none() && self.mode.unset == Unset::Keep {
             let sign = if colon { ":" } else { "" };
-            let written = &self.text[start..self.at];
-            return Ok(format!("${{{name}{sign}{operator}{written}"));
+            return Ok(format!("${{{name}{sign}{operator}{operand}}}"));
         }
         let usable = value.as_deref().filter(|v| !(colon && v.is_empty()));
         match operator {
@@ -538,7 +536,6 @@ impl<'a> Lexer<'a> {
 
     /// `${name/pattern/replacement}` and `${name//pattern/replacement}`, after the first slash.
     fn replace(&mut self, name: &str) -> Result<String, ExpandError> {
-        let start = self.at;
         let all = self.peek() == Some('/');
         if all {
             self.next();
@@ -547,8 +544,8 @@ impl<'a> Lexer<'a> {
         let replacement = self.operand('}', Escapes::Keep)?;
         let value = self.value(name);
         if value.is_none() && self.mode.unset == Unset::Keep {
-            let written = &self.text[start..self.at];
-            return Ok(format!("${{{name}/{written}"));
+            // The builder forgets that all were meant.
+            return Ok(format!("${{{name}/{pattern}/{replacement}}}"));
         }
         let value = value.unwrap_or_default();
         let replaced = if all {

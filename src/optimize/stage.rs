@@ -81,7 +81,11 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
             base = base.refine(&rows.row(*from, &full));
         }
         // ONBUILD triggers of the base stage come first, in their own order.
-        for trigger in stage.steps.iter().filter(|n| plan.graph[**n].id.trigger > 0) {
+        for trigger in stage
+            .steps
+            .iter()
+            .filter(|n| plan.graph[**n].id.trigger > 0)
+        {
             base = base.refine(&rows.row(*trigger, &full));
             let seconds = position
                 .get(trigger)

@@ -177,7 +177,16 @@ mod tests {
 
     #[test]
     fn modes() {
-        for fine in ["0", "755", "07777", "u=rw,go=", "+x", "a-w+x", "g=u", "u=rwX,go=rX"] {
+        for fine in [
+            "0",
+            "755",
+            "07777",
+            "u=rw,go=",
+            "+x",
+            "a-w+x",
+            "g=u",
+            "u=rwX,go=rX",
+        ] {
             assert!(is_mode(fine), "{fine}");
         }
         for bad in ["8", "10000", "rw", "u", "z=x", "u=q", ","] {

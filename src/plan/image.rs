@@ -33,7 +33,14 @@ fn split(name: &str) -> (&str, String) {
                 || first == "localhost"
                 || first.chars().any(char::is_uppercase) =>
         {
-            (if first == "index.docker.io" { HUB } else { first }, rest)
+            (
+                if first == "index.docker.io" {
+                    HUB
+                } else {
+                    first
+                },
+                rest,
+            )
         }
         _ => (HUB, name),
     };

@@ -168,7 +168,9 @@ impl Lowering<'_> {
         let file = self.file;
         let counted =
             |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
-        let counts = file.instructions[from + 1..end].iter().filter(|i| counted(i));
+        let counts = file.instructions[from + 1..end]
+            .iter()
+            .filter(|i| counted(i));
         let from_image = match &stage.base {
             Base::Image(_) => 1,
             Base::Context(_) => usize::from(!stage.replaced),
@@ -496,7 +498,13 @@ impl Lowering<'_> {
     }
 
     /// The stage a source leads to, if it is lowered already; says so where it is not.
-    pub fn earlier(&mut self, source: usize, place: &Place, what: &str, span: Span) -> Option<usize> {
+    pub fn earlier(
+        &mut self,
+        source: usize,
+        place: &Place,
+        what: &str,
+        span: Span,
+    ) -> Option<usize> {
         if source < place.stage || self.plan.stages[source].replaced {
             return Some(source);
         }
@@ -517,9 +525,28 @@ impl Lowering<'_> {
         None
     }
 
-    /// Reachable steps in file order, which is the order of conversion.
+    /// Steps in file order, which is the order of conversion. A stage that is named and whose files
+    /// nothing takes is converted but not built: `COPY --from=x <<EOF /f` has no need of `x`.
     fn order(&mut self) {
         let plan = &mut self.plan;
+        for stage in &mut plan.stages {
+            stage.reachable = false;
+        }
+        let mut todo = vec![plan.target];
+        while let Some(index) = todo.pop() {
+            if std::mem::replace(&mut plan.stages[index].reachable, true) {
+                continue;
+            }
+            let stage = &plan.stages[index];
+            if let Base::Stage(base) = stage.base {
+                todo.push(base);
+            }
+            for input in stage.steps.iter().flat_map(|n| &plan.graph[*n].inputs) {
+                if let Input::Stage { stage, .. } = input {
+                    todo.push(*stage);
+                }
+            }
+        }
         for stage in plan.stages.iter().filter(|s| s.reachable) {
             plan.order.extend(stage.steps.iter().copied());
         }

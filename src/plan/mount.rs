@@ -264,11 +264,7 @@ fn pair(
 fn whole(mount: &Mount) -> Result<(), String> {
     let kind = mount.kind.name();
     if matches!(mount.kind, MountType::Bind | MountType::Tmpfs) {
-        let given = [
-            ("mode", mount.mode),
-            ("uid", mount.uid),
-            ("gid", mount.gid),
-        ];
+        let given = [("mode", mount.mode), ("uid", mount.uid), ("gid", mount.gid)];
         if let Some((key, _)) = given.iter().find(|(_, v)| v.is_some()) {
             return Err(format!("a {kind} mount takes no {key}"));
         }

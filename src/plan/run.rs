@@ -241,7 +241,11 @@ fn mount_key(m: &Mount, state: &State, key: &mut Key) {
             MountType::Ssh => 0o600,
             _ => 0o755,
         };
-        for n in [m.mode.unwrap_or(mode), m.uid.unwrap_or(0), m.gid.unwrap_or(0)] {
+        for n in [
+            m.mode.unwrap_or(mode),
+            m.uid.unwrap_or(0),
+            m.gid.unwrap_or(0),
+        ] {
             key.number(u128::from(n));
         }
     }

@@ -108,10 +108,7 @@ mod tests {
 
     #[test]
     fn the_others_lose_quotes() {
-        assert_eq!(
-            titles(r#"copy ["f", "/k$B"]"#).1,
-            "COPY [f, /k]".to_owned()
-        );
+        assert_eq!(titles(r#"copy ["f", "/k$B"]"#).1, "COPY [f, /k]".to_owned());
         assert_eq!(titles("COPY 'a").1, "COPY 'a");
     }
 
