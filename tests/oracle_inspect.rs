@@ -49,12 +49,22 @@ fn names_equal_a_real_builder() {
         compare(seed, &case, &built, &mut wrong);
         steps += built.as_ref().map_or(0, BTreeSet::len);
         refused += usize::from(built.is_none());
-        kept.insert(seed.to_string(), built);
+        kept.insert(seed, built);
     }
     eprintln!("{count} files, {steps} steps, {refused} files refused");
     if keep {
-        let json = serde_json::json!({"generator": GENERATOR, "names": kept});
-        let text = serde_json::to_string(&json).expect("plain data") + "\n";
+        // One file a line, so that a change can be read.
+        let lines: Vec<String> = kept
+            .iter()
+            .map(|(seed, names)| {
+                let names = serde_json::to_string(names).expect("plain data");
+                format!("\"{seed}\":{names}")
+            })
+            .collect();
+        let text = format!(
+            "{{\"generator\":{GENERATOR},\"names\":{{\n{}\n}}}}\n",
+            lines.join(",\n")
+        );
         std::fs::write(answers(), text).expect("corpus/names is writable");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

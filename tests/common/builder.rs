@@ -513,9 +513,13 @@ fn without_digest(name: &str) -> String {
 }
 
 /// What two sets of names differ in, if it is more than equal vertices sharing one name: the builder announces equal
-/// steps once, and a FROM sometimes only under the name without a number that `COPY --from=image` gave it.
+/// steps once, and a FROM sometimes only under the name without a number that `COPY --from=image` gave it. A context that
+/// `COPY --from` takes from is announced too, and is no step.
 pub fn name_difference(built: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<String> {
-    let more: Vec<_> = built.difference(ours).collect();
+    let more: Vec<_> = built
+        .difference(ours)
+        .filter(|name| !name.starts_with("[context "))
+        .collect();
     let less: Vec<_> = ours.difference(built).collect();
     let text = |name: &str| name.split_once("] ").map(|(_, text)| text.to_owned());
     let known = |n: &&&String| n.contains("] FROM ") || built.iter().any(|b| text(b) == text(n));
