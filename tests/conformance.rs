@@ -172,7 +172,11 @@ fn values(instruction: &Instruction) -> Vec<String> {
             values(&again.instructions[1])
         }
         Kind::Invalid if arguments.is_empty() => Vec::new(),
-        Kind::Invalid if instruction.keyword == "HEALTHCHECK" => vec![quote(arguments)],
+        Kind::Invalid if instruction.keyword == "HEALTHCHECK" => {
+            let (word, rest) = arguments.split_once(' ').unwrap_or((arguments, ""));
+            let rest = Some(rest).filter(|rest| !rest.is_empty());
+            std::iter::once(word).chain(rest).map(quote).collect()
+        }
         Kind::Invalid => vec!["(invalid)".to_owned()],
     }
 }
