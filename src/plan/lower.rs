@@ -10,11 +10,14 @@ use super::{
     StepId, StepKind, image, title,
 };
 use crate::diagnostic::{self, Diagnostic};
+use crate::dockerfile::check::{self, Objection};
 use crate::dockerfile::{
     CommandForm, Dockerfile, Instruction, Kind, Transfer, expand_heredoc, expand_word,
+    expand_words, variables,
 };
 use crate::footprint::{self, Class, RunState};
 use crate::pattern::{ExcludeRules, SourcePattern, clean};
+use crate::source::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
@@ -96,6 +99,62 @@ impl Lowering<'_> {
         }
     }
 
+    /// The value of a word, unless it depends on what the base image may set or varies.
+    fn certain(&mut self, word: &str, state: &State, at: &Instruction) -> Option<String> {
+        let value = self.expand(word, state, at);
+        let names = variables(word, self.escape());
+        let known = names.iter().all(|name| state.lookup(name).is_some());
+        (known && !value.contains(VOLATILE)).then_some(value)
+    }
+
+    fn objection(&mut self, code: &'static str, found: Option<Objection>, span: Span) {
+        if let Some(found) = found {
+            let d = Diagnostic::error(code, found.message, span);
+            self.plan.diagnostics.push(d.with_help(found.help));
+        }
+    }
+
+    /// Values of instructions that make no step, which the builder looks at all the same.
+    fn metadata(&mut self, ins: &Instruction, state: &State) {
+        let whole = ins.arguments_span(0..ins.arguments.len());
+        match &ins.kind {
+            Kind::Label(list) => {
+                for (name, value) in list {
+                    self.expand(name, state, ins);
+                    self.expand(value, state, ins);
+                }
+            }
+            Kind::Volume(list) => {
+                for path in list {
+                    if self.certain(path, state, ins).is_some_and(|p| p.is_empty()) {
+                        let m = format!("the path `{path}` of VOLUME is empty");
+                        self.error("build/empty-volume", m, ins);
+                    }
+                }
+            }
+            Kind::Stopsignal(text) => {
+                let found = self.certain(text, state, ins);
+                self.objection(
+                    "build/bad-signal",
+                    found.and_then(|v| check::signal(&v)),
+                    whole,
+                );
+            }
+            Kind::Expose(list) => {
+                for word in list {
+                    if self.certain(word, state, ins).is_none() {
+                        continue;
+                    }
+                    let ports = expand_words(word, self.escape(), &|n| state.lookup(n));
+                    for port in ports.unwrap_or_default() {
+                        self.objection("build/bad-port", check::port(&port), whole);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Names, bases and global arguments.
     fn stages(&mut self) {
         let file = self.file;
@@ -166,10 +225,13 @@ impl Lowering<'_> {
             }
         };
         let name = expand(image);
-        let platform = ins
-            .flag("platform")
-            .map(&mut expand)
-            .filter(|p| !p.is_empty());
+        let platform = ins.flag("platform").map(&mut expand);
+        if let Some(value) = platform.as_deref().filter(|p| !p.contains(VOLATILE)) {
+            let given = ins.flag("platform").is_some_and(|flag| !flag.is_empty());
+            let found = check::platform(value).filter(|_| given);
+            self.objection("build/bad-platform", found, ins.span);
+        }
+        let platform = platform.filter(|p| !p.is_empty());
         if name.is_empty() {
             let d = Diagnostic::error(
                 "build/blank-base",
@@ -188,7 +250,13 @@ impl Lowering<'_> {
         let base = match known {
             Some(stage) => Base::Stage(stage),
             None if name == "scratch" => Base::Scratch,
-            None => Base::Image(name),
+            None => {
+                let found = check::image(&name);
+                let found = found.filter(|_| !name.is_empty() && !name.contains(VOLATILE));
+                let span = ins.arguments_span(0..ins.arguments.len());
+                self.objection("build/bad-image", found, span);
+                Base::Image(name)
+            }
         };
         self.plan.stages.push(Stage {
             name: alias,
@@ -213,7 +281,7 @@ impl Lowering<'_> {
         let found = stages
             .iter()
             .rposition(|s| s.name.as_deref() == Some(&lower));
-        match found.or_else(|| wanted.parse().ok().filter(|i| *i < stages.len())) {
+        match found {
             Some(i) => self.plan.target = i,
             None => {
                 let span = self.file.instructions[stages[0].from].keyword_span;
@@ -235,6 +303,11 @@ impl Lowering<'_> {
                 .filter(|i| *i < self.plan.stages.len())
             {
                 Some(i) if i < current => Some(FromTarget::Stage(i)),
+                Some(i) if i == current => {
+                    let m = format!("circular dependency detected on stage: {name}");
+                    self.error("build/circular-stage", m, ins);
+                    None
+                }
                 Some(_) => {
                     let m = format!(
                         "cannot copy from stage \"{name}\", it needs to be defined before current stage"
@@ -407,8 +480,12 @@ impl Lowering<'_> {
         }
         self.ends.push(state);
         if !self.plan.stages[index].reachable {
-            // Of stages the target does not need, the builder checks the syntax alone.
-            self.plan.diagnostics.truncate(errors_before);
+            // Of stages the target does not need, the builder checks the syntax and what they refer to.
+            let added = self.plan.diagnostics.split_off(errors_before);
+            let kept = added
+                .into_iter()
+                .filter(|d| matches!(d.code, "build/stage-index" | "build/circular-stage"));
+            self.plan.diagnostics.extend(kept);
         }
     }
 
@@ -471,7 +548,7 @@ impl Lowering<'_> {
             Kind::Workdir(path) => self.workdir(place, ins, path, state),
             Kind::Run(form) => self.run(place, ins, form, state),
             Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
-            _ => {}
+            _ => self.metadata(ins, state),
         }
     }
 
@@ -750,6 +827,35 @@ impl Lowering<'_> {
         }
     }
 
+    /// `--chmod`, `--checksum`, and sources that only ADD has.
+    fn transfer_values(&mut self, ins: &Instruction, sources: &[String], state: &State) {
+        for flag in &ins.flags {
+            let value = flag.value.as_deref().unwrap_or_default();
+            let found = match flag.name.as_str() {
+                "chmod" => self
+                    .certain(value, state, ins)
+                    .and_then(|v| check::chmod(&v)),
+                "checksum" => self
+                    .certain(value, state, ins)
+                    .filter(|v| !v.is_empty())
+                    .and_then(|v| check::checksum(&v, sources)),
+                _ => None,
+            };
+            self.objection("build/bad-flag-value", found, flag.span);
+        }
+        if !matches!(ins.kind, Kind::Copy(_)) {
+            return;
+        }
+        for source in sources {
+            if check::remote(source).is_some() {
+                let span = ins.arguments_span(0..ins.arguments.len());
+                let m = format!("COPY has no remote sources, and `{source}` is one");
+                let d = Diagnostic::error("build/copy-remote", m, span);
+                self.plan.diagnostics.push(d.with_help("use ADD for it"));
+            }
+        }
+    }
+
     fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
         let add = matches!(ins.kind, Kind::Add(_));
         let keyword = if add { "ADD" } else { "COPY" };
@@ -761,6 +867,7 @@ impl Lowering<'_> {
         let dest = self.expand(&t.dest, state, ins);
         let owner = ins.flag("chown").map(|v| self.expand(v, state, ins));
         let mode = ins.flag("chmod").map(|v| self.expand(v, state, ins));
+        self.transfer_values(ins, &sources, state);
         let excludes: Vec<String> = ins.flag_values("exclude").map(str::to_owned).collect();
         let is_dir =
             matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
