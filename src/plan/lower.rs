@@ -9,12 +9,15 @@ use super::state::{Globals, State};
 use super::title::{self, Position};
 use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
-    check, image, platform,
+    image, platform,
 };
 use crate::diagnostic::{self, Diagnostic};
-use crate::dockerfile::{Dockerfile, Instruction, Kind, expand_word, expand_words};
+use crate::dockerfile::check::{self, Objection};
+use crate::dockerfile::{
+    self, Dockerfile, Instruction, Kind, expand_word, expand_words, variables,
+};
 use crate::footprint::Class;
-use crate::source::Span;
+use crate::source::{SourceFile, Span};
 use petgraph::graph::DiGraph;
 use std::collections::BTreeMap;
 
@@ -146,10 +149,29 @@ impl Lowering<'_> {
         }
     }
 
+    /// The value of a word, unless it depends on what a base image may set, or varies: such a value
+    /// is no reason to refuse a file.
+    pub fn certain(&mut self, word: &str, state: &State, at: &Instruction) -> Option<String> {
+        let value = self.expand(word, state, at);
+        (self.known(word, state) && !value.contains(super::VOLATILE)).then_some(value)
+    }
+
+    /// Whether no variable of the word can come from a base image.
+    pub fn known(&self, word: &str, state: &State) -> bool {
+        let names = variables(word, self.escape);
+        !state.open || names.iter().all(|name| state.lookup(name).is_some())
+    }
+
+    pub fn objection(&mut self, code: &'static str, found: Option<Objection>, span: Span) {
+        if let Some(Objection { message, help }) = found {
+            self.report(code, message, span, help);
+        }
+    }
+
     pub fn unexpanded(&mut self, word: &str, why: &str, at: &Instruction) {
         self.report(
             "build/expansion",
-            format!("`{}` cannot be expanded: {why}", check::shorten(word)),
+            format!("`{}` cannot be expanded: {why}", shorten(word)),
             self.word_span(at, word),
             "variables are written $NAME or ${NAME}; put a backslash before a dollar sign that is none",
         );
@@ -200,6 +222,9 @@ impl Lowering<'_> {
                 total,
                 onbuild: true,
             };
+            if trigger.kind == Kind::Invalid {
+                self.bad_trigger(trigger, from);
+            }
             self.instruction(&place, trigger, &mut state);
         }
         self.escape = file.directives.escape;
@@ -229,6 +254,23 @@ impl Lowering<'_> {
             // Of stages the target does not need, the builder checks what `stages.rs` checks.
             self.plan.diagnostics.truncate(errors_before);
         }
+    }
+
+    /// A trigger is read when a stage is built on it, and not before.
+    fn bad_trigger(&mut self, trigger: &Instruction, from: usize) {
+        let text = SourceFile::new("trigger", trigger.original.as_str());
+        let why = dockerfile::parse(&text)
+            .diagnostics
+            .into_iter()
+            .find(Diagnostic::is_error);
+        let why = why.map_or_else(|| "it is not understood".to_owned(), |d| d.message);
+        let line = self.file.instructions[from].line;
+        self.report(
+            "build/bad-onbuild",
+            format!("this trigger, which FROM in line {line} runs, is refused: {why}"),
+            trigger.span,
+            "correct the trigger, or take it out",
+        );
     }
 
     /// The state a stage starts with; FROM of an image makes a step.
@@ -333,21 +375,15 @@ impl Lowering<'_> {
             Kind::Workdir(path) => self.workdir(place, ins, path, state),
             Kind::Run(form) => self.run(place, ins, form, state),
             Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
-            Kind::Expose(ports) => self.expose(ins, ports, state),
+            Kind::Expose(words) => self.expose(ins, words, state),
             Kind::Stopsignal(signal) => {
-                let signal = self.expand(signal, state, ins);
-                if !check::is_signal(&signal) {
-                    self.report(
-                        "build/stopsignal",
-                        format!("`{}` is no signal", check::shorten(&signal)),
-                        self.word_span(ins, &ins.arguments),
-                        "write a name such as SIGTERM, or a number",
-                    );
-                }
+                let found = self.certain(signal, state, ins);
+                let found = found.and_then(|value| check::signal(&value));
+                self.objection("build/bad-signal", found, self.word_span(ins, signal));
             }
             Kind::Volume(paths) => {
                 for path in paths {
-                    if self.expand(path, state, ins).is_empty() {
+                    if self.certain(path, state, ins).is_some_and(|p| p.is_empty()) {
                         self.report(
                             "build/empty-volume",
                             "a path of VOLUME is empty",
@@ -367,22 +403,16 @@ impl Lowering<'_> {
         }
     }
 
-    fn expose(&mut self, ins: &Instruction, ports: &[String], state: &State) {
-        for written in ports {
-            match expand_words(written, self.escape, &|n| state.lookup(n)) {
-                Err(e) => self.unexpanded(written, &e.to_string(), ins),
-                Ok(words) => {
-                    for word in words {
-                        if let Err(why) = check::port(&word) {
-                            self.report(
-                                "build/expose",
-                                format!("`{}` cannot be exposed: {why}", check::shorten(&word)),
-                                self.word_span(ins, written),
-                                "write a port or a range from 0 to 65535, with /tcp, /udp or /sctp",
-                            );
-                        }
-                    }
-                }
+    fn expose(&mut self, ins: &Instruction, words: &[String], state: &State) {
+        for word in words {
+            if self.certain(word, state, ins).is_none() {
+                continue;
+            }
+            // Blanks that come out of a variable part words here.
+            let ports = expand_words(word, self.escape, &|n| state.lookup(n));
+            for port in ports.unwrap_or_default() {
+                let span = self.word_span(ins, word);
+                self.objection("build/bad-port", check::port(&port), span);
             }
         }
     }
@@ -561,4 +591,13 @@ fn view(state: &State) -> StateView {
         cwd: state.known_cwd(),
         user: state.user.clone(),
     }
+}
+
+/// A word for a message; a minified file must not fill the screen.
+pub fn shorten(word: &str) -> String {
+    const MOST: usize = 80;
+    if word.chars().count() <= MOST {
+        return word.to_owned();
+    }
+    word.chars().take(MOST).chain("...".chars()).collect()
 }

@@ -75,6 +75,8 @@ impl Lowering<'_> {
                 }
                 // Said already where the sources were looked up.
                 Err(_) if mount::from(value).is_err() => {}
+                // A base image may set what makes it right.
+                Err(_) if !self.known(value, state) => {}
                 Err(why) => {
                     let message = format!("`--mount={value}` cannot be read: {why}");
                     self.report("build/mount", message, span, MOUNT_HELP);

@@ -7,7 +7,7 @@
 use super::lower::Lowering;
 use super::state::Globals;
 use super::{Base, Stage, image, mount, platform};
-use crate::dockerfile::{Instruction, Kind, expand_word};
+use crate::dockerfile::{Instruction, Kind, check, expand_word};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -114,6 +114,7 @@ impl Lowering<'_> {
         }
         let platform = ins.flags.iter().find(|f| f.name == "platform");
         let platform = platform.and_then(|f| Some((f.value.clone()?, f.span)));
+        let platform = platform.filter(|(text, _)| !text.is_empty());
         let platform = platform.and_then(|(text, span)| self.platform(ins, &text, span));
         // The name table is searched case-sensitively among lower-cased names (grammar section 9).
         let known = self.by_name.get(&name).copied();
@@ -159,6 +160,9 @@ impl Lowering<'_> {
 
     fn platform(&mut self, ins: &Instruction, text: &str, span: Span) -> Option<String> {
         let value = self.global(ins, text)?;
+        if value.contains(super::VOLATILE) {
+            return Some(value);
+        }
         let trouble = if value.is_empty() {
             format!("the platform `{text}` is empty")
         } else {
@@ -168,22 +172,13 @@ impl Lowering<'_> {
             }
         };
         let help = "write os/arch or os/arch/variant, such as linux/arm64";
-        self.report("build/platform", trouble, span, help);
+        self.report("build/bad-platform", trouble, span, help);
         None
     }
 
     fn check_image(&mut self, name: &str, span: Span) {
-        if let Err(why) = image::check(name) {
-            let help = match why {
-                image::ReferenceError::Uppercase => {
-                    "stage names are lower case to the builder: `FROM x AS Base` is found as `base`"
-                }
-                image::ReferenceError::Identifier => "give the image a tag and use that",
-                image::ReferenceError::Digest => "a sha256 digest has 64 hexadecimal digits",
-                _ => "write [registry/]name[:tag][@digest]",
-            };
-            let message = format!("`{name}` cannot be an image: {why}");
-            self.report("build/image-name", message, span, help);
+        if !name.contains(super::VOLATILE) {
+            self.objection("build/bad-image", check::image(name), span);
         }
     }
 

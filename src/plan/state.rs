@@ -32,6 +32,8 @@ pub struct Variable {
 pub struct State {
     /// In key order.
     pub vars: Vec<Variable>,
+    /// The base image may set variables that nobody here knows.
+    pub open: bool,
     /// The image configuration's ENV, in its own order.
     pub config_env: Vec<(String, String)>,
     /// Working directory as written (a trailing slash stays: it is in the key of every RUN,
@@ -51,6 +53,7 @@ impl State {
     pub fn new(known: bool) -> Self {
         Self {
             vars: Vec::new(),
+            open: !known,
             config_env: Vec::new(),
             cwd: if known { "/" } else { "?" }.to_owned(),
             user: known.then(|| "root".to_owned()),

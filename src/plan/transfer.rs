@@ -2,10 +2,11 @@
 //! grammar sections 4 and 9.3).
 
 use super::key::Key;
-use super::lower::{Lowering, Place};
+use super::lower::{Lowering, Place, shorten};
 use super::run::Inputs;
 use super::state::State;
-use super::{ContextInput, Dest, Input, StepKind, check, title};
+use super::{ContextInput, Dest, Input, StepKind, title};
+use crate::dockerfile::check::{self, Remote};
 use crate::dockerfile::{Instruction, Kind, Transfer, expand_heredoc};
 use crate::footprint::Class;
 use crate::pattern::{ExcludeRules, SourcePattern, clean};
@@ -30,7 +31,7 @@ impl Lowering<'_> {
         let is_dir =
             matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
         let resolved = state.resolve(&dest);
-        self.check_flags(ins, mode.as_deref(), checksum.as_deref(), &sources);
+        self.flag_values(ins, &sources, state);
         // `--chmod` makes the frontend fall back to a plain COPY (experiments row 85).
         let link = ins.has_flag("link") && mode.is_none();
         let mut key = Key::new("file");
@@ -54,9 +55,9 @@ impl Lowering<'_> {
         let mut paths = Vec::new();
         for (source, written) in sources.iter().zip(&t.sources) {
             let span = self.word_span(ins, written);
-            if remote(source) != Remote::No {
+            if let Some(kind) = check::remote(source) {
                 if !add {
-                    self.refuse_remote(source, span);
+                    self.refuse_remote(kind, source, span);
                     continue;
                 }
                 key.text(source);
@@ -139,118 +140,30 @@ impl Lowering<'_> {
         }
     }
 
-    fn refuse_remote(&mut self, source: &str, span: Span) {
-        let what = match remote(source) {
+    fn refuse_remote(&mut self, kind: Remote, source: &str, span: Span) {
+        let what = match kind {
             Remote::Git => "git ref",
-            _ => "URL",
+            Remote::Download => "URL",
         };
-        let shown = check::shorten(source);
-        self.report(
-            "build/remote-source",
-            format!("source can't be a {what} for COPY: `{shown}`"),
-            span,
-            "use ADD",
-        );
+        let message = format!("source can't be a {what} for COPY: `{}`", shorten(source));
+        self.report("build/copy-remote", message, span, "use ADD for it");
     }
 
-    fn check_flags(
-        &mut self,
-        ins: &Instruction,
-        mode: Option<&str>,
-        checksum: Option<&str>,
-        sources: &[String],
-    ) {
-        let span = |name: &str| {
-            let flag = ins.flags.iter().find(|f| f.name == name);
-            flag.map_or(ins.keyword_span, |f| f.span)
-        };
-        if let Some(mode) = mode
-            && !check::is_mode(mode)
-        {
-            self.report(
-                "build/chmod",
-                format!("`{}` is no file mode", check::shorten(mode)),
-                span("chmod"),
-                "write an octal number up to 07777, or symbols such as u=rwX,go=rX",
-            );
+    /// `--chmod` and `--checksum`.
+    fn flag_values(&mut self, ins: &Instruction, sources: &[String], state: &State) {
+        for flag in &ins.flags {
+            let value = flag.value.as_deref().unwrap_or_default();
+            if !matches!(flag.name.as_str(), "chmod" | "checksum") {
+                continue;
+            }
+            let value = self.certain(value, state, ins).filter(|v| !v.is_empty());
+            let found = value.and_then(|v| match flag.name.as_str() {
+                "chmod" => check::chmod(&v),
+                _ => check::checksum(&v, sources),
+            });
+            self.objection("build/bad-flag-value", found, flag.span);
         }
-        let Some(checksum) = checksum.filter(|c| !c.is_empty()) else {
-            return;
-        };
-        let help = "give one http, https or git source and its checksum";
-        let trouble = match sources {
-            [one] => match remote(one) {
-                Remote::No => "a checksum needs an http, https or git source".to_owned(),
-                Remote::Git => return,
-                Remote::Http if check::is_digest(checksum) => return,
-                Remote::Http => format!("`{}` is no digest", check::shorten(checksum)),
-            },
-            _ => "a checksum cannot be given for several sources".to_owned(),
-        };
-        self.report("build/checksum", trouble, span("checksum"), help);
     }
 }
 
 const PATTERN_HELP: &str = "close every `[`, and put a character after every backslash";
-
-/// Whether a source is fetched, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Remote {
-    No,
-    Http,
-    Git,
-}
-
-/// Grammar section 9.3: `./` and `../` are local whatever follows, and so is a bare
-/// `github.com/owner/name`; an http address is a repository when its path ends in `.git`.
-fn remote(source: &str) -> Remote {
-    if let Some((scheme, rest)) = source.split_once("://") {
-        return match scheme {
-            "http" | "https" => {
-                let path = rest.split(['#', '?']).next().unwrap_or("");
-                let path = path.split_once('/').map_or("", |(_, p)| p);
-                if path.ends_with(".git") {
-                    Remote::Git
-                } else {
-                    Remote::Http
-                }
-            }
-            "git" | "ssh" => Remote::Git,
-            _ => Remote::No,
-        };
-    }
-    // `user@host:path`, the form ssh itself takes.
-    let scp = source.split_once(':').is_some_and(|(host, path)| {
-        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let named = host.split_once('@').is_some_and(|(user, host)| {
-            !user.is_empty() && !host.is_empty() && user.chars().all(fine) && host.chars().all(fine)
-        });
-        named && !path.is_empty()
-    });
-    if scp { Remote::Git } else { Remote::No }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_fetched() {
-        for (source, expected) in [
-            ("https://example.org/a.tar", Remote::Http),
-            ("https://example.org/a.git", Remote::Git),
-            ("https://example.org/a.git#v1:sub", Remote::Git),
-            ("http://example.org/a.git?x=1", Remote::Git),
-            ("https://example.org", Remote::Http),
-            ("git://example.org/a", Remote::Git),
-            ("ssh://git@example.org/a", Remote::Git),
-            ("git@example.org:a/b.git", Remote::Git),
-            ("github.com/a/b", Remote::No),
-            ("./git@example.org:a", Remote::No),
-            ("a:b", Remote::No),
-            ("ftp://example.org/a", Remote::No),
-        ] {
-            assert_eq!(remote(source), expected, "{source}");
-        }
-    }
-}
