@@ -5,6 +5,12 @@
 //! and one read of every regular file when hashes are asked for. Invariant: equal trees give equal
 //! values, whatever the number of threads. `.git` is an ordinary folder here.
 
+pub mod digest;
+mod digest_file;
+mod digest_list;
+#[cfg(test)]
+mod digest_tests;
+mod digest_tree;
 mod hash;
 mod ignore_file;
 #[cfg(test)]
