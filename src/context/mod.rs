@@ -44,7 +44,7 @@ pub struct WalkOptions {
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
-    /// A regular file.
+    /// A regular file, or a socket, which arrives as an empty one.
     File,
     /// A folder.
     Directory,

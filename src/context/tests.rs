@@ -155,10 +155,13 @@ fn names_need_not_be_utf8() {
 }
 
 #[test]
-fn sockets_are_left_out() {
+fn a_socket_arrives_as_an_empty_file() {
     let root = tree(&["f"]);
     let _socket = std::os::unix::net::UnixListener::bind(root.path().join("s")).unwrap();
-    assert_eq!(sent(&walked(&root, "")), ["f"]);
+    let context = walked(&root, "");
+    assert_eq!(sent(&context), ["f", "s"]);
+    let s = &context.entries[1];
+    assert_eq!((s.kind, s.size, s.emptied), (EntryKind::File, 0, true));
 }
 
 #[test]

@@ -3,5 +3,6 @@
 
 pub mod builder;
 pub mod history;
+pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;

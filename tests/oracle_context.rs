@@ -1,0 +1,375 @@
+//! What a real builder is sent of a context, and the content keys it computes, on random trees.
+//!
+//! In: a `docker` with buildx; without one the live test says so and passes (with `CACHEPLAN_REQUIRE_BUILDER=1` it fails).
+//! Each build copies one main context, where only what is named is sent, and eight named ones, sent whole. The builder's
+//! keys are read out of its cache export: a content key K is there as the record sha256("K@-1"). `CACHEPLAN_KEEP_ANSWERS=1`
+//! writes what it did to `corpus/contexts` and `corpus/digests`, which the other tests compare with on every run.
+//! Invariant: nothing random but the seed. A failing copy would fail its whole build, so those are built alone.
+
+mod common;
+
+use cacheplan::context::digest::{
+    Contents, Digest, OnDisk, Parents, Release, Sent, SentTree, copy_selectors, selector_digest,
+    slot_key,
+};
+use cacheplan::context::{Context, ContextEntry, EntryKind, Hashing, WalkOptions, walk};
+use cacheplan::pattern::path::display;
+use cacheplan::pattern::{IgnoreRules, SourceKind, SourcePattern};
+use cacheplan::source::SourceFile;
+use common::random_context::{self, Copy, Tree, What};
+use common::random_history::Random;
+use common::{builder, history};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Raised whenever the generator's output for a seed changes: kept answers must then be made again.
+const GENERATOR: u32 = 1;
+const BUILDS: u64 = 26;
+const NAMED: usize = 8;
+/// Copies of one named context, beside that of all of it.
+const COPIES: usize = 3;
+/// Copies that fail are built one by one.
+const FAILING: usize = 24;
+
+/// A tree with its copies, written and walked.
+struct Case {
+    tree: Tree,
+    copies: Vec<Copy>,
+    context: Context,
+    contents: WithAttributes,
+}
+
+/// The tree on disk, with the attributes it was meant to have: not every file system takes them.
+struct WithAttributes {
+    disk: OnDisk,
+    tree: Tree,
+}
+
+impl Contents for WithAttributes {
+    fn sent(&self, entry: &ContextEntry) -> io::Result<Sent> {
+        let mut sent = self.disk.sent(entry)?;
+        let path = String::from_utf8_lossy(&entry.path).into_owned();
+        let node = self.tree.nodes.get(&path);
+        let node = node.and_then(|n| match &n.what {
+            What::HardLink(first) => self.tree.nodes.get(first),
+            _ => Some(n),
+        });
+        if let Some(node) = node {
+            sent.xattrs.retain(|(name, _)| !name.starts_with(b"user."));
+            let pairs = node.xattrs.iter();
+            sent.xattrs.extend(pairs.map(|(k, v)| (k.clone().into(), v.clone().into())));
+        }
+        Ok(sent)
+    }
+
+    fn open(&self, entry: &ContextEntry) -> io::Result<Box<dyn Read + '_>> {
+        self.disk.open(entry)
+    }
+}
+
+/// The main context's trees and copies, then the named ones'.
+fn generate(seed: u64) -> Vec<(Tree, Vec<Copy>)> {
+    let mut random = Random(seed.wrapping_mul(7919));
+    let mut out = Vec::new();
+    for place in 0..=NAMED {
+        let mut tree = random_context::tree(&mut random);
+        if let Some(text) = &tree.ignore
+            && IgnoreRules::parse(&SourceFile::new("ignore", text.clone())).1.iter().any(|d| d.is_error())
+        {
+            tree.ignore = None;
+        }
+        let count = if place == 0 { 5 } else { COPIES };
+        let copies = (0..count).map(|_| random_context::copy(&mut random, &tree, place > 0)).collect();
+        out.push((tree, copies));
+    }
+    out
+}
+
+fn fingerprint(trees: &[(Tree, Vec<Copy>)]) -> String {
+    blake3::hash(format!("{trees:?}").as_bytes()).to_hex()[..16].to_owned()
+}
+
+fn make(folder: &Path, tree: Tree, copies: Vec<Copy>) -> Case {
+    fs::create_dir(folder).expect("a folder");
+    random_context::write(&tree, folder);
+    let text = tree.ignore.clone().unwrap_or_default();
+    let (rules, _) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
+    let options = WalkOptions { hashing: Hashing::None };
+    let context = walk(folder, &rules, options).expect("a walk");
+    let disk = OnDisk { root: folder.to_owned() };
+    let contents = WithAttributes { disk, tree: tree.clone() };
+    Case { tree, copies, context, contents }
+}
+
+fn key(case: &Case, copy: &Copy) -> Result<Digest, String> {
+    let tree = SentTree::new(&case.context.entries, &case.contents);
+    let selectors = copy_selectors(&copy.sources, &copy.excludes, Parents::Dropped).map_err(|e| e.to_string())?;
+    slot_key(&tree, &selectors, Release::V0_25).map_err(|e| e.to_string())
+}
+
+/// What the builder may say of a copy that has no key: one of its sources.
+fn missing(case: &Case, copy: &Copy) -> Vec<String> {
+    let one = |s: &String| key(case, &Copy { sources: vec![s.clone()], excludes: copy.excludes.clone() }).err();
+    copy.sources.iter().filter_map(one).collect()
+}
+
+/// Whether the step can be executed: the fixed part of each source has to be there even where the key does not need it.
+/// Without the root among the sources it is there only if something is sent of it; of a named context every COPY gets
+/// its own transfer.
+fn executes(case: &Case, copy: &Copy) -> bool {
+    let is_root = |s: &String| SourcePattern::lenient(s).kind() == SourceKind::Root;
+    let whole = copy.sources.iter().any(is_root);
+    let tree = SentTree::new(&case.context.entries, &case.contents);
+    copy.sources.iter().all(|source| {
+        let pattern = SourcePattern::new(source).expect("a source");
+        let fixed = match pattern.kind() {
+            SourceKind::Wildcard { prefix_dir } => prefix_dir.to_owned(),
+            _ => pattern.cleaned().to_owned(),
+        };
+        let there = |source: &str, excludes: &[String]| {
+            let selectors = copy_selectors(&[source.to_owned()], excludes, Parents::Dropped).expect("a source");
+            selector_digest(&tree, &selectors[0], Release::V0_25).ok()
+        };
+        there(&fixed, &[]).is_some() && (whole || there(source, &[]) != Some(Digest::of(b"")))
+    })
+}
+
+/// One line a node, as far as an image shows it.
+fn listing_of(context: &Context) -> Vec<String> {
+    let line = |e: &ContextEntry| {
+        let path = display(&e.path);
+        match (e.kind, &e.link_target) {
+            (EntryKind::Directory, _) => format!("d {:o} {path}", e.mode),
+            (_, Some(target)) => format!("l {path} -> {}", display(target)),
+            (EntryKind::Other, _) => format!("p {:o} {path}", e.mode),
+            _ => format!("f {:o} {} {path}", e.mode, e.size),
+        }
+    };
+    context.entries.iter().map(line).collect()
+}
+
+/// The same of a folder that the builder wrote.
+fn listing_on_disk(folder: &Path) -> Vec<String> {
+    fn visit(root: &Path, folder: &Path, out: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).expect("a folder").flatten() {
+            let full = entry.path();
+            let path = full.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+            let metadata = fs::symlink_metadata(&full).expect("metadata");
+            let (file_type, mode) = (metadata.file_type(), metadata.mode() & 0o7777);
+            let line = match file_type {
+                t if t.is_dir() => format!("d {mode:o} {path}"),
+                t if t.is_symlink() => {
+                    let target = fs::read_link(&full).expect("a link");
+                    format!("l {path} -> {}", target.display())
+                }
+                t if t.is_fifo() => format!("p {mode:o} {path}"),
+                _ => format!("f {mode:o} {} {path}", metadata.len()),
+            };
+            out.push((path, line));
+            if file_type.is_dir() {
+                visit(root, &full, out);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    visit(folder, folder, &mut out);
+    out.sort();
+    out.into_iter().map(|(_, line)| line).collect()
+}
+
+/// A COPY of one of the contexts into a folder of its own. The n-th COPY of a named context has a name of its own for it:
+/// under one name the second transfer would meet what the first one left, be it of another folder in another build.
+fn instruction(run: &str, context: usize, n: usize, copy: &Copy, dest: &str) -> String {
+    let mut line = "COPY".to_owned();
+    if context > 0 {
+        let _ = write!(line, " --from={run}c{context}n{n}");
+    }
+    for exclude in &copy.excludes {
+        let _ = write!(line, " --exclude={exclude}");
+    }
+    let mut words = copy.sources.clone();
+    words.push(format!("{dest}/"));
+    line + " " + &serde_json::to_string(&words).expect("text") + "\n"
+}
+
+/// Builds with the main context `c0` and the others by name; the image and the exported cache land in `out` and `cache`.
+/// Its only error text is the last part of what the builder says.
+fn build(run: &str, folder: &Path, contexts: usize, dockerfile: &str) -> Result<(), String> {
+    fs::write(folder.join("Dockerfile"), dockerfile).map_err(|e| e.to_string())?;
+    let at = |name: &str| folder.join(name).display().to_string();
+    let mut docker = Command::new("docker");
+    docker.args(["buildx", "build", "--network=none", "--provenance=false", "--progress=plain"]);
+    docker.args(["-f", &at("Dockerfile")]);
+    docker.args(["--output", &format!("type=local,dest={}", at("out"))]);
+    docker.args(["--cache-to", &format!("type=local,dest={},mode=max", at("cache"))]);
+    for i in 1..contexts {
+        for n in 0..=COPIES {
+            docker.args(["--build-context", &format!("{run}c{i}n{n}={}", at(&format!("c{i}")))]);
+        }
+    }
+    docker.arg(at("c0")).env_remove("SOURCE_DATE_EPOCH");
+    let said = history::output_of(&mut docker).map(drop);
+    said.map_err(|why| why.rsplit("------\n").next().unwrap_or_default().to_owned())
+}
+
+/// The record digests of the content keys along a chain of copies, in order.
+fn exported_keys(cache: &Path) -> Vec<String> {
+    let json = |path: PathBuf| -> Value {
+        serde_json::from_slice(&fs::read(path).expect("a blob")).expect("JSON")
+    };
+    let blob = |digest: &Value| {
+        let hex = digest.as_str().and_then(|d| d.strip_prefix("sha256:")).expect("a digest");
+        json(cache.join("blobs/sha256").join(hex))
+    };
+    let index = json(cache.join("index.json"));
+    let manifest = blob(&index["manifests"][0]["digest"]);
+    let config = blob(&manifest["config"]["digest"]);
+    let records = config["records"].as_array().expect("records");
+    let links = |slot: &Value| -> Vec<usize> {
+        let all = slot.as_array().into_iter().flatten();
+        all.map(|l| l["link"].as_u64().map_or(0, |n| usize::try_from(n).expect("an index"))).collect()
+    };
+    let is_root = |i: &usize| records[*i]["inputs"].is_null();
+    let slots = |i: usize| -> Vec<Vec<usize>> {
+        records[i]["inputs"].as_array().into_iter().flatten().map(links).collect()
+    };
+    let mut out = Vec::new();
+    let mut current: Option<usize> = None;
+    loop {
+        let next = (0..records.len()).filter(|i| !is_root(i)).find(|i| match current {
+            None => slots(*i).iter().flatten().all(is_root),
+            Some(c) => slots(*i).first().is_some_and(|s| s.contains(&c)),
+        });
+        let Some(next) = next else { break };
+        let all = slots(next);
+        let content = all.last().expect("a source");
+        assert_eq!(content.len(), 1, "several content keys at one step");
+        out.push(records[content[0]]["digest"].as_str().expect("a digest").to_owned());
+        current = Some(next);
+    }
+    out
+}
+
+/// What is kept of one build.
+#[derive(Serialize, Deserialize)]
+struct Kept<T> {
+    seed: u64,
+    generator: u32,
+    fingerprint: String,
+    builder: String,
+    answers: Vec<T>,
+}
+
+fn kept_file(folder: &str, seed: u64) -> PathBuf {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    corpus.join(folder).join(format!("seed-{seed:02}.json"))
+}
+
+fn keep<T: Serialize>(folder: &str, seed: u64, fingerprint: &str, builder: &str, answers: Vec<T>) {
+    let kept = Kept { seed, generator: GENERATOR, fingerprint: fingerprint.to_owned(), builder: builder.to_owned(), answers };
+    let path = kept_file(folder, seed);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, serde_json::to_string_pretty(&kept).expect("JSON") + "\n").expect("written");
+}
+
+/// The start of the record digest of a key: 64 bits are plenty to tell.
+fn short(record: &str) -> String {
+    record.trim_start_matches("sha256:").chars().take(16).collect()
+}
+
+fn record_of(key: &Digest) -> String {
+    short(&Digest::of(format!("{key}@-1").as_bytes()).to_string())
+}
+
+#[test]
+fn contexts_and_keys_are_those_of_a_real_builder() {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
+    let version = match builder::find_builder() {
+        Ok(version) => version,
+        Err(why) if set("CACHEPLAN_REQUIRE_BUILDER") => panic!("no builder: {why}"),
+        Err(why) => return eprintln!("skipped: no builder: {why}"),
+    };
+    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let first = number("CACHEPLAN_ORACLE_SEED", 1);
+    let mut wrong = Vec::new();
+    let (mut keys, mut trees, mut failing) = (0, 0, 0);
+    for seed in first..first + number("CACHEPLAN_ORACLE_CONTEXTS", BUILDS) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let generated = generate(seed);
+        let mark = fingerprint(&generated);
+        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // Names of its own for every run, or an earlier run's results would be taken instead.
+        let run = format!("r{seed}x{}", nanos.map_or(0, |n| n.as_nanos()));
+        let (mut text, mut expected, mut cases, mut refused) =
+            ("FROM scratch\n".to_owned(), Vec::new(), Vec::new(), Vec::new());
+        for (i, (tree, copies)) in generated.into_iter().enumerate() {
+            let case = make(&at(&format!("c{i}")), tree, copies);
+            let all = Copy { sources: vec![".".to_owned()], excludes: Vec::new() };
+            if i > 0 {
+                text += &instruction(&run, i, COPIES, &all, &format!("/{run}/{i}/all"));
+                expected.push((i, all.clone(), key(&case, &all)));
+            }
+            for (n, copy) in case.copies.iter().enumerate() {
+                let key = key(&case, copy);
+                if key.is_err() {
+                    refused.push((i, copy.clone(), key));
+                } else if executes(&case, copy) {
+                    text += &instruction(&run, i, n, copy, &format!("/{run}/{i}/{n}"));
+                    expected.push((i, copy.clone(), key));
+                }
+            }
+            cases.push(case);
+        }
+        if let Err(why) = build(&run, folder.path(), cases.len(), &text) {
+            wrong.push(format!("seed {seed}: {why}\n{text}"));
+            continue;
+        }
+        let exported = exported_keys(&at("cache"));
+        if exported.len() != expected.len() {
+            wrong.push(format!("seed {seed}: {} keys for {} copies", exported.len(), expected.len()));
+            continue;
+        }
+        for ((i, copy, key), record) in expected.iter().zip(&exported) {
+            keys += 1;
+            let own = key.as_ref().map(record_of);
+            if own != Ok(short(record)) {
+                wrong.push(format!("seed {seed}: key of {copy:?}\n{:?}", cases[*i].tree));
+            }
+        }
+        let mut sent = Vec::new();
+        for (i, case) in cases.iter().enumerate().skip(1) {
+            trees += 1;
+            let real = listing_on_disk(&at(&format!("out/{run}/{i}/all")));
+            let own = listing_of(&case.context);
+            if own != real {
+                wrong.push(format!("seed {seed}: sent {real:#?}, not {own:#?}\n{:?}", case.tree));
+            }
+            sent.push(real);
+        }
+        for (i, copy, key) in refused {
+            if failing < FAILING {
+                failing += 1;
+                let text = format!("FROM scratch\n{}", instruction(&run, i, 0, &copy, "/x"));
+                let reason = key.err().unwrap_or_default();
+                match build(&run, folder.path(), cases.len(), &text) {
+                    // Of several missing sources the builder names any.
+                    Err(why) if missing(&cases[i], &copy).iter().any(|m| why.contains(m)) => {}
+                    other => wrong.push(format!("seed {seed}: {copy:?}: {reason:?} foreseen, {other:?}\n{:?}", cases[i].tree)),
+                }
+            }
+        }
+        if set("CACHEPLAN_KEEP_ANSWERS") {
+            keep("contexts", seed, &mark, &version, sent);
+            keep("digests", seed, &mark, &version, exported.iter().map(|r| short(r)).collect());
+        }
+    }
+    eprintln!("{keys} keys, {trees} contexts and {failing} refused copies compared with builder {version}");
+    assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n\n"));
+}
