@@ -13,6 +13,7 @@ mod digest_tests;
 mod digest_tree;
 mod hash;
 mod ignore_file;
+pub mod transfer;
 #[cfg(test)]
 mod tests;
 mod walk;
