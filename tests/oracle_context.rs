@@ -9,7 +9,8 @@
 mod common;
 
 use cacheplan::context::digest::{
-    Contents, Digest, OnDisk, Parents, Release, Sent, SentTree, copy_selectors, slot_key,
+    Contents, Digest, OnDisk, Parents, Release, Sent, SentTree, copy_selectors, mount_selectors,
+    slot_key,
 };
 use cacheplan::context::transfer::transferred;
 use cacheplan::context::{Context, ContextEntry, EntryKind, Hashing, WalkOptions, walk};
@@ -24,13 +25,15 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Raised whenever the generator's output for a seed changes: kept answers must then be made again.
 const GENERATOR: u32 = 1;
-const BUILDS: u64 = 26;
+/// Builds that answers are kept of, and those made anew in every run with a builder.
+const KEPT: u64 = 26;
+const LIVE: u64 = 10;
 const NAMED: usize = 8;
 /// Copies of one named context, beside that of all of it.
 const COPIES: usize = 3;
@@ -63,7 +66,8 @@ impl Contents for WithAttributes {
         if let Some(node) = node {
             sent.xattrs.retain(|(name, _)| !name.starts_with(b"user."));
             let pairs = node.xattrs.iter();
-            sent.xattrs.extend(pairs.map(|(k, v)| (k.clone().into(), v.clone().into())));
+            sent.xattrs
+                .extend(pairs.map(|(k, v)| (k.clone().into(), v.clone().into())));
         }
         Ok(sent)
     }
@@ -80,12 +84,17 @@ fn generate(seed: u64) -> Vec<(Tree, Vec<Copy>)> {
     for place in 0..=NAMED {
         let mut tree = random_context::tree(&mut random);
         if let Some(text) = &tree.ignore
-            && IgnoreRules::parse(&SourceFile::new("ignore", text.clone())).1.iter().any(|d| d.is_error())
+            && IgnoreRules::parse(&SourceFile::new("ignore", text.clone()))
+                .1
+                .iter()
+                .any(|d| d.is_error())
         {
             tree.ignore = None;
         }
         let count = if place == 0 { 5 } else { COPIES };
-        let copies = (0..count).map(|_| random_context::copy(&mut random, &tree, place > 0)).collect();
+        let copies = (0..count)
+            .map(|_| random_context::copy(&mut random, &tree, place > 0))
+            .collect();
         out.push((tree, copies));
     }
     out
@@ -100,11 +109,23 @@ fn make(folder: &Path, tree: Tree, copies: Vec<Copy>) -> Case {
     random_context::write(&tree, folder);
     let text = tree.ignore.clone().unwrap_or_default();
     let (rules, _) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
-    let options = WalkOptions { hashing: Hashing::None };
+    let options = WalkOptions {
+        hashing: Hashing::None,
+    };
     let context = walk(folder, &rules, options).expect("a walk");
-    let disk = OnDisk { root: folder.to_owned() };
-    let contents = WithAttributes { disk, tree: tree.clone() };
-    Case { tree, copies, context, contents }
+    let disk = OnDisk {
+        root: folder.to_owned(),
+    };
+    let contents = WithAttributes {
+        disk,
+        tree: tree.clone(),
+    };
+    Case {
+        tree,
+        copies,
+        context,
+        contents,
+    }
 }
 
 /// The key of a copy when `all` is what the build names of the context.
@@ -119,7 +140,10 @@ fn key(case: &Case, copy: &Copy, all: &[String]) -> Result<Digest, String> {
 /// What the builder may say of a copy that has no key: one of its sources.
 fn missing(case: &Case, copy: &Copy) -> Vec<String> {
     let one = |s: &String| {
-        let copy = Copy { sources: vec![s.clone()], excludes: copy.excludes.clone() };
+        let copy = Copy {
+            sources: vec![s.clone()],
+            excludes: copy.excludes.clone(),
+        };
         key(case, &copy, &copy.sources).err()
     };
     let both = key(case, copy, &copy.sources).err();
@@ -134,7 +158,15 @@ fn executes(case: &Case, copy: &Copy, all: &[String]) -> bool {
             SourceKind::Wildcard { prefix_dir } => prefix_dir.to_owned(),
             _ => pattern.cleaned().to_owned(),
         };
-        key(case, &Copy { sources: vec![fixed], excludes: Vec::new() }, all).is_ok()
+        key(
+            case,
+            &Copy {
+                sources: vec![fixed],
+                excludes: Vec::new(),
+            },
+            all,
+        )
+        .is_ok()
     })
 }
 
@@ -157,7 +189,11 @@ fn listing_on_disk(folder: &Path) -> Vec<String> {
     fn visit(root: &Path, folder: &Path, out: &mut Vec<(String, String)>) {
         for entry in fs::read_dir(folder).expect("a folder").flatten() {
             let full = entry.path();
-            let path = full.strip_prefix(root).expect("below").to_string_lossy().into_owned();
+            let path = full
+                .strip_prefix(root)
+                .expect("below")
+                .to_string_lossy()
+                .into_owned();
             let metadata = fs::symlink_metadata(&full).expect("metadata");
             let (file_type, mode) = (metadata.file_type(), metadata.mode() & 0o7777);
             let line = match file_type {
@@ -202,14 +238,26 @@ fn build(run: &str, folder: &Path, contexts: usize, dockerfile: &str) -> Result<
     fs::write(folder.join("Dockerfile"), dockerfile).map_err(|e| e.to_string())?;
     let at = |name: &str| folder.join(name).display().to_string();
     let mut docker = Command::new("docker");
-    docker.args(["buildx", "build", "--network=none", "--provenance=false", "--progress=plain"]);
+    docker.args([
+        "buildx",
+        "build",
+        "--network=none",
+        "--provenance=false",
+        "--progress=plain",
+    ]);
     docker.args(["-f", &at("Dockerfile")]);
     docker.args(["--output", &format!("type=local,dest={}", at("out"))]);
-    docker.args(["--cache-to", &format!("type=local,dest={},mode=max", at("cache"))]);
+    docker.args([
+        "--cache-to",
+        &format!("type=local,dest={},mode=max", at("cache")),
+    ]);
     for i in 1..contexts {
         let named = |n: &usize| dockerfile.contains(&format!("{run}c{i}n{n} "));
         for n in (0..=COPIES).filter(named) {
-            docker.args(["--build-context", &format!("{run}c{i}n{n}={}", at(&format!("c{i}")))]);
+            docker.args([
+                "--build-context",
+                &format!("{run}c{i}n{n}={}", at(&format!("c{i}"))),
+            ]);
         }
     }
     docker.arg(at("c0")).env_remove("SOURCE_DATE_EPOCH");
@@ -223,7 +271,10 @@ fn exported_keys(cache: &Path) -> Vec<String> {
         serde_json::from_slice(&fs::read(path).expect("a blob")).expect("JSON")
     };
     let blob = |digest: &Value| {
-        let hex = digest.as_str().and_then(|d| d.strip_prefix("sha256:")).expect("a digest");
+        let hex = digest
+            .as_str()
+            .and_then(|d| d.strip_prefix("sha256:"))
+            .expect("a digest");
         json(cache.join("blobs/sha256").join(hex))
     };
     let index = json(cache.join("index.json"));
@@ -232,24 +283,41 @@ fn exported_keys(cache: &Path) -> Vec<String> {
     let records = config["records"].as_array().expect("records");
     let links = |slot: &Value| -> Vec<usize> {
         let all = slot.as_array().into_iter().flatten();
-        all.map(|l| l["link"].as_u64().map_or(0, |n| usize::try_from(n).expect("an index"))).collect()
+        all.map(|l| {
+            l["link"]
+                .as_u64()
+                .map_or(0, |n| usize::try_from(n).expect("an index"))
+        })
+        .collect()
     };
     let is_root = |i: &usize| records[*i]["inputs"].is_null();
     let slots = |i: usize| -> Vec<Vec<usize>> {
-        records[i]["inputs"].as_array().into_iter().flatten().map(links).collect()
+        records[i]["inputs"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(links)
+            .collect()
     };
     let mut out = Vec::new();
     let mut current: Option<usize> = None;
     loop {
-        let next = (0..records.len()).filter(|i| !is_root(i)).find(|i| match current {
-            None => slots(*i).iter().flatten().all(is_root),
-            Some(c) => slots(*i).first().is_some_and(|s| s.contains(&c)),
-        });
+        let next = (0..records.len())
+            .filter(|i| !is_root(i))
+            .find(|i| match current {
+                None => slots(*i).iter().flatten().all(is_root),
+                Some(c) => slots(*i).first().is_some_and(|s| s.contains(&c)),
+            });
         let Some(next) = next else { break };
         let all = slots(next);
         let content = all.last().expect("a source");
         assert_eq!(content.len(), 1, "several content keys at one step");
-        out.push(records[content[0]]["digest"].as_str().expect("a digest").to_owned());
+        out.push(
+            records[content[0]]["digest"]
+                .as_str()
+                .expect("a digest")
+                .to_owned(),
+        );
         current = Some(next);
     }
     out
@@ -271,19 +339,104 @@ fn kept_file(folder: &str, seed: u64) -> PathBuf {
 }
 
 fn keep<T: Serialize>(folder: &str, seed: u64, fingerprint: &str, builder: &str, answers: Vec<T>) {
-    let kept = Kept { seed, generator: GENERATOR, fingerprint: fingerprint.to_owned(), builder: builder.to_owned(), answers };
+    let kept = Kept {
+        seed,
+        generator: GENERATOR,
+        fingerprint: fingerprint.to_owned(),
+        builder: builder.to_owned(),
+        answers,
+    };
     let path = kept_file(folder, seed);
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-    fs::write(path, serde_json::to_string_pretty(&kept).expect("JSON") + "\n").expect("written");
+    fs::write(
+        path,
+        serde_json::to_string_pretty(&kept).expect("JSON") + "\n",
+    )
+    .expect("written");
 }
 
 /// The start of the record digest of a key: 64 bits are plenty to tell.
 fn short(record: &str) -> String {
-    record.trim_start_matches("sha256:").chars().take(16).collect()
+    record
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(16)
+        .collect()
 }
 
 fn record_of(key: &Digest) -> String {
     short(&Digest::of(format!("{key}@-1").as_bytes()).to_string())
+}
+
+/// A build, and what is foreseen of it.
+struct Prepared {
+    text: String,
+    /// Copies in file order: context, copy and key.
+    expected: Vec<(usize, Copy, Result<Digest, String>)>,
+    cases: Vec<Case>,
+    /// Copies that fail: context, number, copy and why.
+    refused: Vec<(usize, usize, Copy, String)>,
+}
+
+/// Writes the trees into folders `c0`, `c1` … and foresees what becomes of their copies.
+fn prepare(folder: &Path, run: &str, generated: Vec<(Tree, Vec<Copy>)>) -> Prepared {
+    let mut text = "FROM scratch\n".to_owned();
+    let (mut expected, mut cases, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (i, (tree, copies)) in generated.into_iter().enumerate() {
+        let case = make(&folder.join(format!("c{i}")), tree, copies);
+        let all = Copy {
+            sources: vec![".".to_owned()],
+            excludes: Vec::new(),
+        };
+        if i > 0 {
+            text += &instruction(run, i, COPIES, &all, &format!("/{run}/{i}/all"));
+            expected.push((i, all.clone(), key(&case, &all, &all.sources)));
+        }
+        // What the main context is sent hangs on all copies of it, so one that is taken out may change the others.
+        let mut kept: Vec<usize> = (0..case.copies.len()).collect();
+        loop {
+            let named = |kept: &[usize], n: usize| -> Vec<String> {
+                let of = |n: &usize| case.copies[*n].sources.clone();
+                if i > 0 {
+                    of(&n)
+                } else {
+                    kept.iter().flat_map(of).collect()
+                }
+            };
+            let works = |n: &usize| {
+                let all = named(&kept, *n);
+                key(&case, &case.copies[*n], &all).is_ok()
+                    && executes(&case, &case.copies[*n], &all)
+            };
+            let next: Vec<usize> = kept.iter().copied().filter(works).collect();
+            if next.len() == kept.len() {
+                for n in &kept {
+                    let copy = &case.copies[*n];
+                    text += &instruction(run, i, *n, copy, &format!("/{run}/{i}/{n}"));
+                    expected.push((i, copy.clone(), key(&case, copy, &named(&kept, *n))));
+                }
+                break;
+            }
+            kept = next;
+        }
+        for (n, copy) in case
+            .copies
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| !kept.contains(n))
+        {
+            if let Err(reason) = key(&case, copy, &copy.sources) {
+                refused.push((i, n, copy.clone(), reason));
+            }
+        }
+        cases.push(case);
+    }
+    Prepared {
+        text,
+        expected,
+        cases,
+        refused,
+    }
 }
 
 #[test]
@@ -294,11 +447,21 @@ fn contexts_and_keys_are_those_of_a_real_builder() {
         Err(why) if set("CACHEPLAN_REQUIRE_BUILDER") => panic!("no builder: {why}"),
         Err(why) => return eprintln!("skipped: no builder: {why}"),
     };
-    let number = |name: &str, default: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let number = |name: &str, default: u64| {
+        std::env::var(name)
+            .ok()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(default)
+    };
     let first = number("CACHEPLAN_ORACLE_SEED", 1);
     let mut wrong = Vec::new();
     let (mut keys, mut trees, mut failing) = (0, 0, 0);
-    for seed in first..first + number("CACHEPLAN_ORACLE_CONTEXTS", BUILDS) {
+    let builds = if set("CACHEPLAN_KEEP_ANSWERS") {
+        KEPT
+    } else {
+        LIVE
+    };
+    for seed in first..first + number("CACHEPLAN_ORACLE_CONTEXTS", builds) {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         let generated = generate(seed);
@@ -306,58 +469,33 @@ fn contexts_and_keys_are_those_of_a_real_builder() {
         let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         // Names of its own for every run, or an earlier run's results would be taken instead.
         let run = format!("r{seed}x{}", nanos.map_or(0, |n| n.as_nanos()));
-        let (mut text, mut expected, mut cases, mut refused) =
-            ("FROM scratch\n".to_owned(), Vec::new(), Vec::new(), Vec::new());
-        for (i, (tree, copies)) in generated.into_iter().enumerate() {
-            let case = make(&at(&format!("c{i}")), tree, copies);
-            let all = Copy { sources: vec![".".to_owned()], excludes: Vec::new() };
-            if i > 0 {
-                text += &instruction(&run, i, COPIES, &all, &format!("/{run}/{i}/all"));
-                expected.push((i, all.clone(), key(&case, &all, &all.sources)));
-            }
-            // What the main context is sent hangs on all copies of it, so one that is taken out may change the others.
-            let mut kept: Vec<usize> = (0..case.copies.len()).collect();
-            loop {
-                let named = |kept: &[usize], n: usize| -> Vec<String> {
-                    let of = |n: &usize| case.copies[*n].sources.clone();
-                    if i > 0 { of(&n) } else { kept.iter().flat_map(of).collect() }
-                };
-                let works = |n: &usize| {
-                    let all = named(&kept, *n);
-                    key(&case, &case.copies[*n], &all).is_ok() && executes(&case, &case.copies[*n], &all)
-                };
-                let next: Vec<usize> = kept.iter().copied().filter(works).collect();
-                if next.len() == kept.len() {
-                    for n in &kept {
-                        let copy = &case.copies[*n];
-                        text += &instruction(&run, i, *n, copy, &format!("/{run}/{i}/{n}"));
-                        expected.push((i, copy.clone(), key(&case, copy, &named(&kept, *n))));
-                    }
-                    break;
-                }
-                kept = next;
-            }
-            for (n, copy) in case.copies.iter().enumerate().filter(|(n, _)| !kept.contains(n)) {
-                if let Err(reason) = key(&case, copy, &copy.sources) {
-                    refused.push((i, n, copy.clone(), reason));
-                }
-            }
-            cases.push(case);
-        }
+        let Prepared {
+            text,
+            expected,
+            cases,
+            refused,
+        } = prepare(folder.path(), &run, generated);
         if let Err(why) = build(&run, folder.path(), cases.len(), &text) {
             wrong.push(format!("seed {seed}: {why}\n{text}"));
             continue;
         }
         let exported = exported_keys(&at("cache"));
         if exported.len() != expected.len() {
-            wrong.push(format!("seed {seed}: {} keys for {} copies", exported.len(), expected.len()));
+            wrong.push(format!(
+                "seed {seed}: {} keys for {} copies",
+                exported.len(),
+                expected.len()
+            ));
             continue;
         }
         for ((i, copy, key), record) in expected.iter().zip(&exported) {
             keys += 1;
             let own = key.as_ref().map(record_of);
             if own != Ok(short(record)) {
-                wrong.push(format!("seed {seed}: key of {copy:?}\n{:?}", cases[*i].tree));
+                wrong.push(format!(
+                    "seed {seed}: key of {copy:?}\n{:?}",
+                    cases[*i].tree
+                ));
             }
         }
         let mut sent = Vec::new();
@@ -366,7 +504,10 @@ fn contexts_and_keys_are_those_of_a_real_builder() {
             let real = listing_on_disk(&at(&format!("out/{run}/{i}/all")));
             let own = listing_of(&case.context);
             if own != real {
-                wrong.push(format!("seed {seed}: sent {real:#?}, not {own:#?}\n{:?}", case.tree));
+                wrong.push(format!(
+                    "seed {seed}: sent {real:#?}, not {own:#?}\n{:?}",
+                    case.tree
+                ));
             }
             sent.push(real);
         }
@@ -377,15 +518,206 @@ fn contexts_and_keys_are_those_of_a_real_builder() {
                 match build(&run, folder.path(), cases.len(), &text) {
                     // Of several missing sources the builder names any.
                     Err(why) if missing(&cases[i], &copy).iter().any(|m| why.contains(m)) => {}
-                    other => wrong.push(format!("seed {seed}: {copy:?}: {reason:?} foreseen, {other:?}\n{:?}", cases[i].tree)),
+                    other => wrong.push(format!(
+                        "seed {seed}: {copy:?}: {reason:?} foreseen, {other:?}\n{:?}",
+                        cases[i].tree
+                    )),
                 }
             }
         }
         if set("CACHEPLAN_KEEP_ANSWERS") {
             keep("contexts", seed, &mark, &version, sent);
-            keep("digests", seed, &mark, &version, exported.iter().map(|r| short(r)).collect());
+            keep(
+                "digests",
+                seed,
+                &mark,
+                &version,
+                exported.iter().map(|r| short(r)).collect(),
+            );
         }
     }
-    eprintln!("{keys} keys, {trees} contexts and {failing} refused copies compared with builder {version}");
-    assert!(wrong.is_empty(), "{} differences\n{}", wrong.len(), wrong.join("\n\n"));
+    eprintln!(
+        "{keys} keys, {trees} contexts and {failing} refused copies compared with builder {version}"
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} differences\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+}
+
+fn kept<T: for<'a> Deserialize<'a>>(folder: &str, seed: u64) -> Kept<T> {
+    let path = kept_file(folder, seed);
+    let text = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+/// The same comparison with what the builder did when the answers were kept; it needs none.
+#[test]
+fn contexts_and_keys_are_those_kept() {
+    let (mut keys, mut trees) = (0, 0);
+    for seed in 1..=KEPT {
+        let folder = tempfile::tempdir().expect("a folder");
+        let generated = generate(seed);
+        let mark = fingerprint(&generated);
+        let sent: Kept<Vec<String>> = kept("contexts", seed);
+        let digests: Kept<String> = kept("digests", seed);
+        for (generator, fingerprint) in [
+            (sent.generator, &sent.fingerprint),
+            (digests.generator, &digests.fingerprint),
+        ] {
+            assert_eq!(
+                (generator, fingerprint),
+                (GENERATOR, &mark),
+                "seed {seed}: kept for other trees"
+            );
+        }
+        let prepared = prepare(folder.path(), "", generated);
+        let own: Vec<String> = prepared
+            .expected
+            .iter()
+            .map(|(_, _, key)| key.as_ref().map_or_else(Clone::clone, record_of))
+            .collect();
+        assert_eq!(own, digests.answers, "seed {seed}\n{}", prepared.text);
+        let own: Vec<Vec<String>> = prepared
+            .cases
+            .iter()
+            .skip(1)
+            .map(|c| listing_of(&c.context))
+            .collect();
+        assert_eq!(own, sent.answers, "seed {seed}");
+        keys += digests.answers.len();
+        trees += sent.answers.len();
+    }
+    assert!(keys >= 200 && trees >= 200, "{keys} keys, {trees} contexts");
+}
+
+/// Runs a chain of instructions over one context and compares their keys.
+fn compare_chain(folder: &Path, head: &str, lines: &[(String, Digest)]) -> Vec<String> {
+    let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
+    build("", folder, 1, &format!("{head}\n{text}")).expect("a build");
+    let exported = exported_keys(&folder.join("cache"));
+    assert_eq!(exported.len(), lines.len(), "{text}");
+    let wrong = lines
+        .iter()
+        .zip(exported)
+        .filter(|((_, own), real)| record_of(own) != short(real));
+    wrong.map(|((line, _), _)| line.clone()).collect()
+}
+
+/// All bind mounts of the context in one RUN share a key.
+#[test]
+fn keys_of_bind_mounts_are_those_of_a_real_builder() {
+    if let Err(why) = builder::find_builder() {
+        return eprintln!("skipped: no builder: {why}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("c0");
+    fs::create_dir_all(root.join("a/b")).expect("a folder");
+    for (path, text) in [("f", "1"), ("a/g", "2"), ("a/b/h", ""), ("a*", "3")] {
+        fs::write(root.join(path), text).expect("a file");
+    }
+    symlink("a/b", root.join("l")).expect("a link");
+    let context = walk(
+        &root,
+        &IgnoreRules::empty(),
+        WalkOptions {
+            hashing: Hashing::None,
+        },
+    )
+    .expect("a walk");
+    let disk = OnDisk { root };
+    let mounts: [&[&str]; 8] = [
+        &["f"],
+        &["a"],
+        &["a/b", "f"],
+        &["f", "a/b"],
+        &["l", "a/g"],
+        &["a", "a/b", "l"],
+        &["/"],
+        &["a*", "f", "/"],
+    ];
+    let stamp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |n| n.as_nanos());
+    let line = |sources: &&[&str]| {
+        let sources: Vec<String> = sources.iter().map(|s| (*s).to_owned()).collect();
+        let mut line = "RUN".to_owned();
+        for (i, source) in sources.iter().enumerate() {
+            let _ = write!(line, " --mount=type=bind,source={source},target=/m{i}");
+        }
+        let tree = SentTree::new(&context.entries, &disk);
+        let key = slot_key(&tree, &mount_selectors(&sources), Release::V0_25).expect("a key");
+        (format!("{line} : {stamp}"), key)
+    };
+    let lines: Vec<_> = mounts.iter().map(line).collect();
+    assert_eq!(
+        compare_chain(folder.path(), "FROM busybase:latest", &lines),
+        Vec::<String>::new()
+    );
+}
+
+/// What random trees do not have: capabilities, devices, long chains of links, a file hashed in several reads.
+#[test]
+fn keys_of_odd_files_are_those_of_a_real_builder() {
+    if let Err(why) = builder::find_builder() {
+        return eprintln!("skipped: no builder: {why}");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("c0");
+    fs::create_dir(&root).expect("a folder");
+    fs::write(root.join("cap"), "x").expect("a file");
+    fs::write(root.join("big"), vec![7; 300_000]).expect("a file");
+    symlink("big", root.join("l0")).expect("a link");
+    for i in 1..=256 {
+        symlink(format!("l{}", i - 1), root.join(format!("l{i}"))).expect("a link");
+    }
+    let capability = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut copies = vec!["big", "cap", "l0", "l100", "l254"];
+    if xattr::set(root.join("cap"), "security.capability", &capability).is_err() {
+        eprintln!("no capability can be set here");
+    }
+    let device = Command::new("mknod")
+        .arg(root.join("dev"))
+        .args(["c", "1", "3"])
+        .status();
+    if device.is_ok_and(|s| s.success()) {
+        copies.push("dev");
+    } else {
+        eprintln!("no device can be made here");
+    }
+    let context = walk(
+        &root,
+        &IgnoreRules::empty(),
+        WalkOptions {
+            hashing: Hashing::None,
+        },
+    )
+    .expect("a walk");
+    let disk = OnDisk { root };
+    let tree = SentTree::new(&context.entries, &disk);
+    let stamp = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |n| n.as_nanos());
+    let key = |source: &str| {
+        let selectors =
+            copy_selectors(&[source.to_owned()], &[], Parents::Dropped).expect("a source");
+        slot_key(&tree, &selectors, Release::V0_25)
+    };
+    let line = |source: &&str| {
+        (
+            format!("COPY {source} /{stamp}/{source}x/"),
+            key(source).expect("a key"),
+        )
+    };
+    let lines: Vec<_> = copies.iter().map(line).collect();
+    assert_eq!(
+        compare_chain(folder.path(), "FROM scratch", &lines),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        key("l256").map_err(|e| e.to_string()),
+        Err("too many links".to_owned())
+    );
 }

@@ -202,7 +202,11 @@ fn unnested(selectors: &[Selector]) -> Vec<&Selector> {
         let path = s.path();
         let inside = |other: &&&Selector| {
             let other = other.path();
-            let folder = if other.ends_with('/') { other.clone() } else { format!("{other}/") };
+            let folder = if other.ends_with('/') {
+                other.clone()
+            } else {
+                format!("{other}/")
+            };
             other != path && path.starts_with(&folder)
         };
         let known = out.iter().any(|o| o.path() == path);

@@ -70,7 +70,10 @@ impl Contents for OnDisk {
         let metadata = fs::symlink_metadata(&path)?;
         let (file_type, device) = (metadata.file_type(), metadata.rdev());
         // The client's own arithmetic, not the system's macros.
-        let numbers = ((device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xf_ff00));
+        let numbers = (
+            (device >> 8) & 0xfff,
+            (device & 0xff) | ((device >> 12) & 0xf_ff00),
+        );
         Ok(Sent {
             size: metadata.len(),
             xattrs: xattrs(&path)?,
@@ -161,7 +164,11 @@ fn header(entry: &ContextEntry, sent: &Sent) -> Vec<u8> {
     out.extend_from_slice(entry.link_target.as_deref().unwrap_or_default());
     let (major, minor) = numbers;
     out.extend_from_slice(format!("unamegnamedevmajor{major}devminor{minor}").as_bytes());
-    let mut kept: Vec<_> = sent.xattrs.iter().filter(|(name, _)| counts(name)).collect();
+    let mut kept: Vec<_> = sent
+        .xattrs
+        .iter()
+        .filter(|(name, _)| counts(name))
+        .collect();
     kept.sort();
     for (name, value) in kept {
         out.extend_from_slice(name);

@@ -42,7 +42,12 @@ pub(super) fn list_digest(
             path: required.clone().into_bytes(),
         });
     }
-    tree.prepare(list.iter().filter(|l| !followed(tree, l)).map(|l| l.record).collect::<Vec<_>>());
+    tree.prepare(
+        list.iter()
+            .filter(|l| !followed(tree, l))
+            .map(|l| l.record)
+            .collect::<Vec<_>>(),
+    );
     let mut digests = Vec::with_capacity(list.len());
     for node in &list {
         digests.push(if followed(tree, node) {
@@ -82,7 +87,10 @@ pub(super) fn list_digest(
 }
 
 fn followed(tree: &SentTree<'_>, node: &Listed) -> bool {
-    node.follow && tree.record(node.record).is_some_and(|r| r.what == What::Link)
+    node.follow
+        && tree
+            .record(node.record)
+            .is_some_and(|r| r.what == What::Link)
 }
 
 fn base(path: &[u8]) -> &[u8] {
@@ -90,10 +98,7 @@ fn base(path: &[u8]) -> &[u8] {
 }
 
 /// The fixed part of the source and the nodes, in the order of keys.
-fn listed(
-    tree: &SentTree<'_>,
-    selector: &Selector,
-) -> Result<(Vec<u8>, Vec<Listed>), DigestError> {
+fn listed(tree: &SentTree<'_>, selector: &Selector) -> Result<(Vec<u8>, Vec<Listed>), DigestError> {
     let rules = |values: &[String]| match values {
         [] => Ok(None),
         _ => ExcludeRules::new(values).map(Some),
@@ -107,7 +112,11 @@ fn listed(
         "" => Vec::new(),
         fixed => format!("/{fixed}").into_bytes(),
     };
-    let last = if wildcard { LastLink::Followed } else { LastLink::Taken };
+    let last = if wildcard {
+        LastLink::Followed
+    } else {
+        LastLink::Taken
+    };
     let (start, found) = tree.follow(&key_of(&prefix), last)?;
     let resolved = path_of(&start);
     let (mut list, mut around): (Vec<Listed>, Vec<Around>) = (Vec::new(), Vec::new());
@@ -147,7 +156,9 @@ fn listed(
         };
         let relative = path.get(below.len() + 1..).unwrap_or_default().to_vec();
         let top = DirState::root();
-        let states = around.last().map_or((&top, &top), |a| (&a.include, &a.exclude));
+        let states = around
+            .last()
+            .map_or((&top, &top), |a| (&a.include, &a.exclude));
         let mut node = Around {
             path,
             record: index,
@@ -193,5 +204,6 @@ impl Around {
 
 /// Whether a path lies in a folder; everything lies in the root.
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.starts_with(b"/"))
 }

@@ -208,7 +208,11 @@ impl<'a> SentTree<'a> {
         let inside = [&*self.records[index].key, &[0]].concat();
         let mut hasher = Sha256::new();
         let mut next = self.lower_bound(&inside);
-        while let Some(record) = self.records.get(next).filter(|r| r.key.starts_with(&inside)) {
+        while let Some(record) = self
+            .records
+            .get(next)
+            .filter(|r| r.key.starts_with(&inside))
+        {
             hasher.update(&record.key[own..]);
             hasher.update(self.digest(next)?.to_string());
             next = match record.what {

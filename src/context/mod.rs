@@ -13,9 +13,9 @@ mod digest_tests;
 mod digest_tree;
 mod hash;
 mod ignore_file;
-pub mod transfer;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod walk;
 
 pub use ignore_file::ignore_file_for;

@@ -36,7 +36,10 @@ pub fn transfer_patterns(entries: &[ContextEntry], sources: &[String]) -> Option
             // A link leads to the root.
             return None;
         }
-        let below = |last: &String| path.strip_prefix(&**last).is_some_and(|r| r.starts_with('/'));
+        let below = |last: &String| {
+            path.strip_prefix(&**last)
+                .is_some_and(|r| r.starts_with('/'))
+        };
         if !out.last().is_some_and(below) {
             out.push(path);
         }
@@ -48,8 +51,8 @@ pub fn transfer_patterns(entries: &[ContextEntry], sources: &[String]) -> Option
 /// cannot be compiled, with which a build fails, leave everything in.
 #[must_use]
 pub fn transferred(entries: &[ContextEntry], sources: &[String]) -> Vec<ContextEntry> {
-    let Some(rules) = transfer_patterns(entries, sources)
-        .and_then(|patterns| IncludeRules::new(&patterns).ok())
+    let Some(rules) =
+        transfer_patterns(entries, sources).and_then(|patterns| IncludeRules::new(&patterns).ok())
     else {
         return entries.to_vec();
     };
@@ -126,13 +129,24 @@ impl Links<'_> {
         let pattern = SourcePattern::lenient(name);
         let inside = |e: &&ContextEntry| {
             parent(&e.path) == folder.as_bytes()
-                && pattern.matches(e.path.get(folder.len() + usize::from(!folder.is_empty())..).unwrap_or_default())
+                && pattern.matches(
+                    e.path
+                        .get(folder.len() + usize::from(!folder.is_empty())..)
+                        .unwrap_or_default(),
+                )
         };
-        self.entries.iter().filter(inside).filter_map(|e| self.target(&e.path)).collect()
+        self.entries
+            .iter()
+            .filter(inside)
+            .filter_map(|e| self.target(&e.path))
+            .collect()
     }
 
     fn target(&self, path: &[u8]) -> Option<String> {
-        let at = self.entries.binary_search_by(|e| (*e.path).cmp(path)).ok()?;
+        let at = self
+            .entries
+            .binary_search_by(|e| (*e.path).cmp(path))
+            .ok()?;
         let entry = &self.entries[at];
         let link = String::from_utf8_lossy(entry.link_target.as_deref()?).into_owned();
         if link.starts_with('/') {

@@ -65,6 +65,9 @@ mod tests {
         let plain = IncludeRules::new(&["a/b", "d/*/**"]).unwrap();
         assert!(!plain.leads_nowhere(b"a") && plain.leads_nowhere(b"x"));
         assert!(!plain.leads_nowhere(b"d") && plain.leads_nowhere(b"d/x"));
-        assert_eq!(IncludeRules::new(&["[a"]).unwrap_err(), PatternError::Syntax);
+        assert_eq!(
+            IncludeRules::new(&["[a"]).unwrap_err(),
+            PatternError::Syntax
+        );
     }
 }

@@ -7,6 +7,7 @@ use super::random_history::Random;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -19,6 +20,7 @@ pub enum What {
     /// Another name of a file.
     HardLink(String),
     Pipe,
+    Socket,
 }
 
 /// One node; the mode is none of a link.
@@ -45,7 +47,9 @@ pub struct Copy {
 }
 
 const FOLDERS: [&str; 8] = ["a", "b", "a.d", "a-d", "é", ".h", "b b", "[c]"];
-const FILES: [&str; 9] = ["f", "g", "f.txt", "g.txt", "a.txt", "ü.txt", ".env", "x y", "Z"];
+const FILES: [&str; 9] = [
+    "f", "g", "f.txt", "g.txt", "a.txt", "ü.txt", ".env", "x y", "Z",
+];
 const LINKS: [&str; 4] = ["l", "m", "l.txt", "k"];
 
 /// A tree of a few folders, files and links, with or without an ignore file.
@@ -69,6 +73,10 @@ pub fn tree(random: &mut Random) -> Tree {
     if random.one_in(8) {
         let path = join(random.pick(&folders), "p");
         put(&mut tree, random, &path, What::Pipe, 0o640);
+    }
+    if random.one_in(8) {
+        let path = join(random.pick(&folders), "s");
+        put(&mut tree, random, &path, What::Socket, 0o750);
     }
     let known: Vec<String> = tree.nodes.keys().cloned().collect();
     if random.one_in(6) {
@@ -102,11 +110,16 @@ pub fn tree(random: &mut Random) -> Tree {
 fn put(tree: &mut Tree, random: &mut Random, path: &str, what: What, mode: u32) {
     let plain = matches!(what, What::File(_) | What::Folder);
     let xattrs = match random.below(12) {
-        0 if plain => vec![("user.b".to_owned(), "2".to_owned()), ("user.a".to_owned(), String::new())],
+        0 if plain => vec![
+            ("user.b".to_owned(), "2".to_owned()),
+            ("user.a".to_owned(), String::new()),
+        ],
         1 if plain => vec![("user.a".to_owned(), path.to_owned())],
         _ => Vec::new(),
     };
-    tree.nodes.entry(path.to_owned()).or_insert(Node { what, mode, xattrs });
+    tree.nodes
+        .entry(path.to_owned())
+        .or_insert(Node { what, mode, xattrs });
 }
 
 fn join(folder: impl AsRef<str>, name: impl AsRef<str>) -> String {
@@ -145,8 +158,18 @@ fn ignore(random: &mut Random, tree: &Tree) -> String {
             20 => format!("{path}/*/**"),
             _ => format!("**{name}"),
         };
-        let bang = if random.below(5) < 2 { *random.pick(&["!", "!", "! "]) } else { "" };
+        let bang = if random.below(5) < 2 {
+            *random.pick(&["!", "!", "! "])
+        } else {
+            ""
+        };
         lines.push(format!("{bang}{line}"));
+    }
+    if random.one_in(4) {
+        // The walk keeps such a file and its bytes are not sent.
+        let path = plain(random.pick(&paths));
+        let parent = path.rsplit_once('/').map_or("*", |(p, _)| p);
+        lines.extend([parent.to_owned(), format!("!{path}"), parent.to_owned()]);
     }
     let end = *random.pick(&["\n", "\n", "\r\n"]);
     lines.join(end) + end
@@ -168,7 +191,11 @@ pub fn copy(random: &mut Random, tree: &Tree, with_root: bool) -> Copy {
             false => (*random.pick(&paths)).clone(),
         };
         let parent = path.rsplit_once('/').map_or("", |(p, _)| p);
-        let first = path.rsplit('/').next().and_then(|n| n.chars().next()).unwrap_or('a');
+        let first = path
+            .rsplit('/')
+            .next()
+            .and_then(|n| n.chars().next())
+            .unwrap_or('a');
         sources.push(match random.below(20) {
             0..=6 => path,
             7 => format!("/{path}/"),
@@ -186,7 +213,10 @@ pub fn copy(random: &mut Random, tree: &Tree, with_root: bool) -> Copy {
             _ if random.one_in(6) => join(parent, "absent"),
             _ => path,
         });
-        if sources.last().is_some_and(|s| !with_root && s.trim_matches('/').is_empty()) {
+        if sources
+            .last()
+            .is_some_and(|s| !with_root && s.trim_matches('/').is_empty())
+        {
             sources.pop();
             sources.push("*".to_owned());
         }
@@ -194,7 +224,10 @@ pub fn copy(random: &mut Random, tree: &Tree, with_root: bool) -> Copy {
     let mut excludes = Vec::new();
     if random.below(3) == 0 {
         for _ in 0..1 + random.below(2) {
-            let name = paths.last().and_then(|p| p.rsplit('/').next()).unwrap_or("f");
+            let name = paths
+                .last()
+                .and_then(|p| p.rsplit('/').next())
+                .unwrap_or("f");
             excludes.push(match random.below(12) {
                 0 => "*".to_owned(),
                 1 => "**".to_owned(),
@@ -224,6 +257,7 @@ pub fn write(tree: &Tree, folder: &Path) -> bool {
             What::Link(target) => symlink(target, &full).expect("a link"),
             // Made below, when its file is there.
             What::HardLink(_) => continue,
+            What::Socket => drop(UnixListener::bind(&full).expect("a socket")),
             What::Pipe => {
                 let made = Command::new("mkfifo").arg(&full).status();
                 assert!(made.is_ok_and(|s| s.success()), "mkfifo");
