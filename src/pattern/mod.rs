@@ -17,6 +17,8 @@ pub mod path;
 mod source;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod upstream;
 mod walk;
 
 pub use exclude::{ExcludeError, ExcludeRules};
