@@ -150,8 +150,16 @@ fn missing(case: &Case, copy: &Copy) -> Vec<String> {
     copy.sources.iter().filter_map(one).chain(both).collect()
 }
 
-/// Whether the step can be executed: the fixed part of each source has to be there even where the key does not need it.
+/// Whether the step can be executed: the fixed part of each source has to be there even where the key does not need it,
+/// and a link that a wildcard matches has to lead somewhere even if `--exclude` takes it off the list.
 fn executes(case: &Case, copy: &Copy, all: &[String]) -> bool {
+    let bare = Copy {
+        sources: copy.sources.clone(),
+        excludes: Vec::new(),
+    };
+    if key(case, &bare, all).is_err() {
+        return false;
+    }
     copy.sources.iter().all(|source| {
         let pattern = SourcePattern::new(source).expect("a source");
         let fixed = match pattern.kind() {
@@ -217,6 +225,12 @@ fn listing_on_disk(folder: &Path) -> Vec<String> {
     out.into_iter().map(|(_, line)| line).collect()
 }
 
+/// The client tells contexts apart by the last element of their path, so that has to differ from run to run, too: under
+/// a name used before, the builder would only look at what changed since.
+fn context_folder(run: &str, i: usize) -> String {
+    format!("{run}c{i}")
+}
+
 /// A COPY of one of the contexts into a folder of its own. The n-th COPY of a named context has a name of its own for it:
 /// under one name the second transfer would meet what the first one left, be it of another folder in another build.
 fn instruction(run: &str, context: usize, n: usize, copy: &Copy, dest: &str) -> String {
@@ -256,11 +270,13 @@ fn build(run: &str, folder: &Path, contexts: usize, dockerfile: &str) -> Result<
         for n in (0..=COPIES).filter(named) {
             docker.args([
                 "--build-context",
-                &format!("{run}c{i}n{n}={}", at(&format!("c{i}"))),
+                &format!("{run}c{i}n{n}={}", at(&context_folder(run, i))),
             ]);
         }
     }
-    docker.arg(at("c0")).env_remove("SOURCE_DATE_EPOCH");
+    docker
+        .arg(at(&context_folder(run, 0)))
+        .env_remove("SOURCE_DATE_EPOCH");
     let said = history::output_of(&mut docker).map(drop);
     said.map_err(|why| why.rsplit("------\n").next().unwrap_or_default().to_owned())
 }
@@ -383,7 +399,7 @@ fn prepare(folder: &Path, run: &str, generated: Vec<(Tree, Vec<Copy>)>) -> Prepa
     let mut text = "FROM scratch\n".to_owned();
     let (mut expected, mut cases, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (i, (tree, copies)) in generated.into_iter().enumerate() {
-        let case = make(&folder.join(format!("c{i}")), tree, copies);
+        let case = make(&folder.join(context_folder(run, i)), tree, copies);
         let all = Copy {
             sources: vec![".".to_owned()],
             excludes: Vec::new(),
@@ -466,9 +482,8 @@ fn contexts_and_keys_are_those_of_a_real_builder() {
         let at = |name: &str| folder.path().join(name);
         let generated = generate(seed);
         let mark = fingerprint(&generated);
-        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         // Names of its own for every run, or an earlier run's results would be taken instead.
-        let run = format!("r{seed}x{}", nanos.map_or(0, |n| n.as_nanos()));
+        let run = new_name();
         let Prepared {
             text,
             expected,
@@ -593,10 +608,16 @@ fn contexts_and_keys_are_those_kept() {
     assert!(keys >= 200 && trees >= 200, "{keys} keys, {trees} contexts");
 }
 
+/// A name that no earlier run had.
+fn new_name() -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    format!("r{}", since.map_or(0, |n| n.as_nanos()))
+}
+
 /// Runs a chain of instructions over one context and compares their keys.
-fn compare_chain(folder: &Path, head: &str, lines: &[(String, Digest)]) -> Vec<String> {
+fn compare_chain(run: &str, folder: &Path, head: &str, lines: &[(String, Digest)]) -> Vec<String> {
     let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
-    build("", folder, 1, &format!("{head}\n{text}")).expect("a build");
+    build(run, folder, 1, &format!("{head}\n{text}")).expect("a build");
     let exported = exported_keys(&folder.join("cache"));
     assert_eq!(exported.len(), lines.len(), "{text}");
     let wrong = lines
@@ -613,7 +634,8 @@ fn keys_of_bind_mounts_are_those_of_a_real_builder() {
         return eprintln!("skipped: no builder: {why}");
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("c0");
+    let stamp = new_name();
+    let root = folder.path().join(context_folder(&stamp, 0));
     fs::create_dir_all(root.join("a/b")).expect("a folder");
     for (path, text) in [("f", "1"), ("a/g", "2"), ("a/b/h", ""), ("a*", "3")] {
         fs::write(root.join(path), text).expect("a file");
@@ -638,9 +660,6 @@ fn keys_of_bind_mounts_are_those_of_a_real_builder() {
         &["/"],
         &["a*", "f", "/"],
     ];
-    let stamp = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |n| n.as_nanos());
     let line = |sources: &&[&str]| {
         let sources: Vec<String> = sources.iter().map(|s| (*s).to_owned()).collect();
         let mut line = "RUN".to_owned();
@@ -653,7 +672,7 @@ fn keys_of_bind_mounts_are_those_of_a_real_builder() {
     };
     let lines: Vec<_> = mounts.iter().map(line).collect();
     assert_eq!(
-        compare_chain(folder.path(), "FROM busybase:latest", &lines),
+        compare_chain(&stamp, folder.path(), "FROM busybase:latest", &lines),
         Vec::<String>::new()
     );
 }
@@ -665,7 +684,8 @@ fn keys_of_odd_files_are_those_of_a_real_builder() {
         return eprintln!("skipped: no builder: {why}");
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let root = folder.path().join("c0");
+    let stamp = new_name();
+    let root = folder.path().join(context_folder(&stamp, 0));
     fs::create_dir(&root).expect("a folder");
     fs::write(root.join("cap"), "x").expect("a file");
     fs::write(root.join("big"), vec![7; 300_000]).expect("a file");
@@ -697,9 +717,6 @@ fn keys_of_odd_files_are_those_of_a_real_builder() {
     .expect("a walk");
     let disk = OnDisk { root };
     let tree = SentTree::new(&context.entries, &disk);
-    let stamp = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |n| n.as_nanos());
     let key = |source: &str| {
         let selectors =
             copy_selectors(&[source.to_owned()], &[], Parents::Dropped).expect("a source");
@@ -713,7 +730,7 @@ fn keys_of_odd_files_are_those_of_a_real_builder() {
     };
     let lines: Vec<_> = copies.iter().map(line).collect();
     assert_eq!(
-        compare_chain(folder.path(), "FROM scratch", &lines),
+        compare_chain(&stamp, folder.path(), "FROM scratch", &lines),
         Vec::<String>::new()
     );
     assert_eq!(

@@ -315,6 +315,9 @@ pub struct ContextArgs {
     /// Only what this step reads.
     #[arg(long, value_name = "ID")]
     pub step: Option<String>,
+    /// Add the builder's own content keys of what each step takes.
+    #[arg(long, value_enum, value_name = "BUILDER")]
+    pub digests: Option<DigestsArg>,
     /// Write to FILE instead of stdout.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -426,6 +429,13 @@ choices! {
         Json,
         /// The step graph.
         Dot,
+    }
+}
+choices! {
+    /// Whose content keys `context` adds.
+    DigestsArg {
+        /// BuildKit's.
+        Buildkit,
     }
 }
 choices! {

@@ -7,6 +7,7 @@ mod analyze;
 pub mod args;
 mod compare;
 mod context;
+mod context_digests;
 mod inspect;
 mod optimize;
 mod output;

@@ -64,7 +64,11 @@ fn value(text: &str) -> (Value, &str) {
         .unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     let Some(mut rest) = rest.strip_prefix('{') else {
-        assert!(!word.is_empty(), "no value: {:?}", text.chars().take(40).collect::<String>());
+        assert!(
+            !word.is_empty(),
+            "no value: {:?}",
+            text.chars().take(40).collect::<String>()
+        );
         return (Value::Word(word.to_owned()), rest);
     };
     let mut list = Vec::new();
@@ -137,7 +141,10 @@ fn upstream_tables() {
             count[0] += 1;
             let (patterns, path, want) = (row[0].texts(), row[1].text(), row[2].text() == "true");
             if answers(&patterns, &path) != Ok([want; 2]) {
-                wrong.push(format!("{patterns:?} on {path:?}: {:?}", answers(&patterns, &path)));
+                wrong.push(format!(
+                    "{patterns:?} on {path:?}: {:?}",
+                    answers(&patterns, &path)
+                ));
             }
         }
     }
@@ -150,7 +157,10 @@ fn upstream_tables() {
             Err(_) => refused,
         };
         if !right {
-            wrong.push(format!("{patterns:?} on {path:?}: {:?}", answers(&patterns, &path)));
+            wrong.push(format!(
+                "{patterns:?} on {path:?}: {:?}",
+                answers(&patterns, &path)
+            ));
         }
     }
     for row in rows(&file, "[]compileTestCase{") {
@@ -169,7 +179,9 @@ fn upstream_tables() {
     // Single questions: what the failure message is about tells the answer they want.
     for (at, call) in file.match_indices("= Matches(\"") {
         let rest = &file[at + call.len() - 1..];
-        let (Value::Text(path), rest) = value(rest) else { continue };
+        let (Value::Text(path), rest) = value(rest) else {
+            continue;
+        };
         let (list, rest) = value(skip(rest).trim_start_matches(','));
         let check = rest.split_once("if ").map_or("", |(_, check)| check);
         let got = answers(&list.texts(), &path);
@@ -182,10 +194,16 @@ fn upstream_tables() {
             got.is_err()
         };
         if !right {
-            wrong.push(format!("{list:?} on {path:?}: {got:?}, {:?}", check.lines().next()));
+            wrong.push(format!(
+                "{list:?} on {path:?}: {got:?}, {:?}",
+                check.lines().next()
+            ));
         }
     }
-    eprintln!("rows: {} matches, {} of Match, {} kinds, {} single", count[0], count[1], count[2], count[3]);
+    eprintln!(
+        "rows: {} matches, {} of Match, {} kinds, {} single",
+        count[0], count[1], count[2], count[3]
+    );
     assert!(count.iter().all(|n| *n > 8), "{count:?}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -195,7 +213,9 @@ fn upstream_file_reader() {
     let Some(folder) = suite() else { return };
     let file = read(&folder.join("ignorefile/ignorefile_test.go"));
     let at = |start: &str| {
-        let (_, rest) = file.split_once(start).unwrap_or_else(|| panic!("no {start}"));
+        let (_, rest) = file
+            .split_once(start)
+            .unwrap_or_else(|| panic!("no {start}"));
         value(rest).0
     };
     let (rules, _) = IgnoreRules::parse(&SourceFile::new("ignore", at("const content = ").text()));
