@@ -3,7 +3,6 @@
 use super::args::{Cli, ContextArgs, ContextFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, context_digests, output};
-use crate::context::digest::Release;
 use crate::context::{EntryKind, Hashing, WalkOptions, walk};
 use crate::pattern::{ExcludeRules, SourcePattern, display};
 use crate::plan::{ContextInput, Input};
@@ -70,7 +69,7 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
             &subject,
             &root,
             &context,
-            Release::default(),
+            args.place.build.builder_profile.release(),
             args.step.as_deref(),
         )?),
         None => None,

@@ -53,6 +53,12 @@ pub fn run() -> u8 {
 
 fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
     match &cli.command {
+        Command::Analyze(a) => a.place.build.builder_profile.simulated()?,
+        Command::Optimize(a) => a.place.build.builder_profile.simulated()?,
+        Command::Replay(a) => a.place.build.builder_profile.simulated()?,
+        _ => {}
+    }
+    match &cli.command {
         Command::Analyze(a) => analyze::run(cli, a),
         Command::Optimize(a) => optimize::run(cli, a),
         Command::Replay(a) => replay::run(cli, a),

@@ -18,7 +18,7 @@ mod tests;
 pub mod transfer;
 mod walk;
 
-pub use ignore_file::ignore_file_for;
+pub use ignore_file::{IgnoreLookup, ignore_file_candidates, ignore_file_for};
 pub use walk::walk;
 
 use crate::pattern::path::display;

@@ -213,19 +213,3 @@ fn files_may_change_while_they_are_read() {
         }
     });
 }
-
-#[test]
-fn the_file_next_to_the_dockerfile_wins_even_when_empty() {
-    let root = tree(&["ci/App.Dockerfile", "Dockerfile"]);
-    let at = |path: &str| root.path().join(path);
-    let choose = || ignore_file_for(&at("ci/App.Dockerfile"), root.path());
-    assert_eq!(choose(), None);
-    fs::write(at(".dockerignore"), "x").unwrap();
-    assert_eq!(choose(), Some(at(".dockerignore")));
-    fs::write(at("ci/App.Dockerfile.dockerignore"), "").unwrap();
-    assert_eq!(choose(), Some(at("ci/App.Dockerfile.dockerignore")));
-    assert_eq!(
-        ignore_file_for(&at("Dockerfile"), root.path()),
-        Some(at(".dockerignore"))
-    );
-}
