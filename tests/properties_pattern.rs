@@ -293,7 +293,7 @@ fn random_set(random: &mut Random) -> (Vec<String>, Vec<String>) {
     for line in &lines {
         let mut path = line
             .trim_start_matches('!')
-            .replace("**", *random.pick(&["a/b", "a", "ab"]));
+            .replace("**", ["a/b", "a", "ab"][random.below(3)]);
         for (piece, filled) in [
             ("*", "ab"),
             ("?", "b"),

@@ -202,7 +202,7 @@ pub fn copy(random: &mut Random, tree: &Tree, with_root: bool) -> Copy {
             8 => join(parent, "*"),
             9 => join(parent, "*.txt"),
             10 => join(parent, "?*"),
-            11 => join(parent, &format!("{first}*")),
+            11 => join(parent, format!("{first}*")),
             12 => join(&path, "*"),
             13 => "*/*".to_owned(),
             14 => join(parent, "[a-g]*"),
