@@ -1,7 +1,7 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
-use super::subject::{Place, Subject, load};
+use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
     Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject,
 };
@@ -74,7 +74,7 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
 fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, bool)> {
     place.repository()?;
     let costs = costs(place, &args.history)?;
-    let found = load(place, &args.place.build, &args.history.volatile_args)?;
+    let found = load_replayed(place, &args.place.build, &args.history)?;
     output::diagnostics(cli, &found.diagnostics);
     let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
     let builds = if good.is_empty() {
@@ -465,8 +465,8 @@ fn against(
     flags.files = vec![subject.target.file.clone()];
     flags.context = Some(subject.context.clone());
     flags.target.clone_from(&subject.options.target);
-    let found = load(&older, &flags, &args.history.volatile_args)
-        .with_context(|| format!("--base {rev}"))?;
+    let found =
+        load_replayed(&older, &flags, &args.history).with_context(|| format!("--base {rev}"))?;
     let mut other = super::subject::only(found)?;
     other.options.args.clone_from(&subject.options.args);
     if other.failed() {

@@ -93,6 +93,9 @@ pub struct BuildFlags {
     /// Build argument; repeatable.
     #[arg(long = "build-arg", value_name = "K=V")]
     pub build_args: Vec<String>,
+    /// Named context: a folder, or docker-image://REFERENCE; repeatable.
+    #[arg(long = "build-context", value_name = "NAME=VALUE")]
+    pub build_contexts: Vec<String>,
     /// Platform of the result.
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,

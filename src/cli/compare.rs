@@ -1,7 +1,7 @@
 //! `cacheplan compare`: Dockerfile variants over the same commits.
 
 use super::args::{BuildFlags, Cli, CompareArgs, CompareFormat};
-use super::subject::{Place, Subject, load, only};
+use super::subject::{Place, Subject, load_replayed, only};
 use super::timeline::{Replayed, read_builds, replay_subject};
 use super::{Done, analyze, output};
 use crate::report::bootstrap::saving_interval;
@@ -126,6 +126,7 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
     let inside = place.files.is_file(name);
     let mut flags = BuildFlags {
         builder_profile: super::args::BuilderProfile::Buildkit,
+        build_contexts: Vec::new(),
         files: vec![name.to_owned()],
         context: args.context.clone(),
         target: args.target.clone(),
@@ -133,16 +134,15 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         platform: None,
         reference: None,
     };
-    let volatile = &args.history.volatile_args;
     if inside {
-        return only(load(place, &flags, volatile)?);
+        return only(load_replayed(place, &flags, &args.history)?);
     }
     if here.is_file() {
         // A file from elsewhere is judged in the context of the repository's own Dockerfile.
         let absolute = here.canonicalize()?;
         flags.files = vec![absolute.to_string_lossy().into_owned()];
         flags.context.get_or_insert_with(|| ".".to_owned());
-        let mut subject = only(load(place, &flags, volatile)?)?;
+        let mut subject = only(load_replayed(place, &flags, &args.history)?)?;
         let bytes = subject.source.bytes().to_vec();
         subject.source = SourceFile::new(name.to_owned(), bytes);
         subject.file = name.to_owned();
@@ -153,5 +153,5 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         .with_context(|| format!("{name} is neither a file nor REV:path"))?;
     let older = Place::open(&args.repo, Some(rev))?;
     flags.files = vec![path.to_owned()];
-    only(load(&older, &flags, volatile).with_context(|| name.to_owned())?)
+    only(load_replayed(&older, &flags, &args.history).with_context(|| name.to_owned())?)
 }

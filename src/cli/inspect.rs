@@ -3,13 +3,14 @@
 use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
-use crate::dockerfile::{CommandForm, Instruction, Kind};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind};
 use crate::footprint::{Extent, Footprint, PathSet};
-use crate::plan::{Base, Depends, Plan, Step, StepId};
-use crate::report::escape;
+use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
+use crate::report::{escape, number};
 use anyhow::Result;
 use petgraph::Direction;
 use petgraph::dot::{Config, Dot};
+use petgraph::graph::{DiGraph, EdgeReference, NodeIndex};
 use petgraph::visit::EdgeRef;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -46,15 +47,21 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         let (kind, reference) = match &stage.base {
             Base::Image(name) => ("image", name.clone()),
             Base::Stage(i) => ("stage", plan.stages[*i].name.clone().unwrap_or_else(|| i.to_string())),
+            Base::Context(name) => ("context", name.clone()),
             Base::Scratch => ("scratch", "scratch".to_owned()),
         };
-        let rows = (stage.from..stage.end).map(|at| {
-            let id = StepId { stage: u16::try_from(index).unwrap_or(u16::MAX), instruction: u16::try_from(at - stage.from).unwrap_or(u16::MAX) };
-            instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints)
-        });
+        let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        let mut rows = Vec::new();
+        for at in stage.from..stage.end {
+            let id = StepId { stage: small(index), instruction: small(at - stage.from), trigger: 0 };
+            rows.push(instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints));
+            if at == stage.from {
+                rows.extend(triggers(file, plan, id, footprints));
+            }
+        }
         json!({
             "index": index, "name": stage.name, "base": {"kind": kind, "ref": reference}, "platform": stage.platform,
-            "reachable": stage.reachable, "instructions": rows.collect::<Vec<_>>(),
+            "reachable": stage.reachable, "instructions": rows,
         })
     });
     json!({
@@ -62,6 +69,27 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         "syntax": file.directives.syntax.as_ref().map(|s| &s.0), "global": global, "stages": stages.collect::<Vec<_>>(),
         "diagnostics": output::rows(&subject.file, &subject.diagnostics),
     })
+}
+
+/// The ONBUILD triggers that make steps of a stage, right behind its FROM; `onbuild` is the id of the
+/// ONBUILD in the base stage.
+fn triggers(file: &Dockerfile, plan: &Plan, from: StepId, footprints: bool) -> Vec<Value> {
+    let Base::Stage(base) = plan.stages[usize::from(from.stage)].base else {
+        return Vec::new();
+    };
+    let base_from = plan.stages[base].from;
+    let nodes = plan.stages[usize::from(from.stage)].steps.iter();
+    let mut rows = Vec::new();
+    for step in nodes.map(|n| &plan.graph[*n]).filter(|s| s.id.trigger > 0) {
+        let Kind::Onbuild(trigger) = &file.instructions[step.instruction].kind else {
+            continue;
+        };
+        let place = Some((plan, step.id));
+        let mut row = instruction(trigger, step.id.to_string(), place, footprints);
+        row["onbuild"] = json!(format!("{base}.{}", step.instruction - base_from));
+        rows.push(row);
+    }
+    rows
 }
 
 fn instruction(
@@ -148,23 +176,27 @@ fn footprint(f: &Footprint) -> Value {
     })
 }
 
+/// The steps the target needs, as Graphviz reads them.
 fn dot(plan: &Plan) -> String {
+    let needed: std::collections::HashSet<_> = plan.order.iter().copied().collect();
+    let graph = plan.graph.filter_map(
+        |n, step| needed.contains(&n).then_some(step),
+        |_, why| Some(*why),
+    );
     let quoted = |text: &str| {
         escape::terminal(text)
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
     };
-    let edges = |_: &petgraph::graph::DiGraph<Step, Depends>,
-                 e: petgraph::graph::EdgeReference<'_, Depends>| match e.weight() {
+    let edges = |_: &DiGraph<&Step, Depends>, e: EdgeReference<'_, Depends>| match e.weight() {
         Depends::Key => String::new(),
         Depends::Content => "style=dashed label=\"content\"".to_owned(),
     };
-    let nodes = |_: &petgraph::graph::DiGraph<Step, Depends>,
-                 (_, s): (petgraph::graph::NodeIndex, &Step)| {
-        format!("shape=box label=\"{}\"", quoted(&s.name))
+    let nodes = |_: &DiGraph<&Step, Depends>, (_, s): (NodeIndex, &&Step)| {
+        format!("shape=box label=\"{}\"", quoted(&shortened(&s.name, WIDE)))
     };
     let dot = Dot::with_attr_getters(
-        &plan.graph,
+        &graph,
         &[Config::EdgeNoLabel, Config::NodeNoLabel],
         &edges,
         &nodes,
@@ -172,39 +204,117 @@ fn dot(plan: &Plan) -> String {
     format!("{dot:?}")
 }
 
+/// Characters of a step's name in a listing, and in a graph.
+const NARROW: usize = 110;
+const WIDE: usize = 160;
+
+/// One blank for many, and not more than a line: the whole name is in the JSON.
+fn shortened(name: &str, most: usize) -> String {
+    let mut out = String::with_capacity(name.len().min(most));
+    for (n, word) in name.split_ascii_whitespace().enumerate() {
+        if n > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    match out.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &out[..end]),
+        None => out,
+    }
+}
+
+/// Stage by stage what is built, and where each step's files come from.
 fn listing(subject: &Subject, footprints: bool) -> String {
     let plan = &subject.plan;
     let mut out = String::new();
-    for node in &plan.order {
-        let step = &plan.graph[*node];
-        let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
-        let _ = writeln!(
-            out,
-            "{:>6}  line {:<4} {}  [{}]",
-            step.id.to_string(),
-            step.line,
-            escape::terminal(&step.name),
-            classes.join(" ")
-        );
-        if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
-            match &f.opaque {
-                Some(why) => {
-                    let _ = writeln!(out, "          opaque: {}", escape::terminal(why));
-                }
-                None => {
-                    let _ = writeln!(
-                        out,
-                        "          reads {}",
-                        escape::terminal(&paths(&f.reads).join(" "))
-                    );
-                    let _ = writeln!(
-                        out,
-                        "          writes {}",
-                        escape::terminal(&paths(&f.writes).join(" "))
-                    );
-                }
+    let needed = plan.stages.iter().filter(|s| s.reachable).count();
+    let name = |index: usize| match plan.stages.get(index).and_then(|s| s.name.as_deref()) {
+        Some(name) => format!("`{}`", escape::terminal(name)),
+        None => format!("stage {index}"),
+    };
+    if plan.stages.is_empty() {
+        return out;
+    }
+    let _ = writeln!(
+        out,
+        "{}: target {}, {} in {needed} of {}",
+        escape::terminal(&subject.file),
+        name(plan.target),
+        number::count(plan.order.len(), "step"),
+        number::count(plan.stages.len(), "stage"),
+    );
+    for (index, stage) in plan.stages.iter().enumerate().filter(|(_, s)| s.reachable) {
+        let base = match &stage.base {
+            Base::Image(image) => format!("the image {image}"),
+            Base::Stage(base) => name(*base),
+            Base::Context(context) => format!("the named context {context}"),
+            Base::Scratch => "nothing".to_owned(),
+        };
+        let label = if stage.name.is_some() {
+            format!("stage {index} {}", name(index))
+        } else {
+            name(index)
+        };
+        let _ = writeln!(out, "\n{label}, from {}", escape::terminal(&base));
+        for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+            let _ = writeln!(
+                out,
+                "  {:>7}  line {:<4} {}",
+                step.id.to_string(),
+                step.line,
+                escape::terminal(&shortened(&step.name, NARROW)),
+            );
+            let mut from: Vec<String> = step
+                .inputs
+                .iter()
+                .filter_map(|i| source(i, &name))
+                .collect();
+            from.dedup();
+            if step.kind != StepKind::From && !from.is_empty() {
+                let _ = writeln!(
+                    out,
+                    "           takes {}",
+                    escape::terminal(&from.join("; "))
+                );
+            }
+            if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
+                touched(&mut out, step, f);
             }
         }
     }
     out
+}
+
+/// Where a step's input comes from, for people.
+fn source(input: &Input, stage: &dyn Fn(usize) -> String) -> Option<String> {
+    let list = |paths: &[String]| shortened(&paths.join(" "), NARROW);
+    Some(match input {
+        Input::Context(c) => format!("{} from the build context", list(&c.sources)),
+        Input::Stage { stage: s, sources } => format!("{} from {}", list(sources), stage(*s)),
+        Input::Image(image) => format!("files of the image {image}"),
+        Input::Named(n) => format!(
+            "{} from the named context {}",
+            list(&n.files.sources),
+            n.context
+        ),
+        // Its name is the step's own text.
+        Input::Remote(_) => return None,
+    })
+}
+
+fn touched(out: &mut String, step: &Step, f: &Footprint) {
+    let classes: Vec<&str> = step.classes.iter().map(|c| c.as_str()).collect();
+    let mut line = |what: &str, text: String| {
+        if !text.is_empty() {
+            let _ = writeln!(out, "           {what} {}", escape::terminal(&text));
+        }
+    };
+    line("work:", classes.join(" "));
+    match &f.opaque {
+        Some(why) => line("opaque:", why.clone()),
+        None => {
+            line("reads", paths(&f.reads).join(" "));
+            line("writes", paths(&f.writes).join(" "));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `cacheplan optimize`: the best plan as a diff, a file, a document, or in place.
 
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
-use super::subject::{Place, Subject, load};
+use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
 use super::{Done, analyze, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
@@ -15,7 +15,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         bail!("--write needs a work tree");
     }
     let costs = analyze::costs(&place, &args.history)?;
-    let found = load(&place, &args.place.build, &args.history.volatile_args)?;
+    let found = load_replayed(&place, &args.place.build, &args.history)?;
     output::diagnostics(cli, &found.diagnostics);
     let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
     let builds = if good.is_empty() {

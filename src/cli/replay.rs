@@ -1,7 +1,7 @@
 //! `cacheplan replay`: every build, step by step.
 
 use super::args::{Cli, DockerfileFrom, ReplayArgs, ReplayFormat};
-use super::subject::{Place, load, only};
+use super::subject::{Place, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
 use super::{Done, analyze, output};
 use crate::cost::CostTable;
@@ -19,11 +19,7 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
-    let subject = only(load(
-        &place,
-        &args.place.build,
-        &args.history.volatile_args,
-    )?)?;
+    let subject = only(load_replayed(&place, &args.place.build, &args.history)?)?;
     output::diagnostics(cli, &subject.diagnostics);
     // With `each` a broken file of today is one refused build, no more.
     if subject.failed() && args.history.dockerfile_from == DockerfileFrom::Frozen {

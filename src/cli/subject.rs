@@ -3,13 +3,13 @@
 //! Everything here reads; nothing decides. Errors of the world are `anyhow` with context, what is
 //! wrong with a user's file is a diagnostic on the subject.
 
-use super::args::BuildFlags;
+use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
 use crate::context::ignore_file_for;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, BuildOptions, Plan};
+use crate::plan::{self, Base, BuildOptions, Input, Plan};
 use crate::project::{self, Files, WorkTree, choose_context};
 use crate::source::{SourceFile, Span};
 use anyhow::{Context as _, Result, bail};
@@ -239,6 +239,58 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
     })
 }
 
+/// As [`load`], for commands that replay builds: a target whose steps take files from a folder or a
+/// build that a named context stands for is declined, since nothing tells when those files changed.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_replayed(place: &Place, flags: &BuildFlags, history: &HistoryFlags) -> Result<Found> {
+    let mut found = load(place, flags, &history.volatile_args)?;
+    for subject in &mut found.subjects {
+        // Each commit's own Dockerfile may use what today's does not.
+        let used = match history.dockerfile_from {
+            DockerfileFrom::Frozen => foreign_files(&subject.plan),
+            DockerfileFrom::Each => {
+                let folders = subject.options.contexts.iter();
+                let mut folders = folders.filter(|(_, v)| !v.starts_with("docker-image:"));
+                folders.next().map(|(name, _)| name.clone())
+            }
+        };
+        if let Some(name) = used {
+            let mut d = Diagnostic::error(
+                "build/named-context",
+                format!(
+                    "the named context {name} is no image: its changes are not in this history"
+                ),
+                Span::default(),
+            );
+            d.labels.clear();
+            let help = "`inspect` and `context` read such a build, it cannot be replayed";
+            let about = (subject.source.clone(), d.with_help(help));
+            subject.diagnostics.push(about);
+        }
+    }
+    Ok(found)
+}
+
+/// A named context whose files a step of the target needs.
+fn foreign_files(plan: &Plan) -> Option<String> {
+    let steps = plan.order.iter().flat_map(|n| &plan.graph[*n].inputs);
+    let taken = steps.filter_map(|i| match i {
+        Input::Named(n) => Some(n.context.clone()),
+        _ => None,
+    });
+    let stages = plan
+        .stages
+        .iter()
+        .filter(|s| s.reachable && s.root.is_none());
+    let based = stages.filter_map(|s| match &s.base {
+        Base::Context(name) => Some(name.clone()),
+        _ => None,
+    });
+    taken.chain(based).next()
+}
+
 /// The one target of commands that take one: `-f`, else `Dockerfile` in PATH, else the only one.
 ///
 /// # Errors
@@ -262,14 +314,14 @@ pub fn only(mut found: Found) -> Result<Subject> {
     found.subjects.pop().context("no Dockerfile found")
 }
 
-/// Build arguments of the command line.
+/// `NAME=VALUE` flags of the command line.
 ///
 /// # Errors
-/// When one has no `=` and no value in the environment stands for it.
-pub fn build_args(list: &[String]) -> Result<Vec<(String, String)>> {
+/// When one has no `=` or no name.
+pub fn pairs(flag: &str, list: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| match text.split_once('=') {
         Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
-        _ => bail!("--build-arg {text}: write NAME=VALUE"),
+        _ => bail!("{flag} {text}: write NAME=VALUE"),
     };
     list.iter().map(pair).collect()
 }
@@ -282,7 +334,7 @@ fn subject(
     located: &dyn Fn(&project::Located) -> (SourceFile, Diagnostic),
 ) -> Result<Subject> {
     let mut args = target.args.clone();
-    args.extend(build_args(&flags.build_args)?);
+    args.extend(pairs("--build-arg", &flags.build_args)?);
     let options = BuildOptions {
         target: flags.target.clone().or_else(|| target.stage.clone()),
         args,
@@ -292,6 +344,7 @@ fn subject(
             .or_else(|| target.platform.clone())
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args: volatile.to_vec(),
+        contexts: pairs("--build-context", &flags.build_contexts)?,
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);

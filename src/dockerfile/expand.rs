@@ -90,6 +90,24 @@ pub fn expand_heredoc(
     Lexer::new(body, Mode::body(), lookup).run(None)
 }
 
+/// The command of a RUN as the builder's progress shows it: set variables are replaced, unset ones
+/// and all quotes stay, escapes go away (cache keys section 2).
+///
+/// # Errors
+/// As [`expand_word`]; the builder then shows the text as it stands.
+pub fn expand_title(
+    text: &str,
+    escape: char,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, ExpandError> {
+    let mode = Mode {
+        keep_quotes: true,
+        unset: Unset::Keep,
+        ..Mode::values(escape)
+    };
+    Lexer::new(text, mode, lookup).run(None)
+}
+
 /// Names of the variables a word refers to, in order of first appearance, also those inside
 /// operands (`${a:-$b}` names both). Positional and special parameters (`$1`, `$@`) can never be
 /// set in a build and are left out. Of a malformed word, the names before the mistake.
@@ -475,13 +493,11 @@ impl<'a> Lexer<'a> {
             '#' | '%' => Escapes::Keep,
             _ => Escapes::Drop,
         };
-        let start = self.at;
         let operand = self.operand('}', escapes)?;
         let value = self.value(name);
         if value.is_none() && self.mode.unset == Unset::Keep {
             let sign = if colon { ":" } else { "" };
-            let written = &self.text[start..self.at];
-            return Ok(format!("${{{name}{sign}{operator}{written}"));
+            return Ok(format!("${{{name}{sign}{operator}{operand}}}"));
         }
         let usable = value.as_deref().filter(|v| !(colon && v.is_empty()));
         match operator {
@@ -520,7 +536,6 @@ impl<'a> Lexer<'a> {
 
     /// `${name/pattern/replacement}` and `${name//pattern/replacement}`, after the first slash.
     fn replace(&mut self, name: &str) -> Result<String, ExpandError> {
-        let start = self.at;
         let all = self.peek() == Some('/');
         if all {
             self.next();
@@ -529,8 +544,8 @@ impl<'a> Lexer<'a> {
         let replacement = self.operand('}', Escapes::Keep)?;
         let value = self.value(name);
         if value.is_none() && self.mode.unset == Unset::Keep {
-            let written = &self.text[start..self.at];
-            return Ok(format!("${{{name}/{written}"));
+            // The builder forgets that all were meant.
+            return Ok(format!("${{{name}/{pattern}/{replacement}}}"));
         }
         let value = value.unwrap_or_default();
         let replaced = if all {

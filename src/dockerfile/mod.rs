@@ -17,9 +17,11 @@ mod suggest;
 mod words;
 
 pub use expand::{
-    ExpandError, expand_heredoc, expand_word, expand_words, heredoc_variables, variables,
+    ExpandError, expand_heredoc, expand_title, expand_word, expand_words, heredoc_variables,
+    variables,
 };
 pub use parse::parse;
+pub use suggest::nearest;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;

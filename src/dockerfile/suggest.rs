@@ -8,7 +8,7 @@ const LONGEST: usize = 24;
 
 /// The known name with the fewest edits (insert, delete, replace, swap neighbours; letter case does
 /// not count), if they are few for its length.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name: Vec<char> = name
         .chars()
         .take(LONGEST + 1)

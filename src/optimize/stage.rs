@@ -80,6 +80,18 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
         {
             base = base.refine(&rows.row(*from, &full));
         }
+        // ONBUILD triggers of the base stage come first, in their own order.
+        for trigger in stage
+            .steps
+            .iter()
+            .filter(|n| plan.graph[**n].id.trigger > 0)
+        {
+            base = base.refine(&rows.row(*trigger, &full));
+            let seconds = position
+                .get(trigger)
+                .map_or(0.0, |p| request.evaluated.seconds[*p]);
+            out.bound += seconds * base.executed(request.setting.policy) as f64;
+        }
         let solved = one_stage(&rows, stage, base.clone(), &full, &mut out);
         let mut whole = base;
         for row in &solved.rows {
@@ -128,7 +140,7 @@ impl Rows<'_> {
                     };
                     row = row.refine(&dense(request.counted.iter().map(version)));
                 }
-                Input::Context(_) | Input::Remote(_) => {}
+                Input::Context(_) | Input::Named(_) | Input::Remote(_) => {}
             }
         }
         if step.volatile {

@@ -1,22 +1,22 @@
 //! Lowers a parsed Dockerfile to the step graph.
 //!
-//! Stages first (names, bases, who needs whom), then every instruction in file order with the state
-//! before it. Rules: grammar section 9, cache keys sections 1-3.
+//! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
+//! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
-use super::mount::{self, Mount, MountType};
-use super::state::{Globals, Origin, State, VOLATILE, platform_args};
+use super::key::Key;
+use super::stages::{Named, Record};
+use super::state::{Globals, State};
+use super::title::{self, Position};
 use super::{
-    Base, BuildOptions, ContextInput, Depends, Dest, Input, Parts, Plan, Stage, StateView, Step,
-    StepId, StepKind, image, title,
+    Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
+    check, image, platform,
 };
 use crate::diagnostic::{self, Diagnostic};
-use crate::dockerfile::{
-    CommandForm, Dockerfile, Instruction, Kind, Transfer, expand_heredoc, expand_word,
-};
-use crate::footprint::{self, Class, RunState};
-use crate::pattern::{ExcludeRules, SourcePattern, clean};
-use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::Dfs;
+use crate::dockerfile::{Dockerfile, Instruction, Kind, expand_word, expand_words};
+use crate::footprint::Class;
+use crate::source::Span;
+use petgraph::graph::DiGraph;
+use std::collections::BTreeMap;
 
 /// Lowers a Dockerfile. Diagnostics of the plan are those the builder gives after parsing; with an
 /// error among them the graph holds what could be understood.
@@ -35,9 +35,19 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         },
         globals: Globals::default(),
         ends: Vec::new(),
+        platforms: Vec::new(),
+        by_name: BTreeMap::new(),
+        records: Vec::new(),
+        sources: Vec::new(),
+        trigger_sources: BTreeMap::new(),
+        passes: Vec::new(),
+        single: false,
+        circular: false,
+        escape: file.directives.escape,
     };
     low.stages();
     if !low.plan.stages.is_empty() {
+        low.sources();
         low.target();
         low.reach();
         for index in 0..low.plan.stages.len() {
@@ -46,37 +56,78 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         low.order();
     }
     diagnostic::sort(&mut low.plan.diagnostics);
+    low.plan.diagnostics.dedup();
     low.plan
 }
 
-struct Lowering<'a> {
-    file: &'a Dockerfile,
-    options: &'a BuildOptions,
-    plan: Plan,
-    globals: Globals,
+/// Everything known while a file is lowered.
+pub struct Lowering<'a> {
+    pub file: &'a Dockerfile,
+    pub options: &'a BuildOptions,
+    pub plan: Plan,
+    pub globals: Globals,
     /// State each lowered stage ended with.
     ends: Vec<State>,
+    /// Platform each lowered stage runs on.
+    platforms: Vec<String>,
+    /// The last stage of each name.
+    pub by_name: BTreeMap<String, usize>,
+    /// What `--from=N` counts in.
+    pub records: Vec<Record>,
+    /// What each instruction copies or mounts from.
+    pub sources: Vec<Vec<Option<Record>>>,
+    /// The same for the ONBUILD triggers of a stage's base: the instruction's index, and its sources.
+    pub trigger_sources: BTreeMap<usize, Vec<(usize, Vec<Option<Record>>)>>,
+    /// The pass in which each stage was found to be needed, from 1.
+    pub passes: Vec<usize>,
+    /// The build has one stage record.
+    pub single: bool,
+    /// Stages copy from each other: what follows from that is not said again.
+    pub circular: bool,
+    /// The escape character in force: the file's, but always a backslash in ONBUILD triggers.
+    pub escape: char,
 }
 
-/// Where `--from` leads.
-enum FromTarget {
-    Stage(usize),
-    Image(String),
+/// Where an instruction stands when it is lowered.
+pub struct Place<'a> {
+    pub stage: usize,
+    pub id: StepId,
+    /// Index into the file's instructions.
+    pub at: usize,
+    /// What it copies or mounts from.
+    pub sources: &'a [Option<Record>],
+    /// How titles name the stage.
+    pub label: &'a str,
+    /// Steps that the builder counts in the stage.
+    pub total: usize,
+    pub onbuild: bool,
 }
 
 impl Lowering<'_> {
-    fn escape(&self) -> char {
-        self.file.directives.escape
-    }
-
-    fn error(&mut self, code: &'static str, message: impl Into<String>, at: &Instruction) {
-        let d = Diagnostic::error(code, message, at.keyword_span);
+    pub fn report(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        span: Span,
+        help: impl Into<String>,
+    ) {
+        let d = Diagnostic::error(code, message, span).with_help(help);
         self.plan.diagnostics.push(d);
     }
 
-    fn arg(&self, name: &str) -> Option<String> {
+    /// Where a word of the instruction stands; the keyword where it is not found.
+    pub fn word_span(&self, ins: &Instruction, word: &str) -> Span {
+        let after = ins.keyword.len().min(ins.original.len());
+        let found = ins.original.get(after..).and_then(|rest| rest.find(word));
+        match found.filter(|_| !word.is_empty()) {
+            Some(at) => ins.original_span(after + at..after + at + word.len()),
+            None => ins.keyword_span,
+        }
+    }
+
+    pub fn arg(&self, name: &str) -> Option<String> {
         if self.options.volatile_args.iter().any(|v| v == name) {
-            return Some(VOLATILE.to_string());
+            return Some(super::VOLATILE.to_string());
         }
         let args = &self.options.args;
         args.iter()
@@ -85,351 +136,156 @@ impl Lowering<'_> {
             .map(|(_, v)| v.clone())
     }
 
-    fn expand(&mut self, word: &str, state: &State, at: &Instruction) -> String {
-        match expand_word(word, self.escape(), &|n| state.lookup(n)) {
+    pub fn expand(&mut self, word: &str, state: &State, at: &Instruction) -> String {
+        match expand_word(word, self.escape, &|n| state.lookup(n)) {
             Ok(text) => text,
             Err(e) => {
-                let message = format!("failed to process \"{word}\": {e}");
-                self.error("build/expansion", message, at);
+                self.unexpanded(word, &e.to_string(), at);
                 word.to_owned()
             }
         }
     }
 
-    /// Names, bases and global arguments.
-    fn stages(&mut self) {
-        let file = self.file;
-        let requested = self.options.target.clone();
-        let last_alias = file.instructions.iter().rev().find_map(|i| match &i.kind {
-            Kind::From { alias, .. } => Some(alias.clone()),
-            _ => None,
-        });
-        let stage_name = requested
-            .or(last_alias.flatten())
-            .unwrap_or_else(|| "default".to_owned());
-        self.globals.platform = platform_args(&self.options.platform, &stage_name);
-        for name in self.globals.platform.clone().keys() {
-            if let Some(v) = self.arg(name) {
-                self.globals.platform.insert(name.clone(), v);
-            }
-        }
-        for (i, ins) in file.instructions.iter().enumerate() {
-            match &ins.kind {
-                Kind::From { image, alias } => self.from(i, ins, image, alias.clone()),
-                Kind::Arg(list) if self.plan.stages.is_empty() => self.global_arg(ins, list),
-                _ => {}
-            }
-        }
-        let count = file.instructions.len();
-        let starts: Vec<usize> = self.plan.stages.iter().map(|s| s.from).collect();
-        for (i, stage) in self.plan.stages.iter_mut().enumerate() {
-            stage.end = starts.get(i + 1).copied().unwrap_or(count);
-        }
-    }
-
-    fn global_arg(&mut self, ins: &Instruction, list: &[(String, Option<String>)]) {
-        for (name, default) in list {
-            let value = self.arg(name).or_else(|| {
-                let default = default.as_ref()?;
-                let globals = self.globals.clone();
-                match expand_word(default, self.escape(), &|n| globals.lookup(n)) {
-                    Ok(v) => Some(v),
-                    Err(e) => {
-                        self.error(
-                            "build/expansion",
-                            format!("failed to process \"{default}\": {e}"),
-                            ins,
-                        );
-                        None
-                    }
-                }
-            });
-            match value {
-                Some(v) => self.globals.args.insert(name.clone(), v),
-                None => self.globals.args.remove(name),
-            };
-        }
-    }
-
-    fn from(&mut self, at: usize, ins: &Instruction, image: &str, alias: Option<String>) {
-        let globals = self.globals.clone();
-        let mut expand = |text: &str| match expand_word(text, self.escape(), &|n| globals.lookup(n))
-        {
-            Ok(v) => v,
-            Err(e) => {
-                self.error(
-                    "build/expansion",
-                    format!("failed to process \"{text}\": {e}"),
-                    ins,
-                );
-                text.to_owned()
-            }
-        };
-        let name = expand(image);
-        let platform = ins
-            .flag("platform")
-            .map(&mut expand)
-            .filter(|p| !p.is_empty());
-        if name.is_empty() {
-            let d = Diagnostic::error(
-                "build/blank-base",
-                format!("base name ({image}) should not be blank"),
-                ins.keyword_span,
-            );
-            let help = "give the ARG a default value before the first FROM, or pass --build-arg";
-            self.plan.diagnostics.push(d.with_help(help));
-        }
-        // The name table is searched case-sensitively among lower-cased names (grammar section 9).
-        let known = self
-            .plan
-            .stages
-            .iter()
-            .rposition(|s| s.name.as_deref() == Some(&name));
-        let base = match known {
-            Some(stage) => Base::Stage(stage),
-            None if name == "scratch" => Base::Scratch,
-            None => Base::Image(name),
-        };
-        self.plan.stages.push(Stage {
-            name: alias,
-            base,
-            platform,
-            from: at,
-            end: at + 1,
-            reachable: false,
-            steps: Vec::new(),
-            last: None,
-            root: None,
-        });
-    }
-
-    fn target(&mut self) {
-        let stages = &self.plan.stages;
-        self.plan.target = stages.len() - 1;
-        let Some(wanted) = &self.options.target else {
-            return;
-        };
-        let lower = wanted.to_lowercase();
-        let found = stages
-            .iter()
-            .rposition(|s| s.name.as_deref() == Some(&lower));
-        match found.or_else(|| wanted.parse().ok().filter(|i| *i < stages.len())) {
-            Some(i) => self.plan.target = i,
-            None => {
-                let span = self.file.instructions[stages[0].from].keyword_span;
-                let message = format!("target stage \"{wanted}\" could not be found");
-                self.plan.diagnostics.push(Diagnostic::error(
-                    "build/unknown-target",
-                    message,
-                    span,
-                ));
-            }
-        }
-    }
-
-    /// `--from` of COPY looks through all stages, case-insensitively, the last of a name first.
-    fn copy_from(&mut self, name: &str, current: usize, ins: &Instruction) -> Option<FromTarget> {
-        if let Ok(i) = name.parse::<i64>() {
-            return match usize::try_from(i)
-                .ok()
-                .filter(|i| *i < self.plan.stages.len())
-            {
-                Some(i) if i < current => Some(FromTarget::Stage(i)),
-                Some(_) => {
-                    let m = format!(
-                        "cannot copy from stage \"{name}\", it needs to be defined before current stage"
-                    );
-                    self.error("build/stage-order", m, ins);
-                    None
-                }
-                None => {
-                    self.error(
-                        "build/stage-index",
-                        format!("invalid stage index {name}"),
-                        ins,
-                    );
-                    None
-                }
-            };
-        }
-        self.mount_from(name, current, ins)
-    }
-
-    /// `from=` of a mount knows names only.
-    fn mount_from(&mut self, name: &str, current: usize, ins: &Instruction) -> Option<FromTarget> {
-        let lower = name.to_lowercase();
-        match self
-            .plan
-            .stages
-            .iter()
-            .rposition(|s| s.name.as_deref() == Some(&lower))
-        {
-            Some(i) if i < current => Some(FromTarget::Stage(i)),
-            Some(i) if i == current => {
-                let m = format!("circular dependency detected on stage: {name}");
-                self.error("build/circular-stage", m, ins);
-                None
-            }
-            Some(_) => {
-                let m = format!(
-                    "cannot copy from stage \"{name}\", it needs to be defined before current stage"
-                );
-                self.error("build/stage-order", m, ins);
-                None
-            }
-            None => Some(FromTarget::Image(name.to_owned())),
-        }
-    }
-
-    /// Marks what the target needs: bases, `COPY --from`, `--mount from=`.
-    fn reach(&mut self) {
-        let mut graph: DiGraph<usize, ()> = DiGraph::new();
-        let nodes: Vec<NodeIndex> = (0..self.plan.stages.len())
-            .map(|i| graph.add_node(i))
-            .collect();
-        for index in 0..nodes.len() {
-            if let Base::Stage(b) = self.plan.stages[index].base {
-                graph.add_edge(nodes[index], nodes[b], ());
-            }
-            let (from, end) = (self.plan.stages[index].from, self.plan.stages[index].end);
-            for at in from + 1..end {
-                let ins = &self.file.instructions[at];
-                let mut names: Vec<String> = Vec::new();
-                if matches!(ins.kind, Kind::Copy(_)) {
-                    names.extend(ins.flag("from").map(str::to_owned));
-                }
-                let mounts = ins
-                    .flag_values("mount")
-                    .filter_map(|m| mount::parse(m).ok());
-                names.extend(mounts.filter_map(|m| m.from));
-                for name in names {
-                    let found = match name.parse::<usize>() {
-                        Ok(i) if matches!(ins.kind, Kind::Copy(_)) => Some(i),
-                        _ => {
-                            let lower = name.to_lowercase();
-                            self.plan
-                                .stages
-                                .iter()
-                                .rposition(|s| s.name.as_deref() == Some(&lower))
-                        }
-                    };
-                    if let Some(i) = found.filter(|i| *i < index) {
-                        graph.add_edge(nodes[index], nodes[i], ());
-                    }
-                }
-            }
-        }
-        let mut dfs = Dfs::new(&graph, nodes[self.plan.target]);
-        while let Some(n) = dfs.next(&graph) {
-            self.plan.stages[graph[n]].reachable = true;
-        }
-    }
-
-    /// One stage record: the builder leaves the stage's name out of titles (cache keys section 2).
-    fn single_record(&self) -> bool {
-        self.plan.stages.len() == 1
-            && self.file.instructions.iter().all(|i| {
-                i.flags
-                    .iter()
-                    .all(|f| f.name != "mount" && !(f.name == "from" && i.keyword == "COPY"))
-            })
+    pub fn unexpanded(&mut self, word: &str, why: &str, at: &Instruction) {
+        self.report(
+            "build/expansion",
+            format!("`{}` cannot be expanded: {why}", check::shorten(word)),
+            self.word_span(at, word),
+            "variables are written $NAME or ${NAME}; put a backslash before a dollar sign that is none",
+        );
     }
 
     fn stage(&mut self, index: usize) {
-        let (from, end) = (self.plan.stages[index].from, self.plan.stages[index].end);
+        let stage = &self.plan.stages[index];
+        let (from, end) = (stage.from, stage.end);
         let errors_before = self.plan.diagnostics.len();
-        let label = if self.single_record() {
-            String::new()
-        } else {
-            let name = self.plan.stages[index].name.clone();
-            name.unwrap_or_else(|| format!("stage-{index}"))
+        let label = match &stage.name {
+            _ if self.single => String::new(),
+            Some(name) => name.clone(),
+            None => format!("stage-{index}"),
         };
-        let is_image = matches!(self.plan.stages[index].base, Base::Image(_));
+        let triggers = self.trigger_sources.remove(&index).unwrap_or_default();
+        let file = self.file;
         let counted =
             |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
-        let total = usize::from(is_image)
-            + self.file.instructions[from + 1..end]
-                .iter()
-                .filter(|i| counted(i))
-                .count();
-        let mut number = 0;
-        let mut state = match self.plan.stages[index].base.clone() {
-            Base::Stage(b) => {
-                self.plan.stages[index].root = self.plan.stages[b].last;
-                self.plan.stages[index].last = self.plan.stages[b].last;
-                if self.plan.stages[b].has_onbuild(self.file) {
-                    let at = &self.file.instructions[from];
-                    self.error(
-                        "build/onbuild-stage",
-                        "ONBUILD triggers of a base stage are not simulated yet",
-                        at,
-                    );
-                }
-                self.ends[b].child()
-            }
-            Base::Scratch => State::new(true),
-            Base::Image(name) => {
-                number += 1;
-                self.image_step(index, &name, &label, total);
-                State::new(false)
-            }
+        let counts = file.instructions[from + 1..end]
+            .iter()
+            .filter(|i| counted(i));
+        let from_image = match &stage.base {
+            Base::Image(_) => 1,
+            Base::Context(_) => usize::from(!stage.replaced),
+            Base::Stage(_) | Base::Scratch => 0,
         };
-        for at in from..end {
-            self.plan.states[at] = Some(StateView {
-                cwd: state.known_cwd(),
-                user: state.user.clone(),
-            });
-            if at == from {
+        let total = from_image + counts.count() + triggers.len();
+        let mut state = self.base(index, &label, total);
+        self.plan.states[from] = Some(view(&state));
+        let replaced = self.plan.stages[index].replaced;
+        let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        self.escape = '\\';
+        for (n, (at, sources)) in triggers.iter().enumerate() {
+            let Kind::Onbuild(trigger) = &file.instructions[*at].kind else {
+                continue;
+            };
+            let id = StepId {
+                stage: small(index),
+                instruction: 0,
+                trigger: small(n + 1),
+            };
+            let place = Place {
+                stage: index,
+                id,
+                at: *at,
+                sources,
+                label: &label,
+                total,
+                onbuild: true,
+            };
+            self.instruction(&place, trigger, &mut state);
+        }
+        self.escape = file.directives.escape;
+        for at in from + 1..end {
+            self.plan.states[at] = Some(view(&state));
+            if replaced {
                 continue;
             }
-            let ins = &self.file.instructions[at];
-            if counted(ins) {
-                number += 1;
-            }
-            let instruction = u16::try_from(at - from).unwrap_or(u16::MAX);
+            let sources = std::mem::take(&mut self.sources[at]);
             let place = Place {
                 stage: index,
                 id: StepId {
-                    stage: u16::try_from(index).unwrap_or(u16::MAX),
-                    instruction,
+                    stage: small(index),
+                    instruction: small(at - from),
+                    trigger: 0,
                 },
                 at,
+                sources: &sources,
                 label: &label,
-                number,
                 total,
+                onbuild: false,
             };
-            let before = self.plan.stages[index].steps.len();
-            self.instruction(&place, ins, &mut state);
-            if counted(ins) && self.plan.stages[index].steps.len() == before {
-                // `WORKDIR /` is in the total, but takes no number of its own.
-                number -= 1;
-            }
+            self.instruction(&place, &file.instructions[at], &mut state);
         }
         self.ends.push(state);
         if !self.plan.stages[index].reachable {
-            // Of stages the target does not need, the builder checks the syntax alone.
+            // Of stages the target does not need, the builder checks what `stages.rs` checks.
             self.plan.diagnostics.truncate(errors_before);
         }
     }
 
-    fn image_step(&mut self, index: usize, name: &str, label: &str, total: usize) {
+    /// The state a stage starts with; FROM of an image makes a step.
+    fn base(&mut self, index: usize, label: &str, total: usize) -> State {
+        let stage = &self.plan.stages[index];
+        let own = stage.platform.as_deref();
+        let asked = platform::normal(own.unwrap_or(&self.options.platform));
+        let target = || platform::normal(&self.options.platform);
+        let (state, runs_on) = match stage.base.clone() {
+            Base::Stage(b) => {
+                self.plan.stages[index].root = self.plan.stages[b].last;
+                self.plan.stages[index].last = self.plan.stages[b].last;
+                // The base stage's platform wins over a flag (grammar section 9).
+                (self.ends[b].child(), self.platforms[b].clone())
+            }
+            Base::Scratch => (State::new(true), target()),
+            Base::Image(name) => {
+                let position = Position {
+                    stage: label,
+                    index: self.passes[index],
+                    total,
+                    onbuild: false,
+                };
+                let reference = image::normalize_reference(&name);
+                let title = title::compose(position, &format!("FROM {reference}"));
+                self.image_step(index, reference, title, &asked);
+                (State::new(false), asked)
+            }
+            Base::Context(name) => match self.named(&name) {
+                Some(Named::Image(written)) if written != "scratch" => {
+                    let short = image::context_name(&name).unwrap_or(name);
+                    let title = format!("[context {short}] {written}");
+                    self.image_step(index, image::normalize_reference(&written), title, &asked);
+                    (State::new(false), asked)
+                }
+                // A folder or another build's result: its files are no step of this build.
+                _ => (State::new(true), asked),
+            },
+        };
+        self.platforms.push(runs_on);
+        state
+    }
+
+    fn image_step(&mut self, index: usize, reference: String, name: String, platform: &str) {
         let stage = &self.plan.stages[index];
         let ins = &self.file.instructions[stage.from];
-        let reference = image::normalize_reference(name);
-        let platform = stage
-            .platform
-            .clone()
-            .unwrap_or_else(|| self.options.platform.clone());
         let mut key = Key::new("image");
-        key.text(&reference).text(&platform);
+        key.text(&reference).text(platform);
         let definition = key.finish();
         let node = self.plan.graph.add_node(Step {
             id: StepId {
                 stage: u16::try_from(index).unwrap_or(u16::MAX),
                 instruction: 0,
+                trigger: 0,
             },
             kind: StepKind::From,
-            name: title::compose(label, 1, total, &format!("FROM {reference}")),
+            name,
             instruction: stage.from,
             line: ins.line,
             end_line: ins.end_line,
@@ -440,7 +296,7 @@ impl Lowering<'_> {
                 args: 0,
                 env: 0,
             },
-            volatile: reference.contains(VOLATILE),
+            volatile: reference.contains(super::VOLATILE),
             keyed_by_parent: true,
             inputs: vec![Input::Image(reference.clone())],
             text: reference,
@@ -465,13 +321,69 @@ impl Lowering<'_> {
                     state.set_env(&name, value);
                 }
             }
+            Kind::Label(list) => {
+                for (name, value) in list {
+                    self.expand(name, state, ins);
+                    self.expand(value, state, ins);
+                }
+            }
             Kind::Arg(list) => self.stage_arg(ins, list, state),
             Kind::User(user) => state.user = Some(self.expand(user, state, ins)),
             Kind::Shell(argv) => state.shell = Some(argv.clone()),
             Kind::Workdir(path) => self.workdir(place, ins, path, state),
             Kind::Run(form) => self.run(place, ins, form, state),
             Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
-            _ => {}
+            Kind::Expose(ports) => self.expose(ins, ports, state),
+            Kind::Stopsignal(signal) => {
+                let signal = self.expand(signal, state, ins);
+                if !check::is_signal(&signal) {
+                    self.report(
+                        "build/stopsignal",
+                        format!("`{}` is no signal", check::shorten(&signal)),
+                        self.word_span(ins, &ins.arguments),
+                        "write a name such as SIGTERM, or a number",
+                    );
+                }
+            }
+            Kind::Volume(paths) => {
+                for path in paths {
+                    if self.expand(path, state, ins).is_empty() {
+                        self.report(
+                            "build/empty-volume",
+                            "a path of VOLUME is empty",
+                            self.word_span(ins, path),
+                            "give the variable a value or leave the path out",
+                        );
+                    }
+                }
+            }
+            Kind::From { .. }
+            | Kind::Cmd(_)
+            | Kind::Entrypoint(_)
+            | Kind::Healthcheck(_)
+            | Kind::Maintainer(_)
+            | Kind::Onbuild(_)
+            | Kind::Invalid => {}
+        }
+    }
+
+    fn expose(&mut self, ins: &Instruction, ports: &[String], state: &State) {
+        for written in ports {
+            match expand_words(written, self.escape, &|n| state.lookup(n)) {
+                Err(e) => self.unexpanded(written, &e.to_string(), ins),
+                Ok(words) => {
+                    for word in words {
+                        if let Err(why) = check::port(&word) {
+                            self.report(
+                                "build/expose",
+                                format!("`{}` cannot be exposed: {why}", check::shorten(&word)),
+                                self.word_span(ins, written),
+                                "write a port or a range from 0 to 65535, with /tcp, /udp or /sctp",
+                            );
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -487,13 +399,15 @@ impl Lowering<'_> {
                 (None, Some(d)) => Some(self.expand(d, state, ins)),
                 (None, None) => self.globals.lookup(name),
             };
-            if let Some(v) = value {
+            if let Some(v) = value
+                && !NOT_IN_ENVIRONMENT.contains(&name.as_str())
+            {
                 state.set_arg(name, v);
             }
         }
     }
 
-    fn push(&mut self, place: &Place, step: Step, stages: &[usize]) {
+    pub fn push(&mut self, place: &Place, step: Step, stages: &[usize]) {
         let node = self.plan.graph.add_node(step);
         if let Some(last) = self.plan.stages[place.stage].last {
             self.plan.graph.add_edge(last, node, Depends::Key);
@@ -508,11 +422,25 @@ impl Lowering<'_> {
         stage.last = Some(node);
     }
 
-    fn step(&self, place: &Place, ins: &Instruction, kind: StepKind, title: &str) -> Step {
+    pub fn step(&self, place: &Place, ins: &Instruction, kind: StepKind, title: &str) -> Step {
+        // The builder numbers the vertices it makes, one after another: `WORKDIR /` is in the total, but
+        // takes no number, nor does a FROM that a named context stands in for.
+        let stage = &self.plan.stages[place.stage];
+        let context = matches!(stage.base, Base::Context(_)) && stage.root.is_some();
+        let passes = match stage.base {
+            Base::Image(_) | Base::Context(_) => self.passes[place.stage] - 1,
+            Base::Stage(_) | Base::Scratch => 0,
+        };
+        let position = Position {
+            stage: place.label,
+            index: stage.steps.len() + 1 + passes - usize::from(context),
+            total: place.total,
+            onbuild: place.onbuild,
+        };
         Step {
             id: place.id,
             kind,
-            name: title::compose(place.label, place.number, place.total, title),
+            name: title::compose(position, title),
             instruction: place.at,
             line: ins.line,
             end_line: ins.end_line,
@@ -549,12 +477,8 @@ impl Lowering<'_> {
         key.text(&resolved)
             .text(id)
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
-        let mut step = self.step(
-            place,
-            ins,
-            StepKind::Workdir,
-            &format!("WORKDIR {}", visible(&text)),
-        );
+        let title = title::plain(ins, self.escape, state);
+        let mut step = self.step(place, ins, StepKind::Workdir, &title);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;
@@ -568,456 +492,73 @@ impl Lowering<'_> {
         self.push(place, step, &[]);
     }
 
-    fn run(&mut self, place: &Place, ins: &Instruction, form: &CommandForm, state: &State) {
-        let shell = state
-            .shell
-            .clone()
-            .unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]);
-        let (argv, script) = match form {
-            CommandForm::Exec(argv) => (argv.clone(), None),
-            CommandForm::Shell(line) => {
-                let text = heredoc_script(ins, line);
-                let mut argv = shell.clone();
-                argv.push(text.clone());
-                (argv, Some(text))
-            }
-        };
-        if argv.is_empty() {
-            self.error("build/empty-run", "arguments are required", ins);
-        }
-        let platform = self.plan.stages[place.stage].platform.clone();
-        let mut key = Key::new("run");
-        key.list(&argv);
-        key.text(platform.as_deref().unwrap_or(&self.options.platform));
-        key.text(
-            ins.flag("network")
-                .filter(|n| *n != "default")
-                .unwrap_or(""),
-        );
-        key.text(
-            ins.flag("security")
-                .filter(|n| *n != "sandbox")
-                .unwrap_or(""),
-        );
-        key.list(
-            &ins.flag_values("device")
-                .map(str::to_owned)
-                .collect::<Vec<_>>(),
-        );
-        let mut inputs = Vec::new();
-        let mut stages = Vec::new();
-        let mut mount_texts = Vec::new();
-        for value in ins.flag_values("mount") {
-            let value = self.expand_mount(value, state, ins);
-            match mount::parse(&value) {
-                Ok(m) => {
-                    self.mount_key(&m, state, &mut key);
-                    mount_texts.push(value);
-                    self.mount_input(place, &m, ins, &mut inputs, &mut stages);
-                }
-                Err(e) => self.error("build/mount", format!("invalid --mount: {e}"), ins),
-            }
-        }
-        let mut step = self.step(place, ins, StepKind::Run, &run_title(ins, state));
-        let (mut args, mut env) = (Key::new("args"), Key::new("env"));
-        let mut all = Key::new("vars");
-        for v in &state.vars {
-            all.text(&v.name).text(&v.value);
-            let part = if v.origin == Origin::Arg {
-                &mut args
-            } else {
-                &mut env
-            };
-            part.text(&v.name).text(&v.value);
-        }
-        let user = state.user.as_deref().unwrap_or("");
-        env.text(&state.cwd).text(user);
-        step.parts = Parts {
-            instruction: key.finish(),
-            args: args.finish(),
-            env: env.finish(),
-        };
-        all.text(&state.cwd)
-            .text(user)
-            .number(step.parts.instruction);
-        step.volatile = all.volatile || key.volatile;
-        step.definition = all.finish();
-        step.inputs = inputs;
-        step.text = match form {
-            CommandForm::Shell(_) => script.clone().unwrap_or_default(),
-            CommandForm::Exec(_) => ins.arguments.clone(),
-        };
-        let view = RunState {
-            cwd: state.known_cwd(),
-            user: state.user.clone(),
-            vars: state
-                .vars
-                .iter()
-                .map(|v| (v.name.clone(), v.value.clone()))
-                .collect(),
-        };
-        let footprint = match &script {
-            Some(text) if is_posix_shell(&shell) => footprint::of_script(text, &view),
-            Some(text) => {
-                let mut f = footprint::of_script(text, &view);
-                f.opaque = Some(format!("the shell {} is not known", shell.join(" ")));
-                f
-            }
-            None => footprint::of_exec(&argv, &view),
-        };
-        step.classes.clone_from(&footprint.classes);
-        step.footprint = Some(footprint);
-        self.push(place, step, &stages);
+    /// The platform that RUNs of a stage run on.
+    pub fn platform_of(&self, stage: usize) -> &str {
+        self.platforms.get(stage).map_or("", String::as_str)
     }
 
-    /// Variables in mount values are expanded, `from` is not (grammar section 8).
-    fn expand_mount(&mut self, value: &str, state: &State, ins: &Instruction) -> String {
-        if !value.contains('$') {
-            return value.to_owned();
-        }
-        let parts = value.split(',').map(|field| match field.split_once('=') {
-            Some((k, v)) if !k.eq_ignore_ascii_case("from") => {
-                format!("{k}={}", self.expand(v, state, ins))
-            }
-            _ => field.to_owned(),
-        });
-        parts.collect::<Vec<_>>().join(",")
-    }
-
-    fn mount_key(&self, m: &Mount, state: &State, key: &mut Key) {
-        let target = m.target.as_deref().map(|t| state.resolve(t));
-        key.text(&format!("{:?}", m.kind))
-            .text(target.as_deref().unwrap_or(""));
-        let writable = matches!(m.kind, MountType::Cache | MountType::Tmpfs);
-        key.text(if m.read_only.unwrap_or(!writable) {
-            "ro"
-        } else {
-            "rw"
-        });
-        match m.kind {
-            MountType::Cache => {
-                // Only the default form keeps its id in the key (cache keys 3.1, experiments row 90).
-                let default_id = m.target.as_deref().map(clean).unwrap_or_default();
-                let plain = m.id.as_deref().is_none_or(|id| id == default_id)
-                    && m.sharing.as_deref().is_none_or(|s| s == "shared");
-                key.text(if plain { &default_id } else { "" });
-            }
-            MountType::Secret => {
-                let id = m.id.as_deref().or(m.source.as_deref());
-                key.text(id.or(m.target.as_deref()).unwrap_or(""));
-            }
-            MountType::Ssh => {
-                key.text(m.id.as_deref().unwrap_or("default"));
-            }
-            MountType::Bind | MountType::Tmpfs => {}
-        }
-        for extra in &m.extra {
-            key.text(extra.as_deref().unwrap_or(""));
-        }
-    }
-
-    fn mount_input(
+    /// The stage a source leads to, if it is lowered already; says so where it is not.
+    pub fn earlier(
         &mut self,
+        source: usize,
         place: &Place,
-        m: &Mount,
-        ins: &Instruction,
-        inputs: &mut Vec<Input>,
-        stages: &mut Vec<usize>,
-    ) {
-        let cache_without_source = m.kind == MountType::Cache && m.from.is_none();
-        if cache_without_source || !matches!(m.kind, MountType::Bind | MountType::Cache) {
-            return;
+        what: &str,
+        span: Span,
+    ) -> Option<usize> {
+        if source < place.stage || self.plan.stages[source].replaced {
+            return Some(source);
         }
-        let source = m.source.clone().unwrap_or_else(|| "/".to_owned());
-        match m.from.as_deref() {
-            None => inputs.push(Input::Context(ContextInput {
-                sources: vec![source],
-                excludes: Vec::new(),
-            })),
-            Some(name) => match self.mount_from(name, place.stage, ins) {
-                Some(FromTarget::Stage(s)) => {
-                    stages.push(s);
-                    inputs.push(Input::Stage {
-                        stage: s,
-                        sources: vec![source],
-                    });
-                }
-                Some(FromTarget::Image(i)) => {
-                    inputs.push(Input::Image(image::normalize_reference(&i)))
-                }
-                None => {}
-            },
+        if !self.circular {
+            let name = match &self.plan.stages[source].name {
+                Some(name) => name.clone(),
+                None => source.to_string(),
+            };
+            self.report(
+                "build/stage-order",
+                format!(
+                    "cannot {what} from stage \"{name}\", it needs to be defined before current stage"
+                ),
+                span,
+                "move that stage above this one",
+            );
         }
+        None
     }
 
-    fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
-        let add = matches!(ins.kind, Kind::Add(_));
-        let keyword = if add { "ADD" } else { "COPY" };
-        let sources: Vec<String> = t
-            .sources
-            .iter()
-            .map(|s| self.expand(s, state, ins))
-            .collect();
-        let dest = self.expand(&t.dest, state, ins);
-        let owner = ins.flag("chown").map(|v| self.expand(v, state, ins));
-        let mode = ins.flag("chmod").map(|v| self.expand(v, state, ins));
-        let excludes: Vec<String> = ins.flag_values("exclude").map(str::to_owned).collect();
-        let is_dir =
-            matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
-        let resolved = state.resolve(&dest);
-        // `--chmod` makes the frontend fall back to a plain COPY (experiments row 85).
-        let link = ins.has_flag("link") && mode.is_none();
-        let mut key = Key::new("file");
-        key.text(keyword)
-            .text(&resolved)
-            .text(if is_dir { "/" } else { "" });
-        key.text(owner.as_deref().unwrap_or(""))
-            .text(mode.as_deref().unwrap_or(""));
-        key.text(if link { "link" } else { "" }).list(&excludes);
-        for flag in ["parents", "keep-git-dir", "unpack", "checksum"] {
-            let value = ins.flags.iter().find(|f| f.name == flag);
-            key.text(value.map_or("", |f| f.raw.as_str()));
-        }
-        if let Err(e) = ExcludeRules::new(&excludes) {
-            self.error("build/source-pattern", e.to_string(), ins);
-        }
-        let mut inputs = Vec::new();
-        let mut paths = Vec::new();
-        let mut stages = Vec::new();
-        for source in &sources {
-            if add && is_remote(source) {
-                key.text(source);
-                inputs.push(Input::Remote(source.clone()));
-                continue;
-            }
-            if SourcePattern::new(source).is_err() && ins.flag("from").is_none() {
-                self.error(
-                    "build/source-pattern",
-                    format!("syntax error in pattern: \"{source}\""),
-                    ins,
-                );
-            }
-            if ins.has_flag("parents") {
-                key.text(&clean(source));
-            } else {
-                key.text(SourcePattern::lenient(source).base_name());
-            }
-            paths.push(source.clone());
-        }
-        for i in &t.inline {
-            let Some(doc) = ins.heredocs.get(*i) else {
-                continue;
-            };
-            let body = if doc.expand {
-                match expand_heredoc(&doc.content(), &|n| state.lookup(n)) {
-                    Ok(text) => text,
-                    Err(e) => {
-                        self.error(
-                            "build/expansion",
-                            format!("failed to process heredoc {}: {e}", doc.name),
-                            ins,
-                        );
-                        doc.content()
-                    }
-                }
-            } else {
-                doc.content()
-            };
-            key.text("inline").text(&doc.name).text(&body);
-        }
-        if !paths.is_empty() {
-            match ins.flag("from").map(str::to_owned) {
-                None => inputs.push(Input::Context(ContextInput {
-                    sources: paths,
-                    excludes,
-                })),
-                Some(name) => match self.copy_from(&name, place.stage, ins) {
-                    Some(FromTarget::Stage(s)) => {
-                        stages.push(s);
-                        inputs.push(Input::Stage {
-                            stage: s,
-                            sources: paths,
-                        });
-                    }
-                    Some(FromTarget::Image(i)) => {
-                        // Sources of an image are files we cannot see: their paths stand for them.
-                        key.list(&paths);
-                        inputs.push(Input::Image(image::normalize_reference(&i)));
-                    }
-                    None => {}
-                },
-            }
-        }
-        let kind = if add { StepKind::Add } else { StepKind::Copy };
-        let mut step = self.step(
-            place,
-            ins,
-            kind,
-            &transfer_title(ins, keyword, &sources, t, &dest),
-        );
-        step.volatile = key.volatile;
-        step.definition = key.finish();
-        step.parts.instruction = step.definition;
-        step.keyed_by_parent = !link;
-        step.inputs = inputs;
-        step.classes = vec![Class::Copy];
-        step.dest = Some(Dest {
-            path: Some(resolved).filter(|p| p.starts_with('/')),
-            is_dir,
-            owner,
-            mode,
-        });
-        self.push(place, step, &stages);
-    }
-
-    /// Reachable steps in file order, which is the order of conversion.
+    /// Steps in file order, which is the order of conversion. A stage that is named and whose files
+    /// nothing takes is converted but not built: `COPY --from=x <<EOF /f` has no need of `x`.
     fn order(&mut self) {
         let plan = &mut self.plan;
+        for stage in &mut plan.stages {
+            stage.reachable = false;
+        }
+        let mut todo = vec![plan.target];
+        while let Some(index) = todo.pop() {
+            if std::mem::replace(&mut plan.stages[index].reachable, true) {
+                continue;
+            }
+            let stage = &plan.stages[index];
+            if let Base::Stage(base) = stage.base {
+                todo.push(base);
+            }
+            for input in stage.steps.iter().flat_map(|n| &plan.graph[*n].inputs) {
+                if let Input::Stage { stage, .. } = input {
+                    todo.push(*stage);
+                }
+            }
+        }
         for stage in plan.stages.iter().filter(|s| s.reachable) {
             plan.order.extend(stage.steps.iter().copied());
         }
     }
 }
 
-impl Stage {
-    fn has_onbuild(&self, file: &Dockerfile) -> bool {
-        file.instructions[self.from..self.end]
-            .iter()
-            .any(|i| matches!(i.kind, Kind::Onbuild(_)))
-    }
-}
+/// Arguments that the builder keeps out of the environment.
+const NOT_IN_ENVIRONMENT: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
-struct Place<'a> {
-    stage: usize,
-    id: StepId,
-    at: usize,
-    label: &'a str,
-    number: usize,
-    total: usize,
-}
-
-/// What the shell gets: a lone heredoc is the script itself; else the line with bodies and
-/// terminators below it (grammar section 4). A `#!` body runs from a file: its text is in the key
-/// all the same.
-fn heredoc_script(ins: &Instruction, line: &str) -> String {
-    match ins.heredocs.as_slice() {
-        [] => line.to_owned(),
-        [only] if line.trim() == only.word => only.content(),
-        docs => {
-            let mut text = line.to_owned();
-            for doc in docs {
-                text.push('\n');
-                text.push_str(&doc.body);
-                text.push_str(&doc.name);
-            }
-            text
-        }
-    }
-}
-
-fn is_posix_shell(shell: &[String]) -> bool {
-    let name = shell
-        .first()
-        .map_or("", |s| s.rsplit('/').next().unwrap_or(""));
-    matches!(name, "sh" | "bash" | "dash" | "ash") && shell.last().is_some_and(|s| s.ends_with('c'))
-}
-
-fn is_remote(source: &str) -> bool {
-    ["http://", "https://", "git://", "ssh://", "git@"]
-        .iter()
-        .any(|p| source.starts_with(p))
-}
-
-/// NUL marks a per-build value; people see a star.
-fn visible(text: &str) -> String {
-    text.replace(VOLATILE, "*")
-}
-
-fn run_title(ins: &Instruction, state: &State) -> String {
-    let keyword_len = ins.keyword_span.len().min(ins.original.len());
-    let rest = ins.original[keyword_len..].trim_start();
-    let mut text = format!("RUN {}", title::expand_raw(rest, state));
-    if matches!(ins.kind, Kind::Run(CommandForm::Exec(_))) {
-        text = text.replace("\\\"", "\"");
-    }
-    if let [doc] = ins.heredocs.as_slice() {
-        let body = doc.content();
-        let mut lines = body.lines();
-        if let Some(first) = lines.next() {
-            let more = if lines.next().is_some() { "..." } else { "" };
-            text.push_str(&format!(" ({first}{more})"));
-        }
-    }
-    text
-}
-
-fn transfer_title(
-    ins: &Instruction,
-    keyword: &str,
-    sources: &[String],
-    t: &Transfer,
-    dest: &str,
-) -> String {
-    let mut words: Vec<String> = vec![keyword.to_owned()];
-    words.extend(ins.flags.iter().map(|f| f.raw.clone()));
-    let json = ins.arguments.trim_start().starts_with('[');
-    if json {
-        let mut all: Vec<&str> = sources.iter().map(String::as_str).collect();
-        all.push(dest);
-        words.push(format!("[{}]", all.join(", ")));
-    } else {
-        words.extend(sources.iter().cloned());
-        words.extend(
-            t.inline
-                .iter()
-                .filter_map(|i| ins.heredocs.get(*i))
-                .map(|h| h.word.clone()),
-        );
-        words.push(dest.to_owned());
-    }
-    visible(&words.join(" "))
-}
-
-/// A digest of length-prefixed fields, so that no two lists of fields collide.
-struct Key {
-    hasher: blake3::Hasher,
-    volatile: bool,
-}
-
-impl Key {
-    fn new(kind: &str) -> Self {
-        let mut key = Self {
-            hasher: blake3::Hasher::new(),
-            volatile: false,
-        };
-        key.text(kind);
-        key
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        self.volatile |= text.contains(VOLATILE);
-        self.hasher.update(&(text.len() as u64).to_le_bytes());
-        self.hasher.update(text.as_bytes());
-        self
-    }
-
-    fn list(&mut self, items: &[String]) -> &mut Self {
-        self.hasher.update(&(items.len() as u64).to_le_bytes());
-        for item in items {
-            self.text(item);
-        }
-        self
-    }
-
-    fn number(&mut self, n: u128) -> &mut Self {
-        self.hasher.update(&n.to_le_bytes());
-        self
-    }
-
-    fn finish(&self) -> u128 {
-        let bytes = self.hasher.finalize();
-        let mut half = [0u8; 16];
-        half.copy_from_slice(&bytes.as_bytes()[..16]);
-        u128::from_le_bytes(half)
+fn view(state: &State) -> StateView {
+    StateView {
+        cwd: state.known_cwd(),
+        user: state.user.clone(),
     }
 }

@@ -5,11 +5,17 @@
 //! Costs one pass. Invariant: two steps get the same `definition` exactly when the builder's own
 //! definition digest would be equal, as far as the base images' configuration is unknown but stable.
 
+mod check;
 mod image;
+mod key;
 mod lower;
 mod mount;
+mod platform;
+mod run;
+mod stages;
 mod state;
 mod title;
+mod transfer;
 
 pub use image::normalize_reference;
 pub use lower::lower;
@@ -33,6 +39,9 @@ pub struct BuildOptions {
     pub platform: String,
     /// Build args that differ in every build.
     pub volatile_args: Vec<String>,
+    /// `--build-context`: names, and what stands for them: `docker-image://reference`, or anything
+    /// else, whose files this module does not look at. Later ones win.
+    pub contexts: Vec<(String, String)>,
 }
 
 impl Default for BuildOptions {
@@ -42,22 +51,30 @@ impl Default for BuildOptions {
             args: Vec::new(),
             platform: "linux/amd64".to_owned(),
             volatile_args: Vec::new(),
+            contexts: Vec::new(),
         }
     }
 }
 
-/// `stage.instruction`, both 0-based, every instruction of the stage counted (FROM is 0).
+/// `stage.instruction`, both 0-based, every instruction of the stage counted (FROM is 0). The ONBUILD
+/// triggers that a FROM brings along are `1.0+1`, `1.0+2` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId {
     /// Index of the stage in the file.
     pub stage: u16,
     /// Index of the instruction in the stage.
     pub instruction: u16,
+    /// Number of the ONBUILD trigger, from 1; 0 for an instruction of the stage itself.
+    pub trigger: u16,
 }
 
 impl fmt::Display for StepId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.stage, self.instruction)
+        write!(f, "{}.{}", self.stage, self.instruction)?;
+        match self.trigger {
+            0 => Ok(()),
+            n => write!(f, "+{n}"),
+        }
     }
 }
 
@@ -99,6 +116,15 @@ pub struct ContextInput {
     pub excludes: Vec<String>,
 }
 
+/// Files of a named context that a step's key depends on by content.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamedInput {
+    /// The context's name.
+    pub context: String,
+    /// What is taken from it.
+    pub files: ContextInput,
+}
+
 /// An input of a step that the builder compares by content, beside the parent file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -113,6 +139,8 @@ pub enum Input {
     },
     /// Files of an image that is no stage of this file (`COPY --from=nginx`): its normalised name.
     Image(String),
+    /// Files of a named context that is no image.
+    Named(NamedInput),
     /// A URL or git repository given to ADD: it moves without a commit here.
     Remote(String),
 }
@@ -137,7 +165,8 @@ pub struct Step {
     pub kind: StepKind,
     /// What the builder's progress prints, e.g. `[builder 4/7] RUN npm ci`.
     pub name: String,
-    /// Index into [`crate::dockerfile::Dockerfile::instructions`].
+    /// Index into [`crate::dockerfile::Dockerfile::instructions`]; for an ONBUILD trigger that of the
+    /// ONBUILD in the base stage.
     pub instruction: usize,
     /// First line, 1-based.
     pub line: u32,
@@ -194,6 +223,8 @@ pub enum Base {
     Image(String),
     /// An earlier stage.
     Stage(usize),
+    /// A named context of the build: it stands in for the image or stage of that name.
+    Context(String),
     /// Nothing.
     Scratch,
 }
@@ -205,6 +236,8 @@ pub struct Stage {
     pub name: Option<String>,
     /// What it starts from.
     pub base: Base,
+    /// A named context has the stage's own name: its instructions are not run.
+    pub replaced: bool,
     /// `--platform` after expansion.
     pub platform: Option<String>,
     /// Index of its FROM in the file's instructions.

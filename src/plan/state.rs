@@ -143,26 +143,3 @@ impl Globals {
             .cloned()
     }
 }
-
-/// The predefined platform arguments for a build on a linux/amd64 builder.
-pub fn platform_args(target: &str, target_stage: &str) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    let mut put = |prefix: &str, platform: &str| {
-        let mut parts = platform.split('/');
-        out.insert(format!("{prefix}PLATFORM"), platform.to_owned());
-        out.insert(format!("{prefix}OS"), parts.next().unwrap_or("").to_owned());
-        out.insert(
-            format!("{prefix}ARCH"),
-            parts.next().unwrap_or("").to_owned(),
-        );
-        out.insert(
-            format!("{prefix}VARIANT"),
-            parts.next().unwrap_or("").to_owned(),
-        );
-        out.insert(format!("{prefix}OSVERSION"), String::new());
-    };
-    put("TARGET", target);
-    put("BUILD", "linux/amd64");
-    out.insert("TARGETSTAGE".to_owned(), target_stage.to_owned());
-    out
-}

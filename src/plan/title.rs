@@ -1,65 +1,131 @@
 //! What the builder's progress prints for a step.
 //!
-//! `[stage i/n] TEXT` with variables expanded; RUN keeps its quotes and unset variables (cache keys
-//! section 2). Titles are in no key; they join predictions to real output.
+//! `[stage i/n] TEXT` with variables expanded (cache keys section 2). The text is the whole logical
+//! line run through the word expander, quotes and all, and only then the keyword is upper-cased.
+//! Titles are in no key; they join predictions to real output.
 
-use super::state::State;
+use super::state::{State, VOLATILE};
+use crate::dockerfile::{Heredoc, Instruction, expand_title, expand_word};
 
-/// Replaces `$name` and `${name}` of set variables, leaving everything else as it stands.
-pub fn expand_raw(text: &str, state: &State) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        let tail = &rest[at + 1..];
-        let braced = tail.starts_with('{');
-        let body = if braced { &tail[1..] } else { tail };
-        let end = body
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .unwrap_or(body.len());
-        let name = &body[..end];
-        let closed = !braced || body[end..].starts_with('}');
-        let used = usize::from(braced) * 2 + end;
-        let known = state.vars.iter().find(|v| v.name == name);
-        match known {
-            Some(v) if closed && !name.is_empty() => {
-                out.push_str(&v.value.replace(super::VOLATILE, "*"));
-                rest = &tail[used..];
-            }
-            _ => {
-                out.push('$');
-                rest = tail;
-            }
-        }
+/// The title text of a RUN: quotes and unset variables stay, variables that a secret mount sets are
+/// starred.
+pub fn run(
+    ins: &Instruction,
+    script: Option<&Heredoc>,
+    escape: char,
+    state: &State,
+    secrets: &[String],
+) -> String {
+    let mut text = ins.original.clone();
+    if let Some(doc) = script {
+        text.push_str(&format!(" ({})", first_line(&doc.body)));
     }
-    out.push_str(rest);
-    out
+    let lookup = |name: &str| {
+        if secrets.iter().any(|s| s == name) {
+            return Some("****".to_owned());
+        }
+        state.lookup(name)
+    };
+    upper(&expand_title(&text, escape, &lookup).unwrap_or(text))
 }
 
-/// `[stage i/n] TEXT`; `stage` is empty when the build has one stage record.
-pub fn compose(stage: &str, index: usize, total: usize, text: &str) -> String {
+/// The title text of COPY, ADD and WORKDIR: quotes and escapes are gone, unset variables are empty.
+pub fn plain(ins: &Instruction, escape: char, state: &State) -> String {
+    let text = expand_word(&ins.original, escape, &|name| state.lookup(name));
+    upper(&text.unwrap_or_else(|_| ins.original.clone()))
+}
+
+/// The first line of a heredoc, `...` if there are more.
+fn first_line(body: &str) -> String {
+    let body = body.trim();
+    match body.split_once('\n') {
+        Some((first, _)) => format!("{}...", first.strip_suffix('\r').unwrap_or(first)),
+        None => body.to_owned(),
+    }
+}
+
+/// Upper-cases up to the first blank (a tab is none); NUL marks a per-build value, people see a star.
+fn upper(text: &str) -> String {
+    let end = text.find(' ').unwrap_or(text.len());
+    let text = format!("{}{}", text[..end].to_uppercase(), &text[end..]);
+    text.replace(VOLATILE, "*")
+}
+
+/// Where a step stands in its stage, as its title says.
+#[derive(Clone, Copy)]
+pub struct Position<'a> {
+    /// Empty when the build has one stage record.
+    pub stage: &'a str,
+    /// From 1.
+    pub index: usize,
+    /// How many steps the builder counts in the stage.
+    pub total: usize,
+    /// It comes from an ONBUILD of the base stage.
+    pub onbuild: bool,
+}
+
+/// `[stage i/n] TEXT`.
+pub fn compose(at: Position<'_>, text: &str) -> String {
+    let Position {
+        stage,
+        index,
+        total,
+        ..
+    } = at;
     let width = total.to_string().len();
     let blank = if stage.is_empty() { "" } else { " " };
-    format!("[{stage}{blank}{index:>width$}/{total}] {text}")
+    let trigger = if at.onbuild { "ONBUILD " } else { "" };
+    format!("[{stage}{blank}{index:>width$}/{total}] {trigger}{text}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dockerfile::parse;
+    use crate::source::SourceFile;
+
+    fn titles(line: &str) -> (String, String) {
+        let file = parse(&SourceFile::new("Dockerfile", line)).tree;
+        let ins = &file.instructions[0];
+        let mut state = State::new(true);
+        state.set_env("A", "1 2".to_owned());
+        let script = ins.heredocs.first();
+        (
+            run(ins, script, '\\', &state, &["S".to_owned()]),
+            plain(ins, '\\', &state),
+        )
+    }
 
     #[test]
-    fn unset_variables_stay() {
-        let mut s = State::new(true);
-        s.set_env("A", "1".to_owned());
+    fn run_keeps_quotes_and_unset_variables() {
         assert_eq!(
-            expand_raw("echo \"$A\" ${A} $B ${A:-x} $", &s),
-            "echo \"1\" 1 $B ${A:-x} $"
+            titles(r#"run  echo "$A" '$A' ${A} $B ${B} \$A $S $"#).0,
+            r#"RUN  echo "1 2" '$A' 1 2 $B ${B} $A **** $"#
         );
+        assert_eq!(titles("RUN <<E\n a $A\nb\nE").0, "RUN <<E (a 1 2...)");
+        assert_eq!(titles("RUN echo ${A").0, "RUN echo ${A");
+    }
+
+    #[test]
+    fn the_others_lose_quotes() {
+        assert_eq!(titles(r#"copy ["f", "/k$B"]"#).1, "COPY [f, /k]".to_owned());
+        assert_eq!(titles("COPY 'a").1, "COPY 'a");
     }
 
     #[test]
     fn index_is_padded_to_the_width_of_the_total() {
-        assert_eq!(compose("b", 3, 12, "RUN x"), "[b  3/12] RUN x");
-        assert_eq!(compose("", 1, 2, "RUN x"), "[1/2] RUN x");
+        let at = |stage, index, total| Position {
+            stage,
+            index,
+            total,
+            onbuild: false,
+        };
+        assert_eq!(compose(at("b", 3, 12), "RUN x"), "[b  3/12] RUN x");
+        assert_eq!(compose(at("", 1, 2), "RUN x"), "[1/2] RUN x");
+        let onbuild = Position {
+            onbuild: true,
+            ..at("b", 1, 2)
+        };
+        assert_eq!(compose(onbuild, "RUN x"), "[b 1/2] ONBUILD RUN x");
     }
 }

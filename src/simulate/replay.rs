@@ -351,7 +351,8 @@ impl Run<'_> {
                         }
                     }
                     Input::Image(reference) => Slot::Known(self.base_version(reference, now.build)),
-                    Input::Remote(_) => Slot::Known(0),
+                    // Where files of these enter, the command line declines to replay.
+                    Input::Named(_) | Input::Remote(_) => Slot::Known(0),
                 });
             }
             if step.volatile {

@@ -472,3 +472,59 @@ fn compare_steps(predicted: &Predicted, built: &Built, result: &mut Comparison) 
     }
     wrong
 }
+
+/// Names of the steps that a `--progress=rawjson` build announces. It does so before it runs one, so they are known
+/// however the build ends; digests that the builder looked up are left out.
+pub fn announced(progress: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in progress.lines().filter(|line| line.starts_with('{')) {
+        let Ok(batch) = serde_json::from_str::<Value>(line) else {
+            continue;
+        };
+        for vertex in batch["vertexes"].as_array().into_iter().flatten() {
+            let name = vertex["name"].as_str().unwrap_or_default();
+            // The file system of `COPY --from=image` is no step: its FROM has no number.
+            let other = ["[internal]", "[auth]", "exporting", "resolve ", "FROM "];
+            let loads = name.starts_with("[context ") && name.contains("] load ");
+            let link = name.contains("] LINK ");
+            if !(other.iter().any(|o| name.starts_with(o)) || loads || link) {
+                names.insert(without_digest(name));
+            }
+        }
+    }
+    names
+}
+
+/// Names of the steps that the target needs, from a document of `inspect`.
+pub fn inspected(document: &Value) -> BTreeSet<String> {
+    let stages = document["stages"].as_array().into_iter().flatten();
+    let names = stages
+        .filter(|stage| stage["reachable"] == true)
+        .flat_map(|stage| stage["instructions"].as_array().into_iter().flatten())
+        .filter_map(|instruction| instruction["name"].as_str());
+    names.map(without_digest).collect()
+}
+
+fn without_digest(name: &str) -> String {
+    match name.split_once("@sha256:") {
+        Some((front, _)) if front.contains("FROM ") => front.to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+/// What two sets of names differ in, if it is more than equal vertices sharing one name: the builder announces equal
+/// steps once, and a FROM sometimes only under the name without a number that `COPY --from=image` gave it. A context that
+/// `COPY --from` takes from is announced too, and is no step.
+pub fn name_difference(built: &BTreeSet<String>, ours: &BTreeSet<String>) -> Option<String> {
+    let more: Vec<_> = built
+        .difference(ours)
+        .filter(|name| !name.starts_with("[context "))
+        .collect();
+    let less: Vec<_> = ours.difference(built).collect();
+    let text = |name: &str| name.split_once("] ").map(|(_, text)| text.to_owned());
+    let known = |n: &&&String| n.contains("] FROM ") || built.iter().any(|b| text(b) == text(n));
+    if more.is_empty() && less.iter().all(|n| known(&n)) {
+        return None;
+    }
+    Some(format!("the builder has {more:?}, we have {less:?}"))
+}

@@ -46,7 +46,11 @@ const STRONG: [&str; 12] = [
 pub struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d))
+    }
+
+    fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -80,7 +84,7 @@ pub struct Generator {
 /// The history of a seed.
 pub fn generate(seed: u64) -> String {
     let mut g = Generator {
-        random: Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+        random: Random::new(seed),
         seed,
         counter: 0,
         text: format!("# seed {seed}\n"),
