@@ -1,5 +1,7 @@
 //! The command line as types: clap derives parsing, help, completions and the man page from these.
 
+use crate::context::IgnoreLookup;
+use crate::context::digest::Release;
 use crate::optimize::Objective;
 use crate::rewrite::Safety;
 use crate::simulate::Policy;
@@ -100,6 +102,47 @@ pub struct BuildFlags {
     /// Read Dockerfile and ignore file at this revision, without checkout.
     #[arg(long = "ref", value_name = "REV")]
     pub reference: Option<String>,
+    /// Whose rules. Commands that replay commits know `buildkit` so far; elsewhere this chooses the
+    /// ignore file and the kind of content keys.
+    #[arg(long = "builder-profile", value_enum, value_name = "P", default_value_t = BuilderProfile::Buildkit, env = "CACHEPLAN_BUILDER_PROFILE")]
+    pub builder_profile: BuilderProfile,
+}
+
+impl BuilderProfile {
+    /// Which ignore file applies.
+    #[must_use]
+    pub fn ignore_lookup(self) -> IgnoreLookup {
+        match self {
+            Self::Buildkit | Self::BuildkitOverlay2 | Self::Buildkit032 => IgnoreLookup::BuildKit,
+            Self::Classic => IgnoreLookup::Classic,
+            Self::Buildah => IgnoreLookup::Buildah,
+        }
+    }
+
+    /// Whose content keys.
+    #[must_use]
+    pub fn release(self) -> Release {
+        match self {
+            Self::Buildkit032 => Release::V0_32,
+            _ => Release::V0_25,
+        }
+    }
+
+    /// For commands that replay commits: whether this builder's cache is simulated.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn simulated(self) -> anyhow::Result<()> {
+        if self == Self::Buildkit {
+            return Ok(());
+        }
+        let name = self
+            .to_possible_value()
+            .map_or_else(String::new, |v| v.get_name().to_owned());
+        anyhow::bail!(
+            "--builder-profile {name}: this builder's cache is not simulated yet, only that of buildkit"
+        )
+    }
 }
 
 /// Which commits, which cache, which costs.
@@ -318,6 +361,9 @@ pub struct ContextArgs {
     /// Only what this step reads.
     #[arg(long, value_name = "ID")]
     pub step: Option<String>,
+    /// Add the builder's own content keys of what each step takes.
+    #[arg(long, value_enum, value_name = "BUILDER")]
+    pub digests: Option<DigestsArg>,
     /// Write to FILE instead of stdout.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -331,6 +377,23 @@ macro_rules! choices {
     };
 }
 
+choices! {
+    /// A builder.
+    BuilderProfile {
+        /// BuildKit 0.25 with the containerd image store.
+        Buildkit,
+        /// The same with the overlay2 graph driver, which ignores `--link`.
+        #[value(name = "buildkit-overlay2")]
+        BuildkitOverlay2,
+        /// BuildKit 0.32.
+        #[value(name = "buildkit-0.32")]
+        Buildkit032,
+        /// The builder of Docker before BuildKit.
+        Classic,
+        /// buildah and podman.
+        Buildah,
+    }
+}
 choices! {
     /// Which commits count as builds.
     WalkArg {
@@ -429,6 +492,13 @@ choices! {
         Json,
         /// The step graph.
         Dot,
+    }
+}
+choices! {
+    /// Whose content keys `context` adds.
+    DigestsArg {
+        /// BuildKit's.
+        Buildkit,
     }
 }
 choices! {

@@ -125,6 +125,7 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
     let here = std::path::Path::new(name);
     let inside = place.files.is_file(name);
     let mut flags = BuildFlags {
+        builder_profile: super::args::BuilderProfile::Buildkit,
         build_contexts: Vec::new(),
         files: vec![name.to_owned()],
         context: args.context.clone(),

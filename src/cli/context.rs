@@ -2,7 +2,7 @@
 
 use super::args::{Cli, ContextArgs, ContextFormat};
 use super::subject::{Place, Subject, load, only};
-use super::{Done, output};
+use super::{Done, context_digests, output};
 use crate::context::{EntryKind, Hashing, WalkOptions, walk};
 use crate::pattern::{ExcludeRules, SourcePattern, display};
 use crate::plan::{ContextInput, Input};
@@ -64,6 +64,16 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
         })
         .filter(|r| args.step.as_ref().is_none_or(|id| r.steps.contains(id)))
         .collect();
+    let digests = match args.digests {
+        Some(_) => Some(context_digests::rows(
+            &subject,
+            &root,
+            &context,
+            args.place.build.builder_profile.release(),
+            args.step.as_deref(),
+        )?),
+        None => None,
+    };
     let text = match args.format {
         ContextFormat::Paths => rows
             .iter()
@@ -71,8 +81,20 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
             .map(|r| format!("{}\n", r.path))
             .collect::<String>()
             .into_bytes(),
-        ContextFormat::Json => output::json(&document(&subject, args, &rows, &context, &place))?,
-        ContextFormat::Text => summary(&subject, args, &rows, &context).into_bytes(),
+        ContextFormat::Json => {
+            let mut value = document(&subject, args, &rows, &context, &place);
+            if let Some(digests) = &digests {
+                value["digests"] = context_digests::document(digests);
+            }
+            output::json(&value)?
+        }
+        ContextFormat::Text => {
+            let mut text = summary(&subject, args, &rows, &context);
+            if let Some(digests) = &digests {
+                text += &context_digests::section(digests);
+            }
+            text.into_bytes()
+        }
     };
     output::write(args.output.as_deref(), &text)?;
     Ok(Done::Fine)

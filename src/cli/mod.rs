@@ -7,6 +7,7 @@ mod analyze;
 pub mod args;
 mod compare;
 mod context;
+mod context_digests;
 mod inspect;
 mod optimize;
 mod output;
@@ -51,6 +52,12 @@ pub fn run() -> u8 {
 }
 
 fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
+    match &cli.command {
+        Command::Analyze(a) => a.place.build.builder_profile.simulated()?,
+        Command::Optimize(a) => a.place.build.builder_profile.simulated()?,
+        Command::Replay(a) => a.place.build.builder_profile.simulated()?,
+        _ => {}
+    }
     match &cli.command {
         Command::Analyze(a) => analyze::run(cli, a),
         Command::Optimize(a) => optimize::run(cli, a),

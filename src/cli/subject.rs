@@ -4,6 +4,7 @@
 //! wrong with a user's file is a diagnostic on the subject.
 
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
+use crate::context::ignore_file_for;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
 use crate::history::{CommitId, HistoryError, Repository};
@@ -83,6 +84,15 @@ impl Place {
             ("", f) => f.to_owned(),
             (p, "." | "") => p.to_owned(),
             (p, f) => format!("{p}/{f}"),
+        }
+    }
+
+    /// Whether [`Self::read`] has a file there.
+    #[must_use]
+    pub fn is_file(&self, file: &str) -> bool {
+        match file.starts_with('/') || file.starts_with("..") {
+            true => self.path.join(file).is_file(),
+            false => self.files.is_file(file),
         }
     }
 
@@ -391,20 +401,9 @@ fn subject(
         d.labels.clear();
         own.push(d.with_help("name another one with --context"));
     }
-    let at_context = |name: &str| {
-        if context == "." {
-            name.to_owned()
-        } else {
-            format!("{context}/{name}")
-        }
-    };
-    let beside = format!("{}.dockerignore", target.file);
-    let candidates = [beside, at_context(".dockerignore")];
-    let ignore_file = candidates.into_iter().find(|f| {
-        target.inline.is_none() && place.files.is_file(f)
-            || f.ends_with("/.dockerignore") && place.files.is_file(f)
-            || f == ".dockerignore" && place.files.is_file(f)
-    });
+    let beside = target.inline.is_none().then_some(&*target.file);
+    let lookup = flags.builder_profile.ignore_lookup();
+    let ignore_file = ignore_file_for(beside, &context, lookup, |f| place.is_file(f));
     let rules = match &ignore_file {
         Some(f) => {
             let ignore = SourceFile::new(place.shown(f), place.read(f).unwrap_or_default());

@@ -5,13 +5,20 @@
 //! and one read of every regular file when hashes are asked for. Invariant: equal trees give equal
 //! values, whatever the number of threads. `.git` is an ordinary folder here.
 
+pub mod digest;
+mod digest_file;
+mod digest_list;
+#[cfg(test)]
+mod digest_tests;
+mod digest_tree;
 mod hash;
 mod ignore_file;
 #[cfg(test)]
 mod tests;
+pub mod transfer;
 mod walk;
 
-pub use ignore_file::ignore_file_for;
+pub use ignore_file::{IgnoreLookup, ignore_file_candidates, ignore_file_for};
 pub use walk::walk;
 
 use crate::pattern::path::display;
@@ -38,7 +45,7 @@ pub struct WalkOptions {
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
-    /// A regular file.
+    /// A regular file, or a socket, which arrives as an empty one.
     File,
     /// A folder.
     Directory,

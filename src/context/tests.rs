@@ -155,10 +155,13 @@ fn names_need_not_be_utf8() {
 }
 
 #[test]
-fn sockets_are_left_out() {
+fn a_socket_arrives_as_an_empty_file() {
     let root = tree(&["f"]);
     let _socket = std::os::unix::net::UnixListener::bind(root.path().join("s")).unwrap();
-    assert_eq!(sent(&walked(&root, "")), ["f"]);
+    let context = walked(&root, "");
+    assert_eq!(sent(&context), ["f", "s"]);
+    let s = &context.entries[1];
+    assert_eq!((s.kind, s.size, s.emptied), (EntryKind::File, 0, true));
 }
 
 #[test]
@@ -209,20 +212,4 @@ fn files_may_change_while_they_are_read() {
             assert!(sent(&walked(&root, "")).contains(&"keep".to_owned()));
         }
     });
-}
-
-#[test]
-fn the_file_next_to_the_dockerfile_wins_even_when_empty() {
-    let root = tree(&["ci/App.Dockerfile", "Dockerfile"]);
-    let at = |path: &str| root.path().join(path);
-    let choose = || ignore_file_for(&at("ci/App.Dockerfile"), root.path());
-    assert_eq!(choose(), None);
-    fs::write(at(".dockerignore"), "x").unwrap();
-    assert_eq!(choose(), Some(at(".dockerignore")));
-    fs::write(at("ci/App.Dockerfile.dockerignore"), "").unwrap();
-    assert_eq!(choose(), Some(at("ci/App.Dockerfile.dockerignore")));
-    assert_eq!(
-        ignore_file_for(&at("Dockerfile"), root.path()),
-        Some(at(".dockerignore"))
-    );
 }

@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 /// Walks `root` and returns what the builder would be sent. Symlinks are never followed (`root`
 /// itself may be one). Entries that vanish during the walk are left out, as are unreadable ones
-/// that are ignored. Sockets are left out too, although a real build (BuildKit v0.25) delivered
-/// one as an empty file.
+/// that are ignored. A socket arrives as an empty file with the socket's mode (confirmed with a real
+/// build, BuildKit v0.25), so that is what it is here.
 ///
 /// # Errors
 /// When the root is no folder, or something that is not ignored cannot be read; of several
@@ -164,12 +164,10 @@ fn visit(
         })
         .and_then(|metadata| describe(path, entry.path(), &metadata, emptied));
     let visited = match described {
-        Ok(described) => described.map(|entry| {
-            Ok(Found {
-                entry,
-                ignored_by: decided_by.filter(|_| ignored),
-            })
-        }),
+        Ok(entry) => Some(Ok(Found {
+            entry,
+            ignored_by: decided_by.filter(|_| ignored),
+        })),
         Err(e) if ignored || e.kind() == io::ErrorKind::NotFound => None,
         Err(source) => Some(Err(ContextError::Read {
             path: entry.path().to_owned(),
@@ -179,27 +177,26 @@ fn visit(
     (visited, next)
 }
 
-/// The entry without its digest; nothing for a socket, which is left out.
+/// The entry without its digest.
 fn describe(
     path: Vec<u8>,
     on_disk: &Path,
     metadata: &Metadata,
     emptied: bool,
-) -> io::Result<Option<ContextEntry>> {
+) -> io::Result<ContextEntry> {
     let file_type = metadata.file_type();
     let kind = match file_type {
-        t if t.is_socket() => return Ok(None),
-        t if t.is_file() => EntryKind::File,
+        t if t.is_file() || t.is_socket() => EntryKind::File,
         t if t.is_dir() => EntryKind::Directory,
         t if t.is_symlink() => EntryKind::Symlink,
         _ => EntryKind::Other,
     };
-    let emptied = emptied && kind == EntryKind::File;
+    let emptied = file_type.is_socket() || emptied && kind == EntryKind::File;
     let link_target = match kind {
         EntryKind::Symlink => Some(fs::read_link(on_disk)?.into_os_string().into_vec()),
         _ => None,
     };
-    Ok(Some(ContextEntry {
+    Ok(ContextEntry {
         path,
         kind,
         mode: metadata.mode() & 0o7777,
@@ -210,7 +207,7 @@ fn describe(
         digest: None,
         link_target,
         emptied,
-    }))
+    })
 }
 
 /// A folder that could not be listed, unless that is forgiven.

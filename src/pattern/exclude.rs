@@ -6,7 +6,7 @@
 
 use super::PatternError;
 use super::ignore::compile;
-use super::walk::{Prune, Rule, Walk};
+use super::walk::{DirState, Prune, Rule, Verdict, Walk};
 
 /// Compiled `--exclude` values. Same matcher and walk as an ignore file, but a leading `/` is not
 /// taken off, so `--exclude=/x` never matches, and every folder is opened.
@@ -42,6 +42,14 @@ impl ExcludeRules {
         }
         let walk = Walk::new(rules, Prune::Never);
         Ok(Self { walk })
+    }
+
+    /// The answer for a path whose parent folder has the state `parent`, as the builder's digest
+    /// asks it: there the empty path, the node itself, is a path like any other (`*` and `**`
+    /// match it), unlike in [`Self::is_excluded`], which is what a copy does.
+    #[must_use]
+    pub fn test(&self, parent: &DirState, relative: &[u8]) -> Verdict {
+        self.walk.test(parent, relative)
     }
 
     /// Whether a path below the matched node is left out; the empty path is the node itself.

@@ -65,10 +65,15 @@ impl IgnoreRules {
             };
             let (span, line) = without_line_end(file, span);
             if line.len() >= LINE_LIMIT {
+                // Its start is enough to find it; nobody wants to see all of it.
+                let start = span.start as usize;
                 diagnostics.push(Diagnostic::error(
                     "build/ignore-line-too-long",
-                    "the builder refuses lines of 64 KiB and more",
-                    span,
+                    format!(
+                        "this line has {} bytes, and the builder refuses lines of 65,536 and more",
+                        line.len()
+                    ),
+                    Span::new(start, start + 1),
                 ));
                 break;
             }
@@ -88,7 +93,7 @@ impl IgnoreRules {
             let as_sent = normalize(text);
             let (negated, body, matcher) = compile(&as_sent);
             let matcher = matcher.unwrap_or_else(|error| {
-                diagnostics.push(complaint(error, text, span));
+                diagnostics.push(complaint(error, text, place_of(error, line, text, span)));
                 Matcher::Never
             });
             rules.push(Rule { negated, matcher });
@@ -203,6 +208,67 @@ pub(super) fn compile(entry: &str) -> (bool, String, Result<Matcher, PatternErro
     }
 }
 
+/// Where in the line the fault is: the bracket or backslash, else the text without blanks around it.
+fn place_of(error: PatternError, line: &[u8], text: &str, span: Span) -> Span {
+    let Ok(written) = std::str::from_utf8(line) else {
+        return span;
+    };
+    let bytes_before = written.len() - written.trim_start().len();
+    // The byte order mark was taken off the line, not off the span.
+    let mark = (span.end as usize - span.start as usize)
+        .saturating_sub(written.trim_end_matches('\r').len());
+    let start = span.start as usize + mark + bytes_before;
+    let (from, to) = match error {
+        PatternError::Syntax => fault(text),
+        PatternError::LoneExclusion | PatternError::Unsupported => (0, text.len()),
+    };
+    Span::new(start + from, start + to)
+}
+
+/// The first bracket that is open or holds nonsense, or a backslash at the end.
+fn fault(text: &str) -> (usize, usize) {
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                None => return (at, text.len()),
+                Some((next, c)) => {
+                    let pair = &text[at..next + c.len_utf8()];
+                    if Matcher::new(&format!("{pair}*")).is_err_and(|e| e == PatternError::Syntax) {
+                        return (at, at + pair.len());
+                    }
+                }
+            },
+            '[' => {
+                let Some(end) = bracket_end(&text[at..]) else {
+                    return (at, text.len());
+                };
+                if Matcher::new(&text[at..at + end]).is_err_and(|e| e == PatternError::Syntax) {
+                    return (at, at + end);
+                }
+                while chars.as_str().len() > text.len() - at - end {
+                    chars.next();
+                }
+            }
+            _ => {}
+        }
+    }
+    (0, text.len())
+}
+
+/// One past the `]` that closes the bracket at the start.
+fn bracket_end(text: &str) -> Option<usize> {
+    let mut chars = text.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            ']' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
 fn complaint(error: PatternError, text: &str, span: Span) -> Diagnostic {
     match error {
         PatternError::Syntax => Diagnostic::error(
@@ -272,6 +338,25 @@ mod tests {
         let long = |n: usize| parse(["a".repeat(n).as_str(), "\nb\n"].concat()).1;
         assert_eq!(long(65536), ["build/ignore-line-too-long"]);
         assert!(long(65535).is_empty());
+    }
+
+    #[test]
+    fn a_complaint_points_at_the_fault() {
+        for (text, want) in [
+            ("ok\n  a[b", "[b"),
+            ("a\\", "\\"),
+            ("\u{feff} é[b-a]c\r\n", "[b-a]"),
+            ("[a-c]x[]y", "[]"),
+            ("a/x\\q*", "\\q"),
+            ("  ! \r\n", "!"),
+            ("\\[a/[z", "[z"),
+            ("é x\\pL", "é x\\pL"),
+        ] {
+            let file = SourceFile::new(".dockerignore", text);
+            let (_, diagnostics) = IgnoreRules::parse(&file);
+            let span = diagnostics[0].labels[0].span;
+            assert_eq!(&text[span.range()], want, "{text:?}");
+        }
     }
 
     #[test]

@@ -11,16 +11,20 @@ mod exclude;
 mod filter;
 mod glob;
 mod ignore;
+mod include;
 mod matcher;
 pub mod path;
 mod source;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod upstream;
 mod walk;
 
 pub use exclude::{ExcludeError, ExcludeRules};
 pub use filter::PathFilter;
 pub use ignore::{IgnorePattern, IgnoreRules};
+pub use include::IncludeRules;
 pub use path::{clean, display};
 pub use source::{Selected, SourceKind, SourcePattern};
 pub use walk::{DirState, Verdict};

@@ -122,6 +122,15 @@ impl SourcePattern {
         self.cleaned.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether this very path is the one named or matched, not just something below it.
+    #[must_use]
+    pub fn matches(&self, path: &[u8]) -> bool {
+        match &self.wildcard {
+            Some(wildcard) => wildcard.glob.matches(path),
+            None => path == self.cleaned.as_bytes(),
+        }
+    }
+
     /// The part of `path` at and below the node that this source names or matches, if it does.
     /// Folders above the node are not selected.
     #[must_use]

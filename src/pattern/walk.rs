@@ -78,6 +78,13 @@ impl Walk {
         Self { rules, prune }
     }
 
+    /// [`Self::test`], with a state that never closes a folder.
+    pub(super) fn test_without_pruning(&self, parent: &DirState, path: &[u8]) -> Verdict {
+        let mut verdict = self.test(parent, path);
+        verdict.state.pruned_by = None;
+        verdict
+    }
+
     /// Answer and state for a path whose parent folder has the state `parent`.
     pub(super) fn test(&self, parent: &DirState, path: &[u8]) -> Verdict {
         let mut bits = FixedBitSet::with_capacity(self.rules.len());

@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod builder;
+pub mod context_builder;
 pub mod history;
+pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;

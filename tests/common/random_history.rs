@@ -43,7 +43,7 @@ const STRONG: [&str; 12] = [
 ];
 
 /// splitmix64: small, and the same everywhere.
-pub struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
