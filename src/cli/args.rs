@@ -20,7 +20,8 @@ pub struct Cli {
     /// No progress and no notes on stderr; errors stay.
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Where to keep what was computed, or `none`. Nothing is stored yet, so both are the same.
+    /// Where to keep what was computed (digests of unchanged files), or `none`. Without it
+    /// `cacheplan` in the user's cache folder; never inside the analysed repository.
     #[arg(
         long = "cache-dir",
         global = true,
@@ -315,6 +316,10 @@ pub struct ContextArgs {
     /// Only what this step reads.
     #[arg(long, value_name = "ID")]
     pub step: Option<String>,
+    /// Name in front of the colon with `--format make-deps`, such as the stamp file that the rule
+    /// makes. Without it the name of the stage that is built, or `image` where it has none.
+    #[arg(long = "deps-target", value_name = "NAME")]
+    pub deps_target: Option<String>,
     /// Write to FILE instead of stdout.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -437,6 +442,9 @@ choices! {
         Json,
         /// One path a line.
         Paths,
+        /// A dependency file for make and ninja: the Dockerfile, the ignore file, and every file
+        /// that a step of the target reads. Paths are as PATH is given; folders are not listed.
+        MakeDeps,
     }
 }
 
