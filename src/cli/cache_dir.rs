@@ -52,7 +52,11 @@ fn resolved(path: &Path) -> PathBuf {
     let known = absolute.ancestors().find_map(|a| {
         let real = a.canonicalize().ok()?;
         let rest = absolute.strip_prefix(a).ok()?;
-        Some(if rest.as_os_str().is_empty() { real } else { real.join(rest) })
+        Some(if rest.as_os_str().is_empty() {
+            real
+        } else {
+            real.join(rest)
+        })
     });
     known.unwrap_or(absolute)
 }

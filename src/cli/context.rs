@@ -85,7 +85,7 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
             .into_bytes(),
         ContextFormat::Json => output::json(&document::document(&view))?,
         ContextFormat::Text => text::text(&view).into_bytes(),
-        ContextFormat::MakeDeps => deps::make_deps(&view, args.deps_target.as_deref())?,
+        ContextFormat::MakeDeps => deps::make_deps(cli, &view, args.deps_target.as_deref())?,
     };
     output::write(args.output.as_deref(), &text)?;
     Ok(if subject.failed() {
@@ -103,13 +103,7 @@ fn step(subject: &Subject, id: Option<&str>) -> Result<Option<StepId>> {
     let steps = &subject.plan.graph;
     match steps.node_weights().find(|s| s.id.to_string() == id) {
         None => bail!("--step {id}: there is no such step"),
-        Some(step)
-            if !subject
-                .plan
-                .order
-                .iter()
-                .any(|n| steps[*n].id == step.id) =>
-        {
+        Some(step) if !subject.plan.order.iter().any(|n| steps[*n].id == step.id) => {
             bail!("--step {id}: the target does not need this step")
         }
         Some(step) => Ok(Some(step.id)),

@@ -122,7 +122,11 @@ impl Seen {
         let runtime = self.java.is_some() && self.library.is_some();
         let mut evidence = Vec::new();
         if runtime {
-            evidence.extend([self.java, self.javac.clone(), self.library].into_iter().flatten());
+            evidence.extend(
+                [self.java, self.javac.clone(), self.library]
+                    .into_iter()
+                    .flatten(),
+            );
         }
         evidence.extend(self.first_source);
         evidence.truncate(MAX_EVIDENCE);
@@ -161,7 +165,9 @@ impl<R> Limited<R> {
 
 impl<R: Read> Read for Limited<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         if most == 0 && !buffer.is_empty() {
             return Err(io::Error::other("more than is read of an archive"));
         }
@@ -208,4 +214,134 @@ fn stream_members<R: Read>(mut archive: tar::Archive<R>, seen: &mut Seen) -> io:
         seen.member(&entry?.path_bytes());
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write as _;
+
+    fn tar_of(names: &[&str]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for name in names {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(3);
+            builder.append_data(&mut header, name, &b"abc"[..]).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    fn zip_of(names: &[&str]) -> Vec<u8> {
+        let mut writer = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for name in names {
+            let options = zip::write::SimpleFileOptions::default();
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(b"abc").unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn look(bytes: &[u8], kind: ArchiveKind) -> Carries {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        look_inside(file.path(), kind)
+    }
+
+    #[test]
+    fn a_runtime_is_told_by_its_members_in_every_format() {
+        let jdk = ["jdk-21/bin/java", "jdk-21/bin/javac", "jdk-21/lib/modules"];
+        let want = Carries {
+            runtime: true,
+            development_kit: true,
+            sources: 0,
+            evidence: jdk.iter().map(|p| p.as_bytes().to_vec()).collect(),
+            partial: false,
+        };
+        assert_eq!(look(&zip_of(&jdk), ArchiveKind::Zip), want);
+        assert_eq!(look(&tar_of(&jdk), ArchiveKind::Tar), want);
+        assert_eq!(look(&gz(&tar_of(&jdk)), ArchiveKind::TarGz), want);
+        let jre = look(&tar_of(&["bin/java", "release"]), ArchiveKind::Tar);
+        assert!(jre.runtime && !jre.development_kit);
+        for not in [
+            &["bin/java"][..],
+            &["xbin/java", "lib/modules"],
+            &["lib/rt.jar"],
+        ] {
+            assert!(
+                !look(&zip_of(not), ArchiveKind::Zip).is_something(),
+                "{not:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn sources_are_counted() {
+        let found = look(&zip_of(&["a/B.java", "c.h", "d.class"]), ArchiveKind::Zip);
+        assert_eq!(
+            (found.sources, found.evidence),
+            (2, vec![b"a/B.java".to_vec()])
+        );
+    }
+
+    #[test]
+    fn names_tell_the_kind() {
+        assert_eq!(kind_of(b"x/A.JAR"), Some(ArchiveKind::Zip));
+        assert_eq!(kind_of(b"a.tar.gz"), Some(ArchiveKind::TarGz));
+        assert_eq!(kind_of(b"a.tar"), Some(ArchiveKind::Tar));
+        assert_eq!(kind_of(b"a.gz"), None);
+    }
+
+    #[test]
+    fn a_bomb_is_left_at_the_limit() {
+        // One member of zeros that claims and holds more than is unpacked, then a source file.
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(MAX_UNPACKED);
+        let zeros = io::repeat(0).take(MAX_UNPACKED);
+        builder.append_data(&mut header, "zeros", zeros).unwrap();
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        builder
+            .append_data(&mut header, "x.c", io::empty())
+            .unwrap();
+        let bomb = gz(&builder.into_inner().unwrap());
+        assert!(bomb.len() < 1 << 20);
+        let found = look(&bomb, ArchiveKind::TarGz);
+        assert!(found.partial && found.sources == 0);
+    }
+
+    #[test]
+    fn damaged_archives_keep_what_was_seen() {
+        let whole = tar_of(&["a.c", "b.c"]);
+        let found = look(&whole[..1200], ArchiveKind::Tar);
+        assert!(found.partial && found.sources == 1);
+        assert!(look(b"PK\x05\x06", ArchiveKind::Zip).partial);
+        assert!(look_inside(Path::new("/nowhere"), ArchiveKind::Tar).partial);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_to_an_end(
+            bytes in proptest::collection::vec(any::<u8>(), 0..2000),
+            flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        ) {
+            let sound = [zip_of(&["a.c", "d/e"]), tar_of(&["a.c", "d/e"]), gz(&tar_of(&["a.c"]))];
+            let kinds = [ArchiveKind::Zip, ArchiveKind::Tar, ArchiveKind::TarGz];
+            for (mut archive, kind) in sound.into_iter().zip(kinds) {
+                look(&bytes, kind);
+                for (at, to) in &flips {
+                    let at = at.index(archive.len());
+                    archive[at] = *to;
+                }
+                prop_assert!(look(&archive, kind).evidence.len() <= 4);
+            }
+        }
+    }
 }

@@ -211,7 +211,12 @@ fn with_digest(root: &Path, mut entry: ContextEntry, job: Job) -> Read {
 fn open(path: &Path) -> io::Result<Option<(File, Stamp, u64)>> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Err(e) if matches!(e.raw_os_error(), Some(libc::ELOOP | libc::ENXIO | libc::ENOTDIR)) => {
+        Err(e)
+            if matches!(
+                e.raw_os_error(),
+                Some(libc::ELOOP | libc::ENXIO | libc::ENOTDIR)
+            ) =>
+        {
             return Ok(None);
         }
         other => other?,

@@ -150,10 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Everything visited, sorted by path, and what could not be opened.
-fn visit_all(
-    root: &Path,
-    rules: &IgnoreRules,
-) -> Result<(Vec<Found>, Vec<Problem>), ContextError> {
+fn visit_all(root: &Path, rules: &IgnoreRules) -> Result<(Vec<Found>, Vec<Problem>), ContextError> {
     let top = Dir {
         state: Arc::new(rules.root()),
         ignored: false,
@@ -191,7 +188,10 @@ fn visit_all(
         mut found,
         problems,
         errors,
-    } = shared.out.into_inner().unwrap_or_else(PoisonError::into_inner);
+    } = shared
+        .out
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     // Threads report in any order; the answer must not depend on it.
     if let Some(error) = errors
         .into_iter()

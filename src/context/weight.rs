@@ -50,9 +50,7 @@ fn own(entry: &ContextEntry) -> Weight {
 
 /// Every folder with its sum; the context root is not among them.
 #[must_use]
-pub fn folders<'a>(
-    entries: impl Iterator<Item = &'a ContextEntry>,
-) -> FxHashMap<&'a [u8], Weight> {
+pub fn folders<'a>(entries: impl Iterator<Item = &'a ContextEntry>) -> FxHashMap<&'a [u8], Weight> {
     let mut sums: FxHashMap<&[u8], Weight> = FxHashMap::default();
     for entry in entries {
         if entry.kind == EntryKind::Directory {
@@ -102,9 +100,7 @@ pub fn largest_folders(folders: &FxHashMap<&[u8], Weight>, count: usize) -> Vec<
             weight: *weight,
         })
         .collect();
-    out.sort_unstable_by(|a, b| {
-        (b.weight.bytes, &a.path).cmp(&(a.weight.bytes, &b.path))
-    });
+    out.sort_unstable_by(|a, b| (b.weight.bytes, &a.path).cmp(&(a.weight.bytes, &b.path)));
     out.truncate(count);
     out
 }
@@ -235,13 +231,20 @@ mod tests {
                 ("e".to_owned(), 7, 1),
             ]
         );
-        assert_eq!(total(entries.iter()), Weight { bytes: 1068, files: 5 });
+        assert_eq!(
+            total(entries.iter()),
+            Weight {
+                bytes: 1068,
+                files: 5
+            }
+        );
     }
 
     #[test]
     fn deep_trees_cost_one_addition_a_folder() {
         let deep = vec!["d"; 2000].join("/");
-        let entries: Vec<ContextEntry> = (0..2000).map(|i| file(&format!("{deep}/{i}"), 1)).collect();
+        let entries: Vec<ContextEntry> =
+            (0..2000).map(|i| file(&format!("{deep}/{i}"), 1)).collect();
         let folders = folders(entries.iter());
         assert_eq!(folders.len(), 2000);
         assert!(folders.values().all(|w| w.bytes == 2000));

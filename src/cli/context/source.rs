@@ -26,7 +26,12 @@ pub fn context(cli: &Cli, place: &Place, subject: &Subject, hashing: Hashing) ->
         _ => cache_dir::cache_dir(cli, place)?,
     };
     let options = WalkOptions { hashing };
-    Ok(walk_cached(&root, &subject.rules, options, cache.as_deref())?)
+    Ok(walk_cached(
+        &root,
+        &subject.rules,
+        options,
+        cache.as_deref(),
+    )?)
 }
 
 fn of_commit(

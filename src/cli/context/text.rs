@@ -36,7 +36,11 @@ fn path(bytes: &[u8]) -> String {
 
 fn amount(weight: Weight) -> String {
     let files = usize::try_from(weight.files).unwrap_or(usize::MAX);
-    format!("{} in {}", number::bytes(weight.bytes), number::count(files, "file"))
+    format!(
+        "{} in {}",
+        number::bytes(weight.bytes),
+        number::count(files, "file")
+    )
 }
 
 fn totals(out: &mut String, view: &View<'_>) {
@@ -59,14 +63,25 @@ fn totals(out: &mut String, view: &View<'_>) {
         Some(f) => format!("after {}", escape::terminal(&view.place.shown(f))),
         None => "no ignore file".to_owned(),
     };
-    let _ = writeln!(out, "The context, {context}, holds {} ({ignore})", amount(all));
+    let _ = writeln!(
+        out,
+        "The context, {context}, holds {} ({ignore})",
+        amount(all)
+    );
     let sent = weight::total(view.only(|i| view.reads.sent[i]));
     let readers = view.reads.steps.iter().flatten();
     let readers: std::collections::BTreeSet<_> = readers.collect();
     let _ = match view.reads.whole {
-        Some(step) => writeln!(out, "All of it is sent to the builder, because of {}", name(step)),
+        Some(step) => writeln!(
+            out,
+            "All of it is sent to the builder, because of {}",
+            name(step)
+        ),
         None if sent.files == 0 => {
-            writeln!(out, "Nothing of it is sent: no step of the target names a file in it")
+            writeln!(
+                out,
+                "Nothing of it is sent: no step of the target names a file in it"
+            )
         }
         None => writeln!(
             out,
@@ -117,7 +132,10 @@ fn files(out: &mut String, view: &View<'_>) {
     }
     let _ = writeln!(out, "\nLargest files");
     for (i, e) in largest.iter().take(ROWS) {
-        let steps: Vec<String> = view.reads.steps[*i].iter().map(ToString::to_string).collect();
+        let steps: Vec<String> = view.reads.steps[*i]
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let who = match (steps.as_slice(), view.reads.sent[*i]) {
             ([], true) => "sent, no step reads it".to_owned(),
             ([], false) => "not sent".to_owned(),
@@ -143,7 +161,12 @@ fn unread(out: &mut String, view: &View<'_>) {
         let _ = writeln!(out, "\n{title}: {}", amount(sum));
         let folders = weight::folders(view.only(keep));
         for f in weight::largest_folders(&folders, FEW) {
-            let _ = writeln!(out, "{:>10}  {}/", number::bytes(f.weight.bytes), path(&f.path));
+            let _ = writeln!(
+                out,
+                "{:>10}  {}/",
+                number::bytes(f.weight.bytes),
+                path(&f.path)
+            );
         }
     };
     list(out, "Sent, though no step reads it", &|i| {
@@ -229,7 +252,11 @@ fn packed(out: &mut String, view: &View<'_>) {
             let n = usize::try_from(c.sources).unwrap_or(usize::MAX);
             what.push(number::count(n, "source file"));
         }
-        let partly = if c.partial { ", not seen to its end" } else { "" };
+        let partly = if c.partial {
+            ", not seen to its end"
+        } else {
+            ""
+        };
         let first = c.evidence.first().map_or(String::new(), |p| path(p));
         let _ = writeln!(
             out,
@@ -251,7 +278,11 @@ fn left_out(out: &mut String, view: &View<'_>) {
     let _ = writeln!(out, "\nLeft out by the ignore file");
     if view.list_ignored {
         for e in ignored {
-            let slash = if e.kind == EntryKind::Directory { "/" } else { "" };
+            let slash = if e.kind == EntryKind::Directory {
+                "/"
+            } else {
+                ""
+            };
             let what = match e.kind {
                 EntryKind::File | EntryKind::Directory => String::new(),
                 other => format!(" ({})", kind(other)),
@@ -272,7 +303,11 @@ fn left_out(out: &mut String, view: &View<'_>) {
     }
     for (_, entries) in lines.iter().take(ROWS) {
         let first = entries[0];
-        let slash = if first.kind == EntryKind::Directory { "/" } else { "" };
+        let slash = if first.kind == EntryKind::Directory {
+            "/"
+        } else {
+            ""
+        };
         let rest = match entries.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
