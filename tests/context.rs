@@ -50,7 +50,7 @@ fn the_report_says_what_weighs_and_who_reads_it() {
             ("docs/x.md", 5_000),
             ("docs/y.html", 2_000),
             ("data/dump", 2_000_000),
-            (".git/HEAD", 20),
+            (".hg/requires", 20),
             ("target/out", 9),
             ("x.log", 9),
             ("y.log", 9),
@@ -129,8 +129,12 @@ fn make_rebuilds_for_what_a_step_reads_and_for_nothing_else() {
     ];
     fine(dir.path(), &args);
     let make = |args: &[&str]| {
-        let out = Command::new("make").args(args).current_dir(dir.path());
-        let out = out.env_remove("MAKEFLAGS").output().expect("make starts");
+        let out = Command::new("make")
+            .args(args)
+            .current_dir(dir.path())
+            .env_remove("MAKEFLAGS")
+            .output()
+            .expect("make starts");
         (out.status.code(), text(&out.stderr))
     };
     let set = |name: &str, seconds: u64| {

@@ -5,6 +5,7 @@ use super::{View, kind};
 use crate::cli::output;
 use crate::context::weight::{self, Weight};
 use crate::pattern::display;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Folders listed: enough to see where the bytes are.
@@ -12,7 +13,28 @@ const FOLDERS: usize = 50;
 /// Groups of equal files listed.
 const GROUPS: usize = 200;
 
-pub fn document(view: &View<'_>) -> Value {
+/// The document; the long list is typed, since tens of thousands of maps take their time.
+#[derive(Serialize)]
+pub struct Document {
+    files: Vec<Row>,
+    #[serde(flatten)]
+    rest: Value,
+}
+
+/// One entry of the context.
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    kind: &'static str,
+    mode: u32,
+    size: u64,
+    digest: Option<String>,
+    link: Option<String>,
+    steps: Vec<String>,
+    sent: bool,
+}
+
+pub fn document(view: &View<'_>) -> Document {
     let reads = view.reads;
     let sent = |i: usize| reads.sent[i];
     let is_read = |i: usize| !reads.steps[i].is_empty();
@@ -20,13 +42,17 @@ pub fn document(view: &View<'_>) -> Value {
     let folders = weight::folders(view.only(|_| true));
     let sent_folders = weight::folders(view.only(sent));
     let sent_bytes = |path: &[u8]| sent_folders.get(path).map_or(0, |w| w.bytes);
-    let files: Vec<Value> = view
+    let files = view
         .shown()
-        .map(|(i, e)| {
-            let steps: Vec<String> = reads.steps[i].iter().map(ToString::to_string).collect();
-            json!({"path": display(&e.path), "kind": kind(e.kind), "mode": e.mode, "size": e.size,
-                "digest": e.digest.map(hex), "link": e.link_target.as_deref().map(display),
-                "steps": steps, "sent": reads.sent[i]})
+        .map(|(i, e)| Row {
+            path: display(&e.path),
+            kind: kind(e.kind),
+            mode: e.mode,
+            size: e.size,
+            digest: e.digest.map(hex),
+            link: e.link_target.as_deref().map(display),
+            steps: reads.steps[i].iter().map(ToString::to_string).collect(),
+            sent: reads.sent[i],
         })
         .collect();
     let ignored: Vec<Value> = view
@@ -75,12 +101,11 @@ pub fn document(view: &View<'_>) -> Value {
         })
         .collect();
     let bytes = |w: Weight| w.bytes;
-    json!({
+    let rest = json!({
         "schema": "cacheplan.context/1",
         "context": view.place.shown(&view.subject.context),
         "commit": view.place.at.map(|c| c.to_string()),
         "ignore_file": view.subject.ignore_file.as_ref().map(|f| view.place.shown(f)),
-        "files": files,
         "ignored": ignored,
         "total_bytes": bytes(all),
         "sent_bytes": bytes(weight::total(view.only(sent))),
@@ -90,7 +115,8 @@ pub fn document(view: &View<'_>) -> Value {
         "vcs": vcs,
         "archives": archives,
         "diagnostics": output::rows(&view.subject.file, &view.subject.diagnostics),
-    })
+    });
+    Document { files, rest }
 }
 
 fn hex(digest: [u8; 32]) -> String {

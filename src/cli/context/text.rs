@@ -320,5 +320,9 @@ fn left_out(out: &mut String, view: &View<'_>) {
             path(&first.path)
         );
     }
-    let _ = writeln!(out, "  (--ignored lists each path)");
+    let more = match lines.len().saturating_sub(ROWS) {
+        0 => String::new(),
+        n => format!("and {}; ", number::count(n, "more line")),
+    };
+    let _ = writeln!(out, "  ({more}--ignored lists each path)");
 }
