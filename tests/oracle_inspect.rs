@@ -335,7 +335,7 @@ impl Generator {
                     "LABEL a=$A b='$A'",
                     "CMD [\"x\"]",
                     "EXPOSE http",
-                    "VOLUME $NONE",
+                    "VOLUME [\"\"]",
                 ],
                 2,
             ),

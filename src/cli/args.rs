@@ -22,7 +22,8 @@ pub struct Cli {
     /// No progress and no notes on stderr; errors stay.
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Where to keep what was computed, or `none`. Nothing is stored yet, so both are the same.
+    /// Where to keep what was computed (digests of unchanged files), or `none`. Without it
+    /// `cacheplan` in the user's cache folder; never inside the analysed repository.
     #[arg(
         long = "cache-dir",
         global = true,
@@ -364,6 +365,10 @@ pub struct ContextArgs {
     /// Add the builder's own content keys of what each step takes.
     #[arg(long, value_enum, value_name = "BUILDER")]
     pub digests: Option<DigestsArg>,
+    /// Name in front of the colon with `--format make-deps`, such as the stamp file that the rule
+    /// makes. Without it the name of the stage that is built, or `image` where it has none.
+    #[arg(long = "deps-target", value_name = "NAME")]
+    pub deps_target: Option<String>,
     /// Write to FILE instead of stdout.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -510,6 +515,9 @@ choices! {
         Json,
         /// One path a line.
         Paths,
+        /// A dependency file for make and ninja: the Dockerfile, the ignore file, and every file
+        /// that a step of the target reads. Paths are as PATH is given; folders are not listed.
+        MakeDeps,
     }
 }
 

@@ -1,73 +1,88 @@
-//! `cacheplan context`: what the builder would be sent.
+//! `cacheplan context`: what the build context holds, what of it is sent, and who reads it.
+
+mod archives;
+mod deps;
+mod document;
+mod source;
+mod text;
 
 use super::args::{Cli, ContextArgs, ContextFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, context_digests, output};
-use crate::context::{EntryKind, Hashing, WalkOptions, walk};
-use crate::pattern::{ExcludeRules, SourcePattern, display};
-use crate::plan::{ContextInput, Input};
-use crate::report::escape;
-use crate::report::number;
+use crate::context::reader::{Reads, reads};
+use crate::context::{Context, ContextEntry, EntryKind, Hashing, IgnoredEntry, ProblemKind};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::pattern::display;
+use crate::plan::StepId;
+use crate::source::{SourceFile, Span};
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
-/// Rows of the text report's two lists.
-const ROWS: usize = 10;
+/// The context with everything reports say about it.
+struct View<'a> {
+    place: &'a Place,
+    subject: &'a Subject,
+    context: &'a Context,
+    reads: &'a Reads,
+    /// The step of `--step`.
+    step: Option<StepId>,
+    /// Whether `--ignored` was given.
+    list_ignored: bool,
+}
+
+impl View<'_> {
+    /// The entries that are shown: all, or those that the step of `--step` reads.
+    fn shown(&self) -> impl Iterator<Item = (usize, &ContextEntry)> {
+        let entries = self.context.entries.iter().enumerate();
+        entries.filter(|(i, _)| {
+            self.step
+                .is_none_or(|step| self.reads.steps[*i].contains(&step))
+        })
+    }
+
+    /// The shown ones that the predicate on their index takes.
+    fn only(&self, keep: impl Fn(usize) -> bool) -> impl Iterator<Item = &ContextEntry> {
+        let shown = self.shown().filter(move |(i, _)| keep(*i));
+        shown.map(|(_, entry)| entry)
+    }
+
+    fn pattern(&self, ignored: &IgnoredEntry) -> &str {
+        let pattern = self.subject.rules.patterns().get(ignored.pattern);
+        pattern.map_or("", |p| p.text.as_str())
+    }
+}
 
 pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    if place.at.is_some() {
-        bail!(
-            "context walks a work tree: there is none to walk at a revision or in a bare repository"
-        );
-    }
-    let subject = only(load(&place, &args.place.build, &[])?)?;
-    output::diagnostics(cli, &subject.diagnostics);
+    let mut subject = only(load(&place, &args.place.build, &[])?)?;
     if subject.failed() {
+        output::diagnostics(cli, &subject.diagnostics);
         return Ok(Done::WrongInput);
     }
-    let root = place.path.join(&subject.context);
-    let hashing = if args.format == ContextFormat::Json {
-        Hashing::Digest
-    } else {
-        Hashing::None
+    let hashing = match args.format {
+        ContextFormat::Json => Hashing::Digest,
+        ContextFormat::Text => Hashing::SameSize,
+        ContextFormat::Paths | ContextFormat::MakeDeps => Hashing::None,
     };
-    let context = walk(&root, &subject.rules, WalkOptions { hashing })?;
-    let readers = readers(&subject);
-    if let Some(id) = &args.step
-        && !subject
-            .plan
-            .graph
-            .node_weights()
-            .any(|s| s.id.to_string() == *id)
-    {
-        bail!("--step {id}: there is no such step");
-    }
-    let rows: Vec<Row> = context
-        .entries
-        .iter()
-        .map(|e| Row {
-            path: display(&e.path),
-            kind: kind(e.kind),
-            mode: e.mode,
-            size: e.size,
-            digest: e
-                .digest
-                .map(|d| blake3::Hash::from_bytes(d).to_hex().to_string()),
-            steps: readers
-                .iter()
-                .filter(|r| r.takes(&e.path))
-                .map(|r| r.step.clone())
-                .collect(),
-        })
-        .filter(|r| args.step.as_ref().is_none_or(|id| r.steps.contains(id)))
-        .collect();
+    let context = source::context(cli, &place, &subject, hashing)?;
+    let reads = reads(&subject.plan, &context.entries);
+    let problems = problems(&subject, &context, &reads);
+    subject.diagnostics.extend(problems);
+    output::diagnostics(cli, &subject.diagnostics);
+    let view = View {
+        place: &place,
+        subject: &subject,
+        context: &context,
+        reads: &reads,
+        step: step(&subject, args.step.as_deref())?,
+        list_ignored: args.ignored,
+    };
     let digests = match args.digests {
+        Some(_) if place.at.is_some() => {
+            bail!("--digests reads the files themselves: it needs a work tree")
+        }
         Some(_) => Some(context_digests::rows(
             &subject,
-            &root,
+            &place.path.join(&subject.context),
             &context,
             args.place.build.builder_profile.release(),
             args.step.as_deref(),
@@ -75,84 +90,95 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
         None => None,
     };
     let text = match args.format {
-        ContextFormat::Paths => rows
-            .iter()
-            .filter(|r| r.kind != "dir")
-            .map(|r| format!("{}\n", r.path))
+        ContextFormat::Paths => view
+            .shown()
+            .filter(|(_, e)| e.kind != EntryKind::Directory)
+            .map(|(_, e)| format!("{}\n", display(&e.path)))
             .collect::<String>()
             .into_bytes(),
         ContextFormat::Json => {
-            let mut value = document(&subject, args, &rows, &context, &place);
+            let mut value = serde_json::to_value(document::document(&view))?;
             if let Some(digests) = &digests {
                 value["digests"] = context_digests::document(digests);
             }
             output::json(&value)?
         }
         ContextFormat::Text => {
-            let mut text = summary(&subject, args, &rows, &context);
+            let mut text = text::text(&view);
             if let Some(digests) = &digests {
                 text += &context_digests::section(digests);
             }
             text.into_bytes()
         }
+        ContextFormat::MakeDeps => deps::make_deps(cli, &view, args.deps_target.as_deref())?,
     };
     output::write(args.output.as_deref(), &text)?;
-    Ok(Done::Fine)
+    Ok(if subject.failed() {
+        Done::WrongInput
+    } else {
+        Done::Fine
+    })
 }
 
-struct Row {
-    path: String,
-    kind: &'static str,
-    mode: u32,
-    size: u64,
-    digest: Option<String>,
-    steps: Vec<String>,
-}
-
-/// One context input of one step.
-struct Reader {
-    step: String,
-    sources: Vec<SourcePattern>,
-    exclude: Option<ExcludeRules>,
-}
-
-impl Reader {
-    fn takes(&self, path: &[u8]) -> bool {
-        self.sources.iter().any(|s| {
-            let found = s.select(path);
-            found.is_some_and(|f| {
-                !self
-                    .exclude
-                    .as_ref()
-                    .is_some_and(|e| e.is_excluded(f.relative))
-            })
-        })
-    }
-}
-
-fn readers(subject: &Subject) -> Vec<Reader> {
-    let plan = &subject.plan;
-    let reader = |step: String, c: &ContextInput| Reader {
-        step,
-        sources: c
-            .sources
-            .iter()
-            .map(|s| SourcePattern::lenient(s))
-            .collect(),
-        exclude: (!c.excludes.is_empty())
-            .then(|| ExcludeRules::new(&c.excludes).ok())
-            .flatten(),
+/// The step of `--step`.
+fn step(subject: &Subject, id: Option<&str>) -> Result<Option<StepId>> {
+    let Some(id) = id else {
+        return Ok(None);
     };
-    let mut out = Vec::new();
-    for node in &plan.order {
-        let step = &plan.graph[*node];
-        for input in &step.inputs {
-            if let Input::Context(c) = input {
-                out.push(reader(step.id.to_string(), c));
-            }
+    let steps = &subject.plan.graph;
+    match steps.node_weights().find(|s| s.id.to_string() == id) {
+        None => bail!("--step {id}: there is no such step"),
+        Some(step) if !subject.plan.order.iter().any(|n| steps[*n].id == step.id) => {
+            bail!("--step {id}: the target does not need this step")
         }
+        Some(step) => Ok(Some(step.id)),
     }
-    out
+}
+
+/// What the builder would stumble over, as far as it gets there.
+fn problems(subject: &Subject, context: &Context, reads: &Reads) -> Vec<(SourceFile, Diagnostic)> {
+    let sent = |path: &[u8]| {
+        let found = context
+            .entries
+            .binary_search_by(|e| e.path.as_slice().cmp(path));
+        found.is_ok_and(|i| reads.sent[i])
+    };
+    let one = |problem: &crate::context::Problem| {
+        let path = display(&problem.path);
+        let (code, message) = match problem.kind {
+            ProblemKind::UnreadableFolder => (
+                "context/unreadable-folder",
+                format!("{path} cannot be listed: the build fails"),
+            ),
+            ProblemKind::UnreadableFile => (
+                "context/unreadable-file",
+                format!("{path} cannot be read: it arrives empty, and the build says nothing"),
+            ),
+            ProblemKind::NameNotUtf8 => (
+                "context/name-not-utf8",
+                format!("the name {path} is not UTF-8: the build fails"),
+            ),
+            ProblemKind::LinkNotUtf8 => (
+                "context/link-not-utf8",
+                format!("what the link {path} holds is not UTF-8: the build fails"),
+            ),
+        };
+        let severity = match (sent(&problem.path), problem.kind.fails_build()) {
+            (true, true) => Severity::Error,
+            (true, false) => Severity::Warning,
+            // Nothing asks for it, so nothing fails; but whoever adds a COPY will want to know.
+            (false, _) => Severity::Note,
+        };
+        let message = match severity {
+            Severity::Note => format!("{path} is not sent; if a step named it: {message}"),
+            _ => message,
+        };
+        let mut diagnostic = Diagnostic::new(severity, code, message, Span::default())
+            .with_help("leave it out with a line in the ignore file");
+        diagnostic.labels.clear();
+        (subject.source.clone(), diagnostic)
+    };
+    context.problems.iter().map(one).collect()
 }
 
 fn kind(kind: EntryKind) -> &'static str {
@@ -160,107 +186,6 @@ fn kind(kind: EntryKind) -> &'static str {
         EntryKind::File => "file",
         EntryKind::Directory => "dir",
         EntryKind::Symlink => "symlink",
-        _ => "other",
+        EntryKind::Other => "other",
     }
-}
-
-fn ignored(
-    subject: &Subject,
-    context: &crate::context::Context,
-) -> Vec<(String, &'static str, u32, String)> {
-    let patterns = subject.rules.patterns();
-    let one = |e: &crate::context::IgnoredEntry| {
-        let text = patterns
-            .get(e.pattern)
-            .map_or(String::new(), |p| p.text.clone());
-        (display(&e.path), kind(e.kind), e.line, text)
-    };
-    context.ignored.iter().map(one).collect()
-}
-
-fn document(
-    subject: &Subject,
-    args: &ContextArgs,
-    rows: &[Row],
-    context: &crate::context::Context,
-    place: &Place,
-) -> Value {
-    let files: Vec<Value> = rows
-        .iter()
-        .map(|r| json!({"path": r.path, "kind": r.kind, "mode": r.mode, "size": r.size, "digest": r.digest, "steps": r.steps}))
-        .collect();
-    let mut value = json!({
-        "schema": "cacheplan.context/1", "ignore_file": subject.ignore_file.as_ref().map(|f| place.shown(f)), "files": files,
-        "total_bytes": rows.iter().map(|r| r.size).sum::<u64>(),
-    });
-    if args.ignored {
-        let list = ignored(subject, context).into_iter();
-        let list: Vec<Value> = list.map(|(p, k, line, pattern)| json!({"path": p, "kind": k, "line": line, "pattern": pattern})).collect();
-        value["ignored"] = json!(list);
-    }
-    value
-}
-
-fn summary(
-    subject: &Subject,
-    args: &ContextArgs,
-    rows: &[Row],
-    context: &crate::context::Context,
-) -> String {
-    let mut out = String::new();
-    let total: u64 = rows.iter().map(|r| r.size).sum();
-    let files = rows.iter().filter(|r| r.kind != "dir").count();
-    let _ = writeln!(
-        out,
-        "{files} files, {} are sent from {}",
-        number::bytes(total),
-        escape::terminal(&subject.context)
-    );
-    let mut folders: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
-    for r in rows.iter().filter(|r| r.kind != "dir") {
-        let top = r.path.split_once('/').map_or(".", |(d, _)| d);
-        let entry = folders.entry(top).or_default();
-        entry.0 += r.size;
-        entry.1 += 1;
-    }
-    let mut folders: Vec<_> = folders.into_iter().collect();
-    folders.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let _ = writeln!(out, "\nlargest folders");
-    for (name, (size, count)) in folders.iter().take(ROWS) {
-        let _ = writeln!(
-            out,
-            "{:>10}  {:>6} files  {}",
-            number::bytes(*size),
-            count,
-            escape::terminal(name)
-        );
-    }
-    let mut largest: Vec<&Row> = rows.iter().filter(|r| r.kind == "file").collect();
-    largest.sort_by(|a, b| b.size.cmp(&a.size).then(a.path.cmp(&b.path)));
-    let _ = writeln!(out, "\nlargest files");
-    for r in largest.iter().take(ROWS) {
-        let steps = if r.steps.is_empty() {
-            "no step reads it".to_owned()
-        } else {
-            format!("steps {}", r.steps.join(" "))
-        };
-        let _ = writeln!(
-            out,
-            "{:>10}  {}  ({steps})",
-            number::bytes(r.size),
-            escape::terminal(&r.path)
-        );
-    }
-    if args.ignored {
-        let _ = writeln!(out, "\nleft out");
-        for (path, kind, line, pattern) in ignored(subject, context) {
-            let _ = writeln!(
-                out,
-                "  {} ({kind}): line {line} `{}`",
-                escape::terminal(&path),
-                escape::terminal(&pattern)
-            );
-        }
-    }
-    out
 }

@@ -5,6 +5,7 @@
 
 mod analyze;
 pub mod args;
+mod cache_dir;
 mod compare;
 mod context;
 mod context_digests;

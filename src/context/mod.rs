@@ -5,6 +5,7 @@
 //! and one read of every regular file when hashes are asked for. Invariant: equal trees give equal
 //! values, whatever the number of threads. `.git` is an ordinary folder here.
 
+pub mod archive;
 pub mod digest;
 mod digest_file;
 mod digest_list;
@@ -13,13 +14,18 @@ mod digest_tests;
 mod digest_tree;
 mod hash;
 mod ignore_file;
+mod listing;
+pub mod reader;
+mod stat_cache;
 #[cfg(test)]
 mod tests;
 pub mod transfer;
 mod walk;
+pub mod weight;
 
 pub use ignore_file::{IgnoreLookup, ignore_file_candidates, ignore_file_for};
-pub use walk::walk;
+pub use listing::from_listing;
+pub use walk::{walk, walk_cached};
 
 use crate::pattern::path::display;
 use std::os::unix::ffi::OsStrExt as _;
@@ -31,6 +37,9 @@ pub enum Hashing {
     /// Every regular file and link text gets a digest.
     #[default]
     Digest,
+    /// Only files that share their size with another one get a digest, and what others may not
+    /// read is opened to see whether it can be: enough for duplicates and problems.
+    SameSize,
     /// Names, kinds, modes and sizes only; nothing is opened but folders.
     None,
 }
@@ -51,7 +60,8 @@ pub enum EntryKind {
     Directory,
     /// A symbolic link, whatever it points to.
     Symlink,
-    /// A pipe or device.
+    /// A pipe or device; the builder makes it anew (a block device as a character device) and
+    /// reads nothing from it.
     Other,
 }
 
@@ -70,9 +80,10 @@ pub struct ContextEntry {
     pub digest: Option<[u8; 32]>,
     /// Where a link points, as written.
     pub link_target: Option<Vec<u8>>,
-    /// The file is sent **without its bytes**: the walk keeps it, but the builder's flat check at
-    /// reading time ignores it, so the image gets an empty file. Size and digest are those of no
-    /// bytes (confirmed with a real build of `foo`, `!foo/x`, `foo`).
+    /// The file is sent **without its bytes**. Size and digest are those of no bytes. Confirmed
+    /// with real builds: the walk keeps it, but the builder's flat check at reading time ignores
+    /// it (`foo`, `!foo/x`, `foo`); it is a socket; or it cannot be read (then there is a
+    /// [`Problem`] too).
     pub emptied: bool,
 }
 
@@ -100,6 +111,38 @@ pub struct Context {
     /// Ignored entries that had to be visited all the same, because the folder around them could
     /// not be pruned: the price of `!` patterns with a glob character.
     pub visited_in_vain: u64,
+    /// What the builder would stumble over if it is among what is sent, sorted.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is not ignored and that the builder cannot send as it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Slash-separated, relative to the context root, no leading slash.
+    pub path: Vec<u8>,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
+}
+
+/// What is wrong; each was seen with a real build (BuildKit v0.25, buildx 0.29).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// The folder cannot be listed: the build fails ("error from sender: … permission denied").
+    UnreadableFolder,
+    /// The file cannot be read: it arrives empty, and the build says nothing.
+    UnreadableFile,
+    /// The name is not UTF-8: the build fails ("string field contains invalid UTF-8").
+    NameNotUtf8,
+    /// The link's text is not UTF-8: the build fails in the same way.
+    LinkNotUtf8,
+}
+
+impl ProblemKind {
+    /// Whether the build fails when this is among what is sent.
+    #[must_use]
+    pub fn fails_build(self) -> bool {
+        self != Self::UnreadableFile
+    }
 }
 
 /// Why a context could not be read.

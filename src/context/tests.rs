@@ -157,27 +157,224 @@ fn names_need_not_be_utf8() {
 #[test]
 fn a_socket_arrives_as_an_empty_file() {
     let root = tree(&["f"]);
-    let _socket = std::os::unix::net::UnixListener::bind(root.path().join("s")).unwrap();
+    let at = root.path().join("s");
+    let _socket = std::os::unix::net::UnixListener::bind(&at).unwrap();
+    fs::set_permissions(&at, fs::Permissions::from_mode(0o751)).unwrap();
     let context = walked(&root, "");
     assert_eq!(sent(&context), ["f", "s"]);
     let s = &context.entries[1];
-    assert_eq!((s.kind, s.size, s.emptied), (EntryKind::File, 0, true));
+    assert_eq!((s.kind, s.mode, s.size), (EntryKind::File, 0o751, 0));
+    assert_eq!(s.digest, Some(*blake3::hash(b"").as_bytes()));
+    assert!(s.emptied && context.problems.is_empty());
 }
 
 #[test]
-fn unreadable_entries_fail_unless_ignored() {
-    let root = tree(&["locked/f", "ok"]);
-    let locked = root.path().join("locked");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
-    if fs::read_dir(&locked).is_ok() {
-        eprintln!("skipped: permissions do not bind this user");
+fn a_pipe_is_listed_and_never_opened() {
+    let root = tree(&["f"]);
+    let made = std::process::Command::new("mkfifo")
+        .arg(root.path().join("p"))
+        .status();
+    if !made.is_ok_and(|s| s.success()) {
+        eprintln!("skipped: no mkfifo");
         return;
     }
-    let error = walk(root.path(), &rules(""), WalkOptions::default()).unwrap_err();
-    assert!(error.path().ends_with("locked"));
-    assert_eq!(sent(&walked(&root, "locked")), ["ok"]);
-    assert_eq!(sent(&walked(&root, "locked\n!**/g")), ["ok"]);
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0o755)).unwrap();
+    let context = walked(&root, "");
+    assert_eq!(context.entries[1].kind, EntryKind::Other);
+    assert_eq!(context.entries[1].digest, None);
+}
+
+#[test]
+fn names_and_link_texts_that_are_no_text_are_problems() {
+    let root = tree(&["a"]);
+    let at = |name: &[u8]| root.path().join(OsStr::from_bytes(name));
+    fs::write(at(b"b\xFF"), "").unwrap();
+    symlink(OsStr::from_bytes(b"\xFE"), at(b"l")).unwrap();
+    let problem = |path: &[u8], kind| Problem {
+        path: path.to_vec(),
+        kind,
+    };
+    assert_eq!(
+        walked(&root, "").problems,
+        [
+            problem(b"b\xFF", ProblemKind::NameNotUtf8),
+            problem(b"l", ProblemKind::LinkNotUtf8)
+        ]
+    );
+    assert_eq!(walked(&root, "b?\nl").problems, []);
+}
+
+/// Whether this user is kept out by permissions; root is not.
+fn permissions_bind(locked: &std::path::Path) -> bool {
+    let bind = fs::read_dir(locked).is_err();
+    if !bind {
+        eprintln!("skipped: permissions do not bind this user");
+    }
+    bind
+}
+
+#[test]
+fn unreadable_entries_are_problems_unless_ignored() {
+    let root = tree(&["locked/f", "ok", "secret"]);
+    let mode = |path: &str, mode| {
+        fs::set_permissions(root.path().join(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("locked", 0o000);
+    mode("secret", 0o000);
+    if permissions_bind(&root.path().join("locked")) {
+        let context = walked(&root, "");
+        assert_eq!(sent(&context), ["locked", "ok", "secret"]);
+        let kinds: Vec<ProblemKind> = context.problems.iter().map(|p| p.kind).collect();
+        assert_eq!(
+            kinds,
+            [ProblemKind::UnreadableFolder, ProblemKind::UnreadableFile]
+        );
+        let secret = &context.entries[2];
+        assert!(secret.emptied && secret.size == 0);
+        assert_eq!(walked(&root, "locked\nsecret").problems, []);
+        assert_eq!(walked(&root, "locked\n!**/g\nsecret").problems, []);
+    }
+    mode("locked", 0o755);
+}
+
+#[test]
+fn equal_sizes_are_enough_to_find_duplicates() {
+    let root = tree(&["a", "b", "cc"]);
+    let options = WalkOptions {
+        hashing: Hashing::SameSize,
+    };
+    let context = walk(root.path(), &rules(""), options).unwrap();
+    let hashed: Vec<bool> = context.entries.iter().map(|e| e.digest.is_some()).collect();
+    assert_eq!(hashed, [true, true, false]);
+}
+
+#[test]
+fn a_very_deep_tree_is_walked() {
+    let root = tempfile::tempdir().unwrap();
+    // As deep as one path can say.
+    let deep = vec!["d"; 1500].join("/");
+    fs::create_dir_all(root.path().join(&deep)).unwrap();
+    fs::write(root.path().join(&deep).join("f"), "x").unwrap();
+    let context = walk(root.path(), &rules("nothing"), WalkOptions::default()).unwrap();
+    assert_eq!(context.entries.len(), 1501);
+}
+
+/// A walk with a store, and the digest of `f`.
+fn with_store(root: &TempDir, store: &TempDir) -> [u8; 32] {
+    let options = WalkOptions::default();
+    let context = walk_cached(root.path(), &rules(""), options, Some(store.path())).unwrap();
+    let f = context.entries.iter().find(|e| e.path == b"f").unwrap();
+    f.digest.unwrap()
+}
+
+/// Waits until files written before are older than the store's grain.
+fn settle() {
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+}
+
+#[test]
+fn an_edit_that_keeps_size_and_time_is_seen() {
+    let (root, store) = (tree(&[]), tempfile::tempdir().unwrap());
+    let f = root.path().join("f");
+    fs::write(&f, "one").unwrap();
+    let times = || {
+        let modified = fs::metadata(&f).unwrap().modified().unwrap();
+        fs::FileTimes::new().set_modified(modified)
+    };
+    settle();
+    assert_eq!(with_store(&root, &store), *blake3::hash(b"one").as_bytes());
+    assert!(store.path().join("stat").exists());
+    let kept = times();
+    fs::write(&f, "two").unwrap();
+    let file = fs::OpenOptions::new().append(true).open(&f).unwrap();
+    file.set_times(kept).unwrap();
+    assert_eq!(with_store(&root, &store), *blake3::hash(b"two").as_bytes());
+}
+
+#[test]
+fn a_file_that_is_known_is_not_read_again() {
+    let (root, store) = (tree(&[]), tempfile::tempdir().unwrap());
+    fs::write(root.path().join("f"), "one").unwrap();
+    settle();
+    let first = with_store(&root, &store);
+    // A store that says something else about the same stat data shows where the answer is from.
+    let real = fs::canonicalize(root.path()).unwrap();
+    let cache = stat_cache::StatCache::open(store.path(), &real);
+    let mut known = cache.known();
+    assert_eq!((known.len(), known[0].digest), (1, first));
+    known[0].digest = [9; 32];
+    cache.save(&known);
+    assert_eq!(with_store(&root, &store), [9; 32]);
+}
+
+#[test]
+fn a_file_as_young_as_the_run_is_not_remembered() {
+    let (root, store) = (tree(&[]), tempfile::tempdir().unwrap());
+    fs::write(root.path().join("f"), "one").unwrap();
+    with_store(&root, &store);
+    let real = fs::canonicalize(root.path()).unwrap();
+    let known = |store: &TempDir| {
+        let cache = stat_cache::StatCache::open(store.path(), &real);
+        cache.known().len()
+    };
+    assert_eq!(known(&store), 0);
+    // Nor is one from the future.
+    let file = fs::OpenOptions::new()
+        .append(true)
+        .open(root.path().join("f"))
+        .unwrap();
+    settle();
+    let future = std::time::SystemTime::now() + std::time::Duration::from_secs(1000);
+    file.set_times(fs::FileTimes::new().set_modified(future))
+        .unwrap();
+    settle();
+    with_store(&root, &store);
+    assert_eq!(known(&store), 0);
+}
+
+#[test]
+fn concurrent_runs_with_one_store_agree() {
+    let (root, store) = (tree(&["f", "g/h", "g/i"]), tempfile::tempdir().unwrap());
+    settle();
+    let plain = walked(&root, "");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let options = WalkOptions::default();
+                    let dir = Some(store.path());
+                    let found = walk_cached(root.path(), &rules(""), options, dir).unwrap();
+                    assert_eq!(found, plain);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_listing_gives_what_a_walk_gives() {
+    let paths = ["a/b/c", "a/d", "e/f/g", "e/h", "k.c", "l -> a", "z/y/x/w"];
+    let root = tree(&paths);
+    for ignore in [
+        "",
+        "a",
+        "a\n!a/b/c",
+        "*\n!**/*.c",
+        "e/f\nz\n!z/y",
+        "foo\n!e/h\ne",
+        "**/x\nl",
+        "e\n!e/h\ne",
+    ] {
+        let walked = walk(root.path(), &rules(ignore), WalkOptions::default()).unwrap();
+        let everything = walk(root.path(), &rules(""), WalkOptions::default()).unwrap();
+        let files = everything.entries.into_iter();
+        let files = files.filter(|e| e.kind != EntryKind::Directory).collect();
+        let mode = walked
+            .entries
+            .iter()
+            .find(|e| e.kind == EntryKind::Directory);
+        let listed = from_listing(files, mode.map_or(0, |d| d.mode), &rules(ignore));
+        assert_eq!(listed, walked, "{ignore:?}");
+    }
 }
 
 #[test]

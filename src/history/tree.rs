@@ -8,10 +8,11 @@
 use super::delta_base::DeltaBases;
 use super::error::one_line;
 use super::repository::{bytes_of, object_id};
-use super::{CommitId, Entry, EntryKind, HistoryError, Repository};
+use super::{CommitId, Entry, EntryKind, HistoryError, Oid, Repository};
 use gix::ObjectId;
 use gix::objs::tree::EntryKind as Mode;
 use gix::objs::{Find, Kind, TreeRefIter};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -257,6 +258,30 @@ impl Repository {
             }
         }
         Ok(None)
+    }
+
+    /// A value of each blob's bytes, in the order asked, blobs decoded in parallel. A blob that is
+    /// missing, damaged or too large to decode has none.
+    #[must_use]
+    pub fn map_blobs<T: Send>(
+        &self,
+        commit: CommitId,
+        oids: &[Oid],
+        value: impl Fn(&[u8]) -> T + Sync,
+    ) -> Vec<Option<T>> {
+        let chunks: Vec<Vec<Option<T>>> = oids
+            .par_chunks(64)
+            .map(|chunk| {
+                let mut reader = Reader::new(self);
+                reader.commit = commit;
+                let mut one = |oid: &Oid| {
+                    let bytes = reader.object(object_id(oid), Kind::Blob).ok()?;
+                    Some(value(bytes))
+                };
+                chunk.iter().map(&mut one).collect()
+            })
+            .collect();
+        chunks.into_iter().flatten().collect()
     }
 
     /// Every path at or below `prefix` as of a commit, sorted by bytes, full paths relative to the
