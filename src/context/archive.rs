@@ -99,7 +99,7 @@ impl Seen {
                 let rest = name.strip_suffix(e.as_bytes());
                 rest.is_some_and(|r| r.is_empty() || r.ends_with(b"/"))
             };
-            ends.iter().any(|e| end_is(e))
+            ends.iter().any(end_is)
         };
         let keep = |slot: &mut Option<Vec<u8>>| {
             if slot.is_none() {
