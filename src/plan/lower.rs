@@ -350,7 +350,16 @@ impl Lowering<'_> {
                 self.error("build/stage-order", m, ins);
                 None
             }
-            None => Some(FromTarget::Image(name.to_owned())),
+            None => {
+                let found = check::image(name).filter(|_| !name.is_empty());
+                let flag = ins
+                    .flags
+                    .iter()
+                    .find(|f| matches!(f.name.as_str(), "from" | "mount"));
+                let span = flag.map_or(ins.keyword_span, |f| f.span);
+                self.objection("build/bad-image", found, span);
+                Some(FromTarget::Image(name.to_owned()))
+            }
         }
     }
 
