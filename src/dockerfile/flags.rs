@@ -133,7 +133,7 @@ fn table(keyword: &str) -> &'static [(&'static str, Takes)] {
 pub(super) struct Objection {
     pub(super) code: &'static str,
     pub(super) message: String,
-    pub(super) help: Option<String>,
+    pub(super) help: String,
     /// Which flag.
     pub(super) index: usize,
 }
@@ -160,9 +160,12 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
         let Some((_, takes)) = table.iter().find(|(known, _)| known == name) else {
             let names = table.iter().map(|(known, _)| *known);
             let help = match suggest::nearest(name, names) {
-                Some(near) => Some(format!("did you mean `--{near}`?")),
-                None if table.is_empty() => Some(format!("{keyword} takes no flags")),
-                None => None,
+                Some(near) => format!("did you mean `--{near}`?"),
+                None if table.is_empty() => format!("{keyword} takes no flags"),
+                None => {
+                    let names: Vec<_> = table.iter().map(|(n, _)| format!("`--{n}`")).collect();
+                    format!("{keyword} takes {}", names.join(", "))
+                }
             };
             object(
                 "build/unknown-flag",
@@ -175,7 +178,7 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
             object(
                 "build/duplicate-flag",
                 format!("flag `--{name}` is given twice"),
-                None,
+                "leave one of them out".to_owned(),
             );
             continue;
         }
@@ -184,14 +187,14 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
             (Takes::Bool, Some("")) | (_, None) => object(
                 "build/missing-flag-value",
                 format!("flag `--{name}` has no value"),
-                Some(format!("write `--{name}=...`")),
+                format!("write `--{name}=...`"),
             ),
             (takes, Some(value)) => {
                 if let Some(wanted) = refusal(*takes, value) {
                     object(
                         "build/bad-flag-value",
                         format!("`{value}` is no value for `--{name}`"),
-                        Some(format!("it takes {wanted}")),
+                        format!("it takes {wanted}"),
                     );
                 }
             }
@@ -340,6 +343,6 @@ mod tests {
             assert_eq!(codes.join(" "), code, "{keyword} {text}");
         }
         let near = check("COPY", &split("--chonw=1", '\\').0);
-        assert_eq!(near[0].help.as_deref(), Some("did you mean `--chown`?"));
+        assert_eq!(near[0].help, "did you mean `--chown`?");
     }
 }

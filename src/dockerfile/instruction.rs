@@ -178,21 +178,14 @@ impl Reader<'_> {
         String::from_utf8_lossy(&self.text.as_bytes()[range.clone()]).into_owned()
     }
 
-    fn object(
-        &mut self,
-        code: &'static str,
-        message: String,
-        at: Range<usize>,
-        help: Option<String>,
-    ) {
+    fn object(&mut self, code: &'static str, message: String, at: Range<usize>, help: String) {
         let severity = if self.trigger && code.starts_with("build/") {
             Severity::Warning
         } else {
             Severity::Error
         };
-        let mut d = Diagnostic::new(severity, code, message, self.map.span(at));
-        d.help = help;
-        self.diagnostics.push(d);
+        let d = Diagnostic::new(severity, code, message, self.map.span(at));
+        self.diagnostics.push(d.with_help(help));
     }
 
     /// Objects to the arguments, or to the keyword when there are none.
@@ -208,8 +201,7 @@ impl Reader<'_> {
         } else {
             head.arguments.clone()
         };
-        let help = (!help.is_empty()).then(|| help.to_owned());
-        self.object(code, message, at, help);
+        self.object(code, message, at, help.to_owned());
         None
     }
 
@@ -257,8 +249,10 @@ impl Reader<'_> {
 
     fn unknown(&mut self, head: &Head) -> Option<Kind> {
         let keyword = self.text[head.keyword.clone()].to_owned();
-        let help = suggest::nearest(&keyword, KEYWORDS.into_iter())
-            .map(|near| format!("did you mean `{near}`?"));
+        let help = suggest::nearest(&keyword, KEYWORDS.into_iter()).map_or_else(
+            || format!("instructions are {}", KEYWORDS.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
         let message = if keyword.is_empty() {
             "this instruction has no keyword".to_owned()
         } else {
@@ -309,7 +303,7 @@ impl Reader<'_> {
                 head,
                 "build/empty-command",
                 "RUN has an empty argument list".to_owned(),
-                "",
+                "name the program as the first string, or leave the line out",
             );
         }
         Some(Kind::Run(form))
@@ -362,7 +356,7 @@ impl Reader<'_> {
         if list.is_empty() {
             let keyword = head.known.unwrap_or_default();
             let message = format!("{keyword} needs at least one argument");
-            self.refuse(head, "build/missing-arguments", message, "");
+            self.refuse(head, "build/missing-arguments", message, example(keyword));
             return None;
         }
         Some(list)
@@ -372,7 +366,7 @@ impl Reader<'_> {
         if arguments.is_empty() {
             let keyword = head.known.unwrap_or_default();
             let message = format!("{keyword} needs an argument");
-            self.refuse(head, "build/missing-arguments", message, "");
+            self.refuse(head, "build/missing-arguments", message, example(keyword));
             return None;
         }
         Some(arguments.to_owned())
@@ -397,22 +391,21 @@ impl Reader<'_> {
                     "build/copy-from-variable",
                     "`--from` cannot use variables or quotes".to_owned(),
                     flag.range.clone(),
-                    Some(
-                        "name a stage with `FROM image-with-variables AS name` and copy from it"
-                            .to_owned(),
-                    ),
+                    "name a stage with `FROM image-with-variables AS name` and copy from it"
+                        .to_owned(),
                 );
             }
         }
         let dest = list.pop().filter(|_| !list.is_empty());
         let Some(dest) = dest else {
             let message = format!("{keyword} needs a source and a destination");
-            self.refuse(head, "build/missing-arguments", message, "");
+            self.refuse(head, "build/missing-arguments", message, example(keyword));
             return None;
         };
         if heredoc::word(&dest).is_some() {
             let message = format!("a heredoc cannot be the destination of {keyword}");
-            self.refuse(head, "build/heredoc-destination", message, "");
+            let help = "write the path last: `COPY <<EOF /path`";
+            self.refuse(head, "build/heredoc-destination", message, help);
             return None;
         }
         let mut transfer = Transfer {
@@ -510,7 +503,8 @@ impl Reader<'_> {
         let list: Vec<String> = list.iter().map(|v| v.trim().to_owned()).collect();
         if list.iter().any(String::is_empty) {
             let message = "a path of VOLUME is empty".to_owned();
-            return self.refuse(head, "build/empty-volume", message, "");
+            let help = "leave the empty path out";
+            return self.refuse(head, "build/empty-volume", message, help);
         }
         Some(Kind::Volume(list))
     }
@@ -522,18 +516,18 @@ impl Reader<'_> {
             "" => (
                 "build/missing-arguments",
                 "HEALTHCHECK needs `NONE` or `CMD` and a command".to_owned(),
-                "",
+                example("HEALTHCHECK"),
             ),
             "NONE" if rest.is_empty() => return Some(Kind::Healthcheck(None)),
             "NONE" => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK NONE takes no arguments".to_owned(),
-                "",
+                "leave the arguments out, or write `CMD` for `NONE`",
             ),
             "CMD" if rest.is_empty() || form == CommandForm::Exec(Vec::new()) => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK CMD has no command".to_owned(),
-                "",
+                "write the command, or `HEALTHCHECK NONE`",
             ),
             "CMD" => return Some(Kind::Healthcheck(Some(form))),
             _ => (
@@ -548,17 +542,37 @@ impl Reader<'_> {
     fn onbuild(&mut self, head: &Head, heredocs: &[Heredoc]) -> Option<Kind> {
         if head.arguments.is_empty() {
             let message = "ONBUILD needs an instruction".to_owned();
-            return self.refuse(head, "build/missing-arguments", message, "");
+            return self.refuse(head, "build/missing-arguments", message, example("ONBUILD"));
         }
         let inner = self::head(self.text, head.arguments.clone(), self.escape);
         if let Some(known @ ("ONBUILD" | "FROM" | "MAINTAINER")) = inner.known {
             let message = format!("{known} cannot be an ONBUILD trigger");
-            return self.refuse(head, "build/bad-onbuild", message, "");
+            let help = "triggers are instructions other than FROM, MAINTAINER and ONBUILD";
+            return self.refuse(head, "build/bad-onbuild", message, help);
         }
         self.trigger = true;
         let trigger = self.read(inner, heredocs.to_vec());
         self.trigger = false;
         Some(Kind::Onbuild(Box::new(trigger)))
+    }
+}
+
+/// What an instruction without the arguments it needs could look like.
+fn example(keyword: &str) -> &'static str {
+    match keyword {
+        "ADD" => "write `ADD source destination`",
+        "ARG" => "write `ARG name` or `ARG name=default`",
+        "COPY" => "write `COPY source destination`",
+        "EXPOSE" => "write `EXPOSE 8080` or `EXPOSE 53/udp`",
+        "HEALTHCHECK" => "write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`",
+        "MAINTAINER" => "write `MAINTAINER name`, or better a LABEL",
+        "ONBUILD" => "write `ONBUILD RUN command`",
+        "SHELL" => "write `SHELL [\"/bin/sh\", \"-c\"]`",
+        "STOPSIGNAL" => "write `STOPSIGNAL SIGTERM`",
+        "USER" => "write `USER name`",
+        "VOLUME" => "write `VOLUME /path`",
+        "WORKDIR" => "write `WORKDIR /path`",
+        _ => "write `name=value`",
     }
 }
 

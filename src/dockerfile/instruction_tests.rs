@@ -460,3 +460,90 @@ fn long_inputs_take_linear_time() {
         );
     }
 }
+
+/// All at once, each with a help line and a place inside its own instruction.
+#[test]
+fn every_objection_is_reported_placed_and_helped() {
+    let lines = [
+        "FROM",
+        "FROM a b",
+        "FROM a AS 1",
+        "FOO x",
+        "RUN []",
+        "RUN [1]",
+        "RUN --x a",
+        "RUN --network=x a",
+        "RUN --network=none --network=none a",
+        "RUN --network a",
+        "COPY a",
+        "COPY --from=$a b c",
+        "COPY a <<E\nE",
+        "COPY --link=x a b",
+        "ADD",
+        "ENV",
+        "ENV a",
+        "ENV =a",
+        "ENV a=b c",
+        "LABEL",
+        "ARG",
+        "ARG =a",
+        "EXPOSE",
+        "VOLUME []",
+        "VOLUME [\"\"]",
+        "WORKDIR",
+        "USER",
+        "STOPSIGNAL",
+        "MAINTAINER",
+        "SHELL",
+        "SHELL a",
+        "HEALTHCHECK",
+        "HEALTHCHECK NONE a",
+        "HEALTHCHECK CMD",
+        "HEALTHCHECK FOO",
+        "HEALTHCHECK --retries=x CMD a",
+        "HEALTHCHECK --interval=1 CMD a",
+        "ONBUILD",
+        "ONBUILD FROM a",
+        "ONBUILD COPY a",
+        "USER --x a",
+        "RUN <<EOF",
+    ];
+    let text = format!("FROM a\n{}\n", lines.join("\n"));
+    let parsed = file(text.clone());
+    assert_eq!(
+        parsed.diagnostics.len(),
+        lines.len(),
+        "{:#?}",
+        parsed.diagnostics
+    );
+    for (d, i) in parsed
+        .diagnostics
+        .iter()
+        .zip(&parsed.tree.instructions[1..])
+    {
+        assert!(d.help.as_ref().is_some_and(|h| !h.is_empty()), "{d:?}");
+        let (at, whole) = (d.span().unwrap(), i.span);
+        assert!(
+            whole.start <= at.start && at.end <= whole.end,
+            "{d:?} in {}",
+            i.original
+        );
+        assert!(!at.is_empty() && d.message.len() < 200, "{d:?}");
+    }
+    for text in [
+        "",
+        "# a",
+        "ARG a",
+        "RUN a",
+        "# escape=x\nFROM a",
+        "# check=x\nFROM a",
+        "# check=skip=a\n# check=skip=a\nFROM a",
+    ] {
+        let parsed = file(text);
+        assert!(!parsed.diagnostics.is_empty(), "{text}");
+        assert!(
+            parsed.diagnostics.iter().all(|d| d.help.is_some()),
+            "{text}"
+        );
+    }
+}

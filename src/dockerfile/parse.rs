@@ -144,11 +144,12 @@ impl Header {
             (start + found.at.end).min(line.content),
         );
         if self.seen.contains(&found.name) {
-            diagnostics.push(Diagnostic::error(
-                "parse/duplicate-directive",
-                format!("the {} directive is given twice", found.name.as_str()),
-                Span::new(start, line.content),
-            ));
+            let message = format!("the {} directive is given twice", found.name.as_str());
+            let span = Span::new(start, line.content);
+            diagnostics.push(
+                Diagnostic::error("parse/duplicate-directive", message, span)
+                    .with_help("leave one of them out"),
+            );
             return self.parser;
         }
         self.seen.push(found.name);
@@ -242,25 +243,27 @@ fn unterminated_help(heredoc: &Heredoc) -> String {
     }
 }
 
+const START: &str = "start a stage with `FROM image`";
+
 /// What can only be said about the file as a whole.
 fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>) {
-    let mut whole = |code, message: &str, help: Option<&str>| {
+    let mut whole = |code, message: &str, help: &str| {
         diagnostics.push(Diagnostic {
             code,
             severity: Severity::Error,
             message: message.to_owned(),
             labels: Vec::new(),
-            help: help.map(str::to_owned),
+            help: Some(help.to_owned()),
         });
     };
     if bytes.is_empty() {
-        return whole("parse/empty-file", "the file is empty", None);
+        return whole("parse/empty-file", "the file is empty", START);
     }
     if tree.instructions.is_empty() {
         return whole(
             "parse/no-instructions",
             "the file has no instructions",
-            None,
+            START,
         );
     }
     let first_stage = tree.instructions.iter().position(|i| i.keyword == "FROM");
@@ -279,11 +282,7 @@ fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>
             )
             .with_help("only ARG may come before the first FROM"),
         ),
-        None if first_stage.is_none() => whole(
-            "build/no-stages",
-            "the file has no FROM",
-            Some("start a stage with `FROM image`"),
-        ),
+        None if first_stage.is_none() => whole("build/no-stages", "the file has no FROM", START),
         None => {}
     }
 }
