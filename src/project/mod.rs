@@ -12,7 +12,7 @@ mod files;
 mod interpolate;
 
 pub use context::{ContextChoice, choose_context};
-pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, WorkTree, join, normalize};
+pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, MemoryFiles, WorkTree, join, normalize};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
@@ -56,6 +56,8 @@ pub struct Target {
     pub platform: Option<String>,
     /// `-f`, `discovered`, `compose.yaml: service web`, `docker-bake.hcl: target app`.
     pub origin: String,
+    /// Named contexts of a compose or bake file, sorted by name; see [`Target`] for the values.
+    pub contexts: Vec<(String, String)>,
     /// The Dockerfile's text where a compose or bake file holds it.
     pub inline: Option<String>,
     /// What is wrong with this target alone, such as a Dockerfile that is not there.
@@ -121,6 +123,7 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
         stage: None,
         args: Vec::new(),
         platform: None,
+        contexts: Vec::new(),
         origin: origin.to_owned(),
         inline: None,
         diagnostics: Vec::new(),
@@ -265,6 +268,7 @@ fn place(
         stage: build.stage.filter(|stage| !stage.is_empty()),
         args,
         platform: build.platform.filter(|platform| !platform.is_empty()),
+        contexts: Vec::new(),
         origin: build.origin,
         inline: build.inline,
         diagnostics: missing,
