@@ -395,6 +395,12 @@ impl<'a> Loader<'a> {
         environment: &Environment,
     ) -> Services {
         let mut out = Services::new();
+        if let Some(entry) = node.entry("services")
+            && !matches!(entry.value, Node::Map(_) | Node::Null)
+        {
+            let message = format!("no target is taken from {file}: services is not a mapping");
+            self.diagnostics.push(warning(file, message, entry.span));
+        }
         let services = node.get("services").map_or(&[][..], Node::entries);
         if services.len() > MAX_SERVICES {
             let message = format!("more than {MAX_SERVICES} services are not looked at");
