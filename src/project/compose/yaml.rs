@@ -69,11 +69,28 @@ pub(super) fn parse(text: &str) -> Result<Node, (String, Span)> {
     let options =
         serde_saphyr::options! { budget: budget, with_snippet: false, strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let at = error.location().map_or(Span::default(), span);
+        let at = error.location().map_or(Span::default(), |at| {
+            // Some errors have a line and a column only.
+            match (span(at), at.line()) {
+                (Span { start: 0, .. }, line) if line > 1 => place(text, line, at.column()),
+                (span, _) => span,
+            }
+        });
         let text = error.without_snippet().to_string();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         (text, at)
     })
+}
+
+/// A line and a column, from one on, as a place in the text.
+fn place(text: &str, line: u64, column: u64) -> Span {
+    let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let start: usize = text.split_inclusive('\n').take(before).map(str::len).sum();
+    let line = text.get(start..).unwrap_or_default().lines().next();
+    let column = usize::try_from(column.saturating_sub(1)).unwrap_or(usize::MAX);
+    let inside = line.unwrap_or_default().chars().take(column);
+    let start = start + inside.map(char::len_utf8).sum::<usize>();
+    Span::new(start, start)
 }
 
 fn span(location: Location) -> Span {
