@@ -53,6 +53,9 @@ fn theirs(case: &Path, names: &[String]) -> Result<Map<String, Value>, String> {
     let candidates = [
         "compose.yaml",
         "compose.yml",
+        "docker-compose.yml",
+        "docker-compose.yaml",
+        "compose.override.yml",
         "compose.override.yaml",
         "docker-bake.json",
         "docker-bake.hcl",
@@ -168,4 +171,43 @@ fn targets_are_those_of_the_builder() {
             case.display()
         );
     }
+}
+
+/// Counts agreement over folders that hold real compose and bake files, one project each.
+#[test]
+#[ignore = "needs a builder and a folder of projects in CACHEPLAN_PROJECTS"]
+fn real_projects() {
+    let root = std::env::var_os("CACHEPLAN_PROJECTS").expect("CACHEPLAN_PROJECTS");
+    let (mut projects, mut refused, mut agree, mut differ) = (0, 0, 0, 0);
+    for entry in std::fs::read_dir(root).expect("a folder") {
+        let case = entry.expect("an entry").path();
+        let found = ours(&case);
+        let names: Vec<String> = found.keys().cloned().collect();
+        if names.is_empty() {
+            continue;
+        }
+        projects += 1;
+        let printed = match theirs(&case, &names) {
+            Ok(printed) => printed,
+            Err(why) => {
+                refused += 1;
+                eprintln!(
+                    "refused {}: {}",
+                    case.display(),
+                    why.lines().last().unwrap_or_default()
+                );
+                continue;
+            }
+        };
+        for (name, target) in &found {
+            if printed.get(name) == Some(target) {
+                agree += 1;
+            } else {
+                differ += 1;
+                let theirs = printed.get(name).unwrap_or(&Value::Null);
+                eprintln!("differs {} {name}:\n  {target}\n  {theirs}", case.display());
+            }
+        }
+    }
+    eprintln!("{projects} projects, {refused} refused, {agree} targets agree, {differ} differ");
 }
