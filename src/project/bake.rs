@@ -62,6 +62,9 @@ struct Resolved {
     broken: Option<String>,
 }
 
+/// A name, and its value or what that depends on.
+type Pair = (String, Result<String, String>);
+
 const TEXTS: [&str; 4] = ["context", "dockerfile", "dockerfile-inline", "target"];
 
 /// Every build of the bake files, with the name of the file that defines it.
@@ -171,8 +174,7 @@ fn internal(
     let serves = |(name, layers): &(&String, &Vec<Layer>)| {
         let has = |attribute: &&str| layers.iter().any(|l| l.attributes.contains_key(*attribute));
         let base = inherited.contains(*name) && !members.contains_key(*name);
-        !links.contains(name.as_str())
-            && (name.starts_with('_') || base && !own.iter().any(|a| has(&a)))
+        !links.contains(name.as_str()) && (name.starts_with('_') || base && !own.iter().any(has))
     };
     let names = layers().filter(serves);
     names.map(|(name, _)| name.clone()).collect()
@@ -294,7 +296,7 @@ fn pairs(
     expression: &Expression,
     scope: &Scope,
     evaluator: &mut Evaluator<'_>,
-) -> Result<Vec<(String, Result<String, String>)>, String> {
+) -> Result<Vec<Pair>, String> {
     let mut out = Vec::new();
     if let Expression::Object(object) = expression {
         for (key, value) in object {

@@ -127,7 +127,9 @@ fn closing(text: &str) -> Option<usize> {
 /// Reads a `.env` file: `NAME=value` lines, comments, `export`, quotes; values may use earlier names.
 /// Names that are set already keep their value. Lines that are not understood are passed over.
 pub(super) fn read_env(text: &str, environment: &mut Environment) {
-    let mut read = Environment::new();
+    let mut known = environment.clone();
+    // Values can double from line to line, so what they add up to is bounded.
+    let mut left = 4 * MAX_RESULT;
     let mut rest = text.trim_start_matches('\u{feff}');
     loop {
         rest = rest.trim_start();
@@ -153,27 +155,23 @@ pub(super) fn read_env(text: &str, environment: &mut Environment) {
         };
         let value = match after.starts_with('\'') {
             true => Ok(value),
-            false => {
-                let mut known = read.clone();
-                known.extend(environment.clone());
-                match value.contains('$') {
-                    true => expand(&value, &known, &mut BTreeSet::new(), 0),
-                    false => Ok(value),
-                }
-            }
+            false if value.contains('$') => expand(&value, &known, &mut BTreeSet::new(), 0),
+            false => Ok(value),
         };
         let name = name.trim();
         if let Ok(value) = value
             && !name.is_empty()
-            && read.len() < 10_000
+            && !environment.contains_key(name)
         {
-            read.insert(name.to_owned(), value);
+            let Some(rest) = left.checked_sub(name.len() + value.len()) else {
+                break;
+            };
+            left = rest;
+            known.insert(name.to_owned(), value);
         }
         rest = next;
     }
-    for (name, value) in read {
-        environment.entry(name).or_insert(value);
-    }
+    *environment = known;
 }
 
 /// The text up to the closing quote, and what follows it.

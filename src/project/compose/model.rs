@@ -276,10 +276,10 @@ impl<'a> Loader<'a> {
             };
             // What the including project knows wins.
             let mut inner = environment.clone();
-            if env_files.is_empty() {
-                if let Some(env_file) = join(&directory, ".env") {
-                    self.environment(&env_file, &mut inner);
-                }
+            if env_files.is_empty()
+                && let Some(env_file) = join(&directory, ".env")
+            {
+                self.environment(&env_file, &mut inner);
             }
             for env_file in env_files.iter().rev() {
                 if let Some(env_file) = join(dir, env_file) {
