@@ -4,6 +4,7 @@
 //! walk that never enters folders of dependencies or build output. Invariant: no symbolic link is
 //! followed to a directory, no path leads out of the root, and list and file sizes are bounded.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -150,6 +151,43 @@ impl Files for WorkTree {
     // Asked of the disk, because the list leaves out folders that a Dockerfile may well copy.
     fn exists(&self, path: &str) -> bool {
         self.inside(path).is_some()
+    }
+}
+
+/// Files held in memory: for callers that have the text already, and for fuzzing.
+///
+/// Paths that [`normalize`] refuses are left out; of two equal paths the last one counts.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryFiles {
+    paths: Vec<String>,
+    bytes: BTreeMap<String, Vec<u8>>,
+}
+
+impl<P: AsRef<str>, B: Into<Vec<u8>>> FromIterator<(P, B)> for MemoryFiles {
+    fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> Self {
+        let named = files
+            .into_iter()
+            .take(MAX_FILES)
+            .filter_map(|(path, bytes)| {
+                let path = normalize(path.as_ref()).filter(|path| path != ".")?;
+                Some((path, bytes.into()))
+            });
+        let bytes: BTreeMap<String, Vec<u8>> = named.collect();
+        Self {
+            paths: bytes.keys().cloned().collect(),
+            bytes,
+        }
+    }
+}
+
+impl Files for MemoryFiles {
+    fn list(&self) -> &[String] {
+        &self.paths
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let bytes = self.bytes.get(path)?;
+        (bytes.len() as u64 <= MAX_FILE_BYTES).then(|| bytes.clone())
     }
 }
 

@@ -12,7 +12,7 @@ mod files;
 mod interpolate;
 
 pub use context::{ContextChoice, choose_context};
-pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, WorkTree, join, normalize};
+pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, MemoryFiles, WorkTree, join, normalize};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
@@ -42,6 +42,9 @@ pub struct Located {
 /// One build of one Dockerfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
+    /// What `contexts` of other targets call this one: `service:NAME` of a compose file,
+    /// `target:NAME` of a bake file. Empty for a plain Dockerfile; several where equal builds are one.
+    pub ids: Vec<String>,
     /// The Dockerfile, relative to PATH with `/`; the compose or bake file where the text is
     /// `inline`. A named file outside of PATH stays as the user wrote it.
     pub file: String,
@@ -56,6 +59,13 @@ pub struct Target {
     pub platform: Option<String>,
     /// `-f`, `discovered`, `compose.yaml: service web`, `docker-bake.hcl: target app`.
     pub origin: String,
+    /// Named contexts of a compose or bake file: name, value; sorted by name, each name once.
+    ///
+    /// A value is one of: a local directory, relative to PATH and normalised, `.` for PATH itself;
+    /// `service:NAME` or `target:NAME`, which stands in the `ids` of the target that it means, where
+    /// that one is analysed; and, as written, `docker-image://REF`, `oci-layout://…`, or another URL
+    /// or `git@…`. A directory outside of PATH is left out, with a note.
+    pub contexts: Vec<(String, String)>,
     /// The Dockerfile's text where a compose or bake file holds it.
     pub inline: Option<String>,
     /// What is wrong with this target alone, such as a Dockerfile that is not there.
@@ -82,7 +92,10 @@ struct Build {
     inline: Option<String>,
     stage: Option<String>,
     args: Vec<(String, String)>,
-    platform: Option<String>,
+    platforms: Vec<String>,
+    contexts: Vec<(String, String)>,
+    /// As in [`Target::ids`].
+    id: String,
     origin: String,
     span: Span,
 }
@@ -92,7 +105,7 @@ struct Build {
 /// With `named` empty: a `Dockerfile` and a `Containerfile` at the root and whatever compose and
 /// bake files build; where there is none of these, every file called `*.Dockerfile`, `Dockerfile.*`,
 /// `Containerfile*`, `Dockerfile` or `Containerfile` below the root. Compose and bake files are read
-/// at the root only. Targets with the same file, context, stage and arguments are one.
+/// at the root only. Targets with the same file, context, stage, arguments, platform and named contexts are one.
 ///
 /// `named` files are relative to PATH; a path that leads out of it, or an absolute one, is taken
 /// unseen, and the caller meets the error when reading it. Their context is that of the first
@@ -121,6 +134,8 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
         stage: None,
         args: Vec::new(),
         platform: None,
+        contexts: Vec::new(),
+        ids: Vec::new(),
         origin: origin.to_owned(),
         inline: None,
         diagnostics: Vec::new(),
@@ -173,12 +188,14 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
 #[derive(Default)]
 struct Targets {
     list: Vec<Target>,
-    seen: BTreeSet<Identity>,
+    seen: BTreeMap<Identity, usize>,
 }
 
 type Identity = (
     String,
     Option<String>,
+    Option<String>,
+    Vec<(String, String)>,
     Option<String>,
     Vec<(String, String)>,
     Option<String>,
@@ -193,9 +210,16 @@ impl Targets {
             target.stage.clone(),
             target.args.clone(),
             target.inline.clone(),
+            target.contexts.clone(),
+            target.platform.clone(),
         );
-        if self.seen.insert(identity) {
-            self.list.push(target);
+        match self.seen.get(&identity) {
+            None => {
+                self.seen.insert(identity, self.list.len());
+                self.list.push(target);
+            }
+            // Two blocks of one name cannot be here, so the ids differ.
+            Some(&at) => self.list[at].ids.extend(target.ids),
         }
     }
 }
@@ -259,12 +283,29 @@ fn place(
     }
     let mut args = build.args;
     args.sort();
+    let mut contexts = BTreeMap::new();
+    for (name, value) in build.contexts {
+        if is_remote(&value) || value.starts_with("service:") {
+            contexts.insert(name, value);
+        } else if let Some(dir) = normalize(&value) {
+            contexts.insert(name, dir);
+        } else {
+            let message = format!(
+                "{}: the named context {name} is left out: {value} lies outside of the analysed directory",
+                build.origin
+            );
+            diagnostics.push(note(source, "project/outside", message, build.span));
+        }
+    }
+    let platform = build.platforms.into_iter().next();
     Some(Target {
         file,
         context: Some(context),
         stage: build.stage.filter(|stage| !stage.is_empty()),
         args,
-        platform: build.platform.filter(|platform| !platform.is_empty()),
+        platform: platform.filter(|platform| !platform.is_empty()),
+        contexts: contexts.into_iter().collect(),
+        ids: vec![build.id],
         origin: build.origin,
         inline: build.inline,
         diagnostics: missing,
@@ -278,6 +319,7 @@ fn is_remote(context: &str) -> bool {
         || context.starts_with("github.com/")
         || context == "-"
         || context.starts_with("target:")
+        || context.starts_with("docker-image:")
 }
 
 /// Whether a path is called like a Dockerfile.

@@ -142,7 +142,6 @@ services:
   api:
     build: api
     profiles: [dev]
-    extends: { service: other }
   web:
     build:
       <<: *base
@@ -176,11 +175,11 @@ services:
         lines,
         [
             "Dockerfile|.||||discovered",
-            "api/Containerfile|api||||compose.yaml: service api",
+            "api/Containerfile|api||||compose.yaml: service api (profile dev)",
             "compose.yaml|.||||compose.yaml: service inline",
             "docker/prod.Dockerfile|.||X=1,Y=a=b|linux/386|compose.yaml: service list",
             "gone/Dockerfile|gone||||compose.yaml: service gone",
-            "web/Dockerfile|web|prod|A=1,B=1.20,C=yes,E=e|linux/arm64|compose.yaml: service web",
+            "web/Dockerfile|web|prod|A=1,B=1.2,C=yes,E=e,F=|linux/arm64|compose.yaml: service web",
         ]
     );
     let mut codes = codes(&discovery);
@@ -192,8 +191,8 @@ services:
             "project/remote-context",
             "project/unknown-argument",
             "project/unknown-argument",
-            "project/unknown-argument",
-            "project/unknown-variable",
+            "project/unset-variable",
+            "project/unset-variable",
         ]
     );
     let gone = discovery
@@ -330,9 +329,10 @@ EOT
         [
             "Dockerfile|.|b|||docker-bake.hcl: target loop-b",
             "Dockerfile|.||||discovered",
-            "app/Dockerfile|app||A=over-9,B=app-9,C=no,EMPTY=,QUOTED=5|linux/arm64|docker-bake.hcl: target app",
+            "app/Dockerfile|app||A=over-9,B=app-9,C=no,EMPTY=,FN=X,QUOTED=5|linux/arm64|docker-bake.hcl: target app (group default)",
+            "app/Dockerfile|app||||docker-bake.hcl: target fn",
             "docker-bake.hcl|.||||docker-bake.hcl: target inline",
-            "docker/x.Dockerfile|app|test|A=over-9,B=app-9,C=no,EMPTY=,QUOTED=5|linux/arm64|docker-bake.hcl: target chain",
+            "docker/x.Dockerfile|app|test|A=over-9,B=app-9,C=no,EMPTY=,FN=X,QUOTED=5|linux/arm64|docker-bake.hcl: target chain (group default)",
         ]
     );
     let inline = discovery.targets.iter().find_map(|t| t.inline.as_deref());
@@ -349,13 +349,7 @@ EOT
         ]
     );
     let text = format!("{:?}", discovery.diagnostics);
-    for reason in [
-        "matrix",
-        "function lower",
-        "function upper",
-        "GITHUB_SHA",
-        "nobody",
-    ] {
+    for reason in ["GITHUB_SHA", "nobody"] {
         assert!(text.contains(reason), "{reason}");
     }
 }
@@ -376,14 +370,44 @@ fn bake_bombs_end() {
         let discovery = found(&[("Dockerfile", ""), ("docker-bake.hcl", &text)]);
         assert_eq!(codes(&discovery), ["project/unreadable"], "{open}");
     }
-    let mut text = String::new();
-    for n in 0..900 {
-        let parent = n + 1;
-        text += &format!("target \"t{n}\" {{ inherits = [\"t{parent}\", \"t{parent}\"] }}\n");
-    }
-    text += "target \"t900\" { target = \"end\" }\n";
-    let discovery = found(&[("Dockerfile", ""), ("docker-bake.hcl", &text)]);
-    assert_eq!(discovery.targets[1].stage.as_deref(), Some("end"));
+    let chain = |length: usize| {
+        let mut text = String::new();
+        for n in 0..length {
+            let parent = n + 1;
+            text += &format!("target \"t{n}\" {{ inherits = [\"t{parent}\", \"t{parent}\"] }}\n");
+        }
+        text += &format!("target \"t{length}\" {{ target = \"end\" }}\n");
+        found(&[("Dockerfile", ""), ("docker-bake.hcl", &text)])
+    };
+    assert_eq!(chain(60).targets[1].stage.as_deref(), Some("end"));
+    let long = chain(900);
+    assert!(codes(&long).contains(&"project/unsupported-bake-target"));
+    let huge = "target \"t\" {\n name = \"t${a}\"\n matrix = { a = range(0, 1000), b = range(0, 1000) }\n}\n";
+    let discovery = found(&[("Dockerfile", ""), ("docker-bake.hcl", huge)]);
+    assert_eq!(codes(&discovery), ["project/unsupported-bake-target"]);
+}
+
+#[test]
+fn circles_of_compose_files_end() {
+    let discovery = found(&[
+        ("Dockerfile", ""),
+        (
+            "compose.yaml",
+            "include: [a/x.yaml, ../out.yaml, gone.yaml]\nservices:\n  a: { extends: b, build: . }\n  b: { extends: a }\n  c: { extends: { file: compose.yaml, service: c }, build: . }\n  ok: { build: { context: ., target: ok } }\n",
+        ),
+        ("a/x.yaml", "include: [../compose.yaml]\nservices: {}\n"),
+    ]);
+    assert_eq!(
+        targets(&discovery),
+        [
+            "Dockerfile|.||||discovered",
+            "Dockerfile|.|ok|||compose.yaml: service ok"
+        ]
+    );
+    let mut codes = codes(&discovery);
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes, ["project/include", "project/unknown-variable"]);
 }
 
 #[test]
