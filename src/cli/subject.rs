@@ -335,6 +335,8 @@ fn subject(
 ) -> Result<Subject> {
     let mut args = target.args.clone();
     args.extend(pairs("--build-arg", &flags.build_args)?);
+    let mut contexts = target.contexts.clone();
+    contexts.extend(pairs("--build-context", &flags.build_contexts)?);
     let options = BuildOptions {
         target: flags.target.clone().or_else(|| target.stage.clone()),
         args,
@@ -344,7 +346,7 @@ fn subject(
             .or_else(|| target.platform.clone())
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args: volatile.to_vec(),
-        contexts: pairs("--build-context", &flags.build_contexts)?,
+        contexts,
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);
