@@ -7,6 +7,7 @@ use super::mount::{self, Mount, MountType};
 use super::stages::{MOUNT_HELP, Named, Record};
 use super::state::{Origin, State};
 use super::{ContextInput, Input, NamedInput, Parts, StepKind, image, title};
+use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{CommandForm, Heredoc, Instruction, expand_word};
 use crate::footprint::{self, RunState};
 use crate::pattern::clean;
@@ -61,9 +62,11 @@ impl Lowering<'_> {
             .map(|f| (f.value.as_deref().unwrap_or(""), f.span))
             .collect();
         for (n, (value, span)) in flags.into_iter().enumerate() {
-            let escape = self.escape;
+            let mut certain = true;
             let mut expand = |text: &str| {
-                expand_word(text, escape, &|name| state.lookup(name)).map_err(|e| e.to_string())
+                certain &= self.known(text, state);
+                expand_word(text, self.escape, &|name| state.lookup(name))
+                    .map_err(|e| e.to_string())
             };
             match mount::parse(value, &mut expand) {
                 Ok(m) => {
@@ -76,7 +79,7 @@ impl Lowering<'_> {
                 // Said already where the sources were looked up.
                 Err(_) if mount::from(value).is_err() => {}
                 // A base image may set what makes it right.
-                Err(_) if !self.known(value, state) => {}
+                Err(_) if !certain => {}
                 Err(why) => {
                     let message = format!("`--mount={value}` cannot be read: {why}");
                     self.report("build/mount", message, span, MOUNT_HELP);
@@ -142,13 +145,22 @@ impl Lowering<'_> {
             m.kind,
             MountType::Bind | MountType::Cache | MountType::Tmpfs
         );
-        if placed && state.resolve(&m.target) == "/" {
-            self.report(
-                "build/mount",
-                "the target of a mount cannot be /",
-                span,
-                "give the mount a target below /",
-            );
+        let help = "give the mount a target below /";
+        match state.resolve(&m.target).as_str() {
+            "/" if placed => {
+                self.report(
+                    "build/mount",
+                    "the target of a mount cannot be /",
+                    span,
+                    help,
+                );
+            }
+            "?/" if placed => {
+                let message = "this mount covers the base image's working directory, and is refused where that is /";
+                let d = Diagnostic::warning("build/mount-target", message, span).with_help(help);
+                self.plan.diagnostics.push(d);
+            }
+            _ => {}
         }
     }
 
