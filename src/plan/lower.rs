@@ -42,7 +42,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         by_name: BTreeMap::new(),
         records: Vec::new(),
         sources: Vec::new(),
-        trigger_sources: BTreeMap::new(),
+        triggers: BTreeMap::new(),
         passes: Vec::new(),
         single: false,
         circular: false,
@@ -79,8 +79,8 @@ pub struct Lowering<'a> {
     pub records: Vec<Record>,
     /// What each instruction copies or mounts from.
     pub sources: Vec<Vec<Option<Record>>>,
-    /// The same for the ONBUILD triggers of a stage's base: the instruction's index, and its sources.
-    pub trigger_sources: BTreeMap<usize, Vec<(usize, Vec<Option<Record>>)>>,
+    /// The ONBUILD triggers that the base of a stage brings along.
+    pub triggers: BTreeMap<usize, Vec<Trigger>>,
     /// The pass in which each stage was found to be needed, from 1.
     pub passes: Vec<usize>,
     /// The build has one stage record.
@@ -89,6 +89,14 @@ pub struct Lowering<'a> {
     pub circular: bool,
     /// The escape character in force: the file's, but always a backslash in ONBUILD triggers.
     pub escape: char,
+}
+
+/// An ONBUILD trigger that a FROM brings along.
+pub struct Trigger {
+    /// Index of the ONBUILD in the file.
+    pub at: usize,
+    /// What it copies or mounts from.
+    pub sources: Vec<Option<Record>>,
 }
 
 /// Where an instruction stands when it is lowered.
@@ -186,7 +194,7 @@ impl Lowering<'_> {
             Some(name) => name.clone(),
             None => format!("stage-{index}"),
         };
-        let triggers = self.trigger_sources.remove(&index).unwrap_or_default();
+        let triggers = self.triggers.remove(&index).unwrap_or_default();
         let file = self.file;
         let counted =
             |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
@@ -204,7 +212,7 @@ impl Lowering<'_> {
         let replaced = self.plan.stages[index].replaced;
         let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         self.escape = '\\';
-        for (n, (at, sources)) in triggers.iter().enumerate() {
+        for (n, Trigger { at, sources }) in triggers.iter().enumerate() {
             let Kind::Onbuild(trigger) = &file.instructions[*at].kind else {
                 continue;
             };

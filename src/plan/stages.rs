@@ -4,7 +4,7 @@
 //! instruction, the target. Costs one pass. Source of the rules: grammar section 9; everything here is
 //! checked for stages the target does not need as well.
 
-use super::lower::Lowering;
+use super::lower::{Lowering, Trigger};
 use super::state::Globals;
 use super::{Base, Stage, image, mount, platform};
 use crate::dockerfile::{Instruction, Kind, check, expand_word};
@@ -250,7 +250,7 @@ impl Lowering<'_> {
         match &ins.kind {
             Kind::Copy(_) => {
                 // The last one wins where the builder would have refused the file already.
-                let from = flags.filter(|f| f.name == "from").last();
+                let from = flags.rev().find(|f| f.name == "from");
                 let name = from.and_then(|f| Some((f.value.as_deref()?, f.span)));
                 let name = name.filter(|(n, _)| !n.is_empty());
                 name.map(|(n, span)| self.copy_source(n, span))
@@ -418,27 +418,27 @@ impl Lowering<'_> {
                     continue;
                 };
                 let triggers: Vec<(usize, Instruction)> = self
-                    .triggers(base)
+                    .triggers_of(base)
                     .map(|(at, trigger)| (at, trigger.clone()))
                     .collect();
-                let mut sources = Vec::with_capacity(triggers.len());
+                let mut resolved = Vec::with_capacity(triggers.len());
                 for (at, trigger) in triggers {
-                    let records = self.resolve(&trigger);
-                    for record in &records {
+                    let sources = self.resolve(&trigger);
+                    for record in &sources {
                         if let Some(Record::Stage(s)) = record {
                             needs[index].insert(*s);
                             todo.push(*s);
                         }
                     }
-                    sources.push((at, records));
+                    resolved.push(Trigger { at, sources });
                 }
-                self.trigger_sources.insert(index, sources);
+                self.triggers.insert(index, resolved);
             }
         }
     }
 
     /// ONBUILD triggers of a stage: the instruction's index, and the trigger.
-    pub fn triggers(&self, stage: usize) -> impl Iterator<Item = (usize, &Instruction)> {
+    pub fn triggers_of(&self, stage: usize) -> impl Iterator<Item = (usize, &Instruction)> {
         let stage = &self.plan.stages[stage];
         let list = if stage.replaced {
             stage.from..stage.from
