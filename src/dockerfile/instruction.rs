@@ -62,9 +62,7 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
     let whole = trim(text, part);
     let line = &text[whole.clone()];
     let (keyword, rest) = words::first(line);
-    let known = KEYWORDS
-        .into_iter()
-        .find(|k| keyword.to_lowercase() == k.to_ascii_lowercase());
+    let known = known(keyword);
     let keyword = whole.start..whole.start + keyword.len();
     let rest = rest.map_or(whole.end, |n| whole.start + n);
     let (mut found, end) = flags::split(&text[rest..whole.end], escape);
@@ -78,6 +76,18 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
         known,
         flags: found,
     }
+}
+
+/// The keyword that a word is, in any case.
+fn known(word: &str) -> Option<&'static str> {
+    if word.is_ascii() {
+        return KEYWORDS.into_iter().find(|k| word.eq_ignore_ascii_case(k));
+    }
+    // Beyond ASCII too: the Kelvin sign is a `k` in lower case.
+    let lower = word.to_lowercase();
+    KEYWORDS
+        .into_iter()
+        .find(|k| lower == k.to_ascii_lowercase())
 }
 
 fn trim(text: &str, part: Range<usize>) -> Range<usize> {
@@ -106,23 +116,27 @@ pub(super) fn heredoc_words(text: &str, escape: char) -> Vec<heredoc::Word> {
 
 /// Reads the instruction; what is wrong with it goes to `diagnostics`.
 pub(super) fn instruction(
-    text: &str,
-    map: &TextMap,
+    text: String,
+    map: TextMap,
     escape: char,
     frame: Frame,
     heredocs: Vec<Heredoc>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Instruction {
     let mut reader = Reader {
-        text,
-        map,
+        text: &text,
+        map: &map,
         escape,
         frame,
         diagnostics,
         trigger: false,
     };
-    let head = head(text, 0..text.len(), escape);
-    reader.read(head, heredocs)
+    let head = head(&text, 0..text.len(), escape);
+    let mut found = reader.read(head, heredocs);
+    // The joined line comes trimmed, so it is the original as it stands.
+    found.original = text;
+    found.map = map;
+    found
 }
 
 struct Reader<'a> {
@@ -137,6 +151,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Text and map of the line are filled in by the caller, but for a trigger, which has a part of
+    /// them.
     fn read(&mut self, head: Head, mut heredocs: Vec<Heredoc>) -> Instruction {
         let before = self.diagnostics.len();
         let kind = self.kind(&head, &mut heredocs);
@@ -159,7 +175,11 @@ impl Reader<'_> {
             line: self.frame.line,
             end_line: self.frame.end_line,
             leading_comments: self.frame.leading_comments,
-            original: self.text[head.whole.clone()].to_owned(),
+            original: if self.trigger {
+                self.text[head.whole.clone()].to_owned()
+            } else {
+                String::new()
+            },
             flags: flags.collect(),
             arguments: self.text[head.arguments.clone()].to_owned(),
             heredocs,
@@ -167,7 +187,11 @@ impl Reader<'_> {
                 Some(kind) if !refused => kind,
                 _ => Kind::Invalid,
             },
-            map: self.map.clone(),
+            map: if self.trigger {
+                self.map.clone()
+            } else {
+                TextMap::default()
+            },
             original_at: head.whole.start,
             arguments_at: head.arguments.start,
         }

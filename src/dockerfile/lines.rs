@@ -139,6 +139,9 @@ pub(super) struct Logical {
 
 /// Joins the line at `first` with its continuations.
 pub(super) fn logical(bytes: &[u8], lines: &[Line], first: usize, escape: char) -> Logical {
+    if let Some(one) = single(bytes, lines, first, escape) {
+        return one;
+    }
     let mut joined = Vec::new();
     let mut pieces: Vec<(usize, usize)> = Vec::new();
     let mut next = first;
@@ -158,8 +161,54 @@ pub(super) fn logical(bytes: &[u8], lines: &[Line], first: usize, escape: char) 
             }
         }
     }
-    let (text, map) = decode(&joined, &pieces);
+    let (text, map) = match String::from_utf8(joined) {
+        Ok(text) if !text.starts_with(char::is_whitespace) && !text.is_empty() => {
+            whole(text, &pieces)
+        }
+        Ok(text) => decode(text.as_bytes(), &pieces),
+        Err(e) => decode(e.as_bytes(), &pieces),
+    };
     Logical { text, map, next }
+}
+
+/// The line at `first` where it stands alone and is UTF-8, as nearly all do.
+fn single(bytes: &[u8], lines: &[Line], first: usize, escape: char) -> Option<Logical> {
+    let line = lines.get(first).copied()?;
+    let start = indented(bytes, line);
+    let (end, more) = continuation(bytes, start, line.content, escape);
+    if more {
+        return None;
+    }
+    let text = std::str::from_utf8(bytes.get(start..end)?).ok()?.trim_end();
+    let run = Run {
+        text: 0,
+        text_len: text.len(),
+        file: start,
+        file_len: text.len(),
+    };
+    (!text.is_empty()).then(|| Logical {
+        text: text.to_owned(),
+        map: TextMap { runs: vec![run] },
+        next: first + 1,
+    })
+}
+
+/// Text that is UTF-8 as a whole and starts with no blank: it maps piece by piece.
+fn whole(mut text: String, pieces: &[(usize, usize)]) -> (String, TextMap) {
+    let mut runs = Vec::with_capacity(pieces.len());
+    for (i, (start, file)) in pieces.iter().copied().enumerate() {
+        let end = pieces.get(i + 1).map_or(text.len(), |p| p.0);
+        if end > start {
+            runs.push(Run {
+                text: start,
+                text_len: end - start,
+                file,
+                file_len: end - start,
+            });
+        }
+    }
+    text.truncate(text.trim_end().len());
+    (text, TextMap { runs })
 }
 
 /// Where the kept part of a line ends, and whether the next line belongs to it: an escape character

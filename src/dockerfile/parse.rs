@@ -218,8 +218,8 @@ fn read(
         leading_comments: Span::new(comments.unwrap_or(start), start),
     };
     let found = instruction::instruction(
-        &logical.text,
-        &logical.map,
+        logical.text,
+        logical.map,
         escape,
         frame,
         heredocs,
