@@ -175,9 +175,10 @@ fn targets_are_those_of_the_builder() {
 
 /// Counts agreement over folders that hold real compose and bake files, one project each.
 #[test]
-#[ignore = "needs a builder and a folder of projects in CACHEPLAN_PROJECTS"]
 fn real_projects() {
-    let root = std::env::var_os("CACHEPLAN_PROJECTS").expect("CACHEPLAN_PROJECTS");
+    let Some(root) = std::env::var_os("CACHEPLAN_PROJECTS") else {
+        return eprintln!("skipped: CACHEPLAN_PROJECTS names no folder of projects");
+    };
     let (mut projects, mut refused, mut agree, mut differ) = (0, 0, 0, 0);
     for entry in std::fs::read_dir(root).expect("a folder") {
         let case = entry.expect("an entry").path();
