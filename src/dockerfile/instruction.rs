@@ -99,7 +99,7 @@ fn trim(text: &str, part: Range<usize>) -> Range<usize> {
 /// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
 /// their arguments are JSON.
 pub(super) fn heredoc_words(text: &str, escape: char) -> Vec<heredoc::Word> {
-    if !text.contains("<<") {
+    if !text.contains('<') || !text.contains("<<") {
         return Vec::new();
     }
     let mut head = head(text, 0..text.len(), escape);

@@ -21,7 +21,11 @@ const LONGEST_LINE: usize = 65535;
 pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let bytes = source.bytes();
     let lines = lines::physical(bytes);
-    let mut tree = Dockerfile::default();
+    let mut tree = Dockerfile {
+        instructions: Vec::with_capacity(lines.len() / 2 + 1),
+        pieces: Vec::with_capacity(lines.len()),
+        ..Dockerfile::default()
+    };
     let mut diagnostics = Vec::new();
     too_long(bytes, &lines, &mut diagnostics);
 
