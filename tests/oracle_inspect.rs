@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Raised whenever the generator's output for a seed changes: kept answers must then be made again.
-const GENERATOR: u64 = 1;
+const GENERATOR: u64 = 2;
 
 /// What a builder or `inspect` makes of a file: the names of its steps, or nothing where it is refused.
 type Names = Option<BTreeSet<String>>;
