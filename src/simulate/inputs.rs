@@ -121,6 +121,9 @@ struct Source {
     linked_count: u32,
     /// A link that the source names or matches leads nowhere: the key can't be computed.
     dangling: bool,
+    /// Names something in the checkout's own `.git`, which no commit holds: it counts as there, and as
+    /// different in every build.
+    in_git: bool,
     digest: u128,
 }
 
@@ -166,6 +169,10 @@ impl<'a> Engine<'a> {
                     through_link: false,
                     linked_count: 0,
                     dangling: false,
+                    in_git: context.dot_git
+                        && context.prefix.is_empty()
+                        && below_git(&pattern)
+                        && !filters[selection.rules].ignored(pattern.cleaned().as_bytes()),
                     digest: 0,
                     pattern,
                 });
@@ -433,7 +440,7 @@ impl<'a> Engine<'a> {
             if source.through_link && source.dangling {
                 return Some(Absence::NotFound { source: i });
             }
-            if source.members() > 0 {
+            if source.members() > 0 || source.in_git {
                 continue;
             }
             match source.pattern.kind() {
@@ -515,6 +522,7 @@ impl<'a> Engine<'a> {
             through_link: false,
             linked_count: 0,
             dangling: false,
+            in_git: false,
             digest: 0,
         };
         let mut dangling = false;
@@ -693,8 +701,6 @@ fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
         b".git/ORIG_HEAD",
         b".git/objects/00/0",
     ];
-    let below_git =
-        source.pattern.cleaned() == ".git" || source.pattern.cleaned().starts_with(".git/");
     let selected = |path: &[u8]| {
         source.pattern.select(path).is_some_and(|s| {
             !source
@@ -703,10 +709,15 @@ fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
                 .is_some_and(|e| e.is_excluded(s.relative))
         })
     };
-    if below_git {
+    if below_git(&source.pattern) {
         return !filter.ignored(source.pattern.cleaned().as_bytes());
     }
     SAMPLES.iter().any(|p| selected(p) && !filter.ignored(p))
+}
+
+fn below_git(pattern: &SourcePattern) -> bool {
+    let path = pattern.cleaned();
+    path == ".git" || path.starts_with(".git/")
 }
 
 /// The path's ancestors and the path itself, shortest first.
