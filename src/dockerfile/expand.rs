@@ -13,6 +13,10 @@ const MAX_DEPTH: u32 = 100;
 /// doubling variables from filling the memory.
 const MAX_BYTES: usize = 1 << 20;
 
+/// How many bytes a pattern may have. The builder has no limit; a pattern that variables blew up takes
+/// seconds to compile.
+const MAX_PATTERN: usize = 4096;
+
 /// Why a word has no value. The texts follow what the builder says in the same place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
@@ -522,6 +526,9 @@ impl<'a> Lexer<'a> {
                     Some(rest) => (rest, glob::Extent::Longest),
                     None => (operand.as_str(), glob::Extent::Shortest),
                 };
+                if pattern.len() > MAX_PATTERN {
+                    return Err(ExpandError::TooLong);
+                }
                 let value = value.unwrap_or_default();
                 let cut = if operator == '#' {
                     glob::trim_prefix(&value, pattern, extent)
@@ -546,6 +553,9 @@ impl<'a> Lexer<'a> {
         if value.is_none() && self.mode.unset == Unset::Keep {
             // The builder forgets that all were meant.
             return Ok(format!("${{{name}/{pattern}/{replacement}}}"));
+        }
+        if pattern.len() > MAX_PATTERN {
+            return Err(ExpandError::TooLong);
         }
         let value = value.unwrap_or_default();
         let replaced = if all {

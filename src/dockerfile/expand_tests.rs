@@ -183,3 +183,17 @@ fn names_referred_to() {
     }
     assert_eq!(heredoc_variables("'$a' \\$b"), ["a"]);
 }
+
+/// Found by fuzzing: replacements inside replacements made a pattern of a mebibyte.
+#[test]
+fn patterns_that_variables_blow_up_are_refused() {
+    let long = "x".repeat(5000);
+    let lookup = |name: &str| (name == "a").then(|| long.clone());
+    for word in ["${a#$a}", "${a%%$a}", "${a/$a/b}", "${a//$a/b}"] {
+        assert_eq!(
+            expand_word(word, '\\', &lookup),
+            Err(ExpandError::TooLong),
+            "{word}"
+        );
+    }
+}

@@ -29,6 +29,10 @@ const NAMES: [&str; 4] = [
 /// More targets than this, those of matrices included, are not looked at.
 const MAX_TARGETS: usize = 1_000;
 
+/// Brackets open at once; the parser goes back and forth over deeper ones for seconds (found by
+/// fuzzing).
+const MAX_OPEN: usize = 16;
+
 /// Parents of parents end here.
 const MAX_INHERITANCE: usize = 64;
 
@@ -493,8 +497,28 @@ fn names(block: &Block, evaluator: &mut Evaluator<'_>) -> Result<Vec<(String, Sc
 
 type Problem = (String, Span);
 
+/// Where too many brackets are open, strings and comments counted too.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' | b'[' | b'{' => open += 1,
+            b')' | b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > MAX_OPEN {
+            return Some(at);
+        }
+    }
+    None
+}
+
 impl Bake {
     fn add_hcl(&mut self, file: &str, text: &str) -> Result<(), Problem> {
+        if let Some(at) = too_deep(text) {
+            let message = format!("more than {MAX_OPEN} brackets are open here");
+            return Err((message, Span::new(at, at)));
+        }
         let body = hcl::edit::parser::parse_body(text).map_err(|error| {
             let at = error.location();
             let text = format!(
