@@ -9,9 +9,9 @@ use super::glob;
 /// How deep `${a:-${b:-…}}` may nest. The builder has no limit; no file that is meant comes near.
 const MAX_DEPTH: u32 = 100;
 
-/// How many bytes an expansion may yield. The builder has no limit; this one keeps a chain of
-/// doubling variables from filling the memory.
-const MAX_BYTES: usize = 1 << 20;
+/// How many bytes an expansion may yield. The builder has no limit, but Linux takes no argument and no
+/// variable longer than this; it keeps a chain of doubling variables from filling memory and time.
+const MAX_BYTES: usize = 1 << 17;
 
 /// How many bytes a pattern may have. The builder has no limit; a pattern that variables blew up takes
 /// seconds to compile.
@@ -49,7 +49,7 @@ pub enum ExpandError {
     /// More than a hundred levels of `${…${…}…}`.
     #[error("substitutions nest more than {MAX_DEPTH} levels deep")]
     TooDeep,
-    /// The result would be larger than a mebibyte.
+    /// The result would be longer than 128 KiB.
     #[error("the expanded text is longer than {MAX_BYTES} bytes")]
     TooLong,
 }
