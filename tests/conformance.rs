@@ -6,7 +6,7 @@
 
 use cacheplan::diagnostic::Diagnostic;
 use cacheplan::dockerfile::{
-    CommandForm, Dockerfile, Instruction, Kind, Parsed, expand_word, expand_words, parse,
+    CommandForm, Dockerfile, Instruction, Kind, Parsed, Text, expand_word, expand_words, parse,
 };
 use cacheplan::source::SourceFile;
 use std::collections::BTreeMap;
@@ -97,9 +97,9 @@ fn show(instruction: &Instruction) -> String {
 fn content(instruction: &Instruction) -> String {
     let mut out = instruction.keyword.to_lowercase();
     if !instruction.flags.is_empty() {
-        let flag = |f: &cacheplan::dockerfile::Flag| match &f.value {
-            Some(value) => quote(&format!("--{}={value}", f.name)),
-            None => quote(&format!("--{}", f.name)),
+        let flag = |f: &cacheplan::dockerfile::Flag| match f.value() {
+            Some(value) => quote(&format!("--{}={value}", f.name())),
+            None => quote(&format!("--{}", f.name())),
         };
         let flags: Vec<String> = instruction.flags.iter().map(flag).collect();
         write!(out, " [{}]", flags.join(" ")).expect("a string");
@@ -114,7 +114,7 @@ fn content(instruction: &Instruction) -> String {
 /// Arguments as the suite's parser keeps them: before anything is looked into.
 fn values(instruction: &Instruction) -> Vec<String> {
     let arguments = instruction.arguments.as_str();
-    let texts = |list: &[String]| list.iter().map(|s| quote(s)).collect();
+    let texts = |list: &[Text]| list.iter().map(|s| quote(s)).collect();
     let command = |form: &CommandForm| match form {
         CommandForm::Exec(list) => texts(list),
         CommandForm::Shell(text) if text.is_empty() => Vec::new(),
@@ -145,11 +145,11 @@ fn values(instruction: &Instruction) -> Vec<String> {
                 .next()
                 .unwrap_or_default();
             let sign = if first.contains('=') { "=" } else { "" };
-            let triple = |(key, value): &(String, String)| [quote(key), quote(value), quote(sign)];
+            let triple = |(key, value): &(Text, Text)| [quote(key), quote(value), quote(sign)];
             pairs.iter().flat_map(triple).collect()
         }
         Kind::Arg(list) => {
-            let word = |(name, value): &(String, Option<String>)| match value {
+            let word = |(name, value): &(Text, Option<Text>)| match value {
                 Some(value) => quote(&format!("{name}={value}")),
                 None => quote(name),
             };

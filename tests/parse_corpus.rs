@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 fn dump(out: &mut String, i: &Instruction, indent: &str) {
     let _ = writeln!(out, "{indent}{}-{} {:?}", i.line, i.end_line, i.original);
     for f in &i.flags {
-        let _ = writeln!(out, "{indent}  flag {} = {:?}", f.name, f.value);
+        let _ = writeln!(out, "{indent}  flag {} = {:?}", f.name(), f.value());
     }
     for h in &i.heredocs {
         let expand = if h.expand { "expanded" } else { "literal" };

@@ -71,16 +71,16 @@ fn inside(span: Span, outer: Span) -> bool {
 
 fn check_instruction(source: &SourceFile, i: &Instruction) -> Result<(), TestCaseError> {
     prop_assert!(
-        inside(i.keyword_span, i.span),
+        inside(i.keyword_span(), i.span),
         "keyword {:?} in {:?}",
-        i.keyword_span,
+        i.keyword_span(),
         i.span
     );
     prop_assert_eq!(i.line, source.line(i.span.start));
     prop_assert_eq!(i.end_line, source.line(i.span.end - 1));
-    prop_assert!(i.original.contains(&i.arguments));
+    prop_assert!(i.original.contains(i.arguments.as_str()));
     for flag in &i.flags {
-        prop_assert!(inside(flag.span, i.span));
+        prop_assert!(inside(flag.span(), i.span));
     }
     for heredoc in &i.heredocs {
         prop_assert!(inside(heredoc.body_span, i.span));
@@ -88,12 +88,12 @@ fn check_instruction(source: &SourceFile, i: &Instruction) -> Result<(), TestCas
     }
     // Every character that is text in both must be the same byte in both.
     for (at, c) in i.original.char_indices().filter(|(_, c)| c.is_ascii()) {
-        let span = i.original_span(at..at + 1);
+        let span = i.original.span_of(at..at + 1);
         prop_assert!(inside(span, i.span));
         prop_assert_eq!(source.text(span), c.to_string());
     }
     for (at, c) in i.arguments.char_indices().filter(|(_, c)| c.is_ascii()) {
-        prop_assert_eq!(source.text(i.arguments_span(at..at + 1)), c.to_string());
+        prop_assert_eq!(source.text(i.arguments.span_of(at..at + 1)), c.to_string());
     }
     if let Kind::Onbuild(trigger) = &i.kind {
         prop_assert!(!matches!(trigger.kind, Kind::Onbuild(_)));

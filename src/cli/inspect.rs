@@ -3,7 +3,7 @@
 use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
-use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
 use crate::footprint::{Extent, Footprint, PathSet};
 use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
 use crate::report::{escape, number};
@@ -106,9 +106,9 @@ fn instruction(
         .map(|h| json!({"name": h.name, "expand": h.expand, "content": h.content()}))
         .collect();
     let mut value = json!({
-        "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original,
+        "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original.as_str(),
         "flags": ins.flags.iter().map(|f| f.raw.as_str()).collect::<Vec<_>>(), "form": form,
-        "arguments": arguments.unwrap_or_else(|| vec![ins.arguments.clone()]), "heredocs": heredocs, "step": node.is_some(),
+        "arguments": arguments.unwrap_or_else(|| vec![ins.arguments.to_string()]), "heredocs": heredocs, "step": node.is_some(),
     });
     if let Some((plan, n)) = node {
         let step = &plan.graph[n];
@@ -131,31 +131,32 @@ fn instruction(
 
 /// Form and arguments of instructions that have either.
 fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
+    let texts = |list: &[Text]| Some(list.iter().map(Text::to_string).collect());
     let command = |c: &CommandForm| match c {
-        CommandForm::Shell(text) => (Some("shell"), Some(vec![text.clone()])),
-        CommandForm::Exec(argv) => (Some("exec"), Some(argv.clone())),
+        CommandForm::Shell(text) => (Some("shell"), Some(vec![text.to_string()])),
+        CommandForm::Exec(argv) => (Some("exec"), texts(argv)),
     };
     match kind {
         Kind::Run(c) | Kind::Cmd(c) | Kind::Entrypoint(c) | Kind::Healthcheck(Some(c)) => {
             command(c)
         }
-        Kind::Shell(argv) => (Some("exec"), Some(argv.clone())),
+        Kind::Shell(argv) => (Some("exec"), texts(argv)),
         Kind::Copy(t) | Kind::Add(t) => {
-            let mut all = t.sources.clone();
-            all.push(t.dest.clone());
-            (None, Some(all))
+            let all = t.sources.iter().chain([&t.dest]);
+            (None, Some(all.map(Text::to_string).collect()))
         }
         Kind::Env(list) | Kind::Label(list) => (
             None,
             Some(list.iter().map(|(k, v)| format!("{k}={v}")).collect()),
         ),
         Kind::Arg(list) => {
-            let one = |(n, v): &(String, Option<String>)| {
-                v.as_ref().map_or_else(|| n.clone(), |v| format!("{n}={v}"))
+            let one = |(n, v): &(Text, Option<Text>)| {
+                v.as_ref()
+                    .map_or_else(|| n.to_string(), |v| format!("{n}={v}"))
             };
             (None, Some(list.iter().map(one).collect()))
         }
-        Kind::Expose(words) | Kind::Volume(words) => (None, Some(words.clone())),
+        Kind::Expose(words) | Kind::Volume(words) => (None, texts(words)),
         _ => (None, None),
     }
 }

@@ -6,7 +6,7 @@
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
 use crate::context::ignore_file_for;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
+use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Base, BuildOptions, Input, Plan};
@@ -446,7 +446,7 @@ fn literal_sources(file: &Dockerfile) -> Vec<String> {
                 t.sources
                     .iter()
                     .filter(|s| !s.contains('$') && !s.contains("://"))
-                    .cloned(),
+                    .map(Text::to_string),
             );
         }
     }
@@ -498,8 +498,8 @@ fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
             let telling = PER_BUILD.iter().any(|p| {
                 upper == *p || upper.ends_with(&format!("_{p}")) || upper.contains(&format!("{p}_"))
             });
-            let given =
-                options.args.iter().any(|(k, _)| k == name) || options.volatile_args.contains(name);
+            let given = options.args.iter().any(|(k, _)| name == k.as_str())
+                || options.volatile_args.iter().any(|k| name == k.as_str());
             if telling && !given {
                 let message = format!(
                     "{name} looks like a value that differs in every build; it is replayed as constant"
@@ -510,7 +510,7 @@ fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
                         Severity::Note,
                         "arg/per-build-name",
                         message,
-                        i.keyword_span,
+                        i.keyword_span(),
                     )
                     .with_help(help),
                 );

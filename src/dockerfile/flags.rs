@@ -4,26 +4,48 @@
 //! verdict per flag from one table. Costs one pass. Invariant: a name is in the table if and only
 //! if some instruction of the newest grammar takes it.
 
+use super::keyword::Keyword;
 use super::suggest;
 use std::ops::Range;
 
 /// One flag as lexed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
-    pub(super) name: String,
-    pub(super) value: Option<String>,
     /// Bytes of the text it was read from.
     pub(super) range: Range<usize>,
+    /// Without quotes and escapes, where it had some.
+    pub(super) cooked: Option<String>,
+    /// Where the first `=` is, in `cooked` if there is one, else from the start of the range.
+    pub(super) equals: Option<usize>,
 }
 
-/// Takes flags from the start of `text`; returns them and the offset of the arguments.
+impl Word {
+    /// From the dashes to the end of the value; `text` is what it was read from.
+    fn whole<'a>(&'a self, text: &'a str) -> &'a str {
+        let cooked = self.cooked.as_deref();
+        cooked.unwrap_or_else(|| &text[self.range.clone()])
+    }
+
+    /// The name without dashes.
+    pub(super) fn name<'a>(&'a self, text: &'a str) -> &'a str {
+        let whole = self.whole(text);
+        &whole[2..self.equals.unwrap_or(whole.len())]
+    }
+
+    /// What follows the `=`.
+    pub(super) fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
+        Some(&self.whole(text)[self.equals? + 1..])
+    }
+}
+
+/// Takes flags from the start of `part` of the text; returns them and the offset of the arguments.
 ///
 /// The builder reads bytes here and widens each to a character, so a value outside ASCII comes out
 /// mangled, and two bytes of such characters even count as blanks.
-pub(super) fn split(text: &str, escape: char) -> (Vec<Word>, usize) {
-    let bytes = text.as_bytes();
+pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>, usize) {
+    let bytes = &text.as_bytes()[..part.end];
     let mut flags = Vec::new();
-    let mut at = 0;
+    let mut at = part.start;
     loop {
         while bytes.get(at).is_some_and(|b| is_blank(*b)) {
             at += 1;
@@ -31,19 +53,22 @@ pub(super) fn split(text: &str, escape: char) -> (Vec<Word>, usize) {
         if !bytes[at..].starts_with(b"--") {
             break;
         }
-        let (word, end) = lex(bytes, at, escape);
-        if word == "--" {
+        let (cooked, end) = match plain(bytes, at, escape) {
+            Some(end) => (None, end),
+            None => {
+                let (word, end) = lex(bytes, at, escape);
+                (Some(word), end)
+            }
+        };
+        let word = cooked.as_deref().map_or(&bytes[at..end], str::as_bytes);
+        if word == b"--" {
             at = end;
             break;
         }
-        let (name, value) = match word[2..].split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (&word[2..], None),
-        };
         flags.push(Word {
-            name: name.to_owned(),
-            value,
             range: at..end,
+            equals: word.iter().position(|b| *b == b'='),
+            cooked,
         });
         at = end;
     }
@@ -53,8 +78,19 @@ pub(super) fn split(text: &str, escape: char) -> (Vec<Word>, usize) {
     (flags, at)
 }
 
+/// A byte as the builder widens it: the two Latin-1 blanks are blanks.
 fn is_blank(byte: u8) -> bool {
-    char::from(byte).is_whitespace()
+    byte <= b' ' && matches!(byte, b'\t'..=b'\r' | b' ') || matches!(byte, 0x85 | 0xa0)
+}
+
+/// The end of a word that stands for itself.
+fn plain(bytes: &[u8], start: usize, escape: char) -> Option<usize> {
+    let special =
+        |b: &u8| is_blank(*b) || matches!(b, b'\'' | b'"' | 0x80..) || char::from(*b) == escape;
+    match bytes[start..].iter().position(special) {
+        None => Some(bytes.len()),
+        Some(n) => is_blank(bytes[start + n]).then_some(start + n),
+    }
 }
 
 fn lex(bytes: &[u8], start: usize, escape: char) -> (String, usize) {
@@ -90,17 +126,17 @@ enum Takes {
     Count,
 }
 
-fn table(keyword: &str) -> &'static [(&'static str, Takes)] {
+fn table(keyword: Keyword) -> &'static [(&'static str, Takes)] {
     use Takes::{Bool, Count, Duration, List, OneOf, Text};
     match keyword {
-        "FROM" => &[("platform", Text)],
-        "RUN" => &[
+        Keyword::From => &[("platform", Text)],
+        Keyword::Run => &[
             ("mount", List),
             ("network", OneOf(&["default", "none", "host"])),
             ("security", OneOf(&["sandbox", "insecure"])),
             ("device", List),
         ],
-        "COPY" => &[
+        Keyword::Copy => &[
             ("from", Text),
             ("chown", Text),
             ("chmod", Text),
@@ -108,7 +144,7 @@ fn table(keyword: &str) -> &'static [(&'static str, Takes)] {
             ("exclude", List),
             ("parents", Bool),
         ],
-        "ADD" => &[
+        Keyword::Add => &[
             ("chown", Text),
             ("chmod", Text),
             ("link", Bool),
@@ -117,7 +153,7 @@ fn table(keyword: &str) -> &'static [(&'static str, Takes)] {
             ("checksum", Text),
             ("unpack", Bool),
         ],
-        "HEALTHCHECK" => &[
+        Keyword::Healthcheck => &[
             ("interval", Duration),
             ("timeout", Duration),
             ("start-period", Duration),
@@ -138,17 +174,16 @@ pub(super) struct Objection {
     pub(super) index: usize,
 }
 
-/// Checks the flags of an instruction (upper-case keyword). ARG and STOPSIGNAL take anything, and
-/// so does `HEALTHCHECK NONE`; callers know that one.
-pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
-    if matches!(keyword, "ARG" | "STOPSIGNAL") {
+/// Checks the flags of an instruction, read from `text`. ARG and STOPSIGNAL take
+/// anything, and so does `HEALTHCHECK NONE`; callers know that one.
+pub(super) fn check(keyword: Keyword, text: &str, flags: &[Word]) -> Vec<Objection> {
+    if flags.is_empty() || matches!(keyword, Keyword::Arg | Keyword::Stopsignal) {
         return Vec::new();
     }
     let table = table(keyword);
-    let mut seen = std::collections::BTreeSet::new();
     let mut out = Vec::new();
     for (index, flag) in flags.iter().enumerate() {
-        let name = &flag.name;
+        let name = flag.name(text);
         let mut object = |code, message: String, help| {
             out.push(Objection {
                 code,
@@ -157,7 +192,7 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
                 index,
             });
         };
-        let Some((_, takes)) = table.iter().find(|(known, _)| known == name) else {
+        let Some((_, takes)) = table.iter().find(|(known, _)| *known == name) else {
             let names = table.iter().map(|(known, _)| *known);
             let help = match suggest::nearest(name, names) {
                 Some(near) => format!("did you mean `--{near}`?"),
@@ -174,7 +209,8 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
             );
             continue;
         };
-        if !seen.insert(name.as_str()) && *takes != Takes::List {
+        let again = flags[..index].iter().any(|f| f.name(text) == name);
+        if again && *takes != Takes::List {
             object(
                 "build/duplicate-flag",
                 format!("flag `--{name}` is given twice"),
@@ -182,7 +218,7 @@ pub(super) fn check(keyword: &str, flags: &[Word]) -> Vec<Objection> {
             );
             continue;
         }
-        match (takes, flag.value.as_deref()) {
+        match (takes, flag.value(text)) {
             (Takes::Bool, None) => {}
             (Takes::Bool, Some("")) | (_, None) => object(
                 "build/missing-flag-value",
@@ -266,10 +302,10 @@ mod tests {
     use super::*;
 
     fn show(text: &str) -> (Vec<String>, &str) {
-        let (flags, at) = split(text, '\\');
+        let (flags, at) = split(text, 0..text.len(), '\\');
         let words = flags
             .iter()
-            .map(|f| format!("{}={}", f.name, f.value.as_deref().unwrap_or("-")))
+            .map(|f| format!("{}={}", f.name(text), f.value(text).unwrap_or("-")))
             .collect();
         (words, text[at..].trim())
     }
@@ -296,7 +332,9 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(split("--x=a` b c", '`').0[0].value.as_deref(), Some("a b"));
+        let text = "--x=a` b c";
+        let (flags, _) = split(text, 0..text.len(), '`');
+        assert_eq!(flags[0].value(text), Some("a b"));
     }
 
     #[test]
@@ -338,11 +376,19 @@ mod tests {
             ("STOPSIGNAL", "--x", ""),
         ];
         for (keyword, text, code) in rows {
-            let found = check(keyword, &split(text, '\\').0);
+            let found = check(
+                Keyword::read(keyword).unwrap(),
+                text,
+                &split(text, 0..text.len(), '\\').0,
+            );
             let codes: Vec<&str> = found.iter().map(|o| &o.code["build/".len()..]).collect();
             assert_eq!(codes.join(" "), code, "{keyword} {text}");
         }
-        let near = check("COPY", &split("--chonw=1", '\\').0);
+        let near = check(
+            Keyword::Copy,
+            "--chonw=1",
+            &split("--chonw=1", 0..9, '\\').0,
+        );
         assert_eq!(near[0].help, "did you mean `--chown`?");
     }
 }

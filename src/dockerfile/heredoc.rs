@@ -22,19 +22,15 @@ pub(super) struct Word {
 /// All heredoc words of a line. A line that does not lex (one apostrophe is enough) has none, and
 /// the builder takes what follows for instructions.
 pub(super) fn words(line: &str) -> Vec<Word> {
-    if !line.contains("<<") {
-        return Vec::new();
-    }
     let words = expand::raw_words(line).unwrap_or_default();
     words.iter().filter_map(|w| word(w)).collect()
 }
 
 /// Reads one word: digits, `<<`, maybe `-`, blanks, then exactly one shell word without `<`.
 pub(super) fn word(text: &str) -> Option<Word> {
-    let (fd, rest) = text.split_once("<<")?;
-    if !fd.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
+    let fd = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = fd.strip_prefix("<<")?;
+    let fd = &text[..text.len() - fd.len()];
     let (strip_tabs, rest) = match rest.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, rest),

@@ -1,37 +1,19 @@
 //! One logical line to one [`Instruction`]: keyword, flags, arguments, and what they mean.
 //!
-//! Goes in: the joined text and its heredocs. Comes out: the instruction, and objections as
+//! Goes in: one line of the joined text and its heredocs. Comes out: the instruction, and objections as
 //! diagnostics. Costs one pass per argument form. Invariant: an objection of severity error and
 //! [`Kind::Invalid`] come together; ONBUILD nests once and no deeper.
 
-use super::lines::TextMap;
+use super::keyword::Keyword;
+use super::text::{Joined, Text};
 use super::{CommandForm, Flag, Heredoc, Instruction, Kind, Transfer};
 use super::{expand, flags, heredoc, json, suggest, words};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
-
-const KEYWORDS: [&str; 18] = [
-    "ADD",
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "MAINTAINER",
-    "ONBUILD",
-    "RUN",
-    "SHELL",
-    "STOPSIGNAL",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-];
+use std::sync::Arc;
 
 /// The physical place of an instruction.
 #[derive(Clone, Copy)]
@@ -42,19 +24,20 @@ pub(super) struct Frame {
     pub(super) leading_comments: Span,
 }
 
-/// A logical line cut into keyword, flags and arguments; all offsets count in its text.
+/// An instruction before it is read.
+pub(super) struct Draft {
+    pub(super) head: Head,
+    pub(super) frame: Frame,
+    pub(super) heredocs: Vec<Heredoc>,
+}
+
+/// A logical line cut into keyword, flags and arguments; all offsets count in the joined text.
 pub(super) struct Head {
     whole: Range<usize>,
     keyword: Range<usize>,
-    /// The known keyword in upper case.
-    known: Option<&'static str>,
+    known: Option<Keyword>,
     flags: Vec<flags::Word>,
     arguments: Range<usize>,
-}
-
-/// Whether an upper-case keyword is one of the grammar.
-pub(super) fn is_known(keyword: &str) -> bool {
-    KEYWORDS.contains(&keyword)
 }
 
 /// Cuts the given part of a logical line.
@@ -62,15 +45,12 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
     let whole = trim(text, part);
     let line = &text[whole.clone()];
     let (keyword, rest) = words::first(line);
-    let known = known(keyword);
+    let known = Keyword::read(keyword);
     let keyword = whole.start..whole.start + keyword.len();
     let rest = rest.map_or(whole.end, |n| whole.start + n);
-    let (mut found, end) = flags::split(&text[rest..whole.end], escape);
-    for flag in &mut found {
-        flag.range = flag.range.start + rest..flag.range.end + rest;
-    }
+    let (found, end) = flags::split(text, rest..whole.end, escape);
     Head {
-        arguments: trim(text, rest + end..whole.end),
+        arguments: trim(text, end..whole.end),
         whole,
         keyword,
         known,
@@ -78,70 +58,58 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
     }
 }
 
-/// The keyword that a word is, in any case.
-fn known(word: &str) -> Option<&'static str> {
-    if word.is_ascii() {
-        return KEYWORDS.into_iter().find(|k| word.eq_ignore_ascii_case(k));
-    }
-    // Beyond ASCII too: the Kelvin sign is a `k` in lower case.
-    let lower = word.to_lowercase();
-    KEYWORDS
-        .into_iter()
-        .find(|k| lower == k.to_ascii_lowercase())
-}
-
 fn trim(text: &str, part: Range<usize>) -> Range<usize> {
     let body = &text[part.clone()];
+    let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
+    if plain(body.as_bytes().first()) && plain(body.as_bytes().last()) {
+        return part;
+    }
     let start = part.start + (body.len() - body.trim_start().len());
     start..start + body.trim().len()
 }
 
 /// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
 /// their arguments are JSON.
-pub(super) fn heredoc_words(text: &str, escape: char) -> Vec<heredoc::Word> {
-    if !text.contains('<') || !text.contains("<<") {
+pub(super) fn heredoc_words(text: &str, head: &Head, escape: char) -> Vec<heredoc::Word> {
+    let line = &text[head.whole.clone()];
+    let (known, arguments) = match head.known {
+        Some(Keyword::Onbuild) => {
+            let inner = self::head(text, head.arguments.clone(), escape);
+            (inner.known, inner.arguments)
+        }
+        known => (known, head.arguments.clone()),
+    };
+    let takes = matches!(known, Some(Keyword::Run | Keyword::Copy | Keyword::Add));
+    if !takes || memchr::memchr(b'<', line.as_bytes()).is_none() || !line.contains("<<") {
         return Vec::new();
     }
-    let mut head = head(text, 0..text.len(), escape);
-    if head.known == Some("ONBUILD") {
-        head = self::head(text, head.arguments, escape);
-    }
-    let takes = matches!(head.known, Some("RUN" | "COPY" | "ADD"));
-    if takes && json::array(&text[head.arguments]) == json::Array::None {
-        heredoc::words(text)
-    } else {
-        Vec::new()
+    match json::array(&text[arguments], |_, _| {}) {
+        json::Array::None => heredoc::words(line),
+        json::Array::Strings | json::Array::Mixed => Vec::new(),
     }
 }
 
 /// Reads the instruction; what is wrong with it goes to `diagnostics`.
 pub(super) fn instruction(
-    text: String,
-    map: TextMap,
+    joined: &Arc<Joined>,
+    draft: Draft,
     escape: char,
-    frame: Frame,
-    heredocs: Vec<Heredoc>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Instruction {
     let mut reader = Reader {
-        text: &text,
-        map: &map,
+        text: joined.text(),
+        joined,
         escape,
-        frame,
+        frame: draft.frame,
         diagnostics,
         trigger: false,
     };
-    let head = head(&text, 0..text.len(), escape);
-    let mut found = reader.read(head, heredocs);
-    // The joined line comes trimmed, so it is the original as it stands.
-    found.original = text;
-    found.map = map;
-    found
+    reader.read(draft.head, draft.heredocs)
 }
 
 struct Reader<'a> {
     text: &'a str,
-    map: &'a TextMap,
+    joined: &'a Arc<Joined>,
     escape: char,
     frame: Frame,
     diagnostics: &'a mut Vec<Diagnostic>,
@@ -150,56 +118,90 @@ struct Reader<'a> {
     trigger: bool,
 }
 
+impl Head {
+    /// The keyword as messages print it.
+    fn name(&self) -> &'static str {
+        self.known.map_or("the instruction", Keyword::as_str)
+    }
+
+    fn example(&self) -> &'static str {
+        self.known.map_or("", Keyword::example)
+    }
+}
+
 impl Reader<'_> {
-    /// Text and map of the line are filled in by the caller, but for a trigger, which has a part of
-    /// them.
     fn read(&mut self, head: Head, mut heredocs: Vec<Heredoc>) -> Instruction {
         let before = self.diagnostics.len();
         let kind = self.kind(&head, &mut heredocs);
         // A trigger's objections are warnings, and still make it invalid.
         let refused = self.diagnostics[before..].iter().any(Diagnostic::is_error)
             || (self.trigger && self.diagnostics.len() > before);
-        let keyword = &self.text[head.keyword.clone()];
-        let flags = head.flags.into_iter().map(|f| Flag {
-            raw: self.slice(&f.range),
-            span: self.map.span(f.range),
-            name: f.name,
-            value: f.value,
-        });
+        let keyword = || Cow::Owned(self.text[head.keyword.clone()].to_uppercase());
         Instruction {
             keyword: head
                 .known
-                .map_or_else(|| keyword.to_uppercase(), str::to_owned),
-            keyword_span: self.map.span(head.keyword),
+                .map_or_else(keyword, |k| Cow::Borrowed(k.as_str())),
             span: self.frame.span,
             line: self.frame.line,
             end_line: self.frame.end_line,
             leading_comments: self.frame.leading_comments,
-            original: if self.trigger {
-                self.text[head.whole.clone()].to_owned()
-            } else {
-                String::new()
+            original: self.piece(head.whole),
+            flags: match head.flags {
+                none if none.is_empty() => Vec::new(),
+                words => words.into_iter().map(|word| self.flag(word)).collect(),
             },
-            flags: flags.collect(),
-            arguments: self.text[head.arguments.clone()].to_owned(),
+            arguments: self.piece(head.arguments),
             heredocs,
             kind: match kind {
                 Some(kind) if !refused => kind,
                 _ => Kind::Invalid,
             },
-            map: if self.trigger {
-                self.map.clone()
-            } else {
-                TextMap::default()
-            },
-            original_at: head.whole.start,
-            arguments_at: head.arguments.start,
+            keyword_len: head.keyword.len(),
         }
     }
 
-    /// Flag text; a flag may end inside a character, since the builder splits flags by bytes.
-    fn slice(&self, range: &Range<usize>) -> String {
-        String::from_utf8_lossy(&self.text.as_bytes()[range.clone()]).into_owned()
+    fn piece(&self, range: Range<usize>) -> Text {
+        Text::piece(self.joined, range)
+    }
+
+    /// A range that counts from the start of the arguments or another part of the line.
+    fn part(&self, start: usize, range: &Range<usize>) -> Text {
+        self.piece(start + range.start..start + range.end)
+    }
+
+    fn flag(&self, word: flags::Word) -> Flag {
+        let span = || self.joined.span(word.range.clone());
+        Flag {
+            // It may end inside a character, since the builder splits flags by bytes.
+            raw: match self.text.get(word.range.clone()) {
+                Some(_) => self.piece(word.range.clone()),
+                None => {
+                    let bytes = &self.text.as_bytes()[word.range.clone()];
+                    Text::derived(String::from_utf8_lossy(bytes).into_owned(), span())
+                }
+            },
+            equals: word.equals,
+            cooked: word.cooked.map(String::into_boxed_str),
+        }
+    }
+
+    /// Words between blanks; `arguments` start at `start`.
+    fn blanks(&self, start: usize, arguments: &str) -> Vec<Text> {
+        let words = words::blanks(arguments);
+        words.map(|w| self.part(start, &w)).collect()
+    }
+
+    /// Text that starts at `start` as a JSON array.
+    fn json(&self, start: usize, text: &str) -> (json::Array, Vec<Text>) {
+        let mut out = Vec::new();
+        let found = json::array(text, |range, cooked| {
+            let piece = self.part(start, &range);
+            out.push(match cooked {
+                None => piece,
+                Some(text) => Text::derived(text, piece.span()),
+            });
+        });
+        (found, out)
     }
 
     fn object(&mut self, code: &'static str, message: String, at: Range<usize>, help: String) {
@@ -208,7 +210,7 @@ impl Reader<'_> {
         } else {
             Severity::Error
         };
-        let d = Diagnostic::new(severity, code, message, self.map.span(at));
+        let d = Diagnostic::new(severity, code, message, self.joined.span(at));
         self.diagnostics.push(d.with_help(help));
     }
 
@@ -234,47 +236,47 @@ impl Reader<'_> {
             return self.unknown(head);
         };
         let text = self.text;
-        let arguments = &text[head.arguments.clone()];
-        let none = keyword == "HEALTHCHECK" && {
+        let (start, arguments) = (head.arguments.start, &text[head.arguments.clone()]);
+        let none = keyword == Keyword::Healthcheck && {
             let (kind, _) = split_word(arguments);
             kind.eq_ignore_ascii_case("NONE")
         };
-        if !none {
-            for objection in flags::check(keyword, &head.flags) {
+        if !none && !head.flags.is_empty() {
+            for objection in flags::check(keyword, text, &head.flags) {
                 let at = head.flags[objection.index].range.clone();
                 self.object(objection.code, objection.message, at, objection.help);
             }
         }
         match keyword {
-            "FROM" => self.from(head, arguments),
-            "RUN" => self.run(head, arguments),
-            "CMD" => self.command(head, arguments).map(Kind::Cmd),
-            "ENTRYPOINT" => self.command(head, arguments).map(Kind::Entrypoint),
-            "SHELL" => self.shell(head, arguments),
-            "COPY" => self.transfer(head, arguments, heredocs).map(Kind::Copy),
-            "ADD" => self.transfer(head, arguments, heredocs).map(Kind::Add),
-            "WORKDIR" => self.single(head, arguments).map(Kind::Workdir),
-            "USER" => self.single(head, arguments).map(Kind::User),
-            "STOPSIGNAL" => self.single(head, arguments).map(Kind::Stopsignal),
-            "MAINTAINER" => self.single(head, arguments).map(Kind::Maintainer),
-            "ENV" => self.pairs(head, arguments).map(Kind::Env),
-            "LABEL" => self.pairs(head, arguments).map(Kind::Label),
-            "ARG" => self.arg(head, arguments),
-            "EXPOSE" => {
-                let ports = words::blanks(arguments);
+            Keyword::From => self.from(head, arguments),
+            Keyword::Run => self.run(head, arguments),
+            Keyword::Cmd => self.command(head, start, arguments).map(Kind::Cmd),
+            Keyword::Entrypoint => self.command(head, start, arguments).map(Kind::Entrypoint),
+            Keyword::Shell => self.shell(head, arguments),
+            Keyword::Copy => self.transfer(head, arguments, heredocs).map(Kind::Copy),
+            Keyword::Add => self.transfer(head, arguments, heredocs).map(Kind::Add),
+            Keyword::Workdir => self.single(head, arguments).map(Kind::Workdir),
+            Keyword::User => self.single(head, arguments).map(Kind::User),
+            Keyword::Stopsignal => self.single(head, arguments).map(Kind::Stopsignal),
+            Keyword::Maintainer => self.single(head, arguments).map(Kind::Maintainer),
+            Keyword::Env => self.pairs(head, arguments).map(Kind::Env),
+            Keyword::Label => self.pairs(head, arguments).map(Kind::Label),
+            Keyword::Arg => self.arg(head, arguments),
+            Keyword::Expose => {
+                let ports = self.blanks(start, arguments);
                 self.at_least_one(head, ports).map(Kind::Expose)
             }
-            "VOLUME" => self.volume(head, arguments),
-            "HEALTHCHECK" => self.healthcheck(head, arguments),
-            "ONBUILD" => self.onbuild(head, heredocs),
-            other => unreachable!("`{other}` is in KEYWORDS and has an arm"),
+            Keyword::Volume => self.volume(head, arguments),
+            Keyword::Healthcheck => self.healthcheck(head, arguments),
+            Keyword::Onbuild => self.onbuild(head, heredocs),
         }
     }
 
     fn unknown(&mut self, head: &Head) -> Option<Kind> {
         let keyword = self.text[head.keyword.clone()].to_owned();
-        let help = suggest::nearest(&keyword, KEYWORDS.into_iter()).map_or_else(
-            || format!("instructions are {}", KEYWORDS.join(", ")),
+        let all = Keyword::ALL.map(Keyword::as_str);
+        let help = suggest::nearest(&keyword, all.into_iter()).map_or_else(
+            || format!("instructions are {}", all.join(", ")),
             |near| format!("did you mean `{near}`?"),
         );
         let message = if keyword.is_empty() {
@@ -292,10 +294,13 @@ impl Reader<'_> {
     }
 
     fn from(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        let words = words::blanks(arguments);
-        let (image, alias) = match words.as_slice() {
-            [image] => (image, None),
-            [image, middle, alias] if middle.to_lowercase() == "as" => (image, Some(alias)),
+        let mut words = words::blanks(arguments);
+        let is_as = |w: &Range<usize>| arguments[w.clone()].eq_ignore_ascii_case("as");
+        let (image, alias) = match (words.next(), words.next(), words.next(), words.next()) {
+            (Some(image), None, ..) => (image, None),
+            (Some(image), Some(middle), Some(alias), None) if is_as(&middle) => {
+                (image, Some(alias))
+            }
             _ => {
                 return self.refuse(
                     head,
@@ -305,7 +310,8 @@ impl Reader<'_> {
                 );
             }
         };
-        let alias = alias.map(|a| a.to_lowercase());
+        let start = head.arguments.start;
+        let alias = alias.map(|a| self.lower(self.part(start, &a)));
         if let Some(alias) = alias.as_deref().filter(|a| !is_stage_name(a)) {
             return self.refuse(
                 head,
@@ -315,13 +321,22 @@ impl Reader<'_> {
             );
         }
         Some(Kind::From {
-            image: image.clone(),
+            image: self.part(start, &image),
             alias,
         })
     }
 
+    fn lower(&self, text: Text) -> Text {
+        let changes = |c: char| !c.is_ascii() || c.is_ascii_uppercase();
+        if text.contains(changes) {
+            Text::derived(text.to_lowercase(), text.span())
+        } else {
+            text
+        }
+    }
+
     fn run(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        let form = self.command(head, arguments)?;
+        let form = self.command(head, head.arguments.start, arguments)?;
         if form == CommandForm::Exec(Vec::new()) {
             return self.refuse(
                 head,
@@ -333,20 +348,22 @@ impl Reader<'_> {
         Some(Kind::Run(form))
     }
 
-    fn command(&mut self, head: &Head, arguments: &str) -> Option<CommandForm> {
-        match json::array(arguments) {
-            json::Array::Strings(list) => Some(CommandForm::Exec(list)),
-            json::Array::None => Some(CommandForm::Shell(arguments.to_owned())),
-            json::Array::Mixed => self.mixed(head),
+    /// Text that starts at `start` as a command.
+    fn command(&mut self, head: &Head, start: usize, text: &str) -> Option<CommandForm> {
+        match self.json(start, text) {
+            (json::Array::Strings, list) => Some(CommandForm::Exec(list)),
+            (json::Array::None, _) => Some(CommandForm::Shell(self.part(start, &(0..text.len())))),
+            (json::Array::Mixed, _) => self.mixed(head),
         }
     }
 
     /// Words of COPY, ADD and VOLUME.
-    fn list(&mut self, head: &Head, arguments: &str) -> Option<Vec<String>> {
-        match json::array(arguments) {
-            json::Array::Strings(list) => Some(list),
-            json::Array::None => Some(words::blanks(arguments)),
-            json::Array::Mixed => self.mixed(head),
+    fn list(&mut self, head: &Head, arguments: &str) -> Option<Vec<Text>> {
+        let start = head.arguments.start;
+        match self.json(start, arguments) {
+            (json::Array::Strings, list) => Some(list),
+            (json::Array::None, _) => Some(self.blanks(start, arguments)),
+            (json::Array::Mixed, _) => self.mixed(head),
         }
     }
 
@@ -361,13 +378,13 @@ impl Reader<'_> {
     }
 
     fn shell(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        match json::array(arguments) {
-            json::Array::Strings(list) => self.at_least_one(head, list).map(Kind::Shell),
-            json::Array::Mixed => self.mixed(head),
-            json::Array::None if arguments.is_empty() => {
+        match self.json(head.arguments.start, arguments) {
+            (json::Array::Strings, list) => self.at_least_one(head, list).map(Kind::Shell),
+            (json::Array::Mixed, _) => self.mixed(head),
+            (json::Array::None, _) if arguments.is_empty() => {
                 self.at_least_one(head, Vec::new()).map(Kind::Shell)
             }
-            json::Array::None => self.refuse(
+            (json::Array::None, _) => self.refuse(
                 head,
                 "build/shell-not-json",
                 "SHELL takes a JSON array".to_owned(),
@@ -378,22 +395,20 @@ impl Reader<'_> {
 
     fn at_least_one<T>(&mut self, head: &Head, list: Vec<T>) -> Option<Vec<T>> {
         if list.is_empty() {
-            let keyword = head.known.unwrap_or_default();
-            let message = format!("{keyword} needs at least one argument");
-            self.refuse(head, "build/missing-arguments", message, example(keyword));
+            let message = format!("{} needs at least one argument", head.name());
+            self.refuse(head, "build/missing-arguments", message, head.example());
             return None;
         }
         Some(list)
     }
 
-    fn single(&mut self, head: &Head, arguments: &str) -> Option<String> {
+    fn single(&mut self, head: &Head, arguments: &str) -> Option<Text> {
         if arguments.is_empty() {
-            let keyword = head.known.unwrap_or_default();
-            let message = format!("{keyword} needs an argument");
-            self.refuse(head, "build/missing-arguments", message, example(keyword));
+            let message = format!("{} needs an argument", head.name());
+            self.refuse(head, "build/missing-arguments", message, head.example());
             return None;
         }
-        Some(arguments.to_owned())
+        Some(self.piece(head.arguments.clone()))
     }
 
     fn transfer(
@@ -402,14 +417,16 @@ impl Reader<'_> {
         arguments: &str,
         heredocs: &mut Vec<Heredoc>,
     ) -> Option<Transfer> {
-        let keyword = head.known.unwrap_or_default();
         let mut list = self.list(head, arguments)?;
         for flag in head
             .flags
             .iter()
-            .filter(|f| keyword == "COPY" && f.name == "from")
+            .filter(|f| head.known == Some(Keyword::Copy) && f.name(self.text) == "from")
         {
-            let value = flag.value.as_deref().unwrap_or_default();
+            let value = flag.value(self.text).unwrap_or_default();
+            if !value.contains(['$', '\'', '"', self.escape]) {
+                continue;
+            }
             if expand::expand_word(value, self.escape, &|_| None).as_deref() != Ok(value) {
                 self.object(
                     "build/copy-from-variable",
@@ -422,12 +439,12 @@ impl Reader<'_> {
         }
         let dest = list.pop().filter(|_| !list.is_empty());
         let Some(dest) = dest else {
-            let message = format!("{keyword} needs a source and a destination");
-            self.refuse(head, "build/missing-arguments", message, example(keyword));
+            let message = format!("{} needs a source and a destination", head.name());
+            self.refuse(head, "build/missing-arguments", message, head.example());
             return None;
         };
         if heredoc::word(&dest).is_some() {
-            let message = format!("a heredoc cannot be the destination of {keyword}");
+            let message = format!("a heredoc cannot be the destination of {}", head.name());
             let help = "write the path last: `COPY <<EOF /path`";
             self.refuse(head, "build/heredoc-destination", message, help);
             return None;
@@ -441,6 +458,10 @@ impl Reader<'_> {
         let mut bodies: BTreeMap<String, usize> = BTreeMap::new();
         for (index, heredoc) in heredocs.iter().enumerate() {
             bodies.insert(heredoc.name.clone(), index);
+        }
+        if !list.iter().any(|source| source.contains('<')) {
+            transfer.sources = list;
+            return Some(transfer);
         }
         for source in list {
             match heredoc::word(&source) {
@@ -471,61 +492,78 @@ impl Reader<'_> {
         }
     }
 
-    fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Vec<(String, String)>> {
-        let keyword = head.known.unwrap_or_default();
-        let words = words::quoted(arguments, self.escape);
-        let words = self.at_least_one(head, words)?;
-        if !words[0].contains('=') {
+    fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Vec<(Text, Text)>> {
+        let start = head.arguments.start;
+        let mut words = words::quoted(arguments, self.escape).peekable();
+        if let Some(first) = words.peek()
+            && !arguments[first.clone()].contains('=')
+        {
             let (key, rest) = words::first(arguments);
             let Some(rest) = rest else {
-                let message = format!("{keyword} `{}` has no value", shorten(key));
+                let message = format!("{} `{}` has no value", head.name(), shorten(key));
                 self.refuse(head, "parse/missing-value", message, "write `name=value`");
                 return None;
             };
-            return Some(vec![(key.to_owned(), arguments[rest..].to_owned())]);
+            let key = self.part(start, &(0..key.len()));
+            return Some(vec![(key, self.part(start, &(rest..arguments.len())))]);
         }
-        let mut out = Vec::with_capacity(words.len());
-        for word in &words {
-            match word.split_once('=') {
+        let mut out = Vec::new();
+        for word in words {
+            let text = &arguments[word.clone()];
+            match text.find('=') {
                 None => {
-                    let message = format!("`{}` is not of the form name=value", shorten(word));
+                    let message = format!("`{}` is not of the form name=value", shorten(text));
                     let help = "put the value in quotes if it has blanks";
                     self.refuse(head, "parse/missing-equals", message, help);
                     return None;
                 }
-                Some(("", _)) => return self.blank_name(head),
-                Some((key, value)) => out.push((key.to_owned(), value.to_owned())),
+                Some(0) => return self.blank_name(head),
+                Some(n) => out.push(self.pair(start, &word, n)),
             }
         }
-        Some(out)
+        self.at_least_one(head, out)
+    }
+
+    /// A word cut at the `=` that is its n-th byte.
+    fn pair(&self, start: usize, word: &Range<usize>, n: usize) -> (Text, Text) {
+        let equals = word.start + n;
+        (
+            self.part(start, &(word.start..equals)),
+            self.part(start, &(equals + 1..word.end)),
+        )
     }
 
     fn blank_name<T>(&mut self, head: &Head) -> Option<T> {
-        let keyword = head.known.unwrap_or_default();
-        let message = format!("a name of {keyword} is blank");
+        let message = format!("a name of {} is blank", head.name());
         self.refuse(head, "build/blank-name", message, "write `name=value`");
         None
     }
 
     fn arg(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        let words = words::quoted(arguments, self.escape);
-        let words = self.at_least_one(head, words)?;
-        let mut out = Vec::with_capacity(words.len());
-        for word in words {
-            match word.split_once('=') {
-                None => out.push((word, None)),
-                Some(("", _)) => return self.blank_name(head),
-                Some((name, default)) => out.push((name.to_owned(), Some(default.to_owned()))),
+        let start = head.arguments.start;
+        let mut out = Vec::new();
+        for word in words::quoted(arguments, self.escape) {
+            match arguments[word.clone()].find('=') {
+                None => out.push((self.part(start, &word), None)),
+                Some(0) => return self.blank_name(head),
+                Some(n) => {
+                    let (name, default) = self.pair(start, &word, n);
+                    out.push((name, Some(default)));
+                }
             }
         }
-        Some(Kind::Arg(out))
+        self.at_least_one(head, out).map(Kind::Arg)
     }
 
     fn volume(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
         let list = self.list(head, arguments)?;
         let list = self.at_least_one(head, list)?;
-        let list: Vec<String> = list.iter().map(|v| v.trim().to_owned()).collect();
-        if list.iter().any(String::is_empty) {
+        let trim = |path: Text| {
+            let end = path.trim_end().len();
+            path.slice(end - path.trim().len()..end)
+        };
+        let list: Vec<Text> = list.into_iter().map(trim).collect();
+        if list.iter().any(|path| path.is_empty()) {
             let message = "a path of VOLUME is empty".to_owned();
             let help = "leave the empty path out";
             return self.refuse(head, "build/empty-volume", message, help);
@@ -535,12 +573,13 @@ impl Reader<'_> {
 
     fn healthcheck(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
         let (kind, rest) = split_word(arguments);
-        let form = self.command(head, rest)?;
+        let start = head.arguments.end - rest.len();
+        let form = self.command(head, start, rest)?;
         let (code, message, help) = match kind.to_uppercase().as_str() {
             "" => (
                 "build/missing-arguments",
                 "HEALTHCHECK needs `NONE` or `CMD` and a command".to_owned(),
-                example("HEALTHCHECK"),
+                head.example(),
             ),
             "NONE" if rest.is_empty() => return Some(Kind::Healthcheck(None)),
             "NONE" => (
@@ -566,10 +605,11 @@ impl Reader<'_> {
     fn onbuild(&mut self, head: &Head, heredocs: &[Heredoc]) -> Option<Kind> {
         if head.arguments.is_empty() {
             let message = "ONBUILD needs an instruction".to_owned();
-            return self.refuse(head, "build/missing-arguments", message, example("ONBUILD"));
+            return self.refuse(head, "build/missing-arguments", message, head.example());
         }
         let inner = self::head(self.text, head.arguments.clone(), self.escape);
-        if let Some(known @ ("ONBUILD" | "FROM" | "MAINTAINER")) = inner.known {
+        if let Some(known @ (Keyword::Onbuild | Keyword::From | Keyword::Maintainer)) = inner.known
+        {
             let message = format!("{known} cannot be an ONBUILD trigger");
             let help = "triggers are instructions other than FROM, MAINTAINER and ONBUILD";
             return self.refuse(head, "build/bad-onbuild", message, help);
@@ -578,25 +618,6 @@ impl Reader<'_> {
         let trigger = self.read(inner, heredocs.to_vec());
         self.trigger = false;
         Some(Kind::Onbuild(Box::new(trigger)))
-    }
-}
-
-/// What an instruction without the arguments it needs could look like.
-fn example(keyword: &str) -> &'static str {
-    match keyword {
-        "ADD" => "write `ADD source destination`",
-        "ARG" => "write `ARG name` or `ARG name=default`",
-        "COPY" => "write `COPY source destination`",
-        "EXPOSE" => "write `EXPOSE 8080` or `EXPOSE 53/udp`",
-        "HEALTHCHECK" => "write `HEALTHCHECK CMD command` or `HEALTHCHECK NONE`",
-        "MAINTAINER" => "write `MAINTAINER name`, or better a LABEL",
-        "ONBUILD" => "write `ONBUILD RUN command`",
-        "SHELL" => "write `SHELL [\"/bin/sh\", \"-c\"]`",
-        "STOPSIGNAL" => "write `STOPSIGNAL SIGTERM`",
-        "USER" => "write `USER name`",
-        "VOLUME" => "write `VOLUME /path`",
-        "WORKDIR" => "write `WORKDIR /path`",
-        _ => "write `name=value`",
     }
 }
 

@@ -1,4 +1,4 @@
-use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Parsed, parse};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Parsed, Text, parse};
 use crate::source::SourceFile;
 
 fn file(text: impl Into<Vec<u8>>) -> Parsed<Dockerfile> {
@@ -23,12 +23,12 @@ fn kind(text: &str) -> Kind {
     i.kind
 }
 
-fn list(words: &[&str]) -> Vec<String> {
-    words.iter().map(|w| (*w).to_owned()).collect()
+fn list(words: &[&str]) -> Vec<Text> {
+    words.iter().map(|w| Text::from(*w)).collect()
 }
 
 fn shell(text: &str) -> CommandForm {
-    CommandForm::Shell(text.to_owned())
+    CommandForm::Shell(text.into())
 }
 
 /// Verdicts that were taken from the real builder.
@@ -162,17 +162,17 @@ fn accepted_commands() {
 fn accepted_words() {
     let pairs = |p: &[(&str, &str)]| {
         p.iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .map(|(k, v)| (Text::from(*k), Text::from(*v)))
             .collect::<Vec<_>>()
     };
     let from = |image: &str, alias: Option<&str>| Kind::From {
-        image: image.to_owned(),
-        alias: alias.map(str::to_owned),
+        image: image.into(),
+        alias: alias.map(Text::from),
     };
     let arg = |p: &[(&str, Option<&str>)]| {
         Kind::Arg(
             p.iter()
-                .map(|(k, v)| ((*k).to_owned(), v.map(str::to_owned)))
+                .map(|(k, v)| (Text::from(*k), v.map(Text::from)))
                 .collect(),
         )
     };
@@ -276,12 +276,12 @@ fn sources_and_heredocs_of_copy() {
         );
         let all: Vec<&str> = i.heredocs.iter().map(|h| h.name.as_str()).collect();
         assert_eq!(all, names, "{text}");
-        let got: Vec<String> = t
+        let got: Vec<Text> = t
             .inline
             .iter()
-            .map(|n| i.heredocs[*n].content().trim().to_owned())
+            .map(|n| i.heredocs[*n].content().trim().into())
             .collect();
-        let wanted: Vec<String> = match inline {
+        let wanted = match inline {
             ["A", "C"] => list(&["1", "2"]),
             other => list(other),
         };
@@ -316,10 +316,10 @@ fn flags_are_cut_off_and_located() {
     assert_eq!(i.flags[1].raw, "--chown='a b'");
     let text = "FROM a\nCOPY --link \\\n  --chown='a b' --exclude=x --exclude=y s d\n";
     let cut = |span: crate::source::Span| &text[span.range()];
-    assert_eq!(cut(i.flags[1].span), "--chown='a b'");
-    assert_eq!(cut(i.arguments_span(2..3)), "d");
-    assert_eq!(cut(i.original_span(0..4)), "COPY");
-    assert_eq!(cut(i.original_span(5..18)), "--link \\\n  --ch");
+    assert_eq!(cut(i.flags[1].span()), "--chown='a b'");
+    assert_eq!(cut(i.arguments.span_of(2..3)), "d");
+    assert_eq!(cut(i.original.span_of(0..4)), "COPY");
+    assert_eq!(cut(i.original.span_of(5..18)), "--link \\\n  --ch");
 }
 
 #[test]
@@ -433,7 +433,7 @@ fn bytes_that_are_not_text() {
         ])
     );
     assert_eq!(i[2].heredocs[0].body, "x\n");
-    assert_eq!(i[3].flags[0].value.as_deref(), Some("\u{c3}"));
+    assert_eq!(i[3].flags[0].value(), Some("\u{c3}"));
 }
 
 /// Megabytes of the worst lines stay quick; the test suite would hang if one were quadratic.

@@ -1,28 +1,39 @@
 //! The JSON array form of arguments.
 //!
-//! Goes in: the text after keyword and flags. Comes out: its strings, or that the text is no JSON
+//! Goes in: the text after keyword and flags. Comes out: where its strings stand, or that the text is no JSON
 //! array, or that it is one of other things than strings. Costs one pass. Invariant: any mistake of
 //! syntax means "not JSON", since the builder then silently reads the shell form.
 
+use std::ops::Range;
+
 /// What the text is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Array {
     /// No valid JSON array; read it in the other form.
     None,
     /// An array of strings.
-    Strings(Vec<String>),
+    Strings,
     /// A valid array with a number, null, object or array in it; the builder refuses it.
     Mixed,
 }
 
-/// Reads the whole text as one array.
-pub(super) fn array(text: &str) -> Array {
-    let text = text.trim_start();
+/// Reads the whole text as one array. `each` gets every string: its place between the quotes, and the
+/// text without escapes where it had some. What it got is worth nothing if the answer is not
+/// [`Array::Strings`].
+pub(super) fn array(whole: &str, each: impl FnMut(Range<usize>, Option<String>)) -> Array {
+    // Nearly all arguments are told apart by their first byte.
+    if matches!(
+        whole.as_bytes().first(),
+        None | Some(b'!'..=b'Z' | b'\\'..=b'~')
+    ) {
+        return Array::None;
+    }
+    let text = whole.trim_start();
     let Some(inner) = text.strip_prefix('[') else {
         return Array::None;
     };
-    if let Some(strings) = strings(inner) {
-        return Array::Strings(strings);
+    if strings(inner, whole.len(), each).is_some() {
+        return Array::Strings;
     }
     match serde_json::from_str::<Vec<serde::de::IgnoredAny>>(text) {
         Ok(_) => Array::Mixed,
@@ -30,41 +41,51 @@ pub(super) fn array(text: &str) -> Array {
     }
 }
 
-/// Strings and commas up to the closing bracket that ends the text.
-fn strings(inner: &str) -> Option<Vec<String>> {
+/// Strings and commas up to the closing bracket that ends the text of `whole` bytes.
+fn strings(
+    inner: &str,
+    whole: usize,
+    mut each: impl FnMut(Range<usize>, Option<String>),
+) -> Option<()> {
     let blank = [' ', '\t', '\r', '\n'];
-    let mut out = Vec::new();
     let mut rest = inner.trim_start_matches(blank);
     if let Some(end) = rest.strip_prefix(']') {
-        return end.trim_start_matches(blank).is_empty().then_some(out);
+        return end.trim_start_matches(blank).is_empty().then_some(());
     }
     loop {
-        let (value, after) = string(rest)?;
-        out.push(value);
+        let (cooked, after) = string(rest)?;
+        let start = whole - rest.len() + 1;
+        each(start..whole - after.len() - 1, cooked);
         rest = after.trim_start_matches(blank);
         if let Some(more) = rest.strip_prefix(',') {
             rest = more.trim_start_matches(blank);
         } else {
             let end = rest.strip_prefix(']')?;
-            return end.trim_start_matches(blank).is_empty().then_some(out);
+            return end.trim_start_matches(blank).is_empty().then_some(());
         }
     }
 }
 
-/// One string and the text after it. Half a surrogate pair becomes U+FFFD, as in the builder.
-fn string(text: &str) -> Option<(String, &str)> {
+/// One string without its escapes, if it has any, and the text after it. Half a surrogate pair becomes
+/// U+FFFD, as in the builder.
+fn string(text: &str) -> Option<(Option<String>, &str)> {
     let mut rest = text.strip_prefix('"')?;
-    let mut out = String::new();
+    let mut cooked: Option<String> = None;
     loop {
-        let stop = rest.find(|c: char| c == '"' || c == '\\' || c < ' ')?;
-        out.push_str(&rest[..stop]);
-        let sign = rest[stop..].chars().next()?;
+        let special = |b: u8| b == b'"' || b == b'\\' || b < b' ';
+        let stop = rest.bytes().position(special)?;
+        if let Some(out) = &mut cooked {
+            out.push_str(&rest[..stop]);
+        }
+        let sign = rest.as_bytes()[stop];
+        let before = &rest[..stop];
         rest = &rest[stop + 1..];
         match sign {
-            '"' => return Some((out, rest)),
-            '\\' => {
+            b'"' => return Some((cooked, rest)),
+            b'\\' => {
                 let c = rest.chars().next()?;
                 rest = &rest[c.len_utf8()..];
+                let out = cooked.get_or_insert_with(|| before.to_owned());
                 out.push(match c {
                     '"' | '\\' | '/' => c,
                     'b' => '\u{8}',
@@ -103,9 +124,21 @@ fn unit(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    /// The strings of an array, or what else the text is.
+    fn read(text: &str) -> Result<Vec<String>, Array> {
+        let mut out = Vec::new();
+        let found = array(text, |range, cooked| {
+            out.push(cooked.unwrap_or_else(|| text[range].to_owned()));
+        });
+        match found {
+            Array::Strings => Ok(out),
+            other => Err(other),
+        }
+    }
+
     #[test]
     fn arrays() {
-        let strings = |s: &[&str]| Array::Strings(s.iter().map(|s| (*s).to_owned()).collect());
+        let strings = |s: &[&str]| Ok(s.iter().map(|s| (*s).to_owned()).collect());
         let rows = [
             ("[]", strings(&[])),
             (" [ \"a\" , \"b\" ] ", strings(&["a", "b"])),
@@ -114,26 +147,26 @@ mod tests {
                 strings(&["é\n😀\u{fffd}x/"]),
             ),
             ("[\"\"]", strings(&[""])),
-            ("[1]", Array::Mixed),
-            ("[\"a\", null]", Array::Mixed),
-            ("[[\"a\"], {}]", Array::Mixed),
-            ("a", Array::None),
-            ("['a']", Array::None),
-            (r#"["\w"]"#, Array::None),
-            (r#"["\u+123"]"#, Array::None),
-            ("[\"a\"] b", Array::None),
-            ("[\"a\",]", Array::None),
-            ("[\"a\"", Array::None),
-            ("[\"a\tb\"]", Array::None),
-            ("[", Array::None),
+            ("[1]", Err(Array::Mixed)),
+            ("[\"a\", null]", Err(Array::Mixed)),
+            ("[[\"a\"], {}]", Err(Array::Mixed)),
+            ("a", Err(Array::None)),
+            ("['a']", Err(Array::None)),
+            (r#"["\w"]"#, Err(Array::None)),
+            (r#"["\u+123"]"#, Err(Array::None)),
+            ("[\"a\"] b", Err(Array::None)),
+            ("[\"a\",]", Err(Array::None)),
+            ("[\"a\"", Err(Array::None)),
+            ("[\"a\tb\"]", Err(Array::None)),
+            ("[", Err(Array::None)),
         ];
         for (text, array) in rows {
-            assert_eq!(super::array(text), array, "{text}");
+            assert_eq!(read(text), array, "{text}");
         }
-        assert_eq!(array(&"[".repeat(100_000)), Array::None);
+        assert_eq!(read(&"[".repeat(100_000)), Err(Array::None));
         assert_eq!(
-            array(&("[".repeat(50_000) + &"]".repeat(50_000))),
-            Array::Mixed
+            read(&("[".repeat(50_000) + &"]".repeat(50_000))),
+            Err(Array::Mixed)
         );
     }
 
@@ -141,9 +174,9 @@ mod tests {
         #[test]
         fn strings_equal_serde(text in r#"\[("([a-c\\"nu0-9 ]|\\n|\\u00e9){0,6}"(, ?)?){0,3}\]?"#) {
             match serde_json::from_str::<Vec<String>>(&text) {
-                Ok(v) => proptest::prop_assert_eq!(array(&text), Array::Strings(v)),
+                Ok(v) => proptest::prop_assert_eq!(read(&text), Ok(v)),
                 // Only half surrogates may differ, and this text cannot write one.
-                Err(_) => proptest::prop_assert!(!matches!(array(&text), Array::Strings(_))),
+                Err(_) => proptest::prop_assert!(read(&text).is_err()),
             }
         }
     }

@@ -12,9 +12,11 @@ mod glob;
 mod heredoc;
 mod instruction;
 mod json;
+mod keyword;
 mod lines;
 mod parse;
 mod suggest;
+mod text;
 mod words;
 
 pub use expand::{
@@ -23,10 +25,11 @@ pub use expand::{
 };
 pub use parse::parse;
 pub use suggest::nearest;
+pub use text::Text;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use std::ops::Range;
+use std::borrow::Cow;
 
 /// A tree and what is to be said about it. Parsing never fails.
 #[derive(Clone, Debug)]
@@ -97,14 +100,12 @@ pub enum PieceKind {
 /// # a comment          <- leading_comments (whole lines, directly above)
 /// RUN --network=none \ <- span: from the first byte of this line ...
 ///   make               <- ... to the line feed of this one (heredocs included)
-/// ^^^ keyword_span     `--network=none` is in flags, `make` in kind
+/// ^^^ keyword_span()   `--network=none` is in flags, `make` in kind
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instruction {
     /// Upper-cased keyword, `RUN`; unknown ones too.
-    pub keyword: String,
-    /// The keyword as written.
-    pub keyword_span: Span,
+    pub keyword: Cow<'static, str>,
     /// All physical lines of the instruction with their line ends, heredocs included.
     pub span: Span,
     /// First and last physical line, 1-based, heredoc terminators included.
@@ -115,34 +116,54 @@ pub struct Instruction {
     pub leading_comments: Span,
     /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
     /// written, heredoc bodies not included.
-    pub original: String,
+    pub original: Text,
     /// Flags in order, as written.
     pub flags: Vec<Flag>,
     /// The rest of the logical line after keyword and flags, trimmed.
-    pub arguments: String,
+    pub arguments: Text,
     /// Heredocs in order of appearance; ONBUILD and its trigger both have them.
     pub heredocs: Vec<Heredoc>,
     /// What it means.
     pub kind: Kind,
-    /// Where the logical line stands in the file.
-    map: lines::TextMap,
-    /// Where `original` starts in the mapped text; not 0 for an ONBUILD trigger.
-    original_at: usize,
-    /// Where `arguments` starts in the mapped text.
-    arguments_at: usize,
+    /// Of the keyword as written, at the start of `original`.
+    keyword_len: usize,
 }
 
 /// `--name=value` or `--name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flag {
-    /// Without the dashes, as written (names are case-sensitive).
-    pub name: String,
-    /// Quotes and escapes removed; `None` without `=`.
-    pub value: Option<String>,
     /// As written, `--mount=type=cache,target=/root`.
-    pub raw: String,
+    pub raw: Text,
+    /// Where the `=` is, in `cooked` if there is one.
+    equals: Option<usize>,
+    /// `raw` without quotes and escapes, where that is another text.
+    cooked: Option<Box<str>>,
+}
+
+impl Flag {
+    /// Without the dashes, as written (names are case-sensitive).
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let whole = self.whole();
+        let end = self.equals.unwrap_or(whole.len());
+        whole.get(2..end).unwrap_or_default()
+    }
+
+    /// Quotes and escapes removed; `None` without `=`.
+    #[must_use]
+    pub fn value(&self) -> Option<&str> {
+        self.whole().get(self.equals? + 1..)
+    }
+
     /// Where it stands, from the dashes to the end of the value.
-    pub span: Span,
+    #[must_use]
+    pub fn span(&self) -> Span {
+        self.raw.span()
+    }
+
+    fn whole(&self) -> &str {
+        self.cooked.as_deref().unwrap_or(&self.raw)
+    }
 }
 
 /// One heredoc of a RUN, COPY or ADD.
@@ -182,9 +203,9 @@ impl Heredoc {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandForm {
     /// Text for the shell.
-    Shell(String),
+    Shell(Text),
     /// `["a", "b"]`.
-    Exec(Vec<String>),
+    Exec(Vec<Text>),
 }
 
 /// What an instruction means. Values are as written: quotes, escapes and variables are still in
@@ -194,9 +215,9 @@ pub enum Kind {
     /// `FROM [--platform=P] image [AS name]`.
     From {
         /// Image, stage or `scratch`, before expansion.
-        image: String,
+        image: Text,
         /// Stage name, lower-cased.
-        alias: Option<String>,
+        alias: Option<Text>,
     },
     /// `RUN`; the text is the command line only, heredoc bodies are in [`Instruction::heredocs`].
     Run(CommandForm),
@@ -205,30 +226,30 @@ pub enum Kind {
     /// `ENTRYPOINT`.
     Entrypoint(CommandForm),
     /// `SHELL ["a", "b"]`.
-    Shell(Vec<String>),
+    Shell(Vec<Text>),
     /// `COPY`.
     Copy(Transfer),
     /// `ADD`.
     Add(Transfer),
     /// `WORKDIR`.
-    Workdir(String),
+    Workdir(Text),
     /// `USER`.
-    User(String),
+    User(Text),
     /// `STOPSIGNAL`.
-    Stopsignal(String),
+    Stopsignal(Text),
     /// `MAINTAINER`.
-    Maintainer(String),
+    Maintainer(Text),
     /// `ENV`: keys and values, unexpanded, with quotes.
-    Env(Vec<(String, String)>),
+    Env(Vec<(Text, Text)>),
     /// `LABEL`: keys and values, unexpanded, with quotes.
-    Label(Vec<(String, String)>),
+    Label(Vec<(Text, Text)>),
     /// `ARG`: names and default values, unexpanded, with quotes; the builder removes no quotes from
     /// names at all, `ARG "a"` declares a variable no one can refer to.
-    Arg(Vec<(String, Option<String>)>),
+    Arg(Vec<(Text, Option<Text>)>),
     /// `EXPOSE`.
-    Expose(Vec<String>),
+    Expose(Vec<Text>),
     /// `VOLUME`.
-    Volume(Vec<String>),
+    Volume(Vec<Text>),
     /// `HEALTHCHECK NONE` is `None`.
     Healthcheck(Option<CommandForm>),
     /// `ONBUILD`.
@@ -241,31 +262,18 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
     /// Path sources in order, without heredocs.
-    pub sources: Vec<String>,
+    pub sources: Vec<Text>,
     /// Destination.
-    pub dest: String,
+    pub dest: Text,
     /// Indices into [`Instruction::heredocs`] of inline files, in order.
     pub inline: Vec<usize>,
 }
 
 impl Instruction {
-    /// Where a byte range of [`Instruction::original`] stands in the file. A range that crosses a
-    /// continuation gives the span from its first byte to its last, line ends between included.
+    /// Where the keyword stands.
     #[must_use]
-    pub fn original_span(&self, range: Range<usize>) -> Span {
-        self.place(self.original_at, &self.original, range)
-    }
-
-    /// Where a byte range of [`Instruction::arguments`] stands in the file, as
-    /// [`Instruction::original_span`].
-    #[must_use]
-    pub fn arguments_span(&self, range: Range<usize>) -> Span {
-        self.place(self.arguments_at, &self.arguments, range)
-    }
-
-    fn place(&self, at: usize, text: &str, range: Range<usize>) -> Span {
-        let end = range.end.min(text.len());
-        self.map.span(at + range.start.min(end)..at + end)
+    pub fn keyword_span(&self) -> Span {
+        self.original.span_of(0..self.keyword_len)
     }
 
     /// The value of the last flag of this name, if it has one.
@@ -274,8 +282,8 @@ impl Instruction {
         self.flags
             .iter()
             .rev()
-            .find(|f| f.name == name)
-            .and_then(|f| f.value.as_deref())
+            .find(|f| f.name() == name)
+            .and_then(Flag::value)
     }
 
     /// Whether a boolean flag is given and not `=false`.
@@ -284,19 +292,15 @@ impl Instruction {
         self.flags
             .iter()
             .rev()
-            .find(|f| f.name == name)
-            .is_some_and(|f| {
-                !f.value
-                    .as_deref()
-                    .is_some_and(|v| v.eq_ignore_ascii_case("false"))
-            })
+            .find(|f| f.name() == name)
+            .is_some_and(|f| !f.value().is_some_and(|v| v.eq_ignore_ascii_case("false")))
     }
 
     /// Every value of a repeatable flag, in order.
     pub fn flag_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.flags
             .iter()
-            .filter(move |f| f.name == name)
-            .filter_map(|f| f.value.as_deref())
+            .filter(move |f| f.name() == name)
+            .filter_map(Flag::value)
     }
 }

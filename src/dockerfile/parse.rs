@@ -5,11 +5,14 @@
 
 use super::directive::{self, Name};
 use super::heredoc;
-use super::instruction::{self, Frame};
-use super::lines::{self, Line, LineKind};
+use super::instruction::{self, Draft, Frame};
+use super::keyword::Keyword;
+use super::lines::{self, Line, LineKind, Logical};
+use super::text::Joined;
 use super::{Dockerfile, Heredoc, Instruction, Parsed, Piece, PieceKind};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
+use std::sync::Arc;
 
 /// The builder's line buffer: this many bytes, the line feed not counted.
 const LONGEST_LINE: usize = 65535;
@@ -20,9 +23,11 @@ const LONGEST_LINE: usize = 65535;
 #[must_use]
 pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let bytes = source.bytes();
+    let text = std::str::from_utf8(bytes).ok();
     let lines = lines::physical(bytes);
+    let mut joined = Joined::for_file(bytes.len(), lines.len());
+    let mut drafts = Vec::with_capacity(lines.len() / 2 + 1);
     let mut tree = Dockerfile {
-        instructions: Vec::with_capacity(lines.len() / 2 + 1),
         pieces: Vec::with_capacity(lines.len()),
         ..Dockerfile::default()
     };
@@ -33,18 +38,24 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let mut comments: Option<usize> = None;
     let mut at = 0;
     while let Some(line) = lines.get(at).copied() {
-        let kind = lines::classify(bytes, line);
+        let kind = line.kind;
         if kind == LineKind::Text {
             header.close();
-            let next = read(
+            let escape = tree.directives.escape;
+            let line = lines::logical((bytes, text), &lines, at, escape, &mut joined);
+            let draft = draft(
                 bytes,
                 &lines,
-                at,
+                (at, line),
+                escape,
                 comments.take(),
-                &mut tree,
+                &joined,
                 &mut diagnostics,
             );
-            at = next;
+            at = draft.frame.end_line as usize;
+            let kind = PieceKind::Instruction(drafts.len());
+            push(&mut tree, kind, draft.frame.span.range().end);
+            drafts.push(draft);
             continue;
         }
         let directive = header.read(bytes, line, at, &mut tree, &mut diagnostics);
@@ -64,6 +75,13 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     if tree.pieces.is_empty() && !bytes.is_empty() {
         // Nothing but a byte order mark.
         push(&mut tree, PieceKind::Blank, bytes.len());
+    }
+    let joined = Arc::new(joined);
+    tree.instructions.reserve_exact(drafts.len());
+    let escape = tree.directives.escape;
+    for draft in drafts {
+        let found = instruction::instruction(&joined, draft, escape, &mut diagnostics);
+        tree.instructions.push(found);
     }
     whole_file(bytes, &tree, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
@@ -134,7 +152,7 @@ impl Header {
         if !self.parser && !self.search {
             return false;
         }
-        let start = lines::indented(bytes, line);
+        let start = line.indented;
         let text = String::from_utf8_lossy(&bytes[start..line.content]);
         let Some(found) = directive::read(&text) else {
             self.parser = false;
@@ -179,30 +197,32 @@ impl Header {
     }
 }
 
-/// Reads the instruction that starts at line `first`; returns the index of the line after it.
-fn read(
+/// Puts the instruction that starts at line `first` together: its line, its heredocs, its place.
+fn draft(
     bytes: &[u8],
     lines: &[Line],
-    first: usize,
+    (first, logical): (usize, Logical),
+    escape: char,
     comments: Option<usize>,
-    tree: &mut Dockerfile,
+    joined: &Joined,
     diagnostics: &mut Vec<Diagnostic>,
-) -> usize {
-    let escape = tree.directives.escape;
-    let logical = lines::logical(bytes, lines, first, escape);
+) -> Draft {
     let mut next = logical.next;
     let mut heredocs = Vec::new();
-    for word in instruction::heredoc_words(&logical.text, escape) {
-        let at = logical.text.find(&word.word);
-        let at = at.map_or(0..logical.text.len(), |n| n..n + word.word.len());
+    let head = instruction::head(joined.text(), logical.range.clone(), escape);
+    for word in instruction::heredoc_words(joined.text(), &head, escape) {
+        let text = &joined.text()[logical.range.clone()];
+        let at = text.find(&word.word);
+        let at = at.map_or(0..text.len(), |n| n..n + word.word.len());
         let (heredoc, after, terminated) = heredoc::body(bytes, lines, next, word);
         next = after;
         if !terminated {
+            let start = logical.range.start;
             diagnostics.push(
                 Diagnostic::error(
                     "parse/unterminated-heredoc",
                     "this heredoc does not end before the file does",
-                    logical.map.span(at),
+                    joined.span(start + at.start..start + at.end),
                 )
                 .with_help(unterminated_help(&heredoc)),
             );
@@ -213,25 +233,18 @@ fn read(
         }
     }
     let start = lines[first].start;
-    let end = lines[next - 1].end;
     let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
     let frame = Frame {
-        span: Span::new(start, end),
+        span: Span::new(start, lines[next - 1].end),
         line: number(first + 1),
         end_line: number(next),
         leading_comments: Span::new(comments.unwrap_or(start), start),
     };
-    let found = instruction::instruction(
-        logical.text,
-        logical.map,
-        escape,
+    Draft {
+        head,
         frame,
         heredocs,
-        diagnostics,
-    );
-    push(tree, PieceKind::Instruction(tree.instructions.len()), end);
-    tree.instructions.push(found);
-    next
+    }
 }
 
 fn unterminated_help(heredoc: &Heredoc) -> String {
@@ -273,7 +286,7 @@ fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>
     let first_stage = tree.instructions.iter().position(|i| i.keyword == "FROM");
     let before = &tree.instructions[..first_stage.unwrap_or(tree.instructions.len())];
     // A misspelt keyword may well be the missing FROM; one message is enough then.
-    let unknown = |i: &Instruction| !instruction::is_known(&i.keyword);
+    let unknown = |i: &Instruction| Keyword::read(&i.keyword).is_none();
     if before.iter().any(unknown) {
         return;
     }
@@ -282,7 +295,7 @@ fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>
             Diagnostic::error(
                 "build/no-build-stage",
                 format!("{} stands before the first FROM", early.keyword),
-                early.keyword_span,
+                early.keyword_span(),
             )
             .with_help("only ARG may come before the first FROM"),
         ),

@@ -1,61 +1,76 @@
 //! How arguments split into words, before any expansion.
 //!
-//! Goes in: the arguments of one instruction. Comes out: words as written. Costs one pass.
+//! Goes in: the arguments of one instruction. Comes out: where its words stand. Costs one pass.
 //! Invariant: nothing is unquoted here; a word is a piece of the text (a lone escape at the very
 //! end is dropped, as the builder does).
 
+use std::ops::Range;
+
 /// The blanks that part words: ASCII white space without the line feed.
-const BLANK: [char; 5] = ['\t', '\u{b}', '\u{c}', '\r', ' '];
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t' | 0xb | 0xc | b'\r' | b' ')
+}
 
 /// Splits at blanks, without regard to quotes.
-pub(super) fn blanks(text: &str) -> Vec<String> {
-    text.split(BLANK)
-        .filter(|w| !w.is_empty())
-        .map(str::to_owned)
-        .collect()
+pub(super) fn blanks(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes[at..].iter().position(|b| !is_blank(*b))?;
+        let rest = &bytes[start..];
+        at = start + rest.iter().position(|b| is_blank(*b)).unwrap_or(rest.len());
+        Some(start..at)
+    })
 }
 
 /// The text up to the first blank, and the offset of what follows the blanks, if there are any.
 pub(super) fn first(text: &str) -> (&str, Option<usize>) {
-    match text.find(BLANK) {
-        None => (text, None),
-        Some(end) => {
-            let rest = text[end..].trim_start_matches(BLANK);
-            (&text[..end], Some(text.len() - rest.len()))
-        }
-    }
+    let bytes = text.as_bytes();
+    let Some(end) = bytes.iter().position(|b| is_blank(*b)) else {
+        return (text, None);
+    };
+    let blanks = bytes[end..].iter().position(|b| !is_blank(*b));
+    (&text[..end], Some(blanks.map_or(text.len(), |n| end + n)))
 }
 
 /// Splits at white space outside quotes; quotes and escapes stay in the words (ENV, LABEL, ARG).
-pub(super) fn quoted(text: &str, escape: char) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut word = String::new();
+pub(super) fn quoted(text: &str, escape: char) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = &text[at..];
+        let start = at + rest.len() - rest.trim_start().len();
+        let word = quoted_word(&text[start..], escape);
+        at = start + word.end;
+        // A word of nothing but an escape at the very end is none.
+        (word.len > 0).then(|| start..start + word.len)
+    })
+}
+
+/// The first word of text that starts with one.
+struct QuotedWord {
+    len: usize,
+    /// Where the next word may start.
+    end: usize,
+}
+
+fn quoted_word(text: &str, escape: char) -> QuotedWord {
     let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
         match quote {
-            None if c.is_whitespace() => {
-                if !word.is_empty() {
-                    out.push(std::mem::take(&mut word));
-                }
-                continue;
-            }
+            None if c.is_whitespace() => return QuotedWord { len: at, end: at },
             None if c == '\'' || c == '"' => quote = Some(c),
             Some(q) if c == q => quote = None,
             _ => {}
         }
-        if c == escape && quote != Some('\'') {
-            let Some(protected) = chars.next() else { break };
-            word.push(c);
-            word.push(protected);
-        } else {
-            word.push(c);
+        if c == escape && quote != Some('\'') && chars.next().is_none() {
+            // An escape with nothing after it is no part of the word.
+            let end = text.len();
+            return QuotedWord { len: at, end };
         }
     }
-    if !word.is_empty() {
-        out.push(word);
-    }
-    out
+    let len = text.len();
+    QuotedWord { len, end: len }
 }
 
 #[cfg(test)]
@@ -77,7 +92,8 @@ mod tests {
             ("''\u{a0}\"\"", '\\', &["''", "\"\""]),
         ];
         for (text, escape, words) in rows {
-            assert_eq!(quoted(text, escape), words, "{text}");
+            let found: Vec<&str> = quoted(text, escape).map(|r| &text[r]).collect();
+            assert_eq!(found, words, "{text}");
         }
     }
 
@@ -85,6 +101,7 @@ mod tests {
     fn first_word_ends_at_ascii_blanks_only() {
         assert_eq!(first("RUN \t a b"), ("RUN", Some(6)));
         assert_eq!(first("RUN\u{a0}a"), ("RUN\u{a0}a", None));
-        assert_eq!(blanks("\"a b\" \u{b}c"), ["\"a", "b\"", "c"]);
+        let text = "\"a b\" \u{b}c";
+        assert!(blanks(text).map(|r| &text[r]).eq(["\"a", "b\"", "c"]));
     }
 }

@@ -4,7 +4,7 @@
 //! keep their order or what makes them commute. Cost: O(pairs · claims). Invariant: what is not
 //! understood keeps its place; a pair that commutes names what that rests on.
 
-use crate::dockerfile::{Dockerfile, Instruction, Kind, variables};
+use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, PathClaim, PathSet};
 use crate::pattern::{SourceKind, SourcePattern};
 use crate::plan::{Input, Plan, Stage, Step, StepKind};
@@ -120,12 +120,7 @@ fn uses_variables(setter: &Item<'_>, user: &Item<'_>, escape: char) -> Relation 
         _ => Vec::new(),
     };
     let mut texts: Vec<&str> = vec![&user.instruction.arguments];
-    texts.extend(
-        user.instruction
-            .flags
-            .iter()
-            .filter_map(|f| f.value.as_deref()),
-    );
+    texts.extend(user.instruction.flags.iter().filter_map(Flag::value));
     let heredoc = user.instruction.heredocs.iter().any(|h| h.expand);
     let used = texts
         .iter()

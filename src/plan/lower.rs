@@ -14,7 +14,7 @@ use super::{
 use crate::diagnostic::{self, Diagnostic};
 use crate::dockerfile::check::{self, Objection};
 use crate::dockerfile::{
-    self, Dockerfile, Instruction, Kind, expand_word, expand_words, variables,
+    self, Dockerfile, Instruction, Kind, Text, expand_word, expand_words, variables,
 };
 use crate::footprint::Class;
 use crate::source::{SourceFile, Span};
@@ -126,16 +126,6 @@ impl Lowering<'_> {
         self.plan.diagnostics.push(d);
     }
 
-    /// Where a word of the instruction stands; the keyword where it is not found.
-    pub fn word_span(&self, ins: &Instruction, word: &str) -> Span {
-        let after = ins.keyword.len().min(ins.original.len());
-        let found = ins.original.get(after..).and_then(|rest| rest.find(word));
-        match found.filter(|_| !word.is_empty()) {
-            Some(at) => ins.original_span(after + at..after + at + word.len()),
-            None => ins.keyword_span,
-        }
-    }
-
     pub fn arg(&self, name: &str) -> Option<String> {
         if self.options.volatile_args.iter().any(|v| v == name) {
             return Some(super::VOLATILE.to_string());
@@ -147,7 +137,12 @@ impl Lowering<'_> {
             .map(|(_, v)| v.clone())
     }
 
-    pub fn expand(&mut self, word: &str, state: &State, at: &Instruction) -> String {
+    pub fn expand(&mut self, word: &Text, state: &State) -> String {
+        self.expand_at(word, state, word.span())
+    }
+
+    /// Expands text that stands at a place of the file, such as the value of a flag.
+    pub fn expand_at(&mut self, word: &str, state: &State, at: Span) -> String {
         match expand_word(word, self.escape, &|n| state.lookup(n)) {
             Ok(text) => text,
             Err(e) => {
@@ -159,8 +154,8 @@ impl Lowering<'_> {
 
     /// The value of a word, unless it depends on what a base image may set, or varies: such a value
     /// is no reason to refuse a file.
-    pub fn certain(&mut self, word: &str, state: &State, at: &Instruction) -> Option<String> {
-        let value = self.expand(word, state, at);
+    pub fn certain(&mut self, word: &str, state: &State, at: Span) -> Option<String> {
+        let value = self.expand_at(word, state, at);
         (self.known(word, state) && !value.contains(super::VOLATILE)).then_some(value)
     }
 
@@ -176,11 +171,11 @@ impl Lowering<'_> {
         }
     }
 
-    pub fn unexpanded(&mut self, word: &str, why: &str, at: &Instruction) {
+    pub fn unexpanded(&mut self, word: &str, why: &str, at: Span) {
         self.report(
             "build/expansion",
             format!("`{}` cannot be expanded: {why}", shorten(word)),
-            self.word_span(at, word),
+            at,
             "variables are written $NAME or ${NAME}; put a backslash before a dollar sign that is none",
         );
     }
@@ -196,8 +191,7 @@ impl Lowering<'_> {
         };
         let triggers = self.triggers.remove(&index).unwrap_or_default();
         let file = self.file;
-        let counted =
-            |i: &Instruction| matches!(i.keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR");
+        let counted = |i: &Instruction| matches!(&*i.keyword, "RUN" | "COPY" | "ADD" | "WORKDIR");
         let counts = file.instructions[from + 1..end]
             .iter()
             .filter(|i| counted(i));
@@ -366,36 +360,39 @@ impl Lowering<'_> {
                 // All words of one ENV see the environment before it.
                 let before = state.clone();
                 for (name, value) in list {
-                    let name = self.expand(name, &before, ins);
-                    let value = self.expand(value, &before, ins);
+                    let name = self.expand(name, &before);
+                    let value = self.expand(value, &before);
                     state.set_env(&name, value);
                 }
             }
             Kind::Label(list) => {
                 for (name, value) in list {
-                    self.expand(name, state, ins);
-                    self.expand(value, state, ins);
+                    self.expand(name, state);
+                    self.expand(value, state);
                 }
             }
-            Kind::Arg(list) => self.stage_arg(ins, list, state),
-            Kind::User(user) => state.user = Some(self.expand(user, state, ins)),
-            Kind::Shell(argv) => state.shell = Some(argv.clone()),
+            Kind::Arg(list) => self.stage_arg(list, state),
+            Kind::User(user) => state.user = Some(self.expand(user, state)),
+            Kind::Shell(argv) => state.shell = Some(argv.iter().map(Text::to_string).collect()),
             Kind::Workdir(path) => self.workdir(place, ins, path, state),
             Kind::Run(form) => self.run(place, ins, form, state),
             Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
-            Kind::Expose(words) => self.expose(ins, words, state),
+            Kind::Expose(words) => self.expose(words, state),
             Kind::Stopsignal(signal) => {
-                let found = self.certain(signal, state, ins);
+                let found = self.certain(signal, state, signal.span());
                 let found = found.and_then(|value| check::signal(&value));
-                self.objection("build/bad-signal", found, self.word_span(ins, signal));
+                self.objection("build/bad-signal", found, signal.span());
             }
             Kind::Volume(paths) => {
                 for path in paths {
-                    if self.certain(path, state, ins).is_some_and(|p| p.is_empty()) {
+                    if self
+                        .certain(path, state, path.span())
+                        .is_some_and(|p| p.is_empty())
+                    {
                         self.report(
                             "build/empty-volume",
                             "a path of VOLUME is empty",
-                            self.word_span(ins, path),
+                            path.span(),
                             "give the variable a value or leave the path out",
                         );
                     }
@@ -411,30 +408,24 @@ impl Lowering<'_> {
         }
     }
 
-    fn expose(&mut self, ins: &Instruction, words: &[String], state: &State) {
+    fn expose(&mut self, words: &[Text], state: &State) {
         for word in words {
-            if self.certain(word, state, ins).is_none() {
+            if self.certain(word, state, word.span()).is_none() {
                 continue;
             }
             // Blanks that come out of a variable part words here.
             let ports = expand_words(word, self.escape, &|n| state.lookup(n));
             for port in ports.unwrap_or_default() {
-                let span = self.word_span(ins, word);
-                self.objection("build/bad-port", check::port(&port), span);
+                self.objection("build/bad-port", check::port(&port), word.span());
             }
         }
     }
 
-    fn stage_arg(
-        &mut self,
-        ins: &Instruction,
-        list: &[(String, Option<String>)],
-        state: &mut State,
-    ) {
+    fn stage_arg(&mut self, list: &[(Text, Option<Text>)], state: &mut State) {
         for (name, default) in list {
             let value = match (self.arg(name), default) {
                 (Some(v), _) => Some(v),
-                (None, Some(d)) => Some(self.expand(d, state, ins)),
+                (None, Some(d)) => Some(self.expand(d, state)),
                 (None, None) => self.globals.lookup(name),
             };
             if let Some(v) = value
@@ -488,15 +479,15 @@ impl Lowering<'_> {
             volatile: false,
             keyed_by_parent: true,
             inputs: Vec::new(),
-            text: ins.arguments.clone(),
+            text: ins.arguments.to_string(),
             footprint: None,
             classes: Vec::new(),
             dest: None,
         }
     }
 
-    fn workdir(&mut self, place: &Place, ins: &Instruction, path: &str, state: &mut State) {
-        let text = self.expand(path, state, ins);
+    fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
+        let text = self.expand(path, state);
         let resolved = state.resolve(&text);
         state.cwd = if text.starts_with('/') {
             text.clone()

@@ -8,7 +8,7 @@ use super::stages::{MOUNT_HELP, Named, Record};
 use super::state::{Origin, State};
 use super::{ContextInput, Input, NamedInput, Parts, StepKind, image, title};
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{CommandForm, Heredoc, Instruction, expand_word};
+use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
 use crate::footprint::{self, RunState};
 use crate::pattern::clean;
 use crate::source::Span;
@@ -28,7 +28,7 @@ impl Lowering<'_> {
             .unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]);
         let mut lone = None;
         let (argv, script) = match form {
-            CommandForm::Exec(argv) => (argv.clone(), None),
+            CommandForm::Exec(argv) => (argv.iter().map(Text::to_string).collect(), None),
             CommandForm::Shell(line) => {
                 lone = lone_heredoc(ins, line);
                 let text = heredoc_script(ins, line);
@@ -41,7 +41,7 @@ impl Lowering<'_> {
             self.report(
                 "build/empty-run",
                 "arguments are required",
-                ins.keyword_span,
+                ins.keyword_span(),
                 "write a command, or leave the RUN out",
             );
         }
@@ -58,8 +58,8 @@ impl Lowering<'_> {
         let flags: Vec<(&str, Span)> = ins
             .flags
             .iter()
-            .filter(|f| f.name == "mount")
-            .map(|f| (f.value.as_deref().unwrap_or(""), f.span))
+            .filter(|f| f.name() == "mount")
+            .map(|f| (f.value().unwrap_or(""), f.span()))
             .collect();
         for (n, (value, span)) in flags.into_iter().enumerate() {
             let mut certain = true;
@@ -114,7 +114,7 @@ impl Lowering<'_> {
         step.inputs = inputs.list;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
-            CommandForm::Exec(_) => ins.arguments.clone(),
+            CommandForm::Exec(_) => ins.arguments.to_string(),
         };
         let view = RunState {
             cwd: state.known_cwd(),

@@ -7,7 +7,7 @@
 use super::lower::{Lowering, Trigger};
 use super::state::Globals;
 use super::{Base, Stage, image, mount, platform};
-use crate::dockerfile::{Instruction, Kind, check, expand_word};
+use crate::dockerfile::{Flag, Instruction, Kind, Text, check, expand_word};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Lowering<'_> {
     pub fn stages(&mut self) {
         let file = self.file;
         let last_alias = file.instructions.iter().rev().find_map(|i| match &i.kind {
-            Kind::From { alias, .. } => Some(alias.clone()),
+            Kind::From { alias, .. } => Some(alias.as_ref().map(Text::to_string)),
             _ => None,
         });
         let stage_name = self
@@ -57,8 +57,8 @@ impl Lowering<'_> {
         }
         for (i, ins) in file.instructions.iter().enumerate() {
             match &ins.kind {
-                Kind::From { image, alias } => self.from(i, ins, image, alias.clone()),
-                Kind::Arg(list) if self.plan.stages.is_empty() => self.global_arg(ins, list),
+                Kind::From { image, alias } => self.from(i, ins, image, alias.as_ref()),
+                Kind::Arg(list) if self.plan.stages.is_empty() => self.global_arg(list),
                 _ => {}
             }
         }
@@ -70,28 +70,28 @@ impl Lowering<'_> {
         self.records = (0..starts.len()).map(Record::Stage).collect();
     }
 
-    fn global_arg(&mut self, ins: &Instruction, list: &[(String, Option<String>)]) {
+    fn global_arg(&mut self, list: &[(Text, Option<Text>)]) {
         for (name, default) in list {
             let value = self.arg(name).or_else(|| {
                 let default = default.as_ref()?;
-                self.global(ins, default)
+                self.global(default, default.span())
             });
             // `ARG name` alone takes nothing away from a platform argument of that name.
             if let Some(v) = value {
-                self.globals.args.insert(name.clone(), v);
+                self.globals.args.insert(name.to_string(), v);
             }
         }
     }
 
     /// Expands against the global scope.
-    fn global(&mut self, ins: &Instruction, text: &str) -> Option<String> {
+    fn global(&mut self, text: &str, span: Span) -> Option<String> {
         match expand_word(text, self.escape, &|n| self.globals.lookup(n)) {
             Ok(value) => Some(value),
             Err(e) => {
                 self.report(
                     "build/expansion",
                     format!("`{text}` cannot be expanded: {e}"),
-                    self.word_span(ins, text),
+                    span,
                     "only ARGs before the first FROM can be used here",
                 );
                 None
@@ -99,11 +99,10 @@ impl Lowering<'_> {
         }
     }
 
-    fn from(&mut self, at: usize, ins: &Instruction, written: &str, alias: Option<String>) {
-        let name = self
-            .global(ins, written)
-            .unwrap_or_else(|| written.to_owned());
-        let span = self.word_span(ins, written);
+    fn from(&mut self, at: usize, ins: &Instruction, written: &Text, alias: Option<&Text>) {
+        let span = written.span();
+        let name = self.global(written, span);
+        let name = name.unwrap_or_else(|| written.to_string());
         if name.is_empty() {
             self.report(
                 "build/blank-base",
@@ -112,15 +111,15 @@ impl Lowering<'_> {
                 "give the ARG a default value before the first FROM, or pass --build-arg",
             );
         }
-        let platform = ins.flags.iter().find(|f| f.name == "platform");
-        let platform = platform.and_then(|f| Some((f.value.clone()?, f.span)));
+        let platform = ins.flags.iter().find(|f| f.name() == "platform");
+        let platform = platform.and_then(|f| Some((f.value()?, f.span())));
         let platform = platform.filter(|(text, _)| !text.is_empty());
-        let platform = platform.and_then(|(text, span)| self.platform(ins, &text, span));
+        let platform = platform.and_then(|(text, span)| self.platform(text, span));
         // The name table is searched case-sensitively among lower-cased names (grammar section 9).
         let known = self.by_name.get(&name).copied();
-        let replaced = alias.as_deref().and_then(|a| self.named(a));
+        let replaced = alias.and_then(|a| self.named(a));
         let base = match (replaced, known) {
-            (Some(_), _) => Base::Context(alias.clone().unwrap_or_default()),
+            (Some(_), _) => Base::Context(alias.map(Text::to_string).unwrap_or_default()),
             (None, Some(stage)) => Base::Stage(stage),
             (None, None) if name == "scratch" => Base::Scratch,
             (None, None) if !name.is_empty() && self.named(&name).is_some() => Base::Context(name),
@@ -131,22 +130,23 @@ impl Lowering<'_> {
                 Base::Image(name)
             }
         };
-        if let Some(alias) = &alias
+        if let Some(alias) = alias
             && image::context_name(alias).is_none()
         {
             self.report(
                 "build/stage-name",
                 format!("`{alias}` cannot name a stage: the builder looks it up like an image"),
-                self.word_span(ins, alias),
+                alias.span(),
                 "end the name with a letter or a digit, with single `.` or `_` between",
             );
         }
-        if let Some(alias) = &alias {
-            self.by_name.insert(alias.clone(), self.plan.stages.len());
+        if let Some(alias) = alias {
+            let stage = self.plan.stages.len();
+            self.by_name.insert(alias.to_string(), stage);
         }
         self.plan.stages.push(Stage {
-            replaced: matches!(&base, Base::Context(c) if Some(c) == alias.as_ref()),
-            name: alias,
+            replaced: matches!(&base, Base::Context(c) if alias.is_some_and(|a| a == c.as_str())),
+            name: alias.map(Text::to_string),
             base,
             platform,
             from: at,
@@ -158,8 +158,8 @@ impl Lowering<'_> {
         });
     }
 
-    fn platform(&mut self, ins: &Instruction, text: &str, span: Span) -> Option<String> {
-        let value = self.global(ins, text)?;
+    fn platform(&mut self, text: &str, span: Span) -> Option<String> {
+        let value = self.global(text, span)?;
         if value.contains(super::VOLATILE) {
             return Some(value);
         }
@@ -220,7 +220,7 @@ impl Lowering<'_> {
                     None if names.is_empty() => "name a stage with `FROM image AS name`".to_owned(),
                     None => format!("the named stages are {}", names.join(", ")),
                 };
-                let span = self.file.instructions[stages[0].from].keyword_span;
+                let span = self.file.instructions[stages[0].from].keyword_span();
                 let message = format!("target stage \"{wanted}\" could not be found");
                 self.report("build/unknown-target", message, span, help);
             }
@@ -250,20 +250,20 @@ impl Lowering<'_> {
         match &ins.kind {
             Kind::Copy(_) => {
                 // The last one wins where the builder would have refused the file already.
-                let from = flags.rev().find(|f| f.name == "from");
-                let name = from.and_then(|f| Some((f.value.as_deref()?, f.span)));
+                let from = flags.rev().find(|f| f.name() == "from");
+                let name = from.and_then(|f| Some((f.value()?, f.span())));
                 let name = name.filter(|(n, _)| !n.is_empty());
                 name.map(|(n, span)| self.copy_source(n, span))
                     .into_iter()
                     .collect()
             }
             Kind::Run(_) => flags
-                .filter(|f| f.name == "mount")
-                .map(|f| match mount::from(f.value.as_deref().unwrap_or("")) {
-                    Ok(name) => Some(self.source(&name, f.span)),
+                .filter(|f| f.name() == "mount")
+                .map(|f| match mount::from(f.value().unwrap_or("")) {
+                    Ok(name) => Some(self.source(&name, f.span())),
                     Err(why) => {
                         let message = format!("`{}` cannot be read: {why}", f.raw);
-                        self.report("build/mount", message, f.span, MOUNT_HELP);
+                        self.report("build/mount", message, f.span(), MOUNT_HELP);
                         None
                     }
                 })
@@ -321,11 +321,11 @@ impl Lowering<'_> {
                 let flag = ins
                     .flags
                     .iter()
-                    .find(|f| matches!(f.name.as_str(), "from" | "mount"));
+                    .find(|f| matches!(f.name(), "from" | "mount"));
                 self.report(
                     "build/circular-stage",
                     format!("circular dependency detected on stage: {name}"),
-                    flag.map_or(ins.keyword_span, |f| f.span),
+                    flag.map_or(ins.keyword_span(), Flag::span),
                     "a stage can copy only from stages above it",
                 );
                 self.circular = true;

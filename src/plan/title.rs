@@ -16,7 +16,7 @@ pub fn run(
     state: &State,
     secrets: &[String],
 ) -> String {
-    let mut text = ins.original.clone();
+    let mut text = ins.original.to_string();
     if let Some(doc) = script {
         text.push_str(&format!(" ({})", first_line(&doc.body)));
     }
@@ -32,7 +32,7 @@ pub fn run(
 /// The title text of COPY, ADD and WORKDIR: quotes and escapes are gone, unset variables are empty.
 pub fn plain(ins: &Instruction, escape: char, state: &State) -> String {
     let text = expand_word(&ins.original, escape, &|name| state.lookup(name));
-    upper(&text.unwrap_or_else(|_| ins.original.clone()))
+    upper(&text.unwrap_or_else(|_| ins.original.to_string()))
 }
 
 /// The first line of a heredoc, `...` if there are more.

@@ -7,7 +7,7 @@ use super::run::Inputs;
 use super::state::State;
 use super::{ContextInput, Dest, Input, StepKind, title};
 use crate::dockerfile::check::{self, Remote};
-use crate::dockerfile::{Instruction, Kind, Transfer, expand_heredoc};
+use crate::dockerfile::{Flag, Instruction, Kind, Transfer, expand_heredoc};
 use crate::footprint::Class;
 use crate::pattern::{ExcludeRules, SourcePattern, clean};
 use crate::source::Span;
@@ -16,17 +16,13 @@ impl Lowering<'_> {
     pub fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
         let add = matches!(ins.kind, Kind::Add(_));
         let keyword = if add { "ADD" } else { "COPY" };
-        let sources: Vec<String> = t
-            .sources
-            .iter()
-            .map(|s| self.expand(s, state, ins))
-            .collect();
-        let dest = self.expand(&t.dest, state, ins);
-        let owner = ins.flag("chown").map(|v| self.expand(v, state, ins));
+        let sources: Vec<String> = t.sources.iter().map(|s| self.expand(s, state)).collect();
+        let dest = self.expand(&t.dest, state);
+        let owner = self.expand_flag(ins, "chown", state);
         let owner = owner.filter(|o| !o.is_empty());
-        let mode = ins.flag("chmod").map(|v| self.expand(v, state, ins));
+        let mode = self.expand_flag(ins, "chmod", state);
         let mode = mode.filter(|m| !m.is_empty());
-        let checksum = ins.flag("checksum").map(|v| self.expand(v, state, ins));
+        let checksum = self.expand_flag(ins, "checksum", state);
         let excludes: Vec<String> = ins.flag_values("exclude").map(str::to_owned).collect();
         let is_dir =
             matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
@@ -42,19 +38,19 @@ impl Lowering<'_> {
             .text(mode.as_deref().unwrap_or(""));
         key.text(if link { "link" } else { "" }).list(&excludes);
         for flag in ["parents", "keep-git-dir", "unpack"] {
-            let value = ins.flags.iter().find(|f| f.name == flag);
+            let value = ins.flags.iter().find(|f| f.name() == flag);
             key.text(value.map_or("", |f| f.raw.as_str()));
         }
         key.text(checksum.as_deref().unwrap_or(""));
         if let Err(e) = ExcludeRules::new(&excludes) {
-            let flag = ins.flags.iter().find(|f| f.name == "exclude");
-            let span = flag.map_or(ins.keyword_span, |f| f.span);
+            let flag = ins.flags.iter().find(|f| f.name() == "exclude");
+            let span = flag.map_or(ins.keyword_span(), Flag::span);
             self.report("build/source-pattern", e.to_string(), span, PATTERN_HELP);
         }
         let mut inputs = Inputs::default();
         let mut paths = Vec::new();
         for (source, written) in sources.iter().zip(&t.sources) {
-            let span = self.word_span(ins, written);
+            let span = written.span();
             if let Some(kind) = check::remote(source) {
                 if !add {
                     self.refuse_remote(kind, source, span);
@@ -83,8 +79,8 @@ impl Lowering<'_> {
                     excludes,
                 })),
                 (Some(Some(record)), _) => {
-                    let flag = ins.flags.iter().find(|f| f.name == "from");
-                    let span = flag.map_or(ins.keyword_span, |f| f.span);
+                    let flag = ins.flags.iter().find(|f| f.name() == "from");
+                    let span = flag.map_or(ins.keyword_span(), Flag::span);
                     let list = paths.clone();
                     self.take(place, record, list, excludes, ("copy", span), &mut inputs);
                     if let Some(Input::Image(_)) = inputs.list.last() {
@@ -112,6 +108,12 @@ impl Lowering<'_> {
             mode,
         });
         self.push(place, step, &inputs.stages);
+    }
+
+    /// The last flag of this name, expanded.
+    fn expand_flag(&mut self, ins: &Instruction, name: &str, state: &State) -> Option<String> {
+        let flag = ins.flags.iter().rev().find(|f| f.name() == name)?;
+        Some(self.expand_at(flag.value()?, state, flag.span()))
     }
 
     /// Heredocs among the sources: their text is in the key.
@@ -152,16 +154,18 @@ impl Lowering<'_> {
     /// `--chmod` and `--checksum`.
     fn flag_values(&mut self, ins: &Instruction, sources: &[String], state: &State) {
         for flag in &ins.flags {
-            let value = flag.value.as_deref().unwrap_or_default();
-            if !matches!(flag.name.as_str(), "chmod" | "checksum") {
+            let value = flag.value().unwrap_or_default();
+            if !matches!(flag.name(), "chmod" | "checksum") {
                 continue;
             }
-            let value = self.certain(value, state, ins).filter(|v| !v.is_empty());
-            let found = value.and_then(|v| match flag.name.as_str() {
+            let value = self
+                .certain(value, state, flag.span())
+                .filter(|v| !v.is_empty());
+            let found = value.and_then(|v| match flag.name() {
                 "chmod" => check::chmod(&v),
                 _ => check::checksum(&v, sources),
             });
-            self.objection("build/bad-flag-value", found, flag.span);
+            self.objection("build/bad-flag-value", found, flag.span());
         }
     }
 }

@@ -148,7 +148,7 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
         format!("{}/", dir.trim_end_matches('/'))
     };
     let flags: Vec<&str> = instruction.flags.iter().map(|f| f.raw.as_str()).collect();
-    let mut words = vec![site.source.text(instruction.keyword_span).into_owned()];
+    let mut words = vec![site.source.text(instruction.keyword_span()).into_owned()];
     words.extend(flags.iter().map(|f| (*f).to_owned()));
     let plain = |w: &String| {
         w.bytes()

@@ -56,17 +56,17 @@ fn check(instruction: &Instruction, len: usize) {
         assert!(instruction.span.start <= span.start && span.start <= span.end);
         assert!(span.end <= instruction.span.end);
     };
-    within(instruction.keyword_span);
+    within(instruction.keyword_span());
     assert!(instruction.line <= instruction.end_line);
-    instruction.flags.iter().for_each(|flag| within(flag.span));
+    instruction.flags.iter().for_each(|flag| within(flag.span()));
     instruction
         .heredocs
         .iter()
         .for_each(|h| within(h.body_span));
-    within(instruction.original_span(0..instruction.original.len()));
-    within(instruction.arguments_span(0..instruction.arguments.len()));
+    within(instruction.original.span());
+    within(instruction.arguments.span());
     for (at, c) in instruction.arguments.char_indices() {
-        within(instruction.arguments_span(at..at + c.len_utf8()));
+        within(instruction.arguments.span_of(at..at + c.len_utf8()));
     }
     if let Kind::Onbuild(trigger) = &instruction.kind {
         check(trigger, len);
