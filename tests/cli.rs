@@ -202,6 +202,11 @@ fn errors_are_one_clear_message_with_exit_code_2() {
         assert!(message.contains(wanted), "{wanted}: {message}");
         assert!(!message.contains("panicked"), "{message}");
     }
+    let good = article(ARTICLE);
+    let other = "BUILDKIT_SYNTAX=example.org/other:1";
+    let out = cacheplan(good.path(), &["analyze", ".", "--build-arg", other]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("another grammar"));
     let place = text(&cacheplan(broken.path(), &["analyze", "."]).stderr);
     assert!(place.contains("Dockerfile:2:1"), "{place}");
 }

@@ -297,10 +297,9 @@ fn foreign_files(plan: &Plan) -> Option<String> {
 /// When there are several and none is named.
 pub fn only(mut found: Found) -> Result<Subject> {
     if found.subjects.len() > 1
-        && let Some(i) = found
-            .subjects
-            .iter()
-            .position(|s| s.target.file == "Dockerfile" && s.target.origin == "discovered")
+        && let Some(i) = found.subjects.iter().position(|s| {
+            s.target.file.eq_ignore_ascii_case("Dockerfile") && s.target.origin == "discovered"
+        })
     {
         return Ok(found.subjects.swap_remove(i));
     }
@@ -383,7 +382,7 @@ fn subject(
         d.labels.clear();
         own.push(d);
     }
-    own.extend(foreign_frontend(&parsed.tree));
+    own.extend(foreign_frontend(&parsed.tree, &options));
     own.extend(unset_args(&parsed.tree, &options));
     let (context, note) = match (&flags.context, &target.context) {
         (Some(dir), _) => (
@@ -453,9 +452,17 @@ fn literal_sources(file: &Dockerfile) -> Vec<String> {
     out
 }
 
-/// A `# syntax=` that names another grammar than the Dockerfile's.
-fn foreign_frontend(file: &Dockerfile) -> Option<Diagnostic> {
-    let (value, span) = file.directives.syntax.as_ref()?;
+/// A `# syntax=` or `BUILDKIT_SYNTAX` that names another grammar than the Dockerfile's.
+fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnostic> {
+    // The build argument takes the place of the directive (grammar section 2).
+    let given = options.args.iter().rev();
+    let given = given.clone().find(|(name, _)| name == "BUILDKIT_SYNTAX");
+    let directive = file.directives.syntax.as_ref();
+    let (value, span) = match (given, directive) {
+        (Some((_, value)), _) => (value, None),
+        (None, Some((value, span))) => (value, Some(*span)),
+        (None, None) => return None,
+    };
     let image = value.split(' ').next().unwrap_or("");
     let bare = image.split('@').next().unwrap_or("");
     let name = match bare.rsplit_once(':') {
@@ -473,8 +480,11 @@ fn foreign_frontend(file: &Dockerfile) -> Option<Diagnostic> {
     (!known && !image.is_empty()).then(|| {
         let message =
             format!("the frontend {image} has another grammar: this file is not analysed");
-        Diagnostic::error("build/foreign-frontend", message, *span)
-            .with_help("only docker/dockerfile frontends are understood")
+        let mut d = Diagnostic::error("build/foreign-frontend", message, span.unwrap_or_default());
+        if span.is_none() {
+            d.labels.clear();
+        }
+        d.with_help("only docker/dockerfile frontends are understood")
     })
 }
 

@@ -13,6 +13,7 @@ use super::{
 use crate::pattern::path::{ancestors, parent};
 use crate::pattern::{DirState, IgnoreRules};
 use ignore::{DirEntry, WalkBuilder, WalkState};
+use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fs::{self, Metadata};
 use std::io;
@@ -199,7 +200,7 @@ fn visit_all(root: &Path, rules: &IgnoreRules) -> Result<(Vec<Found>, Vec<Proble
     {
         return Err(error);
     }
-    found.sort_unstable_by(|a: &Found, b| a.entry.path.cmp(&b.entry.path));
+    found.par_sort_unstable_by(|a: &Found, b| a.entry.path.cmp(&b.entry.path));
     Ok((found, problems))
 }
 

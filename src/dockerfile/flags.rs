@@ -53,7 +53,7 @@ pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>,
         if !bytes[at..].starts_with(b"--") {
             break;
         }
-        let (cooked, end) = match plain(bytes, at, escape) {
+        let (cooked, end) = match plain(bytes, at) {
             Some(end) => (None, end),
             None => {
                 let (word, end) = lex(bytes, at, escape);
@@ -83,10 +83,20 @@ fn is_blank(byte: u8) -> bool {
     byte <= b' ' && matches!(byte, b'\t'..=b'\r' | b' ') || matches!(byte, 0x85 | 0xa0)
 }
 
+/// Blanks, quotes, both escape characters, and what is not ASCII.
+const SPECIAL: [bool; 256] = {
+    let mut out = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        out[byte] = matches!(byte as u8, 0..=b' ' | b'\'' | b'"' | b'\\' | b'`' | 0x80..);
+        byte += 1;
+    }
+    out
+};
+
 /// The end of a word that stands for itself.
-fn plain(bytes: &[u8], start: usize, escape: char) -> Option<usize> {
-    let special =
-        |b: &u8| is_blank(*b) || matches!(b, b'\'' | b'"' | 0x80..) || char::from(*b) == escape;
+fn plain(bytes: &[u8], start: usize) -> Option<usize> {
+    let special = |b: &u8| SPECIAL[usize::from(*b)];
     match bytes[start..].iter().position(special) {
         None => Some(bytes.len()),
         Some(n) => is_blank(bytes[start + n]).then_some(start + n),

@@ -102,7 +102,7 @@ struct Build {
 
 /// Finds the targets.
 ///
-/// With `named` empty: a `Dockerfile` and a `Containerfile` at the root and whatever compose and
+/// With `named` empty: a `Dockerfile` (or `dockerfile`, where the other is not there) and a `Containerfile` at the root and whatever compose and
 /// bake files build; where there is none of these, every file called `*.Dockerfile`, `Dockerfile.*`,
 /// `Containerfile*`, `Dockerfile` or `Containerfile` below the root. Compose and bake files are read
 /// at the root only. Targets with the same file, context, stage, arguments, platform and named contexts are one.
@@ -144,18 +144,18 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
     let mut targets = Targets::default();
     for name in named {
         let inside = normalize(name).filter(|_| !name.starts_with('/'));
-        if let Some(file) = &inside
-            && !files.is_file(file)
-        {
-            return Err(ProjectError::NoSuchFile { file: name.clone() });
-        }
-        targets.add(plain(inside.as_deref().unwrap_or(name), "-f"));
+        let file = match inside {
+            Some(file) => present(files, &file)
+                .ok_or_else(|| ProjectError::NoSuchFile { file: name.clone() })?,
+            None => name.clone(),
+        };
+        targets.add(plain(&file, "-f"));
     }
     let candidates = files.list().iter().filter(|path| is_dockerfile(path));
     if named.is_empty() {
         for file in ["Dockerfile", "Containerfile"] {
-            if files.is_file(file) {
-                targets.add(plain(file, "discovered"));
+            if let Some(file) = present(files, file) {
+                targets.add(plain(&file, "discovered"));
             }
         }
         for target in described {
@@ -254,14 +254,12 @@ fn place(
     let file = match (&build.inline, dockerfile) {
         (Some(_), _) => Some(source.to_owned()),
         (None, Some(name)) if is_remote(name) => None,
-        (None, Some(name)) => join(&context, name),
+        (None, Some(name)) => join(&context, name).map(|f| present(files, &f).unwrap_or(f)),
         (None, None) => {
             let containerfile = join(&context, "Containerfile").filter(|f| files.is_file(f));
             let default = join(&context, "Dockerfile");
-            match default.as_ref().is_some_and(|f| files.is_file(f)) {
-                true => default,
-                false => containerfile.or(default),
-            }
+            let found = default.as_deref().and_then(|f| present(files, f));
+            found.or(containerfile).or(default)
         }
     };
     let Some(file) = file else {
@@ -312,6 +310,17 @@ fn place(
     })
 }
 
+/// The file of this name; for `Dockerfile`, where there is none, `dockerfile` (grammar section 1; buildx
+/// looks for it too, and takes the ignore file by the name it found).
+fn present(files: &dyn Files, path: &str) -> Option<String> {
+    if files.is_file(path) {
+        return Some(path.to_owned());
+    }
+    let folder = path.strip_suffix("Dockerfile")?;
+    let lower = format!("{folder}dockerfile");
+    ((folder.is_empty() || folder.ends_with('/')) && files.is_file(&lower)).then_some(lower)
+}
+
 /// Whether a context is a URL or a repository that the builder fetches.
 fn is_remote(context: &str) -> bool {
     context.contains("://")
@@ -326,6 +335,7 @@ fn is_remote(context: &str) -> bool {
 fn is_dockerfile(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let called = name == "Dockerfile"
+        || name == "dockerfile"
         || name.starts_with("Dockerfile.")
         || name.ends_with(".Dockerfile")
         || name.starts_with("Containerfile");

@@ -124,6 +124,30 @@ fn named_files() {
     assert_eq!(error.to_string(), "there is no file b");
 }
 
+/// Checked with `docker buildx build`, with `-f Dockerfile`, without `-f`, and in a folder.
+#[test]
+fn a_small_letter_stands_in_for_a_missing_dockerfile() {
+    let files = memory(&[
+        ("dockerfile", ""),
+        ("a/dockerfile", ""),
+        ("b/xdockerfile", ""),
+        ("compose.yaml", "services:\n  a:\n    build: a\n"),
+    ]);
+    let discovery = discover(&files, &[]).expect("nothing was named");
+    assert_eq!(
+        targets(&discovery),
+        [
+            "dockerfile|?||||discovered",
+            "a/dockerfile|a||||compose.yaml: service a"
+        ]
+    );
+    let named = ["a/Dockerfile".to_owned()];
+    let discovery = discover(&files, &named).expect("it exists");
+    assert_eq!(targets(&discovery), ["a/dockerfile|a||||-f"]);
+    assert_eq!(discovery.not_analysed, ["dockerfile"]);
+    assert!(discover(&files, &["b/xDockerfile".to_owned()]).is_err());
+}
+
 #[test]
 fn compose_forms() {
     let discovery = found(&[
