@@ -10,7 +10,7 @@
 use super::super::files::{Files, join};
 use super::super::interpolate::{Environment, interpolate, read_env};
 use super::super::{Located, is_remote, note, read_text, warning};
-use super::yaml::{self, Node};
+use super::yaml::{self, Document, Node};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,8 @@ pub(super) struct Service {
     pub(super) unset: BTreeSet<String>,
     /// What makes it impossible to say what is built.
     pub(super) broken: Option<String>,
+    /// Keys below the service that `!reset` and `!override` take away from what it is laid over.
+    cleared: Vec<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +63,9 @@ pub(super) type Services = BTreeMap<String, Service>;
 impl Service {
     /// The other service wins; lists grow (`mergeSpecials` in compose-go's `override`).
     fn merge(&mut self, over: Self) {
+        for path in &over.cleared {
+            self.clear(path);
+        }
         match (&mut self.build, over.build) {
             (Some(build), Some(other)) => build.merge(other),
             (build @ None, other) => *build = other,
@@ -74,9 +79,46 @@ impl Service {
         self.broken = self.broken.take().or(over.broken);
         self.extends = over.extends;
     }
+
+    /// Takes away what stands at a path of keys (`ResetProcessor.Apply` in compose-go).
+    fn clear(&mut self, path: &[String]) {
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        match keys.as_slice() {
+            [] => {
+                self.build = None;
+                self.platform = None;
+                self.profiles.clear();
+                self.broken = None;
+            }
+            ["platform"] => self.platform = None,
+            ["profiles"] => self.profiles.clear(),
+            ["build"] => self.build = None,
+            ["build", below @ ..] => {
+                if let Some(build) = &mut self.build {
+                    build.clear(below);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 impl BuildMap {
+    fn clear(&mut self, keys: &[&str]) {
+        match keys {
+            ["context"] => self.context = None,
+            ["dockerfile"] => self.dockerfile = None,
+            ["dockerfile_inline"] => self.inline = None,
+            ["target"] => self.target = None,
+            ["args"] => self.args.clear(),
+            ["args", name] => drop(self.args.remove(*name)),
+            ["additional_contexts"] => self.contexts.clear(),
+            ["additional_contexts", name] => drop(self.contexts.remove(*name)),
+            ["platforms"] => self.platforms.clear(),
+            _ => {}
+        }
+    }
+
     fn merge(&mut self, over: Self) {
         self.context = over.context.or(self.context.take());
         self.dockerfile = over.dockerfile.or(self.dockerfile.take());
@@ -142,10 +184,19 @@ impl<'a> Loader<'a> {
     ) -> Services {
         let mut all = Services::new();
         for file in files {
-            let Some(node) = self.parse(file) else {
+            let Some(document) = self.parse(file) else {
                 continue;
             };
-            let mut services = self.services(&node, file, dir, environment);
+            // Services that the file takes away have no entry in it any more.
+            for path in &document.cleared {
+                match path.as_slice() {
+                    [top] if top == "services" => all.clear(),
+                    [top, name] if top == "services" => drop(all.remove(name)),
+                    _ => {}
+                }
+            }
+            let mut services = self.services(&document, file, dir, environment);
+            let node = document.node;
             open.push(file.clone());
             self.include(&node, file, dir, environment, &mut services, open);
             open.pop();
@@ -173,7 +224,7 @@ impl<'a> Loader<'a> {
         all
     }
 
-    fn parse(&mut self, file: &str) -> Option<Node> {
+    fn parse(&mut self, file: &str) -> Option<Document> {
         self.read += 1;
         if self.read > MAX_FILES_READ {
             let message = format!("more than {MAX_FILES_READ} compose files are not read");
@@ -182,7 +233,7 @@ impl<'a> Loader<'a> {
         }
         let text = read_text(self.files, file, self.diagnostics)?;
         match yaml::parse(&text) {
-            Ok(node @ (Node::Map(_) | Node::Null)) => Some(node),
+            Ok(document) if matches!(document.node, Node::Map(_) | Node::Null) => Some(document),
             Ok(_) => {
                 let message = format!("no target is taken from {file}: it is not a mapping");
                 self.diagnostics
@@ -351,8 +402,11 @@ impl<'a> Loader<'a> {
                     }
                     Some(path) => {
                         let inner = path.rsplit_once('/').map_or(".", |(dir, _)| dir).to_owned();
-                        let node = self.parse(&path).unwrap_or(Node::Null);
-                        let others = self.services(&node, &path, &inner, environment);
+                        let document = self.parse(&path).unwrap_or(Document {
+                            node: Node::Null,
+                            cleared: Vec::new(),
+                        });
+                        let others = self.services(&document, &path, &inner, environment);
                         match others.contains_key(&extends.service) {
                             false => broken(format!(
                                 "it extends {} of {path}, which does not exist",
@@ -389,12 +443,13 @@ impl<'a> Loader<'a> {
     /// The services as written, variables replaced.
     fn services(
         &mut self,
-        node: &Node,
+        document: &Document,
         file: &str,
         dir: &str,
         environment: &Environment,
     ) -> Services {
         let mut out = Services::new();
+        let node = &document.node;
         if let Some(entry) = node.entry("services")
             && !matches!(entry.value, Node::Map(_) | Node::Null)
         {
@@ -434,6 +489,16 @@ impl<'a> Loader<'a> {
                 }),
                 unset: BTreeSet::new(),
                 broken: None,
+                cleared: document
+                    .cleared
+                    .iter()
+                    .filter_map(|path| match path.as_slice() {
+                        [top, name, below @ ..] if top == "services" && *name == entry.key => {
+                            Some(below.to_vec())
+                        }
+                        _ => None,
+                    })
+                    .collect(),
             };
             out.insert(
                 entry.key.clone(),

@@ -1,7 +1,7 @@
 //! A compose file as a tree, under a budget.
 //!
 //! Goes in: text. Comes out: values with the places of mapping entries, merge keys and aliases
-//! resolved. Cost: one parse whose depth, aliases, nodes and bytes are bounded. Invariant: numbers
+//! resolved, and the paths that `!reset` and `!override` take away from the files before. Cost: one parse whose depth, aliases, nodes and bytes are bounded. Invariant: numbers
 //! are written as the compose command writes them (`1.20` is `1.2`).
 
 use crate::source::Span;
@@ -53,11 +53,76 @@ impl Node {
     }
 }
 
+/// A file.
+#[derive(Clone, Debug)]
+pub(super) struct Document {
+    /// Without the entries that are tagged `!reset`.
+    pub(super) node: Node,
+    /// Keys from the root to what is tagged `!reset` or `!override`.
+    pub(super) cleared: Vec<Vec<String>>,
+}
+
 /// Reads a file.
 ///
 /// # Errors
 /// What is wrong, and where.
-pub(super) fn parse(text: &str) -> Result<Node, (String, Span)> {
+pub(super) fn parse(text: &str) -> Result<Document, (String, Span)> {
+    let mut node = read(text)?;
+    let mut cleared = Vec::new();
+    if text.contains("!reset") || text.contains("!override") {
+        tags(&mut node, text, &mut Vec::new(), &mut cleared);
+    }
+    Ok(Document { node, cleared })
+}
+
+/// Takes out what is tagged `!reset`. The reader drops tags, so they are looked for before the value.
+fn tags(node: &mut Node, text: &str, path: &mut Vec<String>, cleared: &mut Vec<Vec<String>>) {
+    let Node::Map(entries) = node else { return };
+    entries.retain_mut(|entry| {
+        path.push(entry.key.clone());
+        let tag = tag(text, entry.span);
+        if tag == "!reset" || tag == "!override" {
+            cleared.push(path.clone());
+        }
+        if tag != "!reset" {
+            tags(&mut entry.value, text, path, cleared);
+        }
+        path.pop();
+        tag != "!reset"
+    });
+}
+
+/// The word between a key and its value, where there is one; anchors and comments are passed over.
+fn tag(text: &str, value: Span) -> &str {
+    let own = text.get(value.range().start..).unwrap_or_default();
+    if own.starts_with('!') {
+        let end = own.find(|c: char| c.is_whitespace() || c == ',');
+        return &own[..end.unwrap_or(own.len())];
+    }
+    let mut before = text.get(..value.range().start).unwrap_or_default();
+    loop {
+        before = before.trim_end();
+        let line = before.rfind('\n').map_or(0, |n| n + 1);
+        let rest = &before[line..];
+        let comment = match rest.find(" #") {
+            None if rest.trim_start().starts_with('#') => Some(0),
+            found => found,
+        };
+        if let Some(at) = comment {
+            before = &before[..line + at];
+            continue;
+        }
+        let word = rest
+            .rfind(char::is_whitespace)
+            .map_or(rest, |n| &rest[n + 1..]);
+        if !word.starts_with('&') {
+            return word;
+        }
+        before = &before[..before.len() - word.len()];
+    }
+}
+
+fn read(text: &str) -> Result<Node, (String, Span)> {
     let budget = serde_saphyr::budget! {
         max_depth: 64,
         max_aliases: 5_000,
