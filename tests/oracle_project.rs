@@ -124,10 +124,15 @@ fn theirs(case: &Path, names: &[String]) -> Result<Map<String, Value>, String> {
             .collect();
         let inline = plain(&target["dockerfile-inline"]);
         let file = inline.is_null().then(|| join(&context, file));
-        out.insert(name.clone(), json!({
-            "file": file.flatten(), "inline": inline, "context": context, "stage": target["target"],
-            "args": args, "contexts": contexts, "platform": target["platforms"][0],
-        }));
+        // An empty name is the last stage, as none is.
+        let stage = target["target"].as_str().filter(|stage| !stage.is_empty());
+        out.insert(
+            name.clone(),
+            json!({
+                "file": file.flatten(), "inline": inline, "context": context, "stage": stage,
+                "args": args, "contexts": contexts, "platform": target["platforms"][0],
+            }),
+        );
     }
     Ok(out)
 }

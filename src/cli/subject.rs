@@ -333,7 +333,11 @@ fn subject(
     located: &dyn Fn(&project::Located) -> (SourceFile, Diagnostic),
 ) -> Result<Subject> {
     let mut args = target.args.clone();
-    args.extend(pairs("--build-arg", &flags.build_args)?);
+    let given = pairs("--build-arg", &flags.build_args)?;
+    let per_build = target.volatile_args.iter();
+    let per_build = per_build.filter(|name| !given.iter().any(|(n, _)| n == *name));
+    let volatile_args = volatile.iter().chain(per_build).cloned().collect();
+    args.extend(given);
     let mut contexts = target.contexts.clone();
     contexts.extend(pairs("--build-context", &flags.build_contexts)?);
     let options = BuildOptions {
@@ -344,7 +348,7 @@ fn subject(
             .clone()
             .or_else(|| target.platform.clone())
             .unwrap_or_else(|| "linux/amd64".to_owned()),
-        volatile_args: volatile.to_vec(),
+        volatile_args,
         contexts,
     };
     let mut target = target.clone();

@@ -5,6 +5,7 @@
 //! parse a file and one bounded evaluation an attribute. Invariant: inheritance may be circular and
 //! values may grow, but neither runs away; a target that is not understood spoils no other one.
 
+mod encoding;
 mod evaluate;
 mod functions;
 
@@ -357,6 +358,9 @@ fn build(
     for (name, value) in &target.args {
         match value {
             Ok(value) => build.args.push((name.clone(), value.clone())),
+            Err(reason) if reason.ends_with(functions::VARIES) => {
+                build.volatile.push(name.clone());
+            }
             Err(reason) => say(
                 "project/unknown-argument",
                 format!("{origin}: the argument {name} is left out: it depends on {reason}"),

@@ -130,6 +130,7 @@ fn finish(
         inline: build.inline,
         stage: build.target,
         args,
+        volatile: Vec::new(),
         contexts: build.contexts.into_iter().collect(),
         platforms,
         origin,

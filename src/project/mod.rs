@@ -55,6 +55,8 @@ pub struct Target {
     pub stage: Option<String>,
     /// Build arguments, sorted by name.
     pub args: Vec<(String, String)>,
+    /// Build arguments that have another value in every build, such as a time.
+    pub volatile_args: Vec<String>,
     /// The first platform asked for, such as `linux/arm64`.
     pub platform: Option<String>,
     /// `-f`, `discovered`, `compose.yaml: service web`, `docker-bake.hcl: target app`.
@@ -92,6 +94,8 @@ struct Build {
     inline: Option<String>,
     stage: Option<String>,
     args: Vec<(String, String)>,
+    /// Names of arguments that differ in every build.
+    volatile: Vec<String>,
     platforms: Vec<String>,
     contexts: Vec<(String, String)>,
     /// As in [`Target::ids`].
@@ -133,6 +137,7 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
         file: file.to_owned(),
         stage: None,
         args: Vec::new(),
+        volatile_args: Vec::new(),
         platform: None,
         contexts: Vec::new(),
         ids: Vec::new(),
@@ -195,7 +200,7 @@ type Identity = (
     String,
     Option<String>,
     Option<String>,
-    Vec<(String, String)>,
+    (Vec<(String, String)>, Vec<String>),
     Option<String>,
     Vec<(String, String)>,
     Option<String>,
@@ -208,7 +213,7 @@ impl Targets {
             target.file.clone(),
             target.context.clone(),
             target.stage.clone(),
-            target.args.clone(),
+            (target.args.clone(), target.volatile_args.clone()),
             target.inline.clone(),
             target.contexts.clone(),
             target.platform.clone(),
@@ -301,6 +306,7 @@ fn place(
         context: Some(context),
         stage: build.stage.filter(|stage| !stage.is_empty()),
         args,
+        volatile_args: build.volatile,
         platform: platform.filter(|platform| !platform.is_empty()),
         contexts: contexts.into_iter().collect(),
         ids: vec![build.id],

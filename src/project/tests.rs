@@ -124,6 +124,35 @@ fn named_files() {
     assert_eq!(error.to_string(), "there is no file b");
 }
 
+#[test]
+fn arguments_of_clocks_and_dice_differ_in_every_build() {
+    let discovery = found(&[
+        ("Dockerfile", ""),
+        (
+            "docker-bake.hcl",
+            r#"
+function "now" {
+  params = []
+  result = formatdate("YYYY", timestamp())
+}
+target "default" {
+  args = {
+    DIRECT  = "at ${timestamp()}"
+    INNER   = now()
+    TRIED   = try(uuidv4(), "none")
+    STEADY  = "1"
+    UNKNOWN = cidrhost("10.0.0.0/8", 1)
+  }
+}"#,
+        ),
+    ]);
+    let target = &discovery.targets[1];
+    assert_eq!(target.volatile_args, ["DIRECT", "INNER", "TRIED"]);
+    assert_eq!(target.args, [("STEADY".to_owned(), "1".to_owned())]);
+    let left_out = &discovery.diagnostics[0].diagnostic.message;
+    assert!(left_out.contains("UNKNOWN"), "{left_out}");
+}
+
 /// Checked with `docker buildx build`, with `-f Dockerfile`, without `-f`, and in a folder.
 #[test]
 fn a_small_letter_stands_in_for_a_missing_dockerfile() {

@@ -383,6 +383,8 @@ impl<'a> Evaluator<'a> {
                     _ if self.left == 0 => return Err("values that are too large".to_owned()),
                     Ok(_) if name == "can" => return Ok(Value::Bool(true)),
                     Ok(value) => return Ok(value),
+                    // Bake knows it, and may well succeed.
+                    Err(reason) if reason.starts_with("the function ") => return Err(reason),
                     Err(_) => {}
                 }
             }

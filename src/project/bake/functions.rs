@@ -4,11 +4,15 @@
 //! Cost: linear in arguments and result; results that would pass the limit are refused before they
 //! are made. Invariant: no clock, no random numbers, no environment: such functions are unknown.
 
+use super::encoding;
 use super::evaluate::{Value, number, text, truth};
 use std::collections::BTreeMap;
 
 /// More bytes than this are not compiled into a pattern.
 const MAX_PATTERN: usize = 1 << 16;
+
+/// Ends the reason why an expression has no value where it has another one in every build.
+pub(super) const VARIES: &str = "which differs in every build";
 
 /// Calls a built-in function; the result has at most `limit` bytes.
 pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Value, String> {
@@ -242,8 +246,134 @@ pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Valu
             let parsed = serde_json::from_str(&string(0)?).map_err(|_| odd())?;
             from_json(parsed).ok_or_else(odd)
         }
+        "dirname" => word(dirname(&string(0)?)),
+        "indent" => {
+            let (pad, all) = (position(num(0)?, 0), string(1)?);
+            let lines = all.matches('\n').count();
+            bounded(
+                all.len().saturating_add(pad.saturating_mul(lines + 1)),
+                limit,
+            )?;
+            word(all.replace('\n', &format!("\n{}", " ".repeat(pad))))
+        }
+        "formatlist" => format_list(&string(0)?, arguments.get(1..).unwrap_or(&[]), limit),
+        "chunklist" => {
+            let (items, size) = (list(0)?, position(num(1)?, 0));
+            let size = if size == 0 { items.len().max(1) } else { size };
+            let parts = items.chunks(size).map(|part| Value::List(part.to_vec()));
+            Ok(Value::List(parts.collect()))
+        }
+        "regex" | "regexall" => {
+            let (pattern, all) = (pattern(&string(0)?)?, string(1)?);
+            let mut found = pattern.captures_iter(&all).map(|c| captured(&pattern, &c));
+            if name == "regexall" {
+                return Ok(Value::List(found.collect()));
+            }
+            found
+                .next()
+                .ok_or_else(|| "a pattern that does not match".to_owned())
+        }
+        "setintersection" | "setsubtract" | "setsymmetricdifference" => {
+            let (a, b) = (list(0)?, list(1)?);
+            bounded(a.len().saturating_mul(b.len()), 4_000_000)?;
+            let both = name == "setintersection";
+            let mut out: Vec<Value> = a
+                .iter()
+                .filter(|v| b.contains(v) == both)
+                .cloned()
+                .collect();
+            if name == "setsymmetricdifference" {
+                out.extend(b.iter().filter(|v| !a.contains(v)).cloned());
+            }
+            set(out)
+        }
+        "sethaselement" => flag(list(0)?.contains(first(1)?)),
+        "signum" => Ok(Value::Number(match num(0)? {
+            n if n > 0.0 => 1.0,
+            n if n < 0.0 => -1.0,
+            _ => 0.0,
+        })),
+        "pow" => finite(num(0)?.powf(num(1)?)).ok_or_else(odd),
+        "log" => finite(num(0)?.ln() / num(1)?.ln()).ok_or_else(odd),
+        "parseint" => {
+            let base = position(num(1)?, 0);
+            parse_int(&string(0)?, base).ok_or_else(odd)
+        }
+        "base64encode" => word(encoding::base64(&string(0)?)),
+        "base64decode" => encoding::from_base64(&string(0)?)
+            .map(Value::Text)
+            .ok_or_else(odd),
+        "urlencode" => word(encoding::url(&string(0)?)),
+        "md5" | "sha1" | "sha256" | "sha512" => word(encoding::hash(name, &string(0)?)),
+        "timestamp" | "uuidv4" | "bcrypt" => Err(format!("the function {name}, {VARIES}")),
         _ => Err(format!("the function {name}")),
     }
+}
+
+fn finite(number: f64) -> Option<Value> {
+    number.is_finite().then_some(Value::Number(number))
+}
+
+/// Whole numbers a float holds exactly, in a base from 2 to 36.
+#[allow(clippy::cast_precision_loss)]
+fn parse_int(text: &str, base: usize) -> Option<Value> {
+    let base = u32::try_from(base).ok().filter(|b| (2..=36).contains(b))?;
+    let number = i64::from_str_radix(text, base).ok()?;
+    (number.abs() < 1 << 53).then_some(Value::Number(number as f64))
+}
+
+/// `path.Dir` of Go.
+fn dirname(path: &str) -> String {
+    let folder = path.rfind('/').map_or("", |n| &path[..=n]);
+    let clean = crate::pattern::clean(folder);
+    match clean.as_str() {
+        "" => ".".to_owned(),
+        _ => clean,
+    }
+}
+
+/// What a match is: the text, a list of its groups, or an object if they have names.
+fn captured(pattern: &regex::Regex, found: &regex::Captures<'_>) -> Value {
+    let text = |group: Option<regex::Match<'_>>| match group {
+        Some(group) => Value::Text(group.as_str().to_owned()),
+        None => Value::Null,
+    };
+    let names: Vec<&str> = pattern.capture_names().flatten().collect();
+    if !names.is_empty() {
+        let pairs = names.iter().map(|n| ((*n).to_owned(), text(found.name(n))));
+        return Value::Object(pairs.collect());
+    }
+    match found.len() {
+        1 => text(found.get(0)),
+        n => Value::List((1..n).map(|i| text(found.get(i))).collect()),
+    }
+}
+
+/// One text for each row of the lists; what is no list is in every row.
+fn format_list(template: &str, arguments: &[Value], limit: usize) -> Result<Value, String> {
+    let rows = arguments.iter().filter_map(|a| match a {
+        Value::List(items) => Some(items.len()),
+        _ => None,
+    });
+    let rows: std::collections::BTreeSet<usize> = rows.collect();
+    let count = match rows.iter().collect::<Vec<_>>().as_slice() {
+        [] => 1,
+        [one] => **one,
+        _ => return Err("lists of different lengths".to_owned()),
+    };
+    let mut left = limit;
+    let mut out = Vec::new();
+    for row in 0..count {
+        let cell = |a: &Value| match a {
+            Value::List(items) => items[row].clone(),
+            other => other.clone(),
+        };
+        let cells: Vec<Value> = arguments.iter().map(cell).collect();
+        let text = format(template, &cells, left)?;
+        left = left.saturating_sub(text.len() + 32);
+        out.push(Value::Text(text));
+    }
+    Ok(Value::List(out))
 }
 
 fn bounded(bytes: usize, limit: usize) -> Result<(), String> {
