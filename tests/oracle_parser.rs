@@ -1,6 +1,7 @@
 //! Accepted or refused: our parser and plan beside a real builder, on small odd Dockerfiles.
 //!
-//! In: generated files (seeds), and those of `corpus/verdicts/cases.txt`. The builder's answers to them are kept in
+//! In: generated files (seeds), those of `corpus/verdicts/cases.txt`, and those of `grammar.txt` beside it, which go through
+//! the rules of the grammar one after the other. The builder's answers to them are kept in
 //! `corpus/verdicts` and checked in every run; with a `docker` that has buildx and `busybase:latest`,
 //! `CACHEPLAN_ORACLE_FILES` (60) more are asked for, from `CACHEPLAN_ORACLE_SEED` on, and all cases again.
 //! `CACHEPLAN_REQUIRE_BUILDER=1` makes its absence a failure, `CACHEPLAN_KEEP_ANSWERS=1` writes the answers. The builder is
@@ -124,8 +125,15 @@ fn fingerprint(case: &Case) -> String {
 /// Written cases: `=== accepted` or `=== refused: message` (maybe `=== --target=x accepted`), then the file. The newline
 /// before the next `===` belongs to the file.
 fn cases() -> Vec<(Case, Option<String>)> {
-    let text = fs::read_to_string(corpus("cases.txt")).expect("the cases");
     let mut out = Vec::new();
+    for file in ["cases.txt", "grammar.txt"] {
+        let text = fs::read_to_string(corpus(file)).expect("the cases");
+        read_cases(file, &text, &mut out);
+    }
+    out
+}
+
+fn read_cases(file: &str, text: &str, out: &mut Vec<(Case, Option<String>)>) {
     for (number, block) in text.split("=== ").skip(1).enumerate() {
         let (head, body) = block.split_once('\n').expect("a head line");
         let (target, verdict) = match head.strip_prefix("--target=") {
@@ -144,7 +152,7 @@ fn cases() -> Vec<(Case, Option<String>)> {
                     .to_owned(),
             ),
         };
-        let label = format!("case {}", number + 1);
+        let label = format!("{file} case {}", number + 1);
         out.push((
             Case {
                 label,
@@ -154,7 +162,6 @@ fn cases() -> Vec<(Case, Option<String>)> {
             refusal,
         ));
     }
-    out
 }
 
 #[test]

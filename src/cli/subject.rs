@@ -386,7 +386,10 @@ fn subject(
         d.labels.clear();
         own.push(d);
     }
-    own.extend(foreign_frontend(&parsed.tree, &options));
+    if let Some(foreign) = foreign_frontend(&parsed.tree, &options) {
+        // What this grammar has to say about the file means nothing then.
+        own = vec![foreign];
+    }
     own.extend(unset_args(&parsed.tree, &options));
     let (context, note) = match (&flags.context, &target.context) {
         (Some(dir), _) => (

@@ -4,8 +4,10 @@
 //! value. Costs one pass over the line. Invariant: only known names are directives; any other line
 //! ends them for the rest of the file.
 
+use super::lines::MARK;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// A directive line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,53 @@ const BLANK: [char; 5] = [' ', '\t', '\r', '\n', '\u{c}'];
 
 /// Reads `# name = value`; `line` has no line end and starts with `#`.
 pub(super) fn read(line: &str) -> Option<Directive> {
-    let rest = line.strip_prefix('#')?.trim_start_matches(BLANK);
+    read_after(line, "#")
+}
+
+/// The `syntax` of a file that is no Dockerfile: `// syntax = value` at the top, or a JSON object with
+/// that key. The builder looks for them where there is no `# syntax` (`DetectSyntax` in its `parser`).
+pub(super) fn foreign_syntax(bytes: &[u8]) -> Option<(String, Span)> {
+    let mut start = if bytes.starts_with(MARK) {
+        MARK.len()
+    } else {
+        0
+    };
+    if bytes[start..].starts_with(b"#!") {
+        start += bytes[start..].iter().position(|b| *b == b'\n')? + 1;
+    }
+    let rest = &bytes[start..];
+    if rest.trim_ascii_start().starts_with(b"{") {
+        let object: BTreeMap<String, serde_json::Value> = serde_json::from_slice(rest).ok()?;
+        let value = object.get("syntax")?.as_str()?.to_owned();
+        return Some((value, Span::new(start, start)));
+    }
+    let mut seen = Vec::new();
+    let mut found = None;
+    for line in rest.split_inclusive(|b| *b == b'\n') {
+        let text = String::from_utf8_lossy(line.trim_ascii_end());
+        let Some(directive) = read_after(&text, "//") else {
+            break;
+        };
+        // Of two of one name the builder takes neither, nor any other.
+        if seen.contains(&directive.name) {
+            return None;
+        }
+        seen.push(directive.name);
+        if directive.name == Name::Syntax {
+            let end = start + line.len();
+            let place = |at: usize| (start + at).min(end);
+            found = Some((
+                directive.value,
+                Span::new(place(directive.at.start), place(directive.at.end)),
+            ));
+        }
+        start += line.len();
+    }
+    found
+}
+
+fn read_after(line: &str, comment: &str) -> Option<Directive> {
+    let rest = line.strip_prefix(comment)?.trim_start_matches(BLANK);
     let (name, value) = rest.split_once('=')?;
     let name = name.trim_end_matches(BLANK);
     let name = match name.to_ascii_lowercase().as_str() {
@@ -127,6 +175,29 @@ mod tests {
             let found = read(line);
             let found = found.as_ref().map(|d| (d.name.as_str(), d.value.as_str()));
             assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    /// Rows of `TestDetectSyntax`, put to the real builder.
+    #[test]
+    fn syntax_of_other_formats() {
+        let rows: [(&str, Option<(&str, usize)>); 11] = [
+            ("//syntax=foo\n//key=value", Some(("foo", 9))),
+            ("// check=x\n// syntax = a b \n", Some(("a b", 23))),
+            ("#!/bin/sh\n//syntax=x", Some(("x", 19))),
+            ("#!/bin/sh\n\n//syntax=x", None),
+            ("\u{feff}//syntax=x", Some(("x", 12))),
+            ("//key=v\n//syntax=x", None),
+            ("//syntax=a\n//syntax=b", None),
+            ("FROM a\n//syntax=b", None),
+            (r#"{"syntax": "foo", "bar": ["abc"]}"#, Some(("foo", 0))),
+            (r#"{"syntax": "foo""#, None),
+            ("{\"syntax\": \"foo\"}\n# syntax=bar", None),
+        ];
+        for (text, wanted) in rows {
+            let found = foreign_syntax(text.as_bytes());
+            let found = found.as_ref().map(|(v, s)| (v.as_str(), s.start as usize));
+            assert_eq!(found, wanted, "{text}");
         }
     }
 

@@ -22,7 +22,8 @@ pub(super) struct Line {
     pub(super) kind: LineKind,
 }
 
-const MARK: &[u8] = b"\xef\xbb\xbf";
+/// The UTF-8 byte order mark.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// All physical lines; nothing for an empty file.
 pub(super) fn physical(bytes: &[u8]) -> Vec<Line> {

@@ -56,7 +56,8 @@ pub struct Dockerfile {
 pub struct Directives {
     /// The escape character: `\` unless the file says `` ` ``.
     pub escape: char,
-    /// The whole value of `# syntax=`.
+    /// The whole value of `# syntax=`; also of `// syntax=` and of the key of a JSON object, which make
+    /// the file one for another frontend.
     pub syntax: Option<(String, Span)>,
     /// The whole value of `# check=`.
     pub check: Option<(String, Span)>,

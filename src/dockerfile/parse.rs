@@ -76,6 +76,9 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
         // Nothing but a byte order mark.
         push(&mut tree, PieceKind::Blank, bytes.len());
     }
+    if tree.directives.syntax.is_none() {
+        tree.directives.syntax = directive::foreign_syntax(bytes);
+    }
     let joined = Arc::new(joined);
     tree.instructions.reserve_exact(drafts.len());
     let escape = tree.directives.escape;

@@ -5,6 +5,7 @@
 //! Costs one pass. Invariant: two steps get the same `definition` exactly when the builder's own
 //! definition digest would be equal, as far as the base images' configuration is unknown but stable.
 
+mod device;
 mod image;
 mod key;
 mod lower;

@@ -93,7 +93,7 @@ const KEYS: [&str; 19] = [
 ];
 
 /// Splits one CSV record; a field may be double-quoted.
-fn fields(text: &str) -> Result<Vec<String>, String> {
+pub fn fields(text: &str) -> Result<Vec<String>, String> {
     let mut out = vec![String::new()];
     let mut chars = text.chars().peekable();
     let (mut quoted, mut closed) = (false, false);

@@ -21,6 +21,23 @@ pub struct Inputs {
 }
 
 impl Lowering<'_> {
+    /// Flags that the builder knows and takes from its `labs` frontends only, and only complains about in
+    /// stages that it builds.
+    fn labs_only(&mut self, ins: &Instruction, flag: &str) {
+        let syntax = self.file.directives.syntax.as_ref();
+        let labs = syntax.is_some_and(|(value, _)| value.contains("labs"));
+        if let Some(found) = ins.flags.iter().find(|f| f.name() == flag)
+            && !labs
+        {
+            self.report(
+                "build/labs-only",
+                format!("`--{flag}` is only known to the labs versions of the frontend"),
+                found.span(),
+                "put `# syntax=docker/dockerfile:1-labs` into the first line",
+            );
+        }
+    }
+
     pub fn run(&mut self, place: &Place, ins: &Instruction, form: &CommandForm, state: &State) {
         let shell = state
             .shell
@@ -51,6 +68,7 @@ impl Lowering<'_> {
         for (flag, default) in [("network", "default"), ("security", "sandbox")] {
             key.text(ins.flag(flag).filter(|v| *v != default).unwrap_or(""));
         }
+        self.labs_only(ins, "device");
         let devices: Vec<String> = ins.flag_values("device").map(str::to_owned).collect();
         key.list(&devices);
         let mut inputs = Inputs::default();

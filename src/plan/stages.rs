@@ -6,7 +6,7 @@
 
 use super::lower::{Lowering, Trigger};
 use super::state::Globals;
-use super::{Base, Stage, image, mount, platform};
+use super::{Base, Stage, device, image, mount, platform};
 use crate::dockerfile::{Flag, Instruction, Kind, Text, check, expand_word};
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -257,18 +257,30 @@ impl Lowering<'_> {
                     .into_iter()
                     .collect()
             }
-            Kind::Run(_) => flags
-                .filter(|f| f.name() == "mount")
-                .map(|f| match mount::from(f.value().unwrap_or("")) {
-                    Ok(name) => Some(self.source(&name, f.span())),
-                    Err(why) => {
-                        let message = format!("`{}` cannot be read: {why}", f.raw);
-                        self.report("build/mount", message, f.span(), MOUNT_HELP);
-                        None
-                    }
-                })
-                .collect(),
+            Kind::Run(_) => {
+                self.devices(ins);
+                flags
+                    .filter(|f| f.name() == "mount")
+                    .map(|f| match mount::from(f.value().unwrap_or("")) {
+                        Ok(name) => Some(self.source(&name, f.span())),
+                        Err(why) => {
+                            let message = format!("`{}` cannot be read: {why}", f.raw);
+                            self.report("build/mount", message, f.span(), MOUNT_HELP);
+                            None
+                        }
+                    })
+                    .collect()
+            }
             _ => Vec::new(),
+        }
+    }
+
+    fn devices(&mut self, ins: &Instruction) {
+        for flag in ins.flags.iter().filter(|f| f.name() == "device") {
+            if let Err(why) = device::check(flag.value().unwrap_or_default()) {
+                let message = format!("`{}` cannot be read: {why}", flag.raw);
+                self.report("build/device", message, flag.span(), device::HELP);
+            }
         }
     }
 
