@@ -28,6 +28,15 @@ impl Severity {
     }
 }
 
+/// A word of the user's for a message; a minified file must not fill the screen.
+pub(crate) fn shorten(word: &str) -> String {
+    const MOST: usize = 60;
+    match word.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
 /// A place in the file and what is to be said there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {

@@ -17,9 +17,10 @@ use cacheplan::context::{Context, ContextEntry, EntryKind, Hashing, WalkOptions,
 use cacheplan::pattern::path::display;
 use cacheplan::pattern::{IgnoreRules, SourceKind, SourcePattern};
 use cacheplan::source::SourceFile;
+use common::builder::version_or_skip;
 use common::context_builder::{
     COPIES, GENERATOR, Kept, build, context_folder, exported_keys, instruction, keep, kept,
-    listing_on_disk, new_name, record_of, short, version_or_skip,
+    listing_on_disk, new_name, record_of, short,
 };
 use common::random_context::{self, Copy, Tree, What};
 use common::random_history::Random;

@@ -4,6 +4,8 @@
 //! run checks it. The builder's own answer is asked for where there is one; with `CACHEPLAN_REQUIRE_BUILDER=1` its
 //! absence is a failure. `CACHEPLAN_KEEP_ANSWERS=1` writes the builder's answer down.
 
+mod common;
+
 use cacheplan::project::{self, WorkTree, join, normalize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -151,13 +153,7 @@ fn targets_are_those_kept_beside_each_case() {
 
 #[test]
 fn targets_are_those_of_the_builder() {
-    let available = Command::new("docker").args(["buildx", "version"]).output();
-    if !available.is_ok_and(|output| output.status.success()) {
-        assert!(
-            std::env::var_os("CACHEPLAN_REQUIRE_BUILDER").is_none(),
-            "there is no docker with buildx"
-        );
-        eprintln!("skipped: there is no docker with buildx");
+    if common::builder::version_or_skip().is_none() {
         return;
     }
     for case in cases() {

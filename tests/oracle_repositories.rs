@@ -18,8 +18,8 @@ fn verdicts_and_names_equal_a_real_builder() {
     let Some(folder) = std::env::var_os("CACHEPLAN_REPOSITORIES") else {
         return eprintln!("skipped: CACHEPLAN_REPOSITORIES names no folder of repositories");
     };
-    if let Err(why) = builder::find_builder() {
-        return eprintln!("skipped: no builder: {why}");
+    if builder::version_or_skip().is_none() {
+        return;
     }
     stand_in();
     let mut tagged = BTreeSet::new();

@@ -4,6 +4,7 @@
 //! pass. Invariants: the [`Piece`]s tile the file, so printing them gives the bytes back; every span
 //! indexes the original bytes, also inside continued lines and heredocs.
 
+mod arguments;
 pub mod check;
 mod directive;
 mod expand;

@@ -11,7 +11,7 @@ use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
     image, platform,
 };
-use crate::diagnostic::{self, Diagnostic};
+use crate::diagnostic::{self, Diagnostic, shorten};
 use crate::dockerfile::check::{self, Objection};
 use crate::dockerfile::{
     self, Dockerfile, Instruction, Kind, Text, expand_word, expand_words, variables,
@@ -590,13 +590,4 @@ fn view(state: &State) -> StateView {
         cwd: state.known_cwd(),
         user: state.user.clone(),
     }
-}
-
-/// A word for a message; a minified file must not fill the screen.
-pub fn shorten(word: &str) -> String {
-    const MOST: usize = 80;
-    if word.chars().count() <= MOST {
-        return word.to_owned();
-    }
-    word.chars().take(MOST).chain("...".chars()).collect()
 }

@@ -2,10 +2,11 @@
 //! grammar sections 4 and 9.3).
 
 use super::key::Key;
-use super::lower::{Lowering, Place, shorten};
+use super::lower::{Lowering, Place};
 use super::run::Inputs;
 use super::state::State;
 use super::{ContextInput, Dest, Input, StepKind, title};
+use crate::diagnostic::shorten;
 use crate::dockerfile::check::{self, Remote};
 use crate::dockerfile::{Flag, Instruction, Kind, Transfer, expand_heredoc};
 use crate::footprint::Class;

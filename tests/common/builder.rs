@@ -66,8 +66,31 @@ pub fn setup(flags: &[String]) -> Result<Setup, String> {
     Ok(setup)
 }
 
+/// Whether a switch of the environment is on, `NAME=1`.
+pub fn is_on(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|value| value == "1")
+}
+
+/// A number from the environment.
+pub fn number(name: &str, default: u64) -> u64 {
+    let set = std::env::var(name).ok();
+    set.and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+/// The builder's version; without one the caller has to skip, unless the environment asks for a builder.
+pub fn version_or_skip() -> Option<String> {
+    match find_builder() {
+        Ok(version) => Some(version),
+        Err(why) if is_on("CACHEPLAN_REQUIRE_BUILDER") => panic!("no builder: {why}"),
+        Err(why) => {
+            eprintln!("skipped: no builder: {why}");
+            None
+        }
+    }
+}
+
 /// The builder's version, or why there is none to use.
-pub fn find_builder() -> Result<String, String> {
+fn find_builder() -> Result<String, String> {
     history::output_of(Command::new("docker").args(["buildx", "version"]))?;
     history::output_of(Command::new("docker").args(["image", "inspect", "busybase:latest"]))?;
     let version = ["version", "--format", "{{.Server.Version}}"];

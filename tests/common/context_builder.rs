@@ -4,8 +4,8 @@
 //! export (a key K is there as the record sha256("K@-1")), and answers kept under `corpus`. Cost: 1 to 3 s a build.
 //! Invariant: no two runs share a name of a context, since the builder keeps what it was sent under it.
 
+use super::history;
 use super::random_context::Copy;
-use super::{builder, history};
 use cacheplan::context::digest::Digest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,19 +20,6 @@ pub const GENERATOR: u32 = 1;
 
 /// Copies of one named context, beside that of all of it.
 pub const COPIES: usize = 3;
-
-/// The builder's version; without one the caller has to skip, unless the environment asks for a builder.
-pub fn version_or_skip() -> Option<String> {
-    let required = std::env::var("CACHEPLAN_REQUIRE_BUILDER").is_ok_and(|value| value == "1");
-    match builder::find_builder() {
-        Ok(version) => Some(version),
-        Err(why) if required => panic!("no builder: {why}"),
-        Err(why) => {
-            eprintln!("skipped: no builder: {why}");
-            None
-        }
-    }
-}
 
 /// The same of a folder that the builder wrote.
 pub fn listing_on_disk(folder: &Path) -> Vec<String> {
