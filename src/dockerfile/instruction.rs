@@ -48,7 +48,12 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
     let known = Keyword::read(keyword);
     let keyword = whole.start..whole.start + keyword.len();
     let rest = rest.map_or(whole.end, |n| whole.start + n);
-    let (found, end) = flags::split(text, rest..whole.end, escape);
+    let (found, end) = if text[rest..whole.end].starts_with(|c: char| c == '-' || c.is_whitespace())
+    {
+        flags::split(text, rest..whole.end, escape)
+    } else {
+        (Vec::new(), rest)
+    };
     Head {
         arguments: trim(text, end..whole.end),
         whole,
