@@ -61,7 +61,7 @@ pub(super) fn replace_all(
     limit: usize,
 ) -> Result<String, ReplaceError> {
     let regex = anywhere(pattern)?;
-    let pieces = template(replacement).ok_or(ReplaceError::Size)?;
+    let pieces = template(replacement);
     let fixed: usize = pieces.iter().map(String::len).sum();
     let mut out = String::new();
     let mut end = 0;
@@ -84,20 +84,43 @@ pub(super) fn replace_all(
     Ok(out)
 }
 
-/// The stretches of a replacement between places that stand for the match. Asking for groups at every
-/// match costs ten times as much; here a mark is the match once, and tells where it went.
-fn template(replacement: &str) -> Option<Vec<String>> {
-    if !replacement.contains('$') {
-        return Some(vec![replacement.to_owned()]);
+/// The stretches of a replacement between places that stand for the match. The library's own reading
+/// asks for groups at every match, and looks for the end of every `${` through the whole text.
+fn template(replacement: &str) -> Vec<String> {
+    let last_brace = replacement.rfind('}').unwrap_or(0);
+    let mut pieces = Vec::new();
+    let mut piece = String::new();
+    let mut at = 0;
+    while let Some(n) = replacement[at..].find('$') {
+        let sign = at + n;
+        piece.push_str(&replacement[at..sign]);
+        let rest = &replacement[sign + 1..];
+        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let (name, used) = match rest.chars().next() {
+            Some('$') => {
+                piece.push('$');
+                at = sign + 2;
+                continue;
+            }
+            Some('{') if sign < last_brace => {
+                let end = rest.find('}').unwrap_or(rest.len());
+                (rest.get(1..end).unwrap_or_default(), end + 1)
+            }
+            _ => {
+                let end = rest.find(word).unwrap_or(rest.len());
+                (&rest[..end], end)
+            }
+        };
+        at = sign + 1 + used;
+        if used == 0 {
+            piece.push('$');
+        } else if name.parse() == Ok(0_usize) {
+            pieces.push(std::mem::take(&mut piece));
+        }
     }
-    let mark = ('\u{e000}'..='\u{f8ff}').find(|c| !replacement.contains(*c))?;
-    let whole = mark.to_string();
-    let mut text = String::new();
-    Regex::new(&whole)
-        .ok()?
-        .captures(&whole)?
-        .expand(replacement, &mut text);
-    Some(text.split(mark).map(str::to_owned).collect())
+    piece.push_str(&replacement[at..]);
+    pieces.push(piece);
+    pieces
 }
 
 fn anywhere(pattern: &str) -> Result<Regex, ReplaceError> {
