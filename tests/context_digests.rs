@@ -74,6 +74,58 @@ fn digests_are_rows_of_steps() {
     assert!(!String::from_utf8_lossy(&without.stdout).contains("digests"));
 }
 
+/// A named folder is sent as a context of its own, under its own ignore file; a file's key is the same wherever it
+/// comes from.
+#[test]
+fn named_folders_have_keys_too() {
+    let dockerfile = "FROM scratch\nCOPY f /a\nCOPY --from=n f /b\nCOPY --from=n g /c\nCOPY --from=u x /d\nRUN --mount=from=n,source=f,target=/m --mount=source=f,target=/o true\n";
+    let dir = project(dockerfile, "d\n");
+    let inner = dir.path().join("d");
+    fs::copy(dir.path().join("f"), inner.join("f")).expect("copied");
+    fs::write(inner.join(".dockerignore"), "g\n").expect("written");
+    let flags = [
+        "--build-context",
+        "n=d",
+        "--build-context",
+        "u=https://example.org/x.git",
+    ];
+    let args = ["context", "--digests", "buildkit", "--format", "json"];
+    let shown = cacheplan(dir.path(), &[&args[..], &flags[..]].concat());
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+    let document: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    let rows = document["digests"].as_array().expect("rows");
+    let ids: Vec<(&str, &Value)> = rows
+        .iter()
+        .map(|r| (r["step"].as_str().expect("an id"), &r["context"]))
+        .collect();
+    let (none, n, u) = (Value::Null, json!("n"), json!("u"));
+    assert_eq!(
+        ids,
+        [
+            ("0.1", &none),
+            ("0.2", &n),
+            ("0.3", &n),
+            ("0.4", &u),
+            ("0.5", &n),
+            ("0.5", &none)
+        ]
+    );
+    assert_eq!(rows[1]["sources"], json!([{"source": "f", "digest": FILE}]));
+    assert_eq!(rows[1]["key"], rows[0]["key"]);
+    assert_eq!(rows[2]["error"], json!("\"/g\": not found"));
+    assert_eq!(
+        rows[3]["error"],
+        json!("the named context u is no folder here")
+    );
+    assert_eq!(rows[4]["sources"], rows[5]["sources"]);
+    let text = cacheplan(dir.path(), &[&args[..3], &flags[..]].concat());
+    let text = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(
+        text.contains("  (context n)\n") && text.contains("  step 0.3  no key: "),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_profile_chooses_the_ignore_file_and_stops_replays() {
     let dir = project("FROM scratch\nCOPY . /\n", "f\n");

@@ -82,7 +82,7 @@ pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
         }
         Some(_) => Some(context_digests::rows(
             &subject,
-            &place.path.join(&subject.context),
+            &place,
             &context,
             args.place.build.builder_profile.release(),
             args.step.as_deref(),

@@ -1,21 +1,24 @@
 //! The rows of `context --digests buildkit`: the builder's own content keys, step by step.
 //!
 //! Goes in: the analysed build and its context as walked. Comes out: one row for each input slot that
-//! takes files of the context. Costs a sha256 of every file that some step takes. Invariant: the bind
+//! takes files of the build context or of a named one. Costs a sha256 of every file that some step takes. Invariant: the bind
 //! mounts of one RUN are one slot, as they are to the builder.
 
-use super::subject::Subject;
+use super::subject::{Place, Subject};
 use crate::context::digest::{
     Digest, DigestError, OnDisk, Parents, Release, Selector, SentTree, copy_selectors,
     mount_selectors, selector_digest, slot_key,
 };
 use crate::context::transfer::transferred;
-use crate::context::{Context, ContextError};
+use crate::context::{Context, ContextEntry, ContextError, Hashing, WalkOptions, walk};
+use crate::pattern::IgnoreRules;
 use crate::plan::{ContextInput, Input, Step, StepKind};
 use crate::report::escape;
+use crate::source::SourceFile;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// One input slot.
 pub struct DigestRow {
@@ -23,10 +26,20 @@ pub struct DigestRow {
     step: String,
     /// Position of the slot among the step's inputs.
     input: usize,
+    /// The named context it takes from; none is the build context.
+    context: Option<String>,
     /// Sources as written, each with its digest, or why it has none.
     sources: Vec<(String, Result<Digest, String>)>,
     /// The key, or why the builder refuses the step.
     key: Result<Digest, String>,
+}
+
+/// Files that a step takes from one context.
+struct Slot<'a> {
+    step: &'a Step,
+    input: usize,
+    context: Option<&'a str>,
+    wanted: ContextInput,
 }
 
 /// Rows for every step that the target needs, or for one of them.
@@ -35,70 +48,135 @@ pub struct DigestRow {
 /// When a file that a step takes cannot be read.
 pub fn rows(
     subject: &Subject,
-    root: &Path,
+    place: &Place,
     context: &Context,
     release: Release,
     only: Option<&str>,
 ) -> Result<Vec<DigestRow>, ContextError> {
-    let slots: Vec<(&Step, usize, ContextInput)> = subject
-        .plan
-        .order
-        .iter()
-        .filter_map(|node| slot(&subject.plan.graph[*node]))
-        .collect();
-    let named: Vec<String> = slots
-        .iter()
-        .flat_map(|(_, _, c)| c.sources.clone())
-        .collect();
-    let entries = transferred(&context.entries, &named);
-    let disk = OnDisk {
-        root: root.to_owned(),
-    };
-    let tree = SentTree::new(&entries, &disk);
-    let mut out = Vec::new();
-    for (step, input, wanted) in slots {
-        let id = step.id.to_string();
-        if only.is_some_and(|only| only != id) {
-            continue;
-        }
-        let selectors = match step.kind {
-            StepKind::Run => Ok(mount_selectors(&wanted.sources)),
-            _ => copy_selectors(&wanted.sources, &wanted.excludes, parents(subject, step)),
+    let graph = &subject.plan.graph;
+    let order = subject.plan.order.iter();
+    let slots: Vec<Slot<'_>> = order.flat_map(|node| slots(&graph[*node])).collect();
+    let contexts: BTreeSet<Option<&str>> = slots.iter().map(|slot| slot.context).collect();
+    // By position, as the contexts are gone through one by one.
+    let mut out: BTreeMap<usize, DigestRow> = BTreeMap::new();
+    for name in contexts {
+        let here = || slots.iter().enumerate().filter(|(_, s)| s.context == name);
+        let here = || here().filter(|(_, s)| only.is_none_or(|id| s.step.id.to_string() == id));
+        let sent = match name {
+            None => Ok((place.path.join(&subject.context), context.entries.clone())),
+            Some(name) => folder(subject, place, name)?,
         };
-        let (sources, key) = match selectors {
-            Ok(selectors) => {
-                let one = |s: &Selector| told(selector_digest(&tree, s, release));
-                let digests: Result<Vec<_>, _> = selectors.iter().map(one).collect();
-                let key = told(slot_key(&tree, &selectors, release))?;
-                (wanted.sources.into_iter().zip(digests?).collect(), key)
+        let (root, entries) = match sent {
+            Ok(found) => found,
+            Err(why) => {
+                out.extend(here().map(|(n, slot)| (n, slot.row(Vec::new(), Err(why.clone())))));
+                continue;
             }
-            Err(error) => (Vec::new(), Err(error.to_string())),
         };
-        out.push(DigestRow {
-            step: id,
-            input,
-            sources,
-            key,
-        });
+        let in_it = slots.iter().filter(|s| s.context == name);
+        let named: Vec<String> = in_it.flat_map(|s| s.wanted.sources.clone()).collect();
+        let entries = transferred(&entries, &named);
+        let disk = OnDisk { root };
+        let tree = SentTree::new(&entries, &disk);
+        for (n, slot) in here() {
+            let wanted = &slot.wanted;
+            let selectors = match slot.step.kind {
+                StepKind::Run => Ok(mount_selectors(&wanted.sources)),
+                _ => {
+                    let parents = parents(subject, slot.step);
+                    copy_selectors(&wanted.sources, &wanted.excludes, parents)
+                }
+            };
+            let row = match selectors {
+                Ok(selectors) => {
+                    let one = |s: &Selector| told(selector_digest(&tree, s, release));
+                    let digests: Result<Vec<_>, _> = selectors.iter().map(one).collect();
+                    let key = told(slot_key(&tree, &selectors, release))?;
+                    let sources = wanted.sources.iter().cloned();
+                    slot.row(sources.zip(digests?).collect(), key)
+                }
+                Err(error) => slot.row(Vec::new(), Err(error.to_string())),
+            };
+            out.insert(n, row);
+        }
     }
-    Ok(out)
+    Ok(out.into_values().collect())
 }
 
-/// The slot of a step that takes files of the context.
-fn slot(step: &Step) -> Option<(&Step, usize, ContextInput)> {
-    let mut inputs = step
-        .inputs
-        .iter()
-        .enumerate()
-        .filter_map(|(i, input)| match input {
-            Input::Context(c) => Some((i, c)),
-            _ => None,
-        });
-    let (at, first) = inputs.next()?;
-    let mut all = first.clone();
-    all.sources
-        .extend(inputs.flat_map(|(_, c)| c.sources.clone()));
-    Some((step, at, all))
+impl Slot<'_> {
+    fn row(
+        &self,
+        sources: Vec<(String, Result<Digest, String>)>,
+        key: Result<Digest, String>,
+    ) -> DigestRow {
+        DigestRow {
+            step: self.step.id.to_string(),
+            input: self.input,
+            context: self.context.map(str::to_owned),
+            sources,
+            key,
+        }
+    }
+}
+
+/// The slots of a step that take files of contexts, one for each context.
+fn slots(step: &Step) -> Vec<Slot<'_>> {
+    let mut out: Vec<Slot<'_>> = Vec::new();
+    for (input, taken) in step.inputs.iter().enumerate() {
+        let (context, files) = match taken {
+            Input::Context(files) => (None, files),
+            Input::Named(named) => (Some(named.context.as_str()), &named.files),
+            _ => continue,
+        };
+        match out.iter_mut().find(|slot| slot.context == context) {
+            Some(slot) => slot.wanted.sources.extend(files.sources.clone()),
+            None => out.push(Slot {
+                step,
+                input,
+                context,
+                wanted: files.clone(),
+            }),
+        }
+    }
+    out
+}
+
+type Sent = (PathBuf, Vec<ContextEntry>);
+
+/// What the builder is sent of a named context, before it asks for less: a folder under its own
+/// `.dockerignore`. The inner error says why there is nothing to look at.
+fn folder(
+    subject: &Subject,
+    place: &Place,
+    name: &str,
+) -> Result<Result<Sent, String>, ContextError> {
+    let given = subject.options.contexts.iter().rev();
+    let value = given.clone().find(|(n, _)| n == name).map(|(_, v)| v);
+    let Some(root) = value.map(|value| place.path.join(value)) else {
+        return Ok(Err(format!("the named context {name} is not there")));
+    };
+    if !root.is_dir() {
+        let why = format!("the named context {name} is no folder here");
+        return Ok(Err(why));
+    }
+    let ignore = root.join(".dockerignore");
+    let text = match ignore.is_file() {
+        true => std::fs::read(&ignore).map_err(|source| ContextError::Read {
+            path: ignore.clone(),
+            source,
+        })?,
+        false => Vec::new(),
+    };
+    let (rules, said) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
+    if let Some(error) = said.iter().find(|d| d.is_error()) {
+        let why = format!("the .dockerignore of {name}: {}", error.message);
+        return Ok(Err(why));
+    }
+    let options = WalkOptions {
+        hashing: Hashing::None,
+    };
+    let found = walk(&root, &rules, options)?;
+    Ok(Ok((root, found.entries)))
 }
 
 fn parents(subject: &Subject, step: &Step) -> Parents {
@@ -125,6 +203,9 @@ pub fn document(rows: &[DigestRow]) -> Value {
     let row = |row: &DigestRow| {
         let sources: Vec<Value> = row.sources.iter().map(source).collect();
         let mut value = json!({"step": row.step, "input": row.input, "sources": sources, "key": text(&row.key)});
+        if let Some(name) = &row.context {
+            value["context"] = json!(name);
+        }
         if let Err(why) = &row.key {
             value["error"] = json!(why);
         }
@@ -137,11 +218,14 @@ pub fn document(rows: &[DigestRow]) -> Value {
 pub fn section(rows: &[DigestRow]) -> String {
     let mut out = "\ncontent keys of the builder\n".to_owned();
     for row in rows {
+        let from = row.context.as_deref().map_or(String::new(), |name| {
+            format!("  (context {})", escape::terminal(name))
+        });
         let _ = match &row.key {
-            Ok(key) => writeln!(out, "  step {}  {key}", row.step),
+            Ok(key) => writeln!(out, "  step {}  {key}{from}", row.step),
             Err(why) => writeln!(
                 out,
-                "  step {}  refused: {}",
+                "  step {}  no key: {}{from}",
                 row.step,
                 escape::terminal(why)
             ),
