@@ -433,14 +433,7 @@ fn keys_of_bind_mounts_are_those_of_a_real_builder() {
         fs::write(root.join(path), text).expect("a file");
     }
     symlink("a/b", root.join("l")).expect("a link");
-    let context = walk(
-        &root,
-        &IgnoreRules::empty(),
-        WalkOptions {
-            hashing: Hashing::None,
-        },
-    )
-    .expect("a walk");
+    let context = all_of(&root);
     let disk = OnDisk { root };
     let mounts: [&[&str]; 8] = [
         &["f"],
@@ -499,14 +492,7 @@ fn keys_of_odd_files_are_those_of_a_real_builder() {
     } else {
         eprintln!("no device can be made here");
     }
-    let context = walk(
-        &root,
-        &IgnoreRules::empty(),
-        WalkOptions {
-            hashing: Hashing::None,
-        },
-    )
-    .expect("a walk");
+    let context = all_of(&root);
     let disk = OnDisk { root };
     let tree = SentTree::new(&context.entries, &disk);
     let key = |source: &str| {
@@ -529,4 +515,12 @@ fn keys_of_odd_files_are_those_of_a_real_builder() {
         key("l256").map_err(|e| e.to_string()),
         Err("too many links".to_owned())
     );
+}
+
+/// Everything in a folder, without digests.
+fn all_of(root: &Path) -> Context {
+    let options = WalkOptions {
+        hashing: Hashing::None,
+    };
+    walk(root, &IgnoreRules::empty(), options).expect("a walk")
 }

@@ -314,7 +314,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn healthcheck(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        let (kind, rest) = split_word(arguments);
+        let (kind, rest) = words::split(arguments);
         let start = head.arguments.end - rest.len();
         let form = self.command(head, start, rest)?;
         let (code, message, help) = match kind.to_uppercase().as_str() {
@@ -361,12 +361,6 @@ impl Reader<'_> {
         self.trigger = false;
         Some(Kind::Onbuild(Box::new(trigger)))
     }
-}
-
-/// The first word and the rest without the white space between them.
-pub(super) fn split_word(text: &str) -> (&str, &str) {
-    let end = text.find(char::is_whitespace).unwrap_or(text.len());
-    (&text[..end], text[end..].trim_start())
 }
 
 fn is_stage_name(name: &str) -> bool {

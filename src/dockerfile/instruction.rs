@@ -4,7 +4,6 @@
 //! diagnostics. Costs one pass per argument form. Invariant: an objection of severity error and
 //! [`Kind::Invalid`] come together; ONBUILD nests once and no deeper.
 
-use super::arguments::split_word;
 use super::keyword::Keyword;
 use super::text::{Joined, Text};
 use super::{Flag, Heredoc, Instruction, Kind};
@@ -249,7 +248,7 @@ impl Reader<'_> {
         let text = self.text;
         let (start, arguments) = (head.arguments.start, &text[head.arguments.clone()]);
         let none = keyword == Keyword::Healthcheck && {
-            let (kind, _) = split_word(arguments);
+            let (kind, _) = words::split(arguments);
             kind.eq_ignore_ascii_case("NONE")
         };
         if !none && !head.flags.is_empty() {

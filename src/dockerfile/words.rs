@@ -33,6 +33,12 @@ pub(super) fn first(text: &str) -> (&str, Option<usize>) {
     (&text[..end], Some(blanks.map_or(text.len(), |n| end + n)))
 }
 
+/// The first word and the rest without the white space between them.
+pub(super) fn split(text: &str) -> (&str, &str) {
+    let end = text.find(char::is_whitespace).unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
 /// Splits at white space outside quotes; quotes and escapes stay in the words (ENV, LABEL, ARG).
 pub(super) fn quoted(text: &str, escape: char) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;

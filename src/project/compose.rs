@@ -11,13 +11,15 @@
 //! service, replaces dots in names, and adds `x-bake` fields.
 
 mod model;
+mod service;
 mod yaml;
 
 use super::files::Files;
 use super::interpolate::Environment;
 use super::{Build, Located};
 use crate::source::Span;
-use model::{BuildMap, Loader, Service};
+use model::Loader;
+use service::{BuildMap, Service};
 
 /// In the order of preference; only the first one counts.
 const NAMES: [&str; 4] = [
