@@ -44,13 +44,13 @@ pub(super) struct Contents<'a> {
     pub(super) started: Moment,
 }
 
-/// Fills in digests, and gives what may be remembered. The builder forgives files that disappear
+/// Fills in digests, and gives what may be remembered, unless that is remembered already. The builder forgives files that disappear
 /// between walk and read, so they drop out.
 pub(super) fn fill_digests<'a>(
     contents: Contents<'_>,
     context: &'a mut Context,
     cache: Option<&StatCache>,
-) -> Result<Vec<Known<'a>>, ContextError> {
+) -> Result<Option<Vec<Known<'a>>>, ContextError> {
     let entries = std::mem::take(&mut context.entries);
     let known = cache.map(StatCache::known).unwrap_or_default();
     let wanted = wanted(&entries, contents.hashing);
@@ -90,7 +90,7 @@ pub(super) fn fill_digests<'a>(
         }
     }
     if cache.is_none() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let remember = |(entry, stamp): (&'a ContextEntry, Option<Stamp>)| {
         let (stamp, digest) = (stamp?, entry.digest?);
@@ -101,7 +101,8 @@ pub(super) fn fill_digests<'a>(
         })
     };
     let pairs = context.entries.iter().zip(stamps);
-    Ok(pairs.filter_map(remember).collect())
+    let fresh: Vec<Known<'a>> = pairs.filter_map(remember).collect();
+    Ok((fresh != known).then_some(fresh))
 }
 
 /// What one entry needs.

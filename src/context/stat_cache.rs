@@ -117,7 +117,11 @@ impl StatCache {
 
     /// Everything remembered, sorted by path.
     pub(super) fn known(&self) -> Vec<Known<'_>> {
-        let store = body(&self.bytes).and_then(|b| postcard::from_bytes::<Store>(b).ok());
+        // Checked when it was read.
+        let body = self
+            .bytes
+            .get(MAGIC.len()..self.bytes.len().saturating_sub(CHECKSUM));
+        let store = body.and_then(|b| postcard::from_bytes::<Store>(b).ok());
         let Some(store) = store.filter(|s| s.root == self.root) else {
             return Vec::new();
         };

@@ -71,7 +71,7 @@ pub fn walk_cached(
             started: Stamp::now(),
         };
         let fresh = fill_digests(contents, &mut context, cache.as_ref())?;
-        if let (true, Some(cache)) = (store, &mut cache) {
+        if let (true, Some(cache), Some(fresh)) = (store, &mut cache, fresh) {
             cache.save(&fresh);
         }
     }
