@@ -153,6 +153,39 @@ target "default" {
     assert!(left_out.contains("UNKNOWN"), "{left_out}");
 }
 
+/// One line of many entries behind a tag, and a comment of half a file between a tag and its value.
+#[test]
+fn tags_are_looked_for_once() {
+    let entries: String = (0..40_000).map(|n| format!("k{n}: 1, ")).collect();
+    let comment = "#".repeat(200_000);
+    let text = format!(
+        "services:\n  a:\n    build: !override # {comment}\n      context: .\n    x: {{{entries}}}\n"
+    );
+    // Looking back from every entry took minutes.
+    let discovery = found(&[("Dockerfile", ""), ("compose.yaml", &text)]);
+    assert_eq!(targets(&discovery), ["Dockerfile|.||||discovered"]);
+    assert_eq!(discovery.targets[0].ids, ["service:a"]);
+}
+
+#[test]
+fn groups_of_matches_stay_within_the_limit() {
+    let groups = "()".repeat(500);
+    let text = format!(
+        "target \"default\" {{\n  args = {{\n    A = jsonencode(regexall(\"{groups}\", \"{}\"))\n  }}\n}}\n",
+        "x".repeat(100_000)
+    );
+    let discovery = found(&[("Dockerfile", ""), ("docker-bake.hcl", &text)]);
+    let said = discovery
+        .diagnostics
+        .iter()
+        .map(|d| d.diagnostic.message.as_str());
+    let said: Vec<&str> = said.collect();
+    assert!(
+        said.iter().any(|m| m.contains("values that are too large")),
+        "{said:?}"
+    );
+}
+
 /// Checked with `docker buildx build`, with `-f Dockerfile`, without `-f`, and in a folder.
 #[test]
 fn a_small_letter_stands_in_for_a_missing_dockerfile() {

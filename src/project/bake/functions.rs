@@ -265,6 +265,9 @@ pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Valu
         }
         "regex" | "regexall" => {
             let (pattern, all) = (pattern(&string(0)?)?, string(1)?);
+            // Every group may match in every place, and a text takes some bytes even if it is empty.
+            let places = (all.len() + 1).saturating_mul(pattern.captures_len());
+            bounded(places, limit)?;
             let mut found = pattern.captures_iter(&all).map(|c| captured(&pattern, &c));
             if name == "regexall" {
                 return Ok(Value::List(found.collect()));

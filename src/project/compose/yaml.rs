@@ -1,8 +1,9 @@
 //! A compose file as a tree, under a budget.
 //!
 //! Goes in: text. Comes out: values with the places of mapping entries, merge keys and aliases
-//! resolved, and the paths that `!reset` and `!override` take away from the files before. Cost: one parse whose depth, aliases, nodes and bytes are bounded. Invariant: numbers
-//! are written as the compose command writes them (`1.20` is `1.2`).
+//! resolved, and the paths that `!reset` and `!override` take away from the files before. Cost: one
+//! parse whose depth, aliases, nodes and bytes are bounded. Invariant: numbers are written as the
+//! compose command writes them (`1.20` is `1.2`).
 
 use crate::source::Span;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -69,57 +70,73 @@ pub(super) struct Document {
 pub(super) fn parse(text: &str) -> Result<Document, (String, Span)> {
     let mut node = read(text)?;
     let mut cleared = Vec::new();
-    if text.contains("!reset") || text.contains("!override") {
-        tags(&mut node, text, &mut Vec::new(), &mut cleared);
+    let tags = tags(text);
+    if !tags.is_empty() {
+        take_out(&mut node, &tags, &mut Vec::new(), &mut cleared);
     }
     Ok(Document { node, cleared })
 }
 
-/// Takes out what is tagged `!reset`. The reader drops tags, so they are looked for before the value.
-fn tags(node: &mut Node, text: &str, path: &mut Vec<String>, cleared: &mut Vec<Vec<String>>) {
-    let Node::Map(entries) = node else { return };
-    entries.retain_mut(|entry| {
-        path.push(entry.key.clone());
-        let tag = tag(text, entry.span);
-        if tag == "!reset" || tag == "!override" {
-            cleared.push(path.clone());
-        }
-        if tag != "!reset" {
-            tags(&mut entry.value, text, path, cleared);
-        }
-        path.pop();
-        tag != "!reset"
-    });
+/// A `!reset` or `!override` in the text; the reader drops tags.
+struct Tag {
+    reset: bool,
+    start: usize,
+    /// Where its value starts at the latest.
+    value: usize,
 }
 
-/// The word between a key and its value, where there is one; anchors and comments are passed over.
-fn tag(text: &str, value: Span) -> &str {
-    let own = text.get(value.range().start..).unwrap_or_default();
-    if own.starts_with('!') {
-        let end = own.find(|c: char| c.is_whitespace() || c == ',');
-        return &own[..end.unwrap_or(own.len())];
-    }
-    let mut before = text.get(..value.range().start).unwrap_or_default();
-    loop {
-        before = before.trim_end();
-        let line = before.rfind('\n').map_or(0, |n| n + 1);
-        let rest = &before[line..];
-        let comment = match rest.find(" #") {
-            None if rest.trim_start().starts_with('#') => Some(0),
-            found => found,
+const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
+
+/// All tags that stand in no comment, in order. Comments and anchors may stand before their values.
+fn tags(text: &str) -> Vec<Tag> {
+    let mut out: Vec<Tag> = Vec::new();
+    let mut waits = false;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let code = match line.find(" #") {
+            _ if line.trim_start().starts_with('#') => "",
+            Some(comment) => &line[..comment],
+            None => line,
         };
-        if let Some(at) = comment {
-            before = &before[..line + at];
-            continue;
+        let mut place = at;
+        for word in code.split(BLANK) {
+            let reset = word.trim_end_matches([',', '}']) == "!reset";
+            if reset || word == "!override" {
+                out.push(Tag {
+                    reset,
+                    start: place,
+                    value: text.len(),
+                });
+                waits = true;
+            } else if waits && !word.is_empty() && !word.starts_with('&') {
+                out.last_mut().into_iter().for_each(|tag| tag.value = place);
+                waits = false;
+            }
+            place += word.len() + 1;
         }
-        let word = rest
-            .rfind(char::is_whitespace)
-            .map_or(rest, |n| &rest[n + 1..]);
-        if !word.starts_with('&') {
-            return word;
-        }
-        before = &before[..before.len() - word.len()];
+        at += line.len();
     }
+    out
+}
+
+/// Takes out what is tagged `!reset`, and notes the paths of all that is tagged.
+fn take_out(node: &mut Node, tags: &[Tag], path: &mut Vec<String>, cleared: &mut Vec<Vec<String>>) {
+    let Node::Map(entries) = node else { return };
+    entries.retain_mut(|entry| {
+        let start = entry.span.range().start;
+        let before = tags.partition_point(|tag| tag.start <= start);
+        let tag = tags[..before].last().filter(|tag| start <= tag.value);
+        path.push(entry.key.clone());
+        if tag.is_some() {
+            cleared.push(path.clone());
+        }
+        let stays = tag.is_none_or(|tag| !tag.reset);
+        if stays {
+            take_out(&mut entry.value, tags, path, cleared);
+        }
+        path.pop();
+        stays
+    });
 }
 
 fn read(text: &str) -> Result<Node, (String, Span)> {
@@ -253,5 +270,32 @@ impl<'de> Visitor<'de> for Any {
             });
         }
         Ok(Node::Map(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tagged_entries() {
+        let rows: [(&str, &[&str], &[&str]); 9] = [
+            ("a: !reset null\nb: 1\n", &["a"], &["b"]),
+            ("a: !reset\nb: 1\n", &["a"], &["b"]),
+            ("b: 1\na: !reset", &["a"], &["b"]),
+            ("{a: !reset, b: !reset {}, c: 1}", &["a", "b"], &["c"]),
+            ("a: !override\n  # no\n  x: 1\nb: 1", &["a"], &["a", "b"]),
+            ("a: !override &y # !reset\n  x: 1", &["a"], &["a"]),
+            ("a: # !reset\n  1", &[], &["a"]),
+            ("a: \"x !reset y\"\nb: '!reset'", &[], &["a", "b"]),
+            ("a:\n  - !reset x\nb: 1", &[], &["a", "b"]),
+        ];
+        for (text, cleared, left) in rows {
+            let found = parse(text).unwrap();
+            let paths: Vec<String> = found.cleared.iter().map(|p| p.join(".")).collect();
+            assert_eq!(paths, cleared, "{text}");
+            let keys = found.node.entries().iter().map(|e| e.key.as_str());
+            assert!(keys.eq(left.iter().copied()), "{text}");
+        }
     }
 }
