@@ -1,8 +1,8 @@
 //! Parsing beside the `parse-dockerfile` crate, on the same files in one run.
 //!
 //! In: generated Dockerfiles of three sizes, and every file below `CACHEPLAN_DOCKERFILES` that is named like a
-//! Dockerfile, as one batch. Ours shares one
-//! joined text, with places back in the file and diagnostics; theirs borrows from the file's.
+//! Dockerfile, as one batch. Ours shares one joined text, with places back in the file and diagnostics; theirs
+//! borrows from the file's.
 
 use cacheplan::dockerfile::parse;
 use cacheplan::source::SourceFile;

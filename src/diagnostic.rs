@@ -83,6 +83,15 @@ impl Diagnostic {
         }
     }
 
+    /// A diagnostic about the file as a whole.
+    #[must_use]
+    pub fn whole(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            labels: Vec::new(),
+            ..Self::new(severity, code, message, Span::default())
+        }
+    }
+
     /// An error at one place.
     #[must_use]
     pub fn error(code: &'static str, message: impl Into<String>, span: Span) -> Self {

@@ -85,7 +85,7 @@ fn named_folders_have_keys_too() {
     fs::write(inner.join(".dockerignore"), "g\n").expect("written");
     let flags = [
         "--build-context",
-        "n=d",
+        "n=./d",
         "--build-context",
         "u=https://example.org/x.git",
     ];

@@ -18,7 +18,7 @@ use crate::report::model::{
 };
 use crate::report::{diff, markdown, text};
 use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
-use crate::source::{SourceFile, Span};
+use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -115,13 +115,8 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
                 targets.push(Target::Done(Box::new(report)));
             }
             Err(e) => {
-                let mut d = Diagnostic::new(
-                    Severity::Error,
-                    "history/failed",
-                    format!("{e:#}"),
-                    Span::default(),
-                );
-                d.labels.clear();
+                let why = format!("{e:#}");
+                let d = Diagnostic::whole(Severity::Error, "history/failed", why);
                 let list = [(subject.source.clone(), d)];
                 output::diagnostics(cli, &list);
                 named_failed |= subject.target.origin == "-f";
@@ -213,8 +208,7 @@ fn report(
     let summary = summarize(&replayed.outcome, &replayed.costs);
     let mut extra: Vec<(SourceFile, Diagnostic)> = Vec::new();
     let mut say = |severity, code, message: String| {
-        let mut d = Diagnostic::new(severity, code, message, Span::default());
-        d.labels.clear();
+        let d = Diagnostic::whole(severity, code, message);
         extra.push((subject.source.clone(), d));
     };
     if summary.builds == 0 {

@@ -14,7 +14,7 @@ use crate::context::{Context, ContextEntry, EntryKind, Hashing, IgnoredEntry, Pr
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::pattern::display;
 use crate::plan::StepId;
-use crate::source::{SourceFile, Span};
+use crate::source::SourceFile;
 use anyhow::{Result, bail};
 
 /// The context with everything reports say about it.
@@ -173,9 +173,8 @@ fn problems(subject: &Subject, context: &Context, reads: &Reads) -> Vec<(SourceF
             Severity::Note => format!("{path} is not sent; if a step named it: {message}"),
             _ => message,
         };
-        let mut diagnostic = Diagnostic::new(severity, code, message, Span::default())
+        let diagnostic = Diagnostic::whole(severity, code, message)
             .with_help("leave it out with a line in the ignore file");
-        diagnostic.labels.clear();
         (subject.source.clone(), diagnostic)
     };
     context.problems.iter().map(one).collect()

@@ -1,8 +1,9 @@
 //! The rows of `context --digests buildkit`: the builder's own content keys, step by step.
 //!
 //! Goes in: the analysed build and its context as walked. Comes out: one row for each input slot that
-//! takes files of the build context or of a named one. Costs a sha256 of every file that some step takes. Invariant: the bind
-//! mounts of one RUN are one slot, as they are to the builder.
+//! takes files of the build context or of a named one. Costs a sha256 of every file that some step
+//! takes. Invariant: the bind mounts of one RUN from one context are one slot, as they are to the
+//! builder.
 
 use super::subject::{Place, Subject};
 use crate::context::digest::{
@@ -10,13 +11,15 @@ use crate::context::digest::{
     mount_selectors, selector_digest, slot_key,
 };
 use crate::context::transfer::transferred;
-use crate::context::{Context, ContextEntry, ContextError, Hashing, WalkOptions, walk};
-use crate::pattern::IgnoreRules;
+use crate::context::{
+    Context, ContextEntry, ContextError, Hashing, IgnoreLookup, WalkOptions, walk,
+};
 use crate::plan::{ContextInput, Input, Step, StepKind};
+use crate::project::normalize;
 use crate::report::escape;
-use crate::source::SourceFile;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -56,29 +59,37 @@ pub fn rows(
     let graph = &subject.plan.graph;
     let order = subject.plan.order.iter();
     let slots: Vec<Slot<'_>> = order.flat_map(|node| slots(&graph[*node])).collect();
-    let contexts: BTreeSet<Option<&str>> = slots.iter().map(|slot| slot.context).collect();
+    let asked = |slot: &Slot<'_>| only.is_none_or(|id| slot.step.id.to_string() == id);
+    let mut contexts: BTreeMap<Option<&str>, Vec<(usize, &Slot<'_>)>> = BTreeMap::new();
+    for (n, slot) in slots.iter().enumerate().filter(|(_, slot)| asked(slot)) {
+        contexts.entry(slot.context).or_default().push((n, slot));
+    }
     // By position, as the contexts are gone through one by one.
     let mut out: BTreeMap<usize, DigestRow> = BTreeMap::new();
-    for name in contexts {
-        let here = || slots.iter().enumerate().filter(|(_, s)| s.context == name);
-        let here = || here().filter(|(_, s)| only.is_none_or(|id| s.step.id.to_string() == id));
+    for (name, rows) in contexts {
         let sent = match name {
-            None => Ok((place.path.join(&subject.context), context.entries.clone())),
+            None => Ok((
+                place.path.join(&subject.context),
+                Cow::Borrowed(&context.entries[..]),
+            )),
             Some(name) => folder(subject, place, name)?,
         };
         let (root, entries) = match sent {
             Ok(found) => found,
             Err(why) => {
-                out.extend(here().map(|(n, slot)| (n, slot.row(Vec::new(), Err(why.clone())))));
+                let row =
+                    |(n, slot): (usize, &Slot<'_>)| (n, slot.row(Vec::new(), Err(why.clone())));
+                out.extend(rows.into_iter().map(row));
                 continue;
             }
         };
+        // What one step asks for is sent to all.
         let in_it = slots.iter().filter(|s| s.context == name);
         let named: Vec<String> = in_it.flat_map(|s| s.wanted.sources.clone()).collect();
         let entries = transferred(&entries, &named);
         let disk = OnDisk { root };
         let tree = SentTree::new(&entries, &disk);
-        for (n, slot) in here() {
+        for (n, slot) in rows {
             let wanted = &slot.wanted;
             let selectors = match slot.step.kind {
                 StepKind::Run => Ok(mount_selectors(&wanted.sources)),
@@ -141,42 +152,35 @@ fn slots(step: &Step) -> Vec<Slot<'_>> {
     out
 }
 
-type Sent = (PathBuf, Vec<ContextEntry>);
+type Sent<'a> = (PathBuf, Cow<'a, [ContextEntry]>);
 
 /// What the builder is sent of a named context, before it asks for less: a folder under its own
 /// `.dockerignore`. The inner error says why there is nothing to look at.
-fn folder(
+fn folder<'a>(
     subject: &Subject,
     place: &Place,
     name: &str,
-) -> Result<Result<Sent, String>, ContextError> {
-    let given = subject.options.contexts.iter().rev();
-    let value = given.clone().find(|(n, _)| n == name).map(|(_, v)| v);
-    let Some(root) = value.map(|value| place.path.join(value)) else {
+) -> Result<Result<Sent<'a>, String>, ContextError> {
+    let value = subject.options.contexts.iter().rfind(|(n, _)| n == name);
+    let Some((root, value)) = value.map(|(_, value)| (place.path.join(value), value)) else {
         return Ok(Err(format!("the named context {name} is not there")));
     };
     if !root.is_dir() {
         let why = format!("the named context {name} is no folder here");
         return Ok(Err(why));
     }
-    let ignore = root.join(".dockerignore");
-    let text = match ignore.is_file() {
-        true => std::fs::read(&ignore).map_err(|source| ContextError::Read {
-            path: ignore.clone(),
-            source,
-        })?,
-        false => Vec::new(),
-    };
-    let (rules, said) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
-    if let Some(error) = said.iter().find(|d| d.is_error()) {
+    let below = normalize(value).filter(|_| !value.starts_with('/'));
+    let dir = below.as_deref().unwrap_or(value);
+    let ignore = place.ignore(None, dir, IgnoreLookup::BuildKit);
+    if let Some((_, error)) = ignore.said.iter().find(|(_, d)| d.is_error()) {
         let why = format!("the .dockerignore of {name}: {}", error.message);
         return Ok(Err(why));
     }
     let options = WalkOptions {
         hashing: Hashing::None,
     };
-    let found = walk(&root, &rules, options)?;
-    Ok(Ok((root, found.entries)))
+    let found = walk(&root, &ignore.rules, options)?;
+    Ok(Ok((root, Cow::Owned(found.entries))))
 }
 
 fn parents(subject: &Subject, step: &Step) -> Parents {

@@ -4,14 +4,14 @@
 //! wrong with a user's file is a diagnostic on the subject.
 
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
-use crate::context::ignore_file_for;
+use crate::context::{IgnoreLookup, ignore_file_for};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Base, BuildOptions, Input, Plan};
 use crate::project::{self, Files, WorkTree, choose_context};
-use crate::source::{SourceFile, Span};
+use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -96,6 +96,21 @@ impl Place {
         }
     }
 
+    /// The rules for a context, that of a Dockerfile or of none.
+    #[must_use]
+    pub fn ignore(&self, dockerfile: Option<&str>, context: &str, lookup: IgnoreLookup) -> Ignore {
+        let file = ignore_file_for(dockerfile, context, lookup, |f| self.is_file(f));
+        let (rules, said) = match &file {
+            Some(f) => {
+                let text = SourceFile::new(self.shown(f), self.read(f).unwrap_or_default());
+                let (rules, said) = IgnoreRules::parse(&text);
+                (rules, said.into_iter().map(|d| (text.clone(), d)).collect())
+            }
+            None => (IgnoreRules::empty(), Vec::new()),
+        };
+        Ignore { file, rules, said }
+    }
+
     /// A file below PATH, or an absolute one.
     #[must_use]
     pub fn read(&self, file: &str) -> Option<Vec<u8>> {
@@ -107,6 +122,16 @@ impl Place {
         }
         self.files.read(file)
     }
+}
+
+/// The ignore file of a context, read.
+pub struct Ignore {
+    /// Relative to PATH; none is no rules.
+    pub file: Option<String>,
+    /// Its rules.
+    pub rules: IgnoreRules,
+    /// What is wrong with them, and the file that is about.
+    pub said: Vec<(SourceFile, Diagnostic)>,
 }
 
 /// The files of a commit below a folder.
@@ -257,14 +282,10 @@ pub fn load_replayed(place: &Place, flags: &BuildFlags, history: &HistoryFlags) 
             }
         };
         if let Some(name) = used {
-            let mut d = Diagnostic::error(
-                "build/named-context",
-                format!(
-                    "the named context {name} is no image: its changes are not in this history"
-                ),
-                Span::default(),
+            let message = format!(
+                "the named context {name} is no image: its changes are not in this history"
             );
-            d.labels.clear();
+            let d = Diagnostic::whole(Severity::Error, "build/named-context", message);
             let help = "`inspect` and `context` read such a build, it cannot be replayed";
             let about = (subject.source.clone(), d.with_help(help));
             subject.diagnostics.push(about);
@@ -378,13 +399,12 @@ fn subject(
         .cloned()
         .collect();
     if missing && !diagnostics.iter().any(|(_, d)| d.is_error()) {
-        let mut d = Diagnostic::error(
+        let message = format!("{file} cannot be read");
+        own.push(Diagnostic::whole(
+            Severity::Error,
             "project/unreadable",
-            format!("{file} cannot be read"),
-            Span::default(),
-        );
-        d.labels.clear();
-        own.push(d);
+            message,
+        ));
     }
     if let Some(foreign) = foreign_frontend(&parsed.tree, &options) {
         // What this grammar has to say about the file means nothing then.
@@ -405,22 +425,17 @@ fn subject(
         }
     };
     if let Some(note) = note {
-        let mut d = Diagnostic::new(Severity::Note, "project/context", note, Span::default());
-        d.labels.clear();
+        let d = Diagnostic::whole(Severity::Note, "project/context", note);
         own.push(d.with_help("name another one with --context"));
     }
     let beside = target.inline.is_none().then_some(&*target.file);
     let lookup = flags.builder_profile.ignore_lookup();
-    let ignore_file = ignore_file_for(beside, &context, lookup, |f| place.is_file(f));
-    let rules = match &ignore_file {
-        Some(f) => {
-            let ignore = SourceFile::new(place.shown(f), place.read(f).unwrap_or_default());
-            let (rules, found) = IgnoreRules::parse(&ignore);
-            diagnostics.extend(found.into_iter().map(|d| (ignore.clone(), d)));
-            rules
-        }
-        None => IgnoreRules::empty(),
-    };
+    let Ignore {
+        file: ignore_file,
+        rules,
+        said,
+    } = place.ignore(beside, &context, lookup);
+    diagnostics.extend(said);
     diagnostics.extend(own.into_iter().map(|d| (source.clone(), d)));
     let context_prefix = match place.shown(&context).as_str() {
         "." | "" => String::new(),
@@ -462,8 +477,10 @@ fn literal_sources(file: &Dockerfile) -> Vec<String> {
 /// A `# syntax=` or `BUILDKIT_SYNTAX` that names another grammar than the Dockerfile's.
 fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnostic> {
     // The build argument takes the place of the directive (grammar section 2).
-    let given = options.args.iter().rev();
-    let given = given.clone().find(|(name, _)| name == "BUILDKIT_SYNTAX");
+    let given = options
+        .args
+        .iter()
+        .rfind(|(name, _)| name == "BUILDKIT_SYNTAX");
     let directive = file.directives.syntax.as_ref();
     let (value, span) = match (given, directive) {
         (Some((_, value)), _) => (value, None),
@@ -487,10 +504,11 @@ fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnos
     (!known && !image.is_empty()).then(|| {
         let message =
             format!("the frontend {image} has another grammar: this file is not analysed");
-        let mut d = Diagnostic::error("build/foreign-frontend", message, span.unwrap_or_default());
-        if span.is_none() {
-            d.labels.clear();
-        }
+        let code = "build/foreign-frontend";
+        let d = match span {
+            Some(span) => Diagnostic::error(code, message, span),
+            None => Diagnostic::whole(Severity::Error, code, message),
+        };
         d.with_help("only docker/dockerfile frontends are understood")
     })
 }

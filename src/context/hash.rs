@@ -44,8 +44,8 @@ pub(super) struct Contents<'a> {
     pub(super) started: Moment,
 }
 
-/// Fills in digests, and gives what may be remembered, unless that is remembered already. The builder forgives files that disappear
-/// between walk and read, so they drop out.
+/// Fills in digests, and gives what may be remembered, unless that is remembered already. The builder
+/// forgives files that disappear between walk and read, so they drop out.
 pub(super) fn fill_digests<'a>(
     contents: Contents<'_>,
     context: &'a mut Context,

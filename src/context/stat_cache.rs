@@ -144,7 +144,7 @@ impl StatCache {
         };
         let checksum = blake3::hash(&bytes);
         bytes.extend_from_slice(checksum.as_bytes());
-        if bytes == self.bytes || bytes.len() as u64 > MAX_STORE_BYTES {
+        if bytes.len() as u64 > MAX_STORE_BYTES {
             return;
         }
         if write_atomically(&self.folder, &self.file, &bytes).is_ok() {

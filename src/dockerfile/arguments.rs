@@ -53,7 +53,7 @@ impl Reader<'_> {
             }
         };
         let start = head.arguments.start;
-        let alias = alias.map(|a| self.lower(self.part(start, &a)));
+        let alias = alias.map(|a| lower(self.part(start, &a)));
         if let Some(alias) = alias.as_deref().filter(|a| !is_stage_name(a)) {
             return self.refuse(
                 head,
@@ -66,15 +66,6 @@ impl Reader<'_> {
             image: self.part(start, &image),
             alias,
         })
-    }
-
-    fn lower(&self, text: Text) -> Text {
-        let changes = |c: char| !c.is_ascii() || c.is_ascii_uppercase();
-        if text.contains(changes) {
-            Text::derived(text.to_lowercase(), text.span())
-        } else {
-            text
-        }
     }
 
     pub(super) fn run(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
@@ -196,14 +187,14 @@ impl Reader<'_> {
             dest,
             inline: Vec::new(),
         };
+        if !list.iter().any(|source| source.contains('<')) {
+            transfer.sources = list;
+            return Some(transfer);
+        }
         // Of equal names the builder takes the last.
         let mut bodies: BTreeMap<String, usize> = BTreeMap::new();
         for (index, heredoc) in heredocs.iter().enumerate() {
             bodies.insert(heredoc.name.clone(), index);
-        }
-        if !list.iter().any(|source| source.contains('<')) {
-            transfer.sources = list;
-            return Some(transfer);
         }
         for source in list {
             match heredoc::word(&source) {
@@ -360,6 +351,15 @@ impl Reader<'_> {
         let trigger = self.read(inner, heredocs.to_vec());
         self.trigger = false;
         Some(Kind::Onbuild(Box::new(trigger)))
+    }
+}
+
+fn lower(text: Text) -> Text {
+    let changes = |c: char| !c.is_ascii() || c.is_ascii_uppercase();
+    if text.contains(changes) {
+        Text::derived(text.to_lowercase(), text.span())
+    } else {
+        text
     }
 }
 

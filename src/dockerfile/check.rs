@@ -32,6 +32,16 @@ pub fn chmod(value: &str) -> Option<Objection> {
     )
 }
 
+/// A truth value as `strconv.ParseBool` of Go reads it.
+#[must_use]
+pub fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// `[ugoa]*` and one or more of `+`, `-`, `=` with `[rwxXst]*` or one of `[ugo]`.
 fn is_symbolic(part: &str) -> bool {
     let mut rest = part.trim_start_matches(['u', 'g', 'o', 'a']);

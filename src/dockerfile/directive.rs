@@ -4,7 +4,8 @@
 //! value. Costs one pass over the line. Invariant: only known names are directives; any other line
 //! ends them for the rest of the file.
 
-use super::lines::MARK;
+use super::check;
+use super::lines::after_mark;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use std::collections::BTreeMap;
@@ -47,11 +48,7 @@ pub(super) fn read(line: &str) -> Option<Directive> {
 /// The `syntax` of a file that is no Dockerfile: `// syntax = value` at the top, or a JSON object with
 /// that key. The builder looks for them where there is no `# syntax` (`DetectSyntax` in its `parser`).
 pub(super) fn foreign_syntax(bytes: &[u8]) -> Option<(String, Span)> {
-    let mut start = if bytes.starts_with(MARK) {
-        MARK.len()
-    } else {
-        0
-    };
+    let mut start = after_mark(bytes);
     if bytes[start..].starts_with(b"#!") {
         start += bytes[start..].iter().position(|b| *b == b'\n')? + 1;
     }
@@ -146,10 +143,7 @@ fn check_option(part: &str) -> bool {
     match part.trim().split_once('=') {
         // Blanks before `=` are part of the name, so the builder does not know it.
         Some(("skip" | "experimental", _)) => true,
-        Some(("error", value)) => [
-            "1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False",
-        ]
-        .contains(&value.trim()),
+        Some(("error", value)) => check::truth(value.trim()).is_some(),
         _ => false,
     }
 }

@@ -4,55 +4,12 @@
 //! split at blanks, or only the names it refers to. Costs one pass over the word plus the size of
 //! what is inserted. Invariant: nesting, and the size of any result, are bounded.
 
+use super::expand_error::{ExpandError, MAX_BYTES, MAX_DEPTH};
 use super::glob;
-
-/// How deep `${a:-${b:-…}}` may nest. The builder has no limit; no file that is meant comes near.
-const MAX_DEPTH: u32 = 100;
-
-/// How many bytes an expansion may yield. The builder has no limit, but Linux takes no argument and no
-/// variable longer than this; it keeps a chain of doubling variables from filling memory and time.
-const MAX_BYTES: usize = 1 << 17;
 
 /// How many bytes a pattern may have. The builder has no limit; a pattern that variables blew up takes
 /// seconds to compile.
 const MAX_PATTERN: usize = 4096;
-
-/// Why a word has no value. The texts follow what the builder says in the same place.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ExpandError {
-    /// A `'` or `"` without its partner.
-    #[error("unexpected end of word while looking for the matching {0}")]
-    UnclosedQuote(char),
-    /// `${` without `}`.
-    #[error("missing '}}' in substitution")]
-    MissingBrace,
-    /// `${name/pattern}` without the second slash.
-    #[error("missing second '/' in substitution")]
-    MissingSlash,
-    /// `${}`, `${{`, `${:`.
-    #[error("bad substitution")]
-    BadSubstitution,
-    /// An operator the builder does not have, such as `:=` or `^^`.
-    #[error("unsupported modifier ({0}) in substitution")]
-    UnsupportedModifier(String),
-    /// A backslash in a pattern before a character that needs none.
-    #[error("invalid pattern ({0}) in substitution")]
-    BadPattern(String),
-    /// `${name?message}` or `${name:?message}` where the variable is missing or empty.
-    #[error("{name}: {message}")]
-    Required {
-        /// The variable.
-        name: String,
-        /// The text after `?`, or the builder's own.
-        message: String,
-    },
-    /// More than a hundred levels of `${…${…}…}`.
-    #[error("substitutions nest more than {MAX_DEPTH} levels deep")]
-    TooDeep,
-    /// The result would be longer than 128 KiB.
-    #[error("the expanded text is longer than {MAX_BYTES} bytes")]
-    TooLong,
-}
 
 /// Expands one word: quotes and escapes are removed, every `$` form is replaced, unset variables
 /// become nothing.

@@ -19,6 +19,13 @@ pub(super) struct Word {
     pub(super) equals: Option<usize>,
 }
 
+/// Name and value of a flag word from its dashes on, the first `=` being at `equals`.
+pub(super) fn cut(whole: &str, equals: Option<usize>) -> (&str, Option<&str>) {
+    let name = whole.get(2..equals.unwrap_or(whole.len()));
+    let value = equals.and_then(|n| whole.get(n + 1..));
+    (name.unwrap_or_default(), value)
+}
+
 impl Word {
     /// From the dashes to the end of the value; `text` is what it was read from.
     fn whole<'a>(&'a self, text: &'a str) -> &'a str {
@@ -28,13 +35,12 @@ impl Word {
 
     /// The name without dashes.
     pub(super) fn name<'a>(&'a self, text: &'a str) -> &'a str {
-        let whole = self.whole(text);
-        &whole[2..self.equals.unwrap_or(whole.len())]
+        cut(self.whole(text), self.equals).0
     }
 
     /// What follows the `=`.
     pub(super) fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
-        Some(&self.whole(text)[self.equals? + 1..])
+        cut(self.whole(text), self.equals).1
     }
 }
 
@@ -80,7 +86,7 @@ pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>,
 
 /// A byte as the builder widens it: the two Latin-1 blanks are blanks.
 fn is_blank(byte: u8) -> bool {
-    byte <= b' ' && matches!(byte, b'\t'..=b'\r' | b' ') || matches!(byte, 0x85 | 0xa0)
+    matches!(byte, b'\t'..=b'\r' | b' ' | 0x85 | 0xa0)
 }
 
 /// Blanks, quotes, both escape characters, and what is not ASCII.

@@ -95,7 +95,7 @@ fn template(replacement: &str) -> Vec<String> {
         let sign = at + n;
         piece.push_str(&replacement[at..sign]);
         let rest = &replacement[sign + 1..];
-        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
         let (name, used) = match rest.chars().next() {
             Some('$') => {
                 piece.push('$');
@@ -107,7 +107,7 @@ fn template(replacement: &str) -> Vec<String> {
                 (rest.get(1..end).unwrap_or_default(), end + 1)
             }
             _ => {
-                let end = rest.find(word).unwrap_or(rest.len());
+                let end = rest.find(ends).unwrap_or(rest.len());
                 (&rest[..end], end)
             }
         };

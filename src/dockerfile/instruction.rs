@@ -5,7 +5,7 @@
 //! [`Kind::Invalid`] come together; ONBUILD nests once and no deeper.
 
 use super::keyword::Keyword;
-use super::text::{Joined, Text};
+use super::text::{Joined, Text, trim};
 use super::{Flag, Heredoc, Instruction, Kind};
 use super::{flags, heredoc, json, words};
 use crate::diagnostic::{Diagnostic, Severity};
@@ -47,12 +47,7 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
     let known = Keyword::read(keyword);
     let keyword = whole.start..whole.start + keyword.len();
     let rest = rest.map_or(whole.end, |n| whole.start + n);
-    let (found, end) = if text[rest..whole.end].starts_with(|c: char| c == '-' || c.is_whitespace())
-    {
-        flags::split(text, rest..whole.end, escape)
-    } else {
-        (Vec::new(), rest)
-    };
+    let (found, end) = flags::split(text, rest..whole.end, escape);
     Head {
         arguments: trim(text, end..whole.end),
         whole,
@@ -60,16 +55,6 @@ pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
         known,
         flags: found,
     }
-}
-
-fn trim(text: &str, part: Range<usize>) -> Range<usize> {
-    let body = &text[part.clone()];
-    let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
-    if plain(body.as_bytes().first()) && plain(body.as_bytes().last()) {
-        return part;
-    }
-    let start = part.start + (body.len() - body.trim_start().len());
-    start..start + body.trim().len()
 }
 
 /// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless

@@ -78,24 +78,8 @@ impl Keyword {
     /// The keyword that a word is, in any case.
     pub(super) fn read(word: &str) -> Option<Self> {
         let packed = pack(word);
-        let near: &[Self] = match word.as_bytes().first()?.to_ascii_lowercase() {
-            b'a' => &[Self::Arg, Self::Add],
-            b'c' => &[Self::Copy, Self::Cmd],
-            b'e' => &[Self::Env, Self::Entrypoint, Self::Expose],
-            b'f' => &[Self::From],
-            b'h' => &[Self::Healthcheck],
-            b'l' => &[Self::Label],
-            b'm' => &[Self::Maintainer],
-            b'o' => &[Self::Onbuild],
-            b'r' => &[Self::Run],
-            b's' => &[Self::Shell, Self::Stopsignal],
-            b'u' => &[Self::User],
-            b'v' => &[Self::Volume],
-            b'w' => &[Self::Workdir],
-            _ => &[],
-        };
-        if let Some(found) = near.iter().find(|k| PACKED[**k as usize] == packed) {
-            return Some(*found);
+        if let Some(at) = PACKED.iter().position(|k| *k == packed) {
+            return Some(Self::ALL[at]);
         }
         if word.is_ascii() {
             return None;

@@ -22,18 +22,21 @@ pub(super) struct Line {
     pub(super) kind: LineKind,
 }
 
-/// The UTF-8 byte order mark.
-pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
+/// Where the text of a file starts: behind a byte order mark.
+pub(super) fn after_mark(bytes: &[u8]) -> usize {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if bytes.starts_with(MARK) {
+        MARK.len()
+    } else {
+        0
+    }
+}
 
 /// All physical lines; nothing for an empty file.
 pub(super) fn physical(bytes: &[u8]) -> Vec<Line> {
     // About as long as lines are; growing the list costs more than what is left over.
     let mut lines = Vec::with_capacity(bytes.len() / 24 + 1);
-    let mut start = if bytes.starts_with(MARK) {
-        MARK.len()
-    } else {
-        0
-    };
+    let mut start = after_mark(bytes);
     let ends = memchr::memchr_iter(b'\n', bytes).map(|feed| feed + 1);
     // The last line may lack its line feed.
     let open = bytes.len() > start && !bytes.ends_with(b"\n");
@@ -107,16 +110,13 @@ pub(super) fn logical(
 ) -> Logical {
     let at = joined.len();
     let mut pieces = Vec::new();
-    let mut broken = false;
     let mut next = first;
     let mut take = |start: usize, line: Line| -> bool {
         let (end, more) = continuation(bytes, start, line.content, escape);
-        match text.and_then(|t| t.get(start..end)) {
-            Some(text) => joined.push(text, start, end - start),
-            None => broken = true,
-        }
-        if text.is_none() {
-            pieces.push(start..end);
+        match text {
+            // Lines begin and end between characters.
+            Some(text) => joined.push(text.get(start..end).unwrap_or_default(), start, end - start),
+            None => pieces.push(start..end),
         }
         more
     };
@@ -130,7 +130,7 @@ pub(super) fn logical(
             }
         }
     }
-    if broken {
+    if text.is_none() {
         decode(bytes, &pieces, joined);
     }
     Logical {

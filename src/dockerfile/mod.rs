@@ -8,6 +8,7 @@ mod arguments;
 pub mod check;
 mod directive;
 mod expand;
+mod expand_error;
 mod flags;
 mod glob;
 mod heredoc;
@@ -21,9 +22,9 @@ mod text;
 mod words;
 
 pub use expand::{
-    ExpandError, expand_heredoc, expand_title, expand_word, expand_words, heredoc_variables,
-    variables,
+    expand_heredoc, expand_title, expand_word, expand_words, heredoc_variables, variables,
 };
+pub use expand_error::ExpandError;
 pub use parse::parse;
 pub use suggest::nearest;
 pub use text::Text;
@@ -146,15 +147,13 @@ impl Flag {
     /// Without the dashes, as written (names are case-sensitive).
     #[must_use]
     pub fn name(&self) -> &str {
-        let whole = self.whole();
-        let end = self.equals.unwrap_or(whole.len());
-        whole.get(2..end).unwrap_or_default()
+        flags::cut(self.whole(), self.equals).0
     }
 
     /// Quotes and escapes removed; `None` without `=`.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
-        self.whole().get(self.equals? + 1..)
+        flags::cut(self.whole(), self.equals).1
     }
 
     /// Where it stands, from the dashes to the end of the value.

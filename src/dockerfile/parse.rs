@@ -268,13 +268,7 @@ const START: &str = "start a stage with `FROM image`";
 /// What can only be said about the file as a whole.
 fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>) {
     let mut whole = |code, message: &str, help: &str| {
-        diagnostics.push(Diagnostic {
-            code,
-            severity: Severity::Error,
-            message: message.to_owned(),
-            labels: Vec::new(),
-            help: Some(help.to_owned()),
-        });
+        diagnostics.push(Diagnostic::whole(Severity::Error, code, message).with_help(help));
     };
     if bytes.is_empty() {
         return whole("parse/empty-file", "the file is empty", START);

@@ -64,17 +64,9 @@ impl Joined {
 
     /// Ends a logical line; returns what of it is left when white space around it is dropped.
     pub(super) fn end_line(&mut self, start: usize) -> Range<usize> {
-        let line = &self.text[start..];
-        let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
-        let mut range = start..self.text.len();
-        if !plain(line.as_bytes().last()) {
-            range.end = start + line.trim_end().len();
-        }
-        if !plain(line.as_bytes().first()) {
-            range.start = (start + line.len() - line.trim_start().len()).min(range.end);
-        }
+        let line = trim(&self.text, start..self.text.len());
         self.text.push('\n');
-        range
+        line
     }
 
     /// The smallest span of the file that holds a range of the text; comments and line ends inside
@@ -97,6 +89,19 @@ impl Joined {
         let n = self.runs.partition_point(|r| r.text <= text);
         self.runs.get(n.saturating_sub(1))
     }
+}
+
+/// A part of the text without the white space around it.
+pub(super) fn trim(text: &str, part: Range<usize>) -> Range<usize> {
+    let body = &text[part.clone()];
+    // Nearly all start and end with a sign that is none.
+    let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
+    if plain(body.as_bytes().first()) && plain(body.as_bytes().last()) {
+        return part;
+    }
+    let end = part.start + body.trim_end().len();
+    let start = part.end - body.trim_start().len();
+    start.min(end)..end
 }
 
 impl Run {

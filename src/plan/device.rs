@@ -5,6 +5,7 @@
 //! `corpus/verdicts` were put to it.
 
 use super::mount;
+use crate::dockerfile::check::truth;
 
 pub const HELP: &str =
     "write `--device=vendor.com/device=name`, and `,required` behind it if the build needs it";
@@ -23,7 +24,7 @@ pub fn check(value: &str) -> Result<(), String> {
         };
         match (key.as_str(), text) {
             ("required", None) => {}
-            ("required", Some(text)) if is_bool(text) => {}
+            ("required", Some(text)) if truth(text).is_some() => {}
             ("required", Some(text)) => return Err(format!("`{text}` is neither true nor false")),
             ("name", Some(_)) if !name.is_empty() => {
                 return Err(format!("it names two devices, `{name}` and another"));
@@ -35,12 +36,4 @@ pub fn check(value: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// What `strconv.ParseBool` of Go takes.
-fn is_bool(text: &str) -> bool {
-    [
-        "1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False",
-    ]
-    .contains(&text)
 }

@@ -4,6 +4,8 @@
 //! message. Costs one pass. Source of the rules: grammar section 8; fields are split before variables
 //! are expanded, and some checks depend on the order of the fields.
 
+use crate::dockerfile::check::truth;
+
 /// Kind of mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MountType {
@@ -303,11 +305,7 @@ fn requirable(key: &str, kind: MountType) -> Result<(), String> {
 }
 
 fn boolean(key: &str, value: &str) -> Result<bool, String> {
-    match value {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(format!("`{value}` is neither true nor false, for `{key}`")),
-    }
+    truth(value).ok_or_else(|| format!("`{value}` is neither true nor false, for `{key}`"))
 }
 
 fn number(key: &str, value: &str, radix: u32) -> Result<u64, String> {

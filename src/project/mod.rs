@@ -106,8 +106,8 @@ struct Build {
 
 /// Finds the targets.
 ///
-/// With `named` empty: a `Dockerfile` (or `dockerfile`, where the other is not there) and a `Containerfile` at the root and whatever compose and
-/// bake files build; where there is none of these, every file called `*.Dockerfile`, `Dockerfile.*`,
+/// With `named` empty: a `Dockerfile` (or `dockerfile`, where the other is not there) and a
+/// `Containerfile` at the root and whatever compose and bake files build; where there is none of these, every file called `*.Dockerfile`, `Dockerfile.*`,
 /// `Containerfile*`, `Dockerfile` or `Containerfile` below the root. Compose and bake files are read
 /// at the root only. Targets with the same file, context, stage, arguments, platform and named contexts are one.
 ///
@@ -200,7 +200,8 @@ type Identity = (
     String,
     Option<String>,
     Option<String>,
-    (Vec<(String, String)>, Vec<String>),
+    Vec<(String, String)>,
+    Vec<String>,
     Option<String>,
     Vec<(String, String)>,
     Option<String>,
@@ -213,7 +214,8 @@ impl Targets {
             target.file.clone(),
             target.context.clone(),
             target.stage.clone(),
-            (target.args.clone(), target.volatile_args.clone()),
+            target.args.clone(),
+            target.volatile_args.clone(),
             target.inline.clone(),
             target.contexts.clone(),
             target.platform.clone(),

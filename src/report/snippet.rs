@@ -157,8 +157,7 @@ mod tests {
     #[test]
     fn a_file_as_a_whole_has_no_lines() {
         let source = SourceFile::new("Dockerfile", "");
-        let mut d = Diagnostic::warning("parse/empty", "no instruction", Span::new(0, 0));
-        d.labels.clear();
+        let d = Diagnostic::whole(Severity::Warning, "parse/empty", "no instruction");
         insta::assert_snapshot!(diagnostics(&source, &[d], false), @r"
         warning[parse/empty]: no instruction
         --> Dockerfile

@@ -374,7 +374,7 @@ impl<'a> Evaluator<'a> {
     fn call(&mut self, call: &FuncCall) -> Result<Value, String> {
         let name = call.name.name.as_str();
         if !call.name.namespace.is_empty() {
-            return Err(format!("the function {}", call.name.name));
+            return Err(format!("{}{}", functions::UNKNOWN, call.name.name));
         }
         // These two look at failures, so their arguments are not evaluated first.
         if name == "try" || name == "can" {
@@ -384,7 +384,7 @@ impl<'a> Evaluator<'a> {
                     Ok(_) if name == "can" => return Ok(Value::Bool(true)),
                     Ok(value) => return Ok(value),
                     // Bake knows it, and may well succeed.
-                    Err(reason) if reason.starts_with("the function ") => return Err(reason),
+                    Err(reason) if reason.starts_with(functions::UNKNOWN) => return Err(reason),
                     Err(_) => {}
                 }
             }

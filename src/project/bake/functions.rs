@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 /// More bytes than this are not compiled into a pattern.
 const MAX_PATTERN: usize = 1 << 16;
 
+/// Starts the reason why an expression has no value where bake knows a function that is not here.
+pub(super) const UNKNOWN: &str = "the function ";
+
 /// Ends the reason why an expression has no value where it has another one in every build.
 pub(super) const VARIES: &str = "which differs in every build";
 
@@ -267,7 +270,7 @@ pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Valu
             let (pattern, all) = (pattern(&string(0)?)?, string(1)?);
             // Every group may match in every place, and a text takes some bytes even if it is empty.
             let places = (all.len() + 1).saturating_mul(pattern.captures_len());
-            bounded(places, limit)?;
+            bounded(places.saturating_mul(size_of::<Value>()), limit)?;
             let mut found = pattern.captures_iter(&all).map(|c| captured(&pattern, &c));
             if name == "regexall" {
                 return Ok(Value::List(found.collect()));
@@ -308,8 +311,8 @@ pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Valu
             .ok_or_else(odd),
         "urlencode" => word(encoding::url(&string(0)?)),
         "md5" | "sha1" | "sha256" | "sha512" => word(encoding::hash(name, &string(0)?)),
-        "timestamp" | "uuidv4" | "bcrypt" => Err(format!("the function {name}, {VARIES}")),
-        _ => Err(format!("the function {name}")),
+        "timestamp" | "uuidv4" | "bcrypt" => Err(format!("{UNKNOWN}{name}, {VARIES}")),
+        _ => Err(format!("{UNKNOWN}{name}")),
     }
 }
 
@@ -354,16 +357,14 @@ fn captured(pattern: &regex::Regex, found: &regex::Captures<'_>) -> Value {
 
 /// One text for each row of the lists; what is no list is in every row.
 fn format_list(template: &str, arguments: &[Value], limit: usize) -> Result<Value, String> {
-    let rows = arguments.iter().filter_map(|a| match a {
+    let mut lengths = arguments.iter().filter_map(|a| match a {
         Value::List(items) => Some(items.len()),
         _ => None,
     });
-    let rows: std::collections::BTreeSet<usize> = rows.collect();
-    let count = match rows.iter().collect::<Vec<_>>().as_slice() {
-        [] => 1,
-        [one] => **one,
-        _ => return Err("lists of different lengths".to_owned()),
-    };
+    let count = lengths.next().unwrap_or(1);
+    if lengths.any(|n| n != count) {
+        return Err("lists of different lengths".to_owned());
+    }
     let mut left = limit;
     let mut out = Vec::new();
     for row in 0..count {

@@ -347,6 +347,14 @@ impl<'a> Loader<'a> {
             let message = format!("more than {MAX_SERVICES} services are not looked at");
             self.say(file, "project/too-many-services", message, Span::default());
         }
+        let mut cleared: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
+        for path in &document.cleared {
+            if let [top, name, below @ ..] = path.as_slice()
+                && top == "services"
+            {
+                cleared.entry(name).or_default().push(below.to_vec());
+            }
+        }
         for entry in services.iter().take(MAX_SERVICES) {
             let build = entry.value.entry("build");
             let mut reader = Reader {
@@ -375,16 +383,7 @@ impl<'a> Loader<'a> {
                 }),
                 unset: BTreeSet::new(),
                 broken: None,
-                cleared: document
-                    .cleared
-                    .iter()
-                    .filter_map(|path| match path.as_slice() {
-                        [top, name, below @ ..] if top == "services" && *name == entry.key => {
-                            Some(below.to_vec())
-                        }
-                        _ => None,
-                    })
-                    .collect(),
+                cleared: cleared.remove(entry.key.as_str()).unwrap_or_default(),
             };
             out.insert(
                 entry.key.clone(),
