@@ -33,7 +33,13 @@ pub enum Done {
 /// Runs the program with the process's arguments; gives its exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let cli = match Cli::try_parse() {
+    run_from(std::env::args_os())
+}
+
+/// The same with other arguments, the program's name first; for tests that make thousands of calls.
+#[must_use]
+pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();

@@ -328,12 +328,20 @@ const FIRST_COMMIT_TIME: usize = 1_767_261_600;
 
 /// The history as input of `git fast-import`. Commit ids follow from it alone.
 pub fn fast_import(history: &History) -> Vec<u8> {
+    fast_import_as(history, "")
+}
+
+/// The same with a prefix before the names of branches, so that one repository may hold many histories.
+pub fn fast_import_as(history: &History, prefix: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let none = Tree::new();
     for (index, commit) in history.commits.iter().enumerate() {
         let time = FIRST_COMMIT_TIME + 3600 * index;
         let mark = index + 1;
-        let mut head = format!("commit refs/heads/{}\nmark :{mark}\n", commit.branch);
+        let mut head = format!(
+            "commit refs/heads/{prefix}{}\nmark :{mark}\n",
+            commit.branch
+        );
         for role in ["author", "committer"] {
             head += &format!("{role} Ada Example <ada@example.com> {time} +0000\n");
         }
@@ -414,6 +422,12 @@ pub fn output_of(command: &mut Command) -> Result<String, String> {
 /// Makes the repository in an existing empty folder and checks `main` out.
 pub fn create_repository(history: &History, folder: &Path) -> Result<(), String> {
     output_of(git(folder).args(["init", "-q", "."]))?;
+    import(folder, &fast_import(history))?;
+    output_of(git(folder).args(["reset", "-q", "--hard", "main"])).map(drop)
+}
+
+/// Reads a `git fast-import` stream into a repository.
+pub fn import(folder: &Path, stream: &[u8]) -> Result<(), String> {
     let mut import = git(folder);
     import
         .args(["fast-import", "--quiet"])
@@ -422,11 +436,7 @@ pub fn create_repository(history: &History, folder: &Path) -> Result<(), String>
     let mut child = import
         .spawn()
         .map_err(|error| format!("git fast-import: {error}"))?;
-    let sent = child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(&fast_import(history));
+    let sent = child.stdin.take().expect("piped").write_all(stream);
     let output = child
         .wait_with_output()
         .map_err(|error| error.to_string())?;
@@ -436,7 +446,7 @@ pub fn create_repository(history: &History, folder: &Path) -> Result<(), String>
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    output_of(git(folder).args(["reset", "-q", "--hard", "main"])).map(drop)
+    Ok(())
 }
 
 /// The commits a replay builds: first parents of `main`, oldest first.
