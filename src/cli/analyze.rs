@@ -182,6 +182,7 @@ pub fn search(
             rules: &rules,
             links: &builds.links,
             dot_git: dot_git(flags),
+            umask: flags.umask,
         },
         costs,
         policy: flags.cache_policy.into(),

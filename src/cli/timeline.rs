@@ -8,12 +8,13 @@ use crate::dockerfile;
 use crate::history::{
     ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log,
 };
-use crate::optimize::{columns, selections_of, step_seconds};
+use crate::optimize::{columns, selections_of, step_seconds, view_columns, views_of};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan, normalize_reference};
 use crate::rewrite::ContextFiles;
 use crate::simulate::{
-    BuildCost, Context, InputMatrix, Outcome, PlanModel, Timeline, build_costs, matrix, replay,
+    BuildCost, Context, InputMatrix, Outcome, PlanModel, Timeline, View, ViewRequest, build_costs,
+    matrix, replay,
 };
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -136,6 +137,8 @@ pub struct Replayed {
     pub matrix: InputMatrix,
     /// Columns of each plan's steps.
     pub selections: Vec<Vec<Vec<usize>>>,
+    /// Views of each plan's steps.
+    pub views: Vec<Vec<Vec<Option<usize>>>>,
     /// Verdicts.
     pub outcome: Outcome,
     /// Seconds of each plan's steps.
@@ -148,11 +151,12 @@ impl Replayed {
     /// The plans as the simulation takes them.
     #[must_use]
     pub fn models(&self) -> Vec<PlanModel<'_>> {
-        let pairs = self.plans.iter().zip(&self.selections);
-        pairs
-            .map(|(plan, s)| PlanModel {
+        let parts = self.plans.iter().zip(&self.selections).zip(&self.views);
+        parts
+            .map(|((plan, s), v)| PlanModel {
                 plan,
                 selections: s.clone(),
+                views: v.clone(),
             })
             .collect()
     }
@@ -195,15 +199,24 @@ pub fn replay_subject(
         rules: &rules,
         links: &builds.links,
         dot_git: dot_git(flags),
+        umask: flags.umask,
     };
-    let matrix = matrix(&context, &all);
+    let views: Vec<_> = plans
+        .iter()
+        .zip(&plan_rules)
+        .map(|(p, r)| views_of(p, *r))
+        .collect();
+    let requests = view_requests(&views, &timeline);
+    let matrix = matrix(&context, &all, &requests);
     let selections: Option<Vec<_>> = wanted.iter().map(|w| columns(w, &matrix)).collect();
     let selections = selections.context("a selection was not computed")?;
+    let views: Vec<_> = views.iter().map(|v| view_columns(v, &matrix)).collect();
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
     let mut replayed = Replayed {
         plans,
         matrix,
         selections,
+        views,
         outcome: Outcome::default(),
         seconds,
         costs: Vec::new(),
@@ -216,6 +229,28 @@ pub fn replay_subject(
     replayed.outcome = replay(&replayed.models(), &timeline, &replayed.matrix);
     replayed.costs = build_costs(&replayed.outcome, &replayed.models(), &replayed.seconds);
     Ok(replayed)
+}
+
+/// Every view once, with the builds whose plan has it.
+fn view_requests(views: &[Vec<Vec<Option<View>>>], timeline: &[Option<usize>]) -> Vec<ViewRequest> {
+    let mut out: Vec<ViewRequest> = Vec::new();
+    for (p, plan) in views.iter().enumerate() {
+        for view in plan.iter().flatten().flatten() {
+            let at = out.iter().position(|r| r.view == *view).unwrap_or_else(|| {
+                out.push(ViewRequest {
+                    view: view.clone(),
+                    builds: Some(vec![false; timeline.len()]),
+                });
+                out.len() - 1
+            });
+            if let Some(builds) = &mut out[at].builds {
+                for (build, plan) in builds.iter_mut().zip(timeline) {
+                    *build |= *plan == Some(p);
+                }
+            }
+        }
+    }
+    out
 }
 
 type Epochs = (Vec<Plan>, Vec<IgnoreRules>, Vec<usize>, Vec<Option<usize>>);

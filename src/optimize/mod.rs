@@ -18,7 +18,7 @@ use crate::plan::{self, BuildOptions, Input, Plan};
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
     BuildCost, Context, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary, Timeline,
-    build_costs, matrix, replay, summarize,
+    View, ViewRequest, build_costs, matrix, replay, summarize,
 };
 use crate::source::SourceFile;
 use std::ops::Range;
@@ -85,6 +85,8 @@ pub struct Evaluated {
     pub plan: Plan,
     /// For every step in the plan's order, its selections in the matrix of the replay.
     pub selections: Vec<Vec<usize>>,
+    /// The same for views of other stages.
+    pub views: Vec<Vec<Option<usize>>>,
     /// Verdicts.
     pub outcome: Outcome,
     /// Seconds of every step in the plan's order.
@@ -142,6 +144,33 @@ pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
     plan.order.iter().map(of_step).collect()
 }
 
+/// For every step in the plan's order, and every one of its inputs that is a stage's files, the view of them.
+#[must_use]
+pub fn views_of(plan: &Plan, rules: usize) -> Vec<Vec<Option<View>>> {
+    let of_step = |n: &petgraph::graph::NodeIndex| {
+        let step = &plan.graph[*n];
+        let stages = step
+            .inputs
+            .iter()
+            .filter(|i| matches!(i, Input::Stage { .. }));
+        stages.map(|i| View::of(plan, rules, step, i)).collect()
+    };
+    plan.order.iter().map(of_step).collect()
+}
+
+/// Finds the columns of views in a matrix.
+#[must_use]
+pub fn view_columns(wanted: &[Vec<Option<View>>], matrix: &InputMatrix) -> Vec<Vec<Option<usize>>> {
+    let find = |v: &Option<View>| {
+        let v = v.as_ref()?;
+        matrix.requests.iter().position(|r| r.view == *v)
+    };
+    wanted
+        .iter()
+        .map(|step| step.iter().map(find).collect())
+        .collect()
+}
+
 /// Finds the columns of selections in a matrix.
 #[must_use]
 pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Vec<usize>>> {
@@ -186,16 +215,25 @@ impl<'a> Judge<'a> {
         &self.matrix
     }
 
-    /// Makes sure the matrix has these selections.
-    fn learn(&mut self, wanted: &[Vec<Selection>]) {
+    /// Makes sure the matrix has what a plan reads.
+    fn learn(&mut self, plan: &Plan, wanted: &[Vec<Selection>]) {
         let mut all = self.matrix.selections.clone();
         for s in wanted.iter().flatten() {
             if !all.contains(s) {
                 all.push(s.clone());
             }
         }
-        if all.len() > self.matrix.selections.len() || self.matrix.builds == 0 {
-            self.matrix = matrix(&self.setting.context, &all);
+        let mut views = self.matrix.requests.clone();
+        for view in views_of(plan, 0).into_iter().flatten().flatten() {
+            let request = ViewRequest { view, builds: None };
+            if !views.contains(&request) {
+                views.push(request);
+            }
+        }
+        let known = &self.matrix;
+        let more = all.len() > known.selections.len() || views.len() > known.requests.len();
+        if more || self.matrix.builds == 0 {
+            self.matrix = matrix(&self.setting.context, &all, &views);
         }
     }
 
@@ -205,12 +243,14 @@ impl<'a> Judge<'a> {
         let parsed = dockerfile::parse(&source);
         let plan = plan::lower(&parsed.tree, self.setting.options);
         let wanted = selections_of(&plan, 0);
-        self.learn(&wanted);
+        self.learn(&plan, &wanted);
         let selections = columns(&wanted, &self.matrix).unwrap_or_default();
+        let views = view_columns(&views_of(&plan, 0), &self.matrix);
         let seconds = step_seconds(&plan, self.setting.costs);
         let models = [PlanModel {
             plan: &plan,
             selections: selections.clone(),
+            views: views.clone(),
         }];
         let timeline = Timeline {
             plan: vec![Some(0); self.matrix.builds],
@@ -225,6 +265,7 @@ impl<'a> Judge<'a> {
             file: parsed.tree,
             plan,
             selections,
+            views,
             outcome,
             seconds,
             costs,

@@ -347,6 +347,8 @@ impl Lowering<'_> {
             footprint: None,
             classes: Vec::new(),
             dest: None,
+            inline: Vec::new(),
+            parents: false,
         });
         let stage = &mut self.plan.stages[index];
         stage.steps.push(node);
@@ -483,6 +485,8 @@ impl Lowering<'_> {
             footprint: None,
             classes: Vec::new(),
             dest: None,
+            inline: Vec::new(),
+            parents: false,
         }
     }
 

@@ -136,6 +136,8 @@ pub enum Input {
         stage: usize,
         /// Expanded source paths.
         sources: Vec<String>,
+        /// `--exclude` patterns.
+        excludes: Vec<String>,
     },
     /// Files of an image that is no stage of this file (`COPY --from=nginx`): its normalised name.
     Image(String),
@@ -192,6 +194,10 @@ pub struct Step {
     pub classes: Vec<Class>,
     /// What COPY, ADD and WORKDIR write: the resolved destination.
     pub dest: Option<Dest>,
+    /// Text files among the sources of COPY and ADD: name and expanded content.
+    pub inline: Vec<(String, String)>,
+    /// `--parents`: sources keep their folders.
+    pub parents: bool,
 }
 
 /// Where COPY, ADD or WORKDIR writes.

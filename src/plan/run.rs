@@ -225,7 +225,11 @@ impl Lowering<'_> {
                 let found = &self.plan.stages[stage];
                 if !found.replaced {
                     inputs.stages.push(stage);
-                    inputs.list.push(Input::Stage { stage, sources });
+                    inputs.list.push(Input::Stage {
+                        stage,
+                        sources,
+                        excludes,
+                    });
                     return;
                 }
                 found.name.clone().unwrap_or_default()

@@ -72,7 +72,7 @@ impl Lowering<'_> {
             }
             paths.push(source.clone());
         }
-        self.inline_files(ins, t, state, &mut key);
+        let inline = self.inline_files(ins, t, state, &mut key);
         if !paths.is_empty() {
             match (place.sources.first(), ins.flag("from").unwrap_or("")) {
                 (_, "") => inputs.list.push(Input::Context(ContextInput {
@@ -101,6 +101,8 @@ impl Lowering<'_> {
         step.parts.instruction = step.definition;
         step.keyed_by_parent = !link;
         step.inputs = inputs.list;
+        step.inline = inline;
+        step.parents = ins.has_flag("parents");
         step.classes = vec![Class::Copy];
         step.dest = Some(Dest {
             path: Some(resolved).filter(|p| p.starts_with('/')),
@@ -117,8 +119,15 @@ impl Lowering<'_> {
         Some(self.expand_at(flag.value()?, state, flag.span()))
     }
 
-    /// Heredocs among the sources: their text is in the key.
-    fn inline_files(&mut self, ins: &Instruction, t: &Transfer, state: &State, key: &mut Key) {
+    /// Heredocs among the sources, by name: their text is in the key.
+    fn inline_files(
+        &mut self,
+        ins: &Instruction,
+        t: &Transfer,
+        state: &State,
+        key: &mut Key,
+    ) -> Vec<(String, String)> {
+        let mut files = Vec::new();
         for i in &t.inline {
             let Some(doc) = ins.heredocs.get(*i) else {
                 continue;
@@ -140,7 +149,9 @@ impl Lowering<'_> {
                 doc.content()
             };
             key.text("inline").text(&doc.name).text(&body);
+            files.push((doc.name.clone(), body));
         }
+        files
     }
 
     fn refuse_remote(&mut self, kind: Remote, source: &str, span: Span) {

@@ -6,13 +6,20 @@
 //! decide is `maybe`.
 
 mod inputs;
+mod members;
 mod policy;
+mod program;
 mod replay;
 mod score;
+mod stage_tree;
 mod store;
+mod views;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::Policy;
+pub use program::View;
 pub use replay::{BuildOutcome, Cause, CauseKind, Failure, Outcome, PlanModel, Timeline, replay};
 pub use score::{BuildCost, Summary, build_costs, summarize, wilson};
+pub use stage_tree::Content;
 pub use store::Verdict;
+pub use views::ViewRequest;

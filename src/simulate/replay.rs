@@ -2,6 +2,7 @@
 
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
+use super::stage_tree::Content;
 use super::store::{Afterwards, Key, Moment, RecordId, Slot, Store, Verdict};
 use crate::history::PathId;
 use crate::plan::{Depends, Input, Parts, Plan, StepKind};
@@ -17,6 +18,8 @@ pub struct PlanModel<'a> {
     /// For every step in `plan.order` and every one of its inputs that is a context selection, the
     /// selection's index in the matrix, in input order.
     pub selections: Vec<Vec<usize>>,
+    /// The same for inputs that are a stage's files: their view in the matrix, in input order.
+    pub views: Vec<Vec<Option<usize>>>,
 }
 
 /// Which plan each build runs, and what else moves.
@@ -154,15 +157,15 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
             policy: timeline.policy,
         };
         let (mut outcome, ids) = run.visit(&mut store, now);
-        let at_key = run.absent_at_key();
-        let kept = if at_key.is_some() {
-            Kept::Unknown
-        } else {
-            Kept::Ancestors
+        let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
+        let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
+        let late = || {
+            run.absent_at_execution(&outcome)
+                .map(|f| (f, Kept::Ancestors))
         };
-        outcome.fails = at_key.or_else(|| run.absent_at_execution(&outcome));
-        if let Some(failure) = &outcome.fails {
+        if let Some((failure, kept)) = context.or_else(stage).or_else(late) {
             run.withdraw(&mut store, &outcome, &ids, failure.step, kept);
+            outcome.fails = Some(failure);
         }
         outcome.plan = Some(p);
         let before = previous.map(|b| &out.builds[b as usize]);
@@ -182,6 +185,8 @@ enum Kept {
     Unknown,
     /// A step failed: what that step stands on is kept.
     Ancestors,
+    /// The key of a step failed on another stage's files: that stage is kept.
+    Sources,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -244,8 +249,45 @@ impl Run<'_> {
         let mut failures = self
             .absences()
             .filter(|(step, _, _)| outcome.verdicts[*step] != Verdict::Cached);
-        let (step, selection, absence) = failures.next()?;
-        Some(self.failure(step, selection, absence))
+        let context = failures
+            .next()
+            .map(|(step, selection, absence)| self.failure(step, selection, absence));
+        let stage = || {
+            let mut found = self.stage_absences(&outcome.verdicts);
+            found.next().map(|(step, text)| Failure {
+                step,
+                message: format!("lstat {text}: no such file or directory"),
+            })
+        };
+        context.or_else(stage)
+    }
+
+    /// A source that another stage certainly does not have.
+    fn absent_in_stage(&self) -> Option<Failure> {
+        let (step, text) = self.stage_absences(&[]).next()?;
+        let message = format!("failed to compute cache key: \"{text}\": not found");
+        Some(Failure { step, message })
+    }
+
+    /// Steps whose source a stage does not have, and that source: those that show when keys are
+    /// computed, or with verdicts those that show when a step that is not cached runs.
+    fn stage_absences<'a>(
+        &'a self,
+        verdicts: &'a [Verdict],
+    ) -> impl Iterator<Item = (usize, String)> + 'a {
+        let views = self.model.views.iter().enumerate();
+        let all = views.flat_map(|(step, list)| list.iter().flatten().map(move |v| (step, *v)));
+        all.filter_map(move |(step, view)| {
+            let source = match self.matrix.views[view][self.build as usize] {
+                Content::Missing { source } if verdicts.is_empty() => source,
+                Content::MissingAtExecution { source } if !verdicts.is_empty() => {
+                    (verdicts[step] != Verdict::Cached).then_some(source)?
+                }
+                _ => return None,
+            };
+            let text = self.matrix.requests[view].view.source(source)?;
+            Some((step, crate::pattern::clean(&format!("/{text}"))))
+        })
     }
 
     fn absences(&self) -> impl Iterator<Item = (usize, usize, Absence)> {
@@ -271,6 +313,28 @@ impl Run<'_> {
             Absence::AtExecution { .. } => format!("lstat {path}: no such file or directory"),
         };
         Failure { step, message }
+    }
+
+    /// What a view of another stage is in this build, where that is known.
+    fn viewed(&self, view: Option<usize>) -> Option<Slot> {
+        let view = view?;
+        match self.matrix.views[view][self.build as usize] {
+            Content::Known { digest, image } => {
+                let changes = &self.timeline.base_changes;
+                let images = self.matrix.requests[view].view.images();
+                let moved = image && changes.iter().any(|(r, _)| images.contains(r));
+                if !moved {
+                    return Some(Slot::Known(digest));
+                }
+                // The image's own files there may be the same after it changed, or not.
+                let of = |i: &String| self.base_version(i, self.build).to_string();
+                let mut parts: Vec<String> = images.iter().map(of).collect();
+                parts.push(digest.to_string());
+                Some(Slot::Unsure(text_digest(&parts)))
+            }
+            Content::Unsure { digest } => Some(Slot::Unsure(digest)),
+            Content::Made | Content::Missing { .. } | Content::MissingAtExecution { .. } => None,
+        }
     }
 
     fn base_version(&self, reference: &str, build: u32) -> u128 {
@@ -305,6 +369,13 @@ impl Run<'_> {
             behind[p] = inputs(p).iter().any(|i| behind[*i]);
         }
         below[failed] = true;
+        if kept == Kept::Sources {
+            below[failed] = false;
+            let parent = self.shape.parent[failed];
+            for i in inputs(failed).into_iter().filter(|i| Some(*i) != parent) {
+                below[i] = true;
+            }
+        }
         for p in (0..=failed).rev().filter(|p| *p < n) {
             if below[p] {
                 for i in inputs(p) {
@@ -334,6 +405,7 @@ impl Run<'_> {
             let step = &plan.graph[*node];
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
+            let mut views = self.model.views[position].iter();
             let mut slots = Vec::new();
             for input in &step.inputs {
                 slots.push(match input {
@@ -343,14 +415,26 @@ impl Run<'_> {
                             .map_or(0, |s| self.matrix.version[*s][now.build as usize]);
                         Slot::Known(s)
                     }
-                    Input::Stage { stage, sources } => {
-                        let selector = text_digest(sources);
-                        match self.shape.stage_last.get(stage).copied().flatten() {
-                            Some(last) => Slot::Stage(chain[last], selector),
-                            None => Slot::Known(0),
+                    Input::Stage { stage, sources, .. } => {
+                        let view = views.next().copied().flatten();
+                        let last = self.shape.stage_last.get(stage).copied().flatten();
+                        match (self.viewed(view), last) {
+                            (Some(slot), _) => slot,
+                            (None, Some(last)) => Slot::Stage(chain[last], text_digest(sources)),
+                            (None, None) => Slot::Known(0),
                         }
                     }
-                    Input::Image(reference) => Slot::Known(self.base_version(reference, now.build)),
+                    Input::Image(reference) => {
+                        let version = self.base_version(reference, now.build);
+                        let changes = &self.timeline.base_changes;
+                        let moved = changes.iter().any(|(r, _)| r == reference);
+                        if step.kind == StepKind::From || !moved {
+                            Slot::Known(version)
+                        } else {
+                            // The files taken may be among those that did not change.
+                            Slot::Unsure(version)
+                        }
+                    }
                     // Where files of these enter, the command line declines to replay.
                     Input::Named(_) | Input::Remote(_) => Slot::Known(0),
                 });

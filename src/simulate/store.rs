@@ -24,6 +24,8 @@ pub enum Verdict {
 pub enum Slot {
     /// Content that is known: files of the context, a base image's identity.
     Known(u128),
+    /// Files of which equal numbers are equal files, and different ones may be.
+    Unsure(u128),
     /// Files of the result of a record, selected by these paths (as a digest).
     Stage(RecordId, u128),
 }
@@ -166,12 +168,12 @@ impl Store {
         let unsure_parent = key
             .parent
             .is_some_and(|p| !self.records[p.0 as usize].perhaps.is_empty());
-        let with_stage = key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
+        let with_stage = key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
         let Some(same) = self.by_definition.get(&key.definition) else {
             return Vec::new();
         };
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
-        let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
+        let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
         let may_be = |r: &Record| {
             r.created != now.build
                 && !r.gone

@@ -549,6 +549,8 @@ pub struct Comparison {
     pub agree: usize,
     /// Steps left open by the prediction.
     pub maybe: usize,
+    /// Their names, with the build's number in front once compared.
+    pub open: Vec<String>,
     /// Steps the builder ran as one with an equal step of another stage.
     pub merged: usize,
     /// Every difference.
@@ -563,6 +565,7 @@ impl Comparison {
         self.agree += other.agree;
         self.maybe += other.maybe;
         self.merged += other.merged;
+        self.open.extend(other.open);
         self.wrong.extend(other.wrong);
     }
 }
@@ -644,7 +647,10 @@ fn compare_steps(predicted: &Predicted, built: &Built, result: &mut Comparison) 
             });
             match (verdict, real) {
                 (_, None) => wrong.push(format!("predicted, but not in the build: {name}")),
-                (None, Some(_)) => result.maybe += 1,
+                (None, Some(_)) => {
+                    result.maybe += 1;
+                    result.open.push(name.clone());
+                }
                 (Some(cached), Some(real)) if real.contains(&cached) => result.agree += 1,
                 (Some(true), _) => wrong.push(format!("predicted cached, was executed: {name}")),
                 (Some(false), _) => wrong.push(format!("predicted executed, was cached: {name}")),

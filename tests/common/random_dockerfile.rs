@@ -19,6 +19,8 @@ pub struct Stage {
     pub instructions: Vec<Instruction>,
     pub has_shell: bool,
     pub is_root: bool,
+    /// Where relative paths lead is known: an image's own directory is not.
+    pub has_dir: bool,
     /// Folders that earlier steps copied to.
     pub copied: Vec<String>,
     /// Those of them that are there whatever the sources were.
@@ -69,12 +71,14 @@ impl Generator {
     pub fn fill_stage(&mut self, index: usize) {
         let last = index + 1 == self.stages.len();
         let (mut from, mut has_shell, mut is_root) = (self.base.to_string(), true, true);
+        let mut has_dir = false;
         let (mut copied, mut certain, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
         if index > 0 && self.random.one_in(3) {
             let base = self.random.below(index);
             let base_stage = &self.stages[base];
             from = format!("s{base}");
             (has_shell, is_root) = (base_stage.has_shell, base_stage.is_root);
+            has_dir = base_stage.has_dir;
             copied.clone_from(&base_stage.copied);
             certain.clone_from(&base_stage.certain);
             outputs.clone_from(&base_stage.outputs);
@@ -83,6 +87,7 @@ impl Generator {
             || self.random.one_in(20)
         {
             (from, has_shell) = ("scratch".to_string(), false);
+            has_dir = true;
         }
         let name = if last && self.random.one_in(2) {
             String::new()
@@ -110,6 +115,7 @@ impl Generator {
             instructions,
             has_shell,
             is_root,
+            has_dir,
             copied,
             certain,
             outputs,
@@ -166,7 +172,11 @@ impl Generator {
             0..=3 => self.copy(index),
             4..=7 if shell => self.run(index),
             8 => {
-                let folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                let mut folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                if !self.stages[index].has_dir && !folder.starts_with('/') {
+                    folder = "/w";
+                }
+                self.stages[index].has_dir = true;
                 self.push(index, format!("WORKDIR {folder}"), true);
             }
             9 => {
@@ -286,7 +296,7 @@ impl Generator {
             ]);
         }
         let destination = match self.random.below(5) {
-            0 => format!("d{number}/"),
+            0 if self.stages[index].has_dir => format!("d{number}/"),
             1 => format!("/d{number}/sub/"),
             _ => format!("/d{number}/"),
         };
@@ -333,7 +343,7 @@ impl Generator {
         for _ in 0..1 + self.random.below(2) {
             let number = self.number();
             let mut path = match self.copied_path(from) {
-                Some(copied) if outputs.is_empty() || !self.random.one_in(3) => copied,
+                Some(copied) if outputs.is_empty() || !self.random.one_in(6) => copied,
                 _ if outputs.is_empty() => return self.copy(index),
                 _ => self.random.pick(&outputs).clone(),
             };
@@ -410,7 +420,7 @@ impl Generator {
                 let output = self.stages[from].outputs.first().cloned();
                 let copied = self.stages[from].certain.last().cloned();
                 let path = match (output, copied) {
-                    (Some(output), _) if self.random.one_in(3) => Some(output),
+                    (Some(output), _) if self.random.one_in(6) => Some(output),
                     (output, copied) => copied.or(output),
                 };
                 if let Some(path) = path {

@@ -192,6 +192,7 @@ impl Generator {
                 instructions: Vec::new(),
                 has_shell: true,
                 is_root: true,
+                has_dir: false,
                 copied: Vec::new(),
                 certain: Vec::new(),
                 outputs: Vec::new(),
