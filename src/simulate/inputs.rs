@@ -7,8 +7,8 @@
 //! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
 
 use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
-use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
-use crate::plan::ContextInput;
+use crate::pattern::{DirState, ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
+use crate::plan::{ContentRule, ContextInput};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -109,6 +109,11 @@ pub fn matrix(context: &Context<'_>, selections: &[Selection]) -> InputMatrix {
 struct Source {
     pattern: SourcePattern,
     exclude: Option<ExcludeRules>,
+    /// `--exclude=*` and the like: the digest of a file given as the source does not see its content,
+    /// though the file is copied (seen on BuildKit 0.25).
+    hides_itself: bool,
+    /// Paths count from the first wildcard element on, not base names alone (BuildKit 0.32).
+    relative: bool,
     selection: usize,
     /// Sum of the members' terms: order-free, so a change costs O(1).
     sum: u128,
@@ -155,13 +160,21 @@ impl<'a> Engine<'a> {
         for (index, selection) in selections.iter().enumerate() {
             let first = sources.len();
             for text in &selection.input.sources {
-                let pattern = SourcePattern::lenient(text);
+                let pattern = match selection.input.literal {
+                    true => SourcePattern::literal(text),
+                    false => SourcePattern::lenient(text),
+                };
                 let filtered = !selection.input.excludes.is_empty();
                 let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
+                let exclude = filtered
+                    .then(|| ExcludeRules::new(&selection.input.excludes).ok())
+                    .flatten();
                 sources.push(Source {
-                    exclude: filtered
-                        .then(|| ExcludeRules::new(&selection.input.excludes).ok())
-                        .flatten(),
+                    hides_itself: exclude
+                        .as_ref()
+                        .is_some_and(|e| e.test(&DirState::root(), b"").ignored),
+                    relative: selection.input.rule == ContentRule::Relative,
+                    exclude,
                     selection: index,
                     sum: 0,
                     count: 0,
@@ -515,6 +528,8 @@ impl<'a> Engine<'a> {
         let mut fresh = Source {
             pattern: source.pattern.clone(),
             exclude: source.exclude.clone(),
+            hides_itself: source.hides_itself,
+            relative: source.relative,
             selection: source.selection,
             sum: 0,
             count: 0,
@@ -635,10 +650,13 @@ impl Source {
     fn apply(&mut self, name: &[u8], relative: &[u8], term: Term, add: bool) {
         // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
         let named = match &self.list {
+            Some(_) if self.relative => name.strip_prefix(self.fixed().as_bytes()).unwrap_or(name),
             Some(_) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
             None => relative.strip_prefix(b"/").unwrap_or(relative),
         };
+        let hidden = self.hides_itself && relative.is_empty();
         let value = match term {
+            Term::File(_) if hidden => hash(&[b"hidden"]),
             Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
             Term::Dir => hash(&[b"dir", named]),
         };
@@ -655,6 +673,14 @@ impl Source {
             } else {
                 list.remove(name);
             }
+        }
+    }
+
+    /// The source up to its first wildcard element.
+    fn fixed(&self) -> &str {
+        match self.pattern.kind() {
+            SourceKind::Wildcard { prefix_dir } => prefix_dir,
+            _ => self.pattern.cleaned(),
         }
     }
 
