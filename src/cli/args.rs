@@ -100,6 +100,10 @@ pub struct BuildFlags {
     /// Platform of the result.
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
+    /// Stages whose RUN, COPY and ADD run in every build whatever is stored, separated by commas;
+    /// repeatable.
+    #[arg(long = "no-cache-filter", value_name = "STAGE", value_delimiter = ',')]
+    pub no_cache_filter: Vec<String>,
     /// Read Dockerfile and ignore file at this revision, without checkout.
     #[arg(long = "ref", value_name = "REV")]
     pub reference: Option<String>,

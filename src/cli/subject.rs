@@ -371,6 +371,8 @@ fn subject(
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args,
         contexts,
+        no_cache: Some(flags.no_cache_filter.clone()).filter(|names| !names.is_empty()),
+        ..BuildOptions::default()
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);

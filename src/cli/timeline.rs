@@ -8,13 +8,12 @@ use crate::dockerfile;
 use crate::history::{
     ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log,
 };
-use crate::optimize::{columns, selections_of, step_seconds, view_columns, views_of};
+use crate::optimize::step_seconds;
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan, normalize_reference};
 use crate::rewrite::ContextFiles;
 use crate::simulate::{
-    BuildCost, Context, InputMatrix, Outcome, PlanModel, Timeline, View, ViewRequest, build_costs,
-    matrix, replay,
+    BuildCost, Context, Outcome, PlanModel, Prepared, Timeline, build_costs, prepare, replay,
 };
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -133,12 +132,8 @@ pub fn dot_git(flags: &HistoryFlags) -> bool {
 pub struct Replayed {
     /// Distinct Dockerfiles, in order of first use.
     pub plans: Vec<Plan>,
-    /// Versions of inputs.
-    pub matrix: InputMatrix,
-    /// Columns of each plan's steps.
-    pub selections: Vec<Vec<Vec<usize>>>,
-    /// Views of each plan's steps.
-    pub views: Vec<Vec<Vec<Option<usize>>>>,
+    /// What they read.
+    pub prepared: Prepared,
     /// Verdicts.
     pub outcome: Outcome,
     /// Seconds of each plan's steps.
@@ -151,14 +146,7 @@ impl Replayed {
     /// The plans as the simulation takes them.
     #[must_use]
     pub fn models(&self) -> Vec<PlanModel<'_>> {
-        let parts = self.plans.iter().zip(&self.selections).zip(&self.views);
-        parts
-            .map(|((plan, s), v)| PlanModel {
-                plan,
-                selections: s.clone(),
-                views: v.clone(),
-            })
-            .collect()
+        self.prepared.models(&self.plans)
     }
 }
 
@@ -185,14 +173,6 @@ pub fn replay_subject(
         }
         DockerfileFrom::Each => each(place, builds, subject)?,
     };
-    let wanted: Vec<_> = plans
-        .iter()
-        .zip(&plan_rules)
-        .map(|(p, r)| selections_of(p, *r))
-        .collect();
-    let mut all: Vec<_> = wanted.iter().flatten().flatten().cloned().collect();
-    all.sort();
-    all.dedup();
     let context = Context {
         log: &builds.log,
         prefix: subject.context_prefix.as_bytes(),
@@ -201,22 +181,11 @@ pub fn replay_subject(
         dot_git: dot_git(flags),
         umask: flags.umask,
     };
-    let views: Vec<_> = plans
-        .iter()
-        .zip(&plan_rules)
-        .map(|(p, r)| views_of(p, *r))
-        .collect();
-    let requests = view_requests(&views, &timeline);
-    let matrix = matrix(&context, &all, &requests);
-    let selections: Option<Vec<_>> = wanted.iter().map(|w| columns(w, &matrix)).collect();
-    let selections = selections.context("a selection was not computed")?;
-    let views: Vec<_> = views.iter().map(|v| view_columns(v, &matrix)).collect();
+    let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
     let mut replayed = Replayed {
         plans,
-        matrix,
-        selections,
-        views,
+        prepared,
         outcome: Outcome::default(),
         seconds,
         costs: Vec::new(),
@@ -226,31 +195,9 @@ pub fn replay_subject(
         base_changes: base_changes(place, builds, flags)?,
         policy: flags.cache_policy.into(),
     };
-    replayed.outcome = replay(&replayed.models(), &timeline, &replayed.matrix);
+    replayed.outcome = replay(&replayed.models(), &timeline, &replayed.prepared.matrix);
     replayed.costs = build_costs(&replayed.outcome, &replayed.models(), &replayed.seconds);
     Ok(replayed)
-}
-
-/// Every view once, with the builds whose plan has it.
-fn view_requests(views: &[Vec<Vec<Option<View>>>], timeline: &[Option<usize>]) -> Vec<ViewRequest> {
-    let mut out: Vec<ViewRequest> = Vec::new();
-    for (p, plan) in views.iter().enumerate() {
-        for view in plan.iter().flatten().flatten() {
-            let at = out.iter().position(|r| r.view == *view).unwrap_or_else(|| {
-                out.push(ViewRequest {
-                    view: view.clone(),
-                    builds: Some(vec![false; timeline.len()]),
-                });
-                out.len() - 1
-            });
-            if let Some(builds) = &mut out[at].builds {
-                for (build, plan) in builds.iter_mut().zip(timeline) {
-                    *build |= *plan == Some(p);
-                }
-            }
-        }
-    }
-    out
 }
 
 type Epochs = (Vec<Plan>, Vec<IgnoreRules>, Vec<usize>, Vec<Option<usize>>);

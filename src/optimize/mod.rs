@@ -14,11 +14,12 @@ mod stage;
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::footprint::Certainty;
-use crate::plan::{self, BuildOptions, Input, Plan};
+use crate::plan::{self, BuildOptions, Plan};
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
     BuildCost, Context, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary, Timeline,
-    View, ViewRequest, build_costs, matrix, replay, summarize,
+    ViewRequest, build_costs, columns, matrix, replay, selections_of, summarize, view_columns,
+    views_of,
 };
 use crate::source::SourceFile;
 use std::ops::Range;
@@ -126,60 +127,6 @@ const COMBINED_REWRITES: usize = 4;
 const LEAST_SAVING: f64 = 0.005;
 /// Share of the builds that plans are chosen on for the held-out figure.
 const CHOSEN_ON: f64 = 0.7;
-
-/// Every context selection of a plan, in step order.
-#[must_use]
-pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
-    let of_step = |n: &petgraph::graph::NodeIndex| {
-        let inputs = plan.graph[*n].inputs.iter();
-        let contexts = inputs.filter_map(|i| match i {
-            Input::Context(c) => Some(Selection {
-                input: c.clone(),
-                rules,
-            }),
-            _ => None,
-        });
-        contexts.collect()
-    };
-    plan.order.iter().map(of_step).collect()
-}
-
-/// For every step in the plan's order, and every one of its inputs that is a stage's files, the view of them.
-#[must_use]
-pub fn views_of(plan: &Plan, rules: usize) -> Vec<Vec<Option<View>>> {
-    let of_step = |n: &petgraph::graph::NodeIndex| {
-        let step = &plan.graph[*n];
-        let stages = step
-            .inputs
-            .iter()
-            .filter(|i| matches!(i, Input::Stage { .. }));
-        stages.map(|i| View::of(plan, rules, step, i)).collect()
-    };
-    plan.order.iter().map(of_step).collect()
-}
-
-/// Finds the columns of views in a matrix.
-#[must_use]
-pub fn view_columns(wanted: &[Vec<Option<View>>], matrix: &InputMatrix) -> Vec<Vec<Option<usize>>> {
-    let find = |v: &Option<View>| {
-        let v = v.as_ref()?;
-        matrix.requests.iter().position(|r| r.view == *v)
-    };
-    wanted
-        .iter()
-        .map(|step| step.iter().map(find).collect())
-        .collect()
-}
-
-/// Finds the columns of selections in a matrix.
-#[must_use]
-pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Vec<usize>>> {
-    let find = |s: &Selection| matrix.selections.iter().position(|m| m == s);
-    wanted
-        .iter()
-        .map(|step| step.iter().map(find).collect())
-        .collect()
-}
 
 /// Seconds of every step in a plan's order.
 #[must_use]

@@ -174,15 +174,18 @@ impl<'a> Engine<'a> {
         for (index, selection) in selections.iter().enumerate() {
             let first = sources.len();
             for text in &selection.input.sources {
-                let pattern = SourcePattern::lenient(text);
+                let pattern = match selection.input.literal {
+                    true => SourcePattern::literal(text),
+                    false => SourcePattern::lenient(text),
+                };
                 let filtered = !selection.input.excludes.is_empty();
-                let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
+                let exclude = filtered
+                    .then(|| ExcludeRules::new(&selection.input.excludes).ok())
+                    .flatten();
                 sources.push(Source {
-                    exclude: filtered
-                        .then(|| ExcludeRules::new(&selection.input.excludes).ok())
-                        .flatten(),
                     selection: index,
-                    members: Members::new(filtered || wild),
+                    members: Members::new(&pattern, exclude.as_ref(), selection.input.rule),
+                    exclude,
                     through_link: false,
                     linked_count: 0,
                     dangling: false,
@@ -517,7 +520,7 @@ impl<'a> Engine<'a> {
     fn evaluate(&self, s: usize) -> (u128, u32, bool) {
         let source = &self.sources[s];
         let found = self.resolved(s);
-        let mut members = Members::new(source.members.is_list());
+        let mut members = source.members.emptied();
         for f in &found.files {
             members.apply(&f.name, &f.relative, Term::File(f.entry), true);
         }

@@ -5,6 +5,8 @@
 //! of a stage alike: the two may share a key (experiments row 77b). Costs one hash a member.
 
 use crate::history::{Entry, EntryKind};
+use crate::pattern::{DirState, ExcludeRules, SourceKind, SourcePattern};
+use crate::plan::ContentRule;
 use std::collections::BTreeMap;
 
 /// Who a file belongs to and what may be done with it, where that is not what a copy from the context gives.
@@ -38,14 +40,36 @@ pub(super) struct Members {
     pub count: u32,
     /// Members by path, where the builder hashes a sorted list of base names.
     list: Option<BTreeMap<Vec<u8>, u128>>,
+    /// `--exclude=*` and the like: the digest of a file given as the source does not see its content,
+    /// though the file is copied (seen on BuildKit 0.25).
+    hides_itself: bool,
+    /// Paths count from behind this part on, not base names alone (BuildKit 0.32).
+    fixed: Option<Vec<u8>>,
 }
 
 impl Members {
-    /// No members; `filtered` for a source with wildcards or excludes.
-    pub fn new(filtered: bool) -> Self {
+    /// No members yet of a source under these excludes.
+    pub fn new(pattern: &SourcePattern, exclude: Option<&ExcludeRules>, rule: ContentRule) -> Self {
+        let (wild, fixed) = match pattern.kind() {
+            SourceKind::Wildcard { prefix_dir } => (true, prefix_dir),
+            _ => (false, pattern.cleaned()),
+        };
         Self {
-            list: filtered.then(BTreeMap::new),
+            list: (wild || exclude.is_some()).then(BTreeMap::new),
+            hides_itself: exclude.is_some_and(|e| e.test(&DirState::root(), b"").ignored),
+            fixed: (rule == ContentRule::Relative).then(|| fixed.as_bytes().to_vec()),
             ..Self::default()
+        }
+    }
+
+    /// The same source without its members.
+    pub fn emptied(&self) -> Self {
+        Self {
+            sum: 0,
+            count: 0,
+            list: self.list.as_ref().map(|_| BTreeMap::new()),
+            hides_itself: self.hides_itself,
+            fixed: self.fixed.clone(),
         }
     }
 
@@ -57,11 +81,14 @@ impl Members {
     /// Adds or removes a member: `name` in full, `relative` below what the source names.
     pub fn apply(&mut self, name: &[u8], relative: &[u8], term: Term<'_>, add: bool) {
         // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
-        let named = match &self.list {
-            Some(_) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
-            None => relative.strip_prefix(b"/").unwrap_or(relative),
+        let named = match (&self.list, &self.fixed) {
+            (Some(_), Some(fixed)) => name.strip_prefix(&fixed[..]).unwrap_or(name),
+            (Some(_), None) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
+            (None, _) => relative.strip_prefix(b"/").unwrap_or(relative),
         };
+        let hidden = self.hides_itself && relative.is_empty();
         let value = match term {
+            Term::File(_) | Term::Marked(..) if hidden => hash(&[b"hidden"]),
             Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
             Term::Dir => hash(&[b"dir", named]),
             Term::Marked(e, h) => {

@@ -5,9 +5,11 @@
 //! Invariant: nothing is called cached that the builder would run; what only a RUN's output can
 //! decide is `maybe`.
 
+mod forced;
 mod inputs;
 mod members;
 mod policy;
+mod prepare;
 mod program;
 mod replay;
 mod score;
@@ -17,6 +19,7 @@ mod views;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::Policy;
+pub use prepare::{Prepared, columns, prepare, selections_of, view_columns, views_of};
 pub use program::View;
 pub use replay::{BuildOutcome, Cause, CauseKind, Failure, Outcome, PlanModel, Timeline, replay};
 pub use score::{BuildCost, Summary, build_costs, summarize, wilson};

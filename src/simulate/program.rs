@@ -6,7 +6,7 @@
 
 use super::inputs::Selection;
 use crate::footprint::{Certainty, PathClaim};
-use crate::plan::{Base, Dest, Input, Plan, Step, StepKind};
+use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind};
 use std::sync::Arc;
 
 /// The files of a stage that one source list of COPY or a mount takes.
@@ -20,6 +20,8 @@ pub struct View {
     pub(super) excludes: Vec<String>,
     /// Sources are names, wildcard characters and all: those of a mount.
     pub(super) literal: bool,
+    /// How the builder digests them.
+    pub(super) rule: ContentRule,
 }
 
 /// One change of a file system.
@@ -75,6 +77,7 @@ impl View {
             stage,
             sources,
             excludes,
+            rule,
         } = input
         else {
             return None;
@@ -84,6 +87,7 @@ impl View {
             sources: sources.clone(),
             excludes: excludes.clone(),
             literal: step.kind == StepKind::Run,
+            rule: *rule,
         })
     }
 

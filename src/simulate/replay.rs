@@ -1,5 +1,6 @@
 //! The replay itself: every build of a history against the store, oldest first.
 
+use super::forced::{Forced, Standing};
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
 use super::stage_tree::Content;
@@ -52,6 +53,8 @@ pub enum CauseKind {
     Evicted,
     /// The store was empty.
     FirstBuild,
+    /// `--no-cache-filter` names its stage.
+    NoCache,
 }
 
 impl CauseKind {
@@ -67,6 +70,7 @@ impl CauseKind {
             Self::Parent => "parent",
             Self::Evicted => "evicted",
             Self::FirstBuild => "first-build",
+            Self::NoCache => "no-cache",
         }
     }
 }
@@ -401,6 +405,7 @@ impl Run<'_> {
         // What the next step stands on: for `COPY --link` the merge of the copy and its parent.
         let mut chain: Vec<RecordId> = Vec::with_capacity(plan.order.len());
         let mut verdicts = Vec::with_capacity(plan.order.len());
+        let mut forced = Forced::new(plan, &self.shape.parent);
         for (position, node) in plan.order.iter().enumerate() {
             let step = &plan.graph[*node];
             let parent = self.shape.parent[position].map(|p| chain[p]);
@@ -426,13 +431,10 @@ impl Run<'_> {
                     }
                     Input::Image(reference) => {
                         let version = self.base_version(reference, now.build);
-                        let changes = &self.timeline.base_changes;
-                        let moved = changes.iter().any(|(r, _)| r == reference);
-                        if step.kind == StepKind::From || !moved {
-                            Slot::Known(version)
-                        } else {
-                            // The files taken may be among those that did not change.
-                            Slot::Unsure(version)
+                        match step.kind {
+                            StepKind::From => Slot::Known(version),
+                            // Only some of its files count (experiments row 96).
+                            _ => Slot::Image(version),
                         }
                     }
                     // Where files of these enter, the command line declines to replay.
@@ -449,13 +451,18 @@ impl Run<'_> {
             };
             let (id, verdict) = store.visit(key, now);
             ids.push(Some(id));
-            verdicts.push(verdict);
-            chain.push(match (step.keyed_by_parent, parent) {
+            let standing = Standing {
+                parent: self.shape.parent[position],
+                keyed_by_parent: step.keyed_by_parent,
+                taken: &self.taken(step),
+            };
+            verdicts.push(forced.verdict(standing, verdict));
+            chain.push(match (step.keyed_by_parent || step.own_base, parent) {
                 (false, Some(parent)) => {
                     let merge = Key {
                         definition: MERGE,
                         parent: Some(parent),
-                        slots: vec![Slot::Known(u128::from(id.0))],
+                        slots: vec![Slot::Record(id)],
                     };
                     store.visit(merge, now).0
                 }
@@ -470,6 +477,15 @@ impl Run<'_> {
             fails: None,
         };
         (outcome, ids)
+    }
+
+    /// Positions of the last steps of the stages whose files a step takes.
+    fn taken(&self, step: &crate::plan::Step) -> Vec<usize> {
+        let of = |input: &Input| match input {
+            Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
+            _ => None,
+        };
+        step.inputs.iter().filter_map(of).collect()
     }
 
     fn causes(
@@ -524,6 +540,10 @@ impl Run<'_> {
                 cause.kind = CauseKind::BaseImage;
                 return cause;
             }
+        }
+        if step.forced {
+            cause.kind = CauseKind::NoCache;
+            return cause;
         }
         let selections = &self.model.selections[position];
         let moved = selections.iter().filter(|s| {

@@ -13,6 +13,7 @@ use super::members::{Header, Members, Term, hash, joined};
 use crate::footprint::{Extent, PathClaim};
 use crate::history::{Entry, EntryKind, Oid};
 use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
+use crate::plan::ContentRule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -439,12 +440,13 @@ impl Tree {
         &self,
         patterns: &[SourcePattern],
         exclude: Option<&ExcludeRules>,
+        rule: ContentRule,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Content {
         let mut parts = Vec::new();
         let (mut image, mut unsure) = (false, false);
         for (source, pattern) in patterns.iter().enumerate() {
-            match self.one(pattern, exclude, links) {
+            match self.one(pattern, exclude, rule, links) {
                 Ok(one) => {
                     image |= one.image;
                     unsure |= one.unsure;
@@ -470,10 +472,11 @@ impl Tree {
         &self,
         pattern: &SourcePattern,
         exclude: Option<&ExcludeRules>,
+        rule: ContentRule,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Result<One, Refusal> {
         let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
-        let mut members = Members::new(wild || exclude.is_some());
+        let mut members = Members::new(pattern, exclude, rule);
         let mut one = One::default();
         let folder = match pattern.kind() {
             SourceKind::Wildcard { prefix_dir } => prefix_dir.as_bytes().to_vec(),

@@ -28,6 +28,10 @@ pub enum Slot {
     Unsure(u128),
     /// Files of the result of a record, selected by these paths (as a digest).
     Stage(RecordId, u128),
+    /// Files of an image under one of its contents: another content may hold the same files.
+    Image(u128),
+    /// A result as a whole, by its own key: what the merge of `COPY --link` takes.
+    Record(RecordId),
 }
 
 /// Index of a record.
@@ -168,7 +172,11 @@ impl Store {
         let unsure_parent = key
             .parent
             .is_some_and(|p| !self.records[p.0 as usize].perhaps.is_empty());
-        let with_stage = key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
+        let with_stage = key.slots.iter().any(|s| match s {
+            Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) => true,
+            Slot::Record(id) => !self.records[id.0 as usize].perhaps.is_empty(),
+            Slot::Known(_) => false,
+        });
         let Some(same) = self.by_definition.get(&key.definition) else {
             return Vec::new();
         };
@@ -184,7 +192,7 @@ impl Store {
                     .slots
                     .iter()
                     .zip(&r.key.slots)
-                    .all(|(a, b)| slots_may_equal(a, b))
+                    .all(|(a, b)| self.slots_may_equal(a, b))
         };
         let ids = same.iter().copied();
         ids.filter(|id| self.alive(*id, now) && may_be(&self.records[id.0 as usize]))
@@ -199,6 +207,16 @@ impl Store {
         }
     }
 
+    /// Unknown files may equal anything; known content only itself.
+    fn slots_may_equal(&self, a: &Slot, b: &Slot) -> bool {
+        match (a, b) {
+            (Slot::Known(a), Slot::Known(b)) => a == b,
+            (Slot::Image(_), Slot::Known(_)) | (Slot::Known(_), Slot::Image(_)) => false,
+            (Slot::Record(a), Slot::Record(b)) => self.parents_may_equal(Some(*a), Some(*b)),
+            _ => true,
+        }
+    }
+
     /// Ids visited twice in one build count once; this tells which those are.
     #[must_use]
     pub fn first_visits(ids: &[Option<RecordId>]) -> Vec<bool> {
@@ -206,13 +224,5 @@ impl Store {
         ids.iter()
             .map(|id| id.is_none_or(|id| seen.insert(id)))
             .collect()
-    }
-}
-
-/// Unknown files may equal anything; known content only itself.
-fn slots_may_equal(a: &Slot, b: &Slot) -> bool {
-    match (a, b) {
-        (Slot::Known(a), Slot::Known(b)) => a == b,
-        _ => true,
     }
 }

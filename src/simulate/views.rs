@@ -81,7 +81,7 @@ impl Engine<'_> {
             return Content::Made;
         }
         let (patterns, exclude) = compiled(view);
-        tree.content(&patterns, exclude.as_ref(), self.context.links)
+        tree.content(&patterns, exclude.as_ref(), view.rule, self.context.links)
     }
 
     /// The files that a program makes of the context as it is now.

@@ -199,7 +199,12 @@ fn write_frozen(tree: &Tree, setup: &Setup, folder: &Path) -> Result<(), String>
 }
 
 /// A fresh work tree without `.git`, or with one that is different for every commit.
-fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Result<(), String> {
+pub fn check_out(
+    repository: &Path,
+    commit: &str,
+    tree: &Path,
+    setup: &Setup,
+) -> Result<(), String> {
     let index = tree.with_extension("index");
     let read = ["read-tree", commit];
     history::output_of(
@@ -229,11 +234,22 @@ fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Res
 }
 
 fn build(context: &Path, file: &Path, setup: &Setup, index: usize) -> Result<Built, String> {
+    let mut flags = vec!["--network=none".to_string()];
+    flags.extend(setup.passed_on.iter().cloned());
+    for name in &setup.volatile {
+        // The clock's argument has to be a time.
+        let value = 1_700_000_000 + index;
+        flags.extend(["--build-arg".to_string(), format!("{name}={value}")]);
+    }
+    build_with(context, file, &flags)
+}
+
+/// One build with BuildKit. `Err` where the builder itself is at fault.
+pub fn build_with(context: &Path, file: &Path, flags: &[String]) -> Result<Built, String> {
     let mut docker = Command::new("docker");
     docker.args([
         "buildx",
         "build",
-        "--network=none",
         "--output",
         "type=cacheonly",
         "--provenance=false",
@@ -241,13 +257,8 @@ fn build(context: &Path, file: &Path, setup: &Setup, index: usize) -> Result<Bui
     docker
         .args(["--progress=rawjson", "-f"])
         .arg(file)
-        .args(&setup.passed_on);
-    for name in &setup.volatile {
-        // The clock's argument has to be a time.
-        let value = 1_700_000_000 + index;
-        docker.arg("--build-arg").arg(format!("{name}={value}"));
-    }
-    docker.arg(context);
+        .args(flags)
+        .arg(context);
     docker.env_remove("SOURCE_DATE_EPOCH");
     let output = docker
         .output()
@@ -394,6 +405,23 @@ pub struct Title<'a> {
     stage: &'a str,
     number: u32,
     text: &'a str,
+}
+
+impl<'a> Title<'a> {
+    /// Empty in a file with one stage.
+    pub fn stage(&self) -> &'a str {
+        self.stage
+    }
+
+    /// From 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The instruction.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
 }
 
 /// Takes a step's name apart; `None` for `[internal] …`, exporters and the like.

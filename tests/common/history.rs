@@ -20,6 +20,9 @@
 //!   restore PATH N         the file as it was after commit N (absent if it was absent)
 //!   revert N               every file that commit N changed, as it was before it
 //!   merge BRANCH           a second parent; takes over what changed on BRANCH since it started
+//!   build FLAGS…           flags of this one build, `--flag=value` each (read by `scenario.rs` alone)
+//!   base IMAGE TEXT        before this build, IMAGE is made anew from busybase and a file that holds TEXT
+//!   expect VERDICTS…       what the builder did (see `scenario.rs`)
 //! ```
 //!
 //! Leading blanks of a directive are ignored, those of file content are not. Paths hold no blanks.
@@ -63,6 +66,12 @@ pub struct Commit {
     pub parents: Vec<usize>,
     /// Every file.
     pub tree: Tree,
+    /// Flags of this one build.
+    pub flags: Vec<String>,
+    /// Images made anew before this build, and what they hold.
+    pub bases: Vec<(String, String)>,
+    /// What the builder did.
+    pub expect: Option<String>,
 }
 
 /// A parsed history, commits in the order of the text.
@@ -125,11 +134,27 @@ pub fn parse(text: &str) -> Result<History, String> {
                     branch: current.clone(),
                     parents: branch.tip.into_iter().collect(),
                     tree: tree.unwrap_or_default(),
+                    flags: Vec::new(),
+                    bases: Vec::new(),
+                    expect: None,
                 });
                 branch.tip = Some(history.commits.len() - 1);
                 open = true;
             }
             _ if !open => return Err(fail("stands outside a commit")),
+            "build" | "base" | "expect" => {
+                let commit = history.commits.last_mut().expect("a commit is open");
+                match (word, rest.trim().split_once(' ')) {
+                    ("base", Some((image, text))) => {
+                        commit.bases.push((image.to_string(), text.to_string()));
+                    }
+                    ("base", None) => return Err(fail("wants IMAGE TEXT")),
+                    ("build", _) => commit
+                        .flags
+                        .extend(rest.split_whitespace().map(str::to_string)),
+                    _ => commit.expect = Some(rest.trim().to_string()),
+                }
+            }
             "merge" => {
                 let side = branches
                     .get_mut(rest.trim())

@@ -7,3 +7,4 @@ pub mod history;
 pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;
+pub mod scenario;
