@@ -97,6 +97,9 @@ pub struct BuildFlags {
     /// Named context: a folder, or docker-image://REFERENCE; repeatable.
     #[arg(long = "build-context", value_name = "NAME=VALUE")]
     pub build_contexts: Vec<String>,
+    /// The network of RUN steps, as `docker build --network` has it; it is in their keys.
+    #[arg(long, value_name = "MODE")]
+    pub network: Option<String>,
     /// Platform of the result.
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,

@@ -132,6 +132,7 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         target: args.target.clone(),
         build_args: args.build_args.clone(),
         platform: None,
+        network: None,
         no_cache_filter: Vec::new(),
         reference: None,
     };

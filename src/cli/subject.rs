@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, Base, BuildOptions, Input, Plan};
+use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags};
 use crate::project::{self, Files, WorkTree, choose_context};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -372,6 +372,10 @@ fn subject(
         volatile_args,
         contexts,
         no_cache: Some(flags.no_cache_filter.clone()).filter(|names| !names.is_empty()),
+        run: RunFlags {
+            network: flags.network.clone().unwrap_or_default(),
+            ..RunFlags::default()
+        },
         ..BuildOptions::default()
     };
     let mut target = target.clone();

@@ -497,9 +497,17 @@ pub fn replay_many(histories: &[History]) -> Result<Vec<Result<Vec<Predicted>, S
 }
 
 fn replay_arguments(history: &History) -> Vec<String> {
-    let mut arguments: Vec<String> = ["replay", "--format", "json", "--history", "500"]
-        .map(str::to_string)
-        .to_vec();
+    let mut arguments: Vec<String> = [
+        "replay",
+        "--format",
+        "json",
+        "--history",
+        "500",
+        "--network",
+        "none",
+    ]
+    .map(str::to_string)
+    .to_vec();
     for (flag, value) in [("--dot-git", "absent"), ("--context", ".")] {
         if !history.replay.iter().any(|word| word == flag) {
             arguments.extend([flag.to_string(), value.to_string()]);

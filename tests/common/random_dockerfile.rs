@@ -348,10 +348,9 @@ impl Generator {
                 _ => self.random.pick(&outputs).clone(),
             };
             if self.stages[from].has_shell && self.random.one_in(8) {
-                path = (*self
-                    .random
-                    .pick(&["/etc/passwd", "/bin/sh", "/etc", "/o", "/o/*"]))
-                .to_string();
+                let paths = ["/etc/passwd", "/bin/sh", "/etc", "/o", "/o/*"];
+                let known = if outputs.is_empty() { 3 } else { 5 };
+                path = (*self.random.pick(&paths[..known])).to_string();
             }
             if self.random.one_in(20) {
                 path = "/".to_string();
