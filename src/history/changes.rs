@@ -11,7 +11,9 @@ use super::paths::{DirId, Merge, ROOT};
 use super::repository::bytes_of;
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
 use super::walk::{Commit, select};
-use super::{CommitId, Entry, HistoryError, PathId, PathTable, Repository, Unread, Walk, checkout};
+use super::{
+    CommitId, Entry, EntryKind, HistoryError, PathId, PathTable, Repository, Unread, Walk, checkout,
+};
 use gix::ObjectId;
 use gix::objs::tree::{EntryRef, name_order};
 use gix::objs::{TreeRefIter, tree};
@@ -88,6 +90,36 @@ impl ChangeLog {
         debug_assert_eq!(starts.len(), self.len() + 1);
         self.starts = starts;
         self.changes = changes;
+    }
+
+    /// Adds a path inside a submodule that is there with it and changes with it, under the submodule's kind
+    /// and id. In builds where the submodule's place is taken by a folder, the path stays what it is.
+    pub fn add_inside(&mut self, submodule: PathId, path: &[u8]) {
+        let path = self.paths.insert(path);
+        let gitlink = |side: Option<Entry>| side.filter(|e| e.kind == EntryKind::Submodule);
+        let mut starts = vec![0];
+        let mut changes: Vec<Change> = Vec::with_capacity(self.changes.len());
+        for build in 0..self.len() {
+            let first = changes.len();
+            changes.extend_from_slice(self.changes(build));
+            let here = changes[first..].iter().find(|c| c.path == submodule);
+            let sides = here.map_or((None, None), |c| (gitlink(c.old), gitlink(c.new)));
+            if sides != (None, None) {
+                match changes[first..].iter_mut().find(|c| c.path == path) {
+                    Some(known) => {
+                        known.old = known.old.or(sides.0);
+                        known.new = known.new.or(sides.1);
+                    }
+                    None => changes.push(Change {
+                        path,
+                        old: sides.0,
+                        new: sides.1,
+                    }),
+                }
+            }
+            starts.push(changes.len());
+        }
+        self.replace(starts, changes);
     }
 
     /// Leaves the changes of some paths out.

@@ -13,12 +13,15 @@ use super::attributes::{self, AttributeFile, Conversion, Edit, FILE_NAME};
 use super::convert;
 use super::repository::object_id;
 use super::tree::{MAX_BLOB_BYTES, Node, Reader};
-use super::{Change, ChangeLog, CommitId, Entry, EntryKind, HistoryError, Oid, Repository};
+use super::{
+    Change, ChangeLog, CommitId, Entry, EntryKind, Follower, HistoryError, Oid, Repository,
+};
 use gix::objs::Kind;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as MapEntry;
 
 /// What the object store lacked when conversions were looked at; both are 0 in a complete clone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -325,6 +328,44 @@ fn read<'r>(reader: &'r mut Reader, oid: Oid, conversion: &Conversion) -> Read<'
     }
 }
 
+impl Follower {
+    /// The content of a file at `path` as a checkout of the commit has it, but for encodings other than UTF-8
+    /// and Git LFS, which are not carried out.
+    ///
+    /// # Errors
+    /// `Missing`, `Damaged` or `FileTooLarge` of [`HistoryError`].
+    pub fn read_checked_out(
+        &mut self,
+        commit: CommitId,
+        path: &[u8],
+        entry: Entry,
+    ) -> Result<Vec<u8>, HistoryError> {
+        let root = self.reader.enter(commit)?;
+        let mut above: Vec<(usize, Oid)> = Vec::new();
+        let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
+        for length in std::iter::once(0).chain(slashes.map(|(at, _)| at + 1)) {
+            let name = [&path[..length], FILE_NAME].concat();
+            let Some(Node::Entry(file)) = self.reader.find(root, &name)? else {
+                continue;
+            };
+            if file.kind == EntryKind::Submodule {
+                continue;
+            }
+            if let MapEntry::Vacant(unknown) = self.attributes.entry(file.oid) {
+                // One that a partial clone lacks is taken for empty, as in the log.
+                let bytes = self.reader.object(object_id(&file.oid), Kind::Blob);
+                let bytes = bytes.ok().filter(|b| b.len() <= attributes::MAX_FILE);
+                unknown.insert(AttributeFile::parse(bytes.unwrap_or_default()));
+            }
+            above.push((length, file.oid));
+        }
+        let blob = self.read(commit, entry)?;
+        let above = above.iter().map(|(n, oid)| (*n, &self.attributes[oid]));
+        let conversion = attributes::conversion(&above.collect::<Vec<_>>(), path);
+        Ok(convert::written(entry.oid, &blob.bytes, &conversion).into_owned())
+    }
+}
+
 impl Repository {
     /// The conversions of files of a commit, in their order.
     fn conversions(
@@ -398,8 +439,8 @@ impl Repository {
     }
 
     /// A value of the bytes of each file of a commit as a checkout has them, in their order, blobs decoded in
-    /// parallel. A pointer of Git LFS is one. A blob that is missing, damaged or too large has none, and so
-    /// has one that is written in an encoding other than UTF-8.
+    /// parallel. A blob that is missing, damaged or too large has none, and neither has one that is written in
+    /// an encoding other than UTF-8, nor a pointer that Git LFS would put another file in place of.
     ///
     /// # Errors
     /// `Missing` or `Damaged` of [`HistoryError`] for the commit and its trees.
@@ -413,7 +454,8 @@ impl Repository {
             let bytes = reader.object(object_id(&oid), Kind::Blob).ok()?;
             let written: Cow<'_, [u8]> = convert::written(oid, bytes, conversion);
             let encoded = convert::is_encoded(&written, conversion);
-            (!encoded).then(|| value(&written))
+            let replaced = conversion.lfs && convert::pointer_size(bytes).is_some();
+            (!encoded && !replaced).then(|| value(&written))
         };
         self.each_checked_out(commit, files, value)
     }
