@@ -5,10 +5,12 @@
 use super::subject::{Place, Subject};
 use super::timeline::Builds;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, Repository};
-use crate::pattern::display;
+use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
+use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
+use crate::simulate::Selection;
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
+use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
 
 /// A diagnostic about one target, by its file as shown, or about the whole history.
@@ -82,6 +84,54 @@ pub fn of_submodules(paths: &[Vec<u8>]) -> Option<Diagnostic> {
     );
     let d = Diagnostic::whole(Severity::Note, "history/submodule", message);
     Some(d.with_help("a checkout without submodules has empty folders there, and these steps stay cached or fail"))
+}
+
+/// Of names that the builder cannot be sent: it refuses a build whose steps take a file with such a name
+/// from the context, or a folder that holds one (seen with BuildKit 0.25).
+#[must_use]
+pub fn of_names(
+    log: &ChangeLog,
+    subject: &Subject,
+    rules: &[IgnoreRules],
+    selections: &[Selection],
+) -> Option<Diagnostic> {
+    let mut filters: Vec<PathFilter<'_>> = rules.iter().map(PathFilter::new).collect();
+    let mut sent: FxHashSet<PathId> = FxHashSet::default();
+    let mut full = Vec::new();
+    for id in log.paths.ids() {
+        log.paths.write(id, &mut full);
+        if std::str::from_utf8(&full).is_ok() {
+            continue;
+        }
+        let Some(name) = subject.in_context(&full) else {
+            continue;
+        };
+        let takes = |s: &Selection| {
+            let mut sources = s.input.sources.iter().map(|t| SourcePattern::lenient(t));
+            sources.any(|p| p.select(name).is_some())
+        };
+        let mut taken = selections.iter().filter(|s| takes(s));
+        if taken.any(|s| !filters[s.rules].ignored(name)) {
+            sent.insert(id);
+        }
+    }
+    let (mut there, mut builds, mut example) = (FxHashSet::default(), 0, None);
+    for build in 0..log.len() {
+        for change in log.changes(build).iter().filter(|c| sent.contains(&c.path)) {
+            match change.new {
+                Some(_) => there.insert(change.path),
+                None => there.remove(&change.path),
+            };
+        }
+        builds += usize::from(!there.is_empty());
+        example = example.or_else(|| there.iter().min().copied());
+    }
+    let example = display(&log.paths.bytes(example?));
+    let message = format!(
+        "in {builds} of the commits steps take files whose names are not UTF-8, {example} for one: the builder refuses such a build, which is replayed as if it did not"
+    );
+    let d = Diagnostic::whole(Severity::Warning, "history/name-not-utf8", message);
+    Some(d)
 }
 
 /// A context or a Dockerfile inside a submodule has no history here.

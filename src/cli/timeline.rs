@@ -111,6 +111,8 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
             .flatten()
             .flatten()
             .collect();
+        let names = history_notes::of_names(&builds.log, subject, &epochs.rules, &selections);
+        builds.notes.extend(names.map(|d| (file(), d)));
         let taken = Taken {
             prefix: &subject.context_prefix,
             rules: &epochs.rules,
