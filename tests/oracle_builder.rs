@@ -275,6 +275,7 @@ fn merges_reverts_and_restores_give_the_trees_they_say() {
                 Kind::File => "",
                 Kind::Executable => "*",
                 Kind::Link => "@",
+                Kind::Submodule => "/",
             };
             format!("{path}{kind} {:?}", String::from_utf8_lossy(&entry.bytes))
         };

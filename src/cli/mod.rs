@@ -5,15 +5,19 @@
 
 mod analyze;
 pub mod args;
+mod build_file;
 mod cache_dir;
 mod compare;
 mod context;
 mod context_digests;
+mod epochs;
+mod history_notes;
 mod inspect;
 mod optimize;
 mod output;
 mod replay;
 mod subject;
+mod submodules;
 mod timeline;
 
 use args::{Cli, Command};

@@ -34,6 +34,7 @@ pub struct Setup {
     file: String,
     context: String,
     each: bool,
+    walk_all: bool,
     dot_git: bool,
     umask: String,
     passed_on: Vec<String>,
@@ -49,6 +50,7 @@ pub fn setup(flags: &[String]) -> Result<Setup, String> {
         file: "Dockerfile".to_string(),
         context: ".".to_string(),
         each: false,
+        walk_all: false,
         dot_git: false,
         umask: "022".to_string(),
         passed_on: Vec::new(),
@@ -63,6 +65,7 @@ pub fn setup(flags: &[String]) -> Result<Setup, String> {
             "-f" => setup.file.clone_from(value),
             "--context" => setup.context.clone_from(value),
             "--dockerfile-from" => setup.each = value == "each",
+            "--walk" => setup.walk_all = value == "all",
             "--dot-git" => setup.dot_git = value == "present",
             "--umask" => setup.umask.clone_from(value),
             "--build-arg" | "--target" | "--no-cache-filter" => {
@@ -129,7 +132,11 @@ pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String>
         )?;
     }
     let mut builds = Vec::new();
-    let commits = history::first_parents(&repository)?;
+    let order = match setup.walk_all {
+        true => "--date-order",
+        false => "--first-parent",
+    };
+    let commits = history::commits(&repository, order)?;
     for (index, commit) in commits.iter().enumerate() {
         change_bases(setup, index, commits.len())?;
         let tree = folder.path().join(format!("build-{index}"));
@@ -206,19 +213,15 @@ pub fn check_out(
     setup: &Setup,
 ) -> Result<(), String> {
     let index = tree.with_extension("index");
-    let read = ["read-tree", commit];
-    history::output_of(
-        history::git(repository)
-            .env("GIT_INDEX_FILE", &index)
-            .args(read),
-    )?;
-    // Only a shell can set the umask without unsafe code.
-    let script = r#"umask "$1" && mkdir "$2" && git -C "$3" -c core.autocrlf=false checkout-index -a --prefix="$2/""#;
+    // Only a shell can set the umask without unsafe code. `checkout-index` would read the attributes of the
+    // repository's own work tree, this the commit's.
+    let script = r#"umask "$1" && mkdir "$2" && git -C "$2" --git-dir="$3" --work-tree="$2" -c core.autocrlf=false read-tree --reset -u "$4""#;
     let mut shell = Command::new("sh");
     shell
         .args(["-c", script, "sh", &setup.umask])
         .arg(tree)
-        .arg(repository);
+        .arg(repository.join(".git"))
+        .arg(commit);
     shell
         .env("GIT_INDEX_FILE", &index)
         .env("GIT_CONFIG_NOSYSTEM", "1")

@@ -8,6 +8,7 @@
 //! ```text
 //! replay FLAGS…            how this history is meant to be replayed: flags of `cacheplan replay`, any number of lines
 //! on BRANCH                commits that follow belong to BRANCH, which starts at the latest commit if it is new (default: main)
+//! orphan BRANCH            as `on`, but the branch, which must be new, starts from nothing
 //! commit MESSAGE           starts a commit; the lines below change the tree of its parent. Commits are numbered from 1
 //!   write PATH = TEXT      the file holds this one line (a newline is added); an existing file keeps its mode
 //!   write PATH <<TAG       the file holds the lines up to the one that equals TAG
@@ -17,6 +18,7 @@
 //!   move PATH TO           a file or a whole folder
 //!   chmod +x PATH          or `chmod -x PATH`
 //!   link PATH TARGET       a symbolic link with this text
+//!   submodule PATH DIGIT   a submodule whose commit id is this hex digit 40 times
 //!   restore PATH N         the file as it was after commit N (absent if it was absent)
 //!   revert N               every file that commit N changed, as it was before it
 //!   merge BRANCH           a second parent; takes over what changed on BRANCH since it started
@@ -37,11 +39,11 @@ use std::process::{Command, Stdio};
 pub struct Entry {
     /// What git records as the mode.
     pub kind: Kind,
-    /// The file's bytes, or the text of a link.
+    /// The file's bytes, the text of a link, or the id of a submodule's commit.
     pub bytes: Vec<u8>,
 }
 
-/// The three kinds of entries a history may hold.
+/// The kinds of entries a history may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 100644
@@ -50,6 +52,8 @@ pub enum Kind {
     Executable,
     /// 120000
     Link,
+    /// 160000
+    Submodule,
 }
 
 /// All files of a commit by path, `/` between folders.
@@ -124,6 +128,17 @@ pub fn parse(text: &str) -> Result<History, String> {
                     base: start,
                     tip: start,
                 });
+                open = false;
+            }
+            "orphan" => {
+                current = rest.trim().to_string();
+                let new = Branch {
+                    base: None,
+                    tip: None,
+                };
+                if branches.insert(current.clone(), new).is_some() {
+                    return Err(fail("the branch is not new"));
+                }
                 open = false;
             }
             "commit" => {
@@ -296,6 +311,17 @@ fn edit(tree: &mut Tree, word: &str, rest: &str) -> Result<(), String> {
             let entry = tree.get_mut(path).filter(|entry| entry.kind != Kind::Link);
             entry.ok_or("no such file")?.kind = kind;
         }
+        "submodule" => {
+            let (path, digit) = pair()?;
+            if digit.len() != 1 || !digit.chars().all(|c| c.is_ascii_hexdigit()) {
+                return Err("wants one hex digit".to_string());
+            }
+            let entry = Entry {
+                kind: Kind::Submodule,
+                bytes: digit.repeat(40).into_bytes(),
+            };
+            apply(tree, vec![(path.to_string(), Some(entry))]);
+        }
         "link" => {
             let (path, target) = pair()?;
             let entry = Entry {
@@ -363,6 +389,10 @@ pub fn fast_import_as(history: &History, prefix: &str) -> Vec<u8> {
     for (index, commit) in history.commits.iter().enumerate() {
         let time = FIRST_COMMIT_TIME + 3600 * index;
         let mark = index + 1;
+        if commit.parents.is_empty() && index > 0 {
+            // Else a branch of this name from before would be the parent.
+            out.extend(format!("reset refs/heads/{prefix}{}\n\n", commit.branch).into_bytes());
+        }
         let mut head = format!(
             "commit refs/heads/{prefix}{}\nmark :{mark}\n",
             commit.branch
@@ -390,6 +420,11 @@ pub fn fast_import_as(history: &History, prefix: &str) -> Vec<u8> {
                 Kind::File => "100644",
                 Kind::Executable => "100755",
                 Kind::Link => "120000",
+                Kind::Submodule => {
+                    let id = String::from_utf8_lossy(&entry.bytes);
+                    out.extend(format!("M 160000 {id} {path}\n").into_bytes());
+                    continue;
+                }
             };
             out.extend(
                 format!("M {mode} inline {path}\ndata {}\n", entry.bytes.len()).into_bytes(),
@@ -476,6 +511,11 @@ pub fn import(folder: &Path, stream: &[u8]) -> Result<(), String> {
 
 /// The commits a replay builds: first parents of `main`, oldest first.
 pub fn first_parents(folder: &Path) -> Result<Vec<String>, String> {
-    let list = output_of(git(folder).args(["rev-list", "--first-parent", "--reverse", "main"]))?;
+    commits(folder, "--first-parent")
+}
+
+/// The commits that `git rev-list` gives with one more option, oldest first.
+pub fn commits(folder: &Path, option: &str) -> Result<Vec<String>, String> {
+    let list = output_of(git(folder).args(["rev-list", option, "--reverse", "main"]))?;
     Ok(list.lines().map(str::to_string).collect())
 }
