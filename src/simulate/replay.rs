@@ -411,6 +411,8 @@ impl Run<'_> {
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
+            // Stages of whose files too little is known.
+            let mut made = Vec::new();
             let mut slots = Vec::new();
             for input in &step.inputs {
                 slots.push(match input {
@@ -425,7 +427,10 @@ impl Run<'_> {
                         let last = self.shape.stage_last.get(stage).copied().flatten();
                         match (self.viewed(view), last) {
                             (Some(slot), _) => slot,
-                            (None, Some(last)) => Slot::Stage(chain[last], text_digest(sources)),
+                            (None, Some(last)) => {
+                                made.push(last);
+                                Slot::Stage(chain[last], text_digest(sources))
+                            }
                             (None, None) => Slot::Known(0),
                         }
                     }
@@ -454,7 +459,7 @@ impl Run<'_> {
             let standing = Standing {
                 parent: self.shape.parent[position],
                 keyed_by_parent: step.keyed_by_parent,
-                taken: &self.taken(step),
+                taken: &made,
             };
             verdicts.push(forced.verdict(standing, verdict));
             chain.push(match (step.keyed_by_parent || step.own_base, parent) {
@@ -477,15 +482,6 @@ impl Run<'_> {
             fails: None,
         };
         (outcome, ids)
-    }
-
-    /// Positions of the last steps of the stages whose files a step takes.
-    fn taken(&self, step: &crate::plan::Step) -> Vec<usize> {
-        let of = |input: &Input| match input {
-            Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
-            _ => None,
-        };
-        step.inputs.iter().filter_map(of).collect()
     }
 
     fn causes(
