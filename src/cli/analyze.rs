@@ -191,6 +191,7 @@ pub fn search(
         },
         costs,
         policy: flags.cache_policy.into(),
+        assume_reproducible: flags.assume_reproducible,
         base_changes: &changes,
         objective: search.objective.into(),
         safety: search.safety.into(),

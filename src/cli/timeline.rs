@@ -290,6 +290,7 @@ pub fn replay_subject(
         plan: timeline,
         base_changes: base_changes(place, builds, flags)?,
         policy: flags.cache_policy.into(),
+        assume_reproducible: flags.assume_reproducible,
     };
     replayed.outcome = replay(&replayed.models(), &timeline, &replayed.prepared.matrix);
     replayed.costs = build_costs(&replayed.outcome, &replayed.models(), &replayed.seconds);

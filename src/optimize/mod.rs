@@ -63,6 +63,8 @@ pub struct Setting<'a> {
     pub costs: &'a CostTable,
     /// What survives between builds.
     pub policy: Policy,
+    /// Equal inputs give equal output in every RUN.
+    pub assume_reproducible: bool,
     /// Base images that changed: normalised reference, build.
     pub base_changes: &'a [(String, u32)],
     /// What plans minimise.
@@ -203,6 +205,7 @@ impl<'a> Judge<'a> {
             plan: vec![Some(0); self.matrix.builds],
             base_changes: self.setting.base_changes.to_vec(),
             policy: self.setting.policy,
+            assume_reproducible: self.setting.assume_reproducible,
         };
         let outcome = replay(&models, &timeline, &self.matrix);
         let costs = build_costs(&outcome, &models, std::slice::from_ref(&seconds));

@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::stage_tree::Content;
 use super::store::{Afterwards, Key, Moment, RecordId, Slot, Store, Verdict};
 use crate::history::PathId;
-use crate::plan::{Depends, Input, Parts, Plan, StepKind};
+use crate::plan::{Base, Depends, Input, Parts, Plan, StepKind};
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
@@ -32,6 +32,8 @@ pub struct Timeline {
     pub base_changes: Vec<(String, u32)>,
     /// What survives between builds.
     pub policy: Policy,
+    /// Equal inputs give equal output in every RUN, not only in those whose comment says so.
+    pub assume_reproducible: bool,
 }
 
 /// Why a step ran.
@@ -199,6 +201,8 @@ struct Shape {
     parent: Vec<Option<usize>>,
     /// For every `Input::Stage`: position of that stage's last step.
     stage_last: FxHashMap<usize, Option<usize>>,
+    /// By stage: its files come from RUNs, and the output of each depends on its inputs alone.
+    reproducible: Vec<bool>,
 }
 
 impl Shape {
@@ -217,6 +221,29 @@ impl Shape {
                 .get(&petgraph::visit::EdgeRef::source(&edge))
                 .copied()
         });
+        // Whether all RUNs behind a stage's files are marked, and whether there is one at all.
+        let mut behind: Vec<(bool, bool)> = Vec::with_capacity(plan.stages.len());
+        for stage in &plan.stages {
+            let (mut marked, mut any) = match stage.base {
+                Base::Stage(b) => behind[b],
+                _ => (true, false),
+            };
+            for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+                if step.kind == StepKind::Run {
+                    (marked, any) = (marked && step.reproducible, true);
+                }
+                for input in &step.inputs {
+                    let taken = match input {
+                        Input::Stage { stage, .. } => behind.get(*stage),
+                        _ => None,
+                    };
+                    let (m, a) = taken.copied().unwrap_or((true, false));
+                    (marked, any) = (marked && m, any || a);
+                }
+            }
+            behind.push((marked, any));
+        }
+        let reproducible = behind.into_iter().map(|(marked, any)| marked && any);
         let last = |s: &crate::plan::Stage| s.last.and_then(|n| position.get(&n).copied());
         Self {
             parent: parent.collect(),
@@ -226,6 +253,7 @@ impl Shape {
                 .enumerate()
                 .map(|(i, s)| (i, last(s)))
                 .collect(),
+            reproducible: reproducible.collect(),
         }
     }
 }
@@ -317,6 +345,11 @@ impl Run<'_> {
             Absence::AtExecution { .. } => format!("lstat {path}: no such file or directory"),
         };
         Failure { step, message }
+    }
+
+    fn is_reproducible(&self, stage: usize) -> bool {
+        let marked = self.shape.reproducible.get(stage).copied();
+        self.timeline.assume_reproducible || marked.unwrap_or(false)
     }
 
     /// What a view of another stage is in this build, where that is known.
@@ -427,6 +460,11 @@ impl Run<'_> {
                         let last = self.shape.stage_last.get(stage).copied().flatten();
                         match (self.viewed(view), last) {
                             (Some(slot), _) => slot,
+                            (None, Some(last)) if self.is_reproducible(*stage) => {
+                                // Then the files are those of the same record, and no others.
+                                let parts = [text_digest(sources), u128::from(chain[last].0)];
+                                Slot::Known(text_digest(&parts.map(|p| p.to_string())))
+                            }
                             (None, Some(last)) => {
                                 made.push(last);
                                 Slot::Stage(chain[last], text_digest(sources))
@@ -558,7 +596,8 @@ impl Run<'_> {
             cause.paths.dedup();
             return cause;
         }
-        let mut sources = self.shape.parent[position]
+        let mut sources = self
+            .foundation(position, outcome)
             .filter(|_| step.keyed_by_parent)
             .into_iter()
             .chain(step.inputs.iter().filter_map(|i| match i {
@@ -572,6 +611,20 @@ impl Run<'_> {
             CauseKind::Evicted
         };
         cause
+    }
+
+    /// The step below, or, where that is a `COPY --link` which did not run, the first one below it that did: what a
+    /// step stands on is the merge of them all.
+    fn foundation(&self, position: usize, outcome: &BuildOutcome) -> Option<usize> {
+        let plan = self.model.plan;
+        let mut below = self.shape.parent[position]?;
+        while outcome.verdicts[below] == Verdict::Cached
+            && !plan.graph[plan.order[below]].keyed_by_parent
+            && let Some(next) = self.shape.parent[below]
+        {
+            below = next;
+        }
+        Some(below)
     }
 
     /// What changed in the step's own definition since the build before, if anything.

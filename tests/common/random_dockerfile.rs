@@ -133,13 +133,13 @@ impl Generator {
             let number = self.number();
             let source = self.source();
             let line = match self.random.below(3) {
-                0 if has_shell => format!("ONBUILD RUN echo $A > /tmp/b{number}"),
+                0 if has_shell && self.runs => format!("ONBUILD RUN echo $A > /tmp/b{number}"),
                 1 => format!("ONBUILD WORKDIR /b{number}"),
                 _ => format!("ONBUILD COPY {source} /b{number}/"),
             };
             self.push(index, line, false);
         }
-        if has_shell && self.random.one_in(5) {
+        if has_shell && self.runs && self.random.one_in(5) {
             let user = *self.random.pick(&["app", "1000:1000", "0"]);
             let number = self.number();
             self.push(index, format!("USER {user}"), false);
@@ -274,7 +274,7 @@ impl Generator {
             flags += "--link ";
         }
         if self.random.one_in(7) {
-            let owner = if link {
+            let owner = if link || !self.runs {
                 "1000:1000"
             } else {
                 *self.random.pick(&["app", "1000", "app:app", "0:0"])
@@ -385,6 +385,9 @@ impl Generator {
     }
 
     fn run(&mut self, index: usize) {
+        if !self.runs {
+            return self.copy(index);
+        }
         let number = self.number();
         let stage = &self.stages[index];
         let root = stage.is_root;

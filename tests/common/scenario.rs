@@ -301,6 +301,7 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
         plan: each,
         base_changes,
         policy: Policy::Local,
+        assume_reproducible: false,
     };
     let outcome = replay(&prepared.models(&plans), &timeline, &prepared.matrix);
     let read = |build: &cacheplan::simulate::BuildOutcome| {
