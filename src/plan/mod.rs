@@ -236,6 +236,8 @@ pub struct Step {
     pub inline: Vec<(String, String)>,
     /// `--parents`: sources keep their folders.
     pub parents: bool,
+    /// The builder's message where the step fails whenever it is executed.
+    pub fails: Option<&'static str>,
 }
 
 /// Where COPY, ADD or WORKDIR writes.

@@ -166,7 +166,9 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
         let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
         let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
         let late = || {
-            run.absent_at_execution(&outcome)
+            let absent = run.absent_at_execution(&outcome);
+            absent
+                .or_else(|| run.refused_at_execution(&outcome))
                 .map(|f| (f, Kept::Ancestors))
         };
         if let Some((failure, kept)) = context.or_else(stage).or_else(late) {
@@ -292,6 +294,19 @@ impl Run<'_> {
             })
         };
         context.or_else(stage)
+    }
+
+    /// A step that fails whenever it is executed.
+    fn refused_at_execution(&self, outcome: &BuildOutcome) -> Option<Failure> {
+        let plan = self.model.plan;
+        let fails = |(step, n): (usize, &NodeIndex)| {
+            let message = plan.graph[*n].fails?;
+            (outcome.verdicts[step] != Verdict::Cached).then(|| Failure {
+                step,
+                message: message.to_owned(),
+            })
+        };
+        plan.order.iter().enumerate().find_map(fails)
     }
 
     /// A source that another stage certainly does not have.
