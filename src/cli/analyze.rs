@@ -3,7 +3,7 @@
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
-    Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject,
+    Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
 };
 use super::{Done, output};
 use crate::cost::CostTable;
@@ -169,6 +169,7 @@ pub fn search(
     let changes = base_changes(place, builds, flags)?;
     let rules = [subject.rules.clone()];
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
     let rewrites: Vec<String> = search
         .rewrites
         .iter()
@@ -184,7 +185,9 @@ pub fn search(
             dot_git: dot_git(flags),
         },
         costs,
-        policy: flags.cache_policy.into(),
+        policy: flags.cache_policy,
+        seconds: &times(builds),
+        copied: &|c| sizes.of(c),
         base_changes: &changes,
         objective: search.objective.into(),
         safety: search.safety.into(),

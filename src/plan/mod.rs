@@ -182,6 +182,8 @@ pub struct Step {
     pub volatile: bool,
     /// Whether the parent file system is in the key; false for `COPY --link`.
     pub keyed_by_parent: bool,
+    /// Ids of the cache mounts of a RUN: as given, else the target (cache keys 10).
+    pub cache_mounts: Vec<String>,
     /// Content inputs in slot order.
     pub inputs: Vec<Input>,
     /// Text that cost rules match: the command of a RUN, else the arguments.

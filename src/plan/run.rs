@@ -73,6 +73,7 @@ impl Lowering<'_> {
         key.list(&devices);
         let mut inputs = Inputs::default();
         let mut secrets = Vec::new();
+        let mut cache_mounts = Vec::new();
         let flags: Vec<(&str, Span)> = ins
             .flags
             .iter()
@@ -88,6 +89,10 @@ impl Lowering<'_> {
             };
             match mount::parse(value, &mut expand) {
                 Ok(m) => {
+                    if m.kind == MountType::Cache {
+                        let given = (!m.id.is_empty()).then(|| m.id.clone());
+                        cache_mounts.push(given.unwrap_or_else(|| clean(&m.target)));
+                    }
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
                     self.mount_target(&m, state, span);
                     mount_key(&m, state, &mut key);
@@ -130,6 +135,7 @@ impl Lowering<'_> {
         step.volatile = all.volatile || key.volatile;
         step.definition = all.finish();
         step.inputs = inputs.list;
+        step.cache_mounts = cache_mounts;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
             CommandForm::Exec(_) => ins.arguments.to_string(),

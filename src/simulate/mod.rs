@@ -12,7 +12,10 @@ mod score;
 mod store;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
-pub use policy::Policy;
-pub use replay::{BuildOutcome, Cause, CauseKind, Failure, Outcome, PlanModel, Timeline, replay};
+pub use policy::{Horizon, InvalidPolicy, Policy, Size};
+pub use replay::{
+    BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,
+    replay_with,
+};
 pub use score::{BuildCost, Summary, build_costs, summarize, wilson};
 pub use store::Verdict;
