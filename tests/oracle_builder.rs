@@ -81,7 +81,7 @@ fn prediction_equals_a_real_builder() {
             }
         };
         if keep {
-            let fingerprint = fingerprint(&text);
+            let fingerprint = common::fingerprint(&text);
             let builder = version.clone();
             let name = case
                 .clone()
@@ -162,7 +162,11 @@ fn prediction_equals_kept_answers() {
             answer.case.is_some() || answer.generator == GENERATOR,
             "{label}: {stale}"
         );
-        assert_eq!(answer.fingerprint, fingerprint(&text), "{label}: {stale}");
+        assert_eq!(
+            answer.fingerprint,
+            common::fingerprint(&text),
+            "{label}: {stale}"
+        );
         let parsed = history::parse(&text).unwrap_or_else(|error| panic!("{label}: {error}"));
         if has_replay {
             total.add(compare(&label, &parsed, &answer.builds));
@@ -373,12 +377,6 @@ fn cases() -> Vec<(String, String)> {
         .into_iter()
         .map(|name| (name.clone(), read_case(&name)))
         .collect()
-}
-
-/// FNV-1a, 64 bits: enough to notice an edit.
-fn fingerprint(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 fn generate(seed: u64) -> String {

@@ -99,8 +99,29 @@ fn find_builder() -> Result<String, String> {
         .to_string())
 }
 
+/// What a builder has between one build and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Between {
+    /// All that it built before.
+    Everything,
+    /// What the last good build exported with `mode=max`.
+    Max,
+    /// The same with `mode=min`.
+    Min,
+}
+
 /// Builds every commit of the history on an emptied cache. `Err` where the builder itself is at fault.
 pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String> {
+    build_between(history, setup, Between::Everything)
+}
+
+/// The same; the cache is emptied before every build where an export is all that lasts.
+pub fn build_between(
+    history: &History,
+    setup: &Setup,
+    between: Between,
+) -> Result<Vec<Built>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let repository = folder.path().join("repository");
     std::fs::create_dir(&repository).map_err(|error| error.to_string())?;
@@ -115,6 +136,7 @@ pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String>
         )?;
     }
     let mut builds = Vec::new();
+    let mut exported: Option<String> = None;
     for (index, commit) in history::first_parents(&repository)?.iter().enumerate() {
         let tree = folder.path().join(format!("build-{index}"));
         check_out(&repository, commit, &tree, setup)?;
@@ -123,7 +145,25 @@ pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String>
         } else {
             frozen.join("Dockerfile")
         };
-        builds.push(build(&tree.join(&setup.context), &file, setup)?);
+        let mut flags = Vec::new();
+        let export = folder.path().join(format!("export-{index}"));
+        let export = export.to_string_lossy().into_owned();
+        if between != Between::Everything {
+            history::output_of(Command::new("docker").args(["builder", "prune", "-af"]))?;
+            let mode = if between == Between::Max {
+                "max"
+            } else {
+                "min"
+            };
+            flags.push(format!("--cache-to=type=local,dest={export},mode={mode}"));
+            let import = exported.iter();
+            flags.extend(import.map(|dir| format!("--cache-from=type=local,src={dir}")));
+        }
+        let built = build(&tree.join(&setup.context), &file, setup, &flags)?;
+        if built.fails.is_none() {
+            exported = Some(export);
+        }
+        builds.push(built);
     }
     Ok(builds)
 }
@@ -179,7 +219,7 @@ fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Res
     Ok(())
 }
 
-fn build(context: &Path, file: &Path, setup: &Setup) -> Result<Built, String> {
+fn build(context: &Path, file: &Path, setup: &Setup, flags: &[String]) -> Result<Built, String> {
     let mut docker = Command::new("docker");
     docker.args([
         "buildx",
@@ -193,6 +233,7 @@ fn build(context: &Path, file: &Path, setup: &Setup) -> Result<Built, String> {
         .args(["--progress=rawjson", "-f"])
         .arg(file)
         .args(&setup.passed_on)
+        .args(flags)
         .arg(context);
     docker.env_remove("SOURCE_DATE_EPOCH");
     let output = docker
@@ -302,6 +343,11 @@ pub fn has_replay() -> bool {
 
 /// Runs `cacheplan replay` on the history.
 pub fn replay(history: &History) -> Result<Vec<Predicted>, String> {
+    replay_under(history, "local")
+}
+
+/// The same under a cache policy.
+pub fn replay_under(history: &History, policy: &str) -> Result<Vec<Predicted>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     history::create_repository(history, folder.path())?;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
@@ -312,6 +358,7 @@ pub fn replay(history: &History) -> Result<Vec<Predicted>, String> {
     if !history.replay.iter().any(|word| word == "--context") {
         tool.args(["--context", "."]);
     }
+    tool.args(["--cache-policy", policy]);
     tool.args(&history.replay)
         .arg(".")
         .current_dir(folder.path());
