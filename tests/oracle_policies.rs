@@ -4,7 +4,8 @@
 //! In: the histories of `corpus/policies/histories` and `CACHEPLAN_ORACLE_HISTORIES` random ones from
 //! `CACHEPLAN_ORACLE_SEED` on. `CACHEPLAN_KEEP_ANSWERS=1` writes what the builder did to `corpus/policies/answers`, which
 //! the second test replays without a builder. An export to a folder has the rules of one to a registry: what is exported
-//! is decided before the backend sees it.
+//! is decided before the backend sees it. With `CACHEPLAN_ORACLE_REGISTRY=localhost:PORT` the cache inside of pushed images
+//! is compared too.
 
 mod common;
 
@@ -50,7 +51,9 @@ fn exports_equal_a_real_builder() {
     for (case, seed, text) in cases.chain(random) {
         let parsed = history::parse(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let setup = builder::setup(&parsed.replay).expect("flags both sides know");
-        for between in [Between::Max, Between::Min] {
+        let ways = [Between::Max, Between::Min, Between::Inline];
+        let here = |way: &Between| *way != Between::Inline || builder::registry().is_some();
+        for between in ways.into_iter().filter(here) {
             let label = label(case.as_deref(), seed, between);
             eprintln!("history: {label}");
             histories += 1;
@@ -163,6 +166,7 @@ fn policy(between: Between) -> &'static str {
         Between::Everything => "local",
         Between::Max => "registry-max",
         Between::Min => "registry-min",
+        Between::Inline => "inline",
     }
 }
 
@@ -172,6 +176,7 @@ fn label(case: Option<&str>, seed: Option<u64>, between: Between) -> String {
         Between::Everything => "everything",
         Between::Max => "max",
         Between::Min => "min",
+        Between::Inline => "inline",
     };
     format!("{name}.{mode}")
 }

@@ -109,6 +109,8 @@ pub enum Between {
     Max,
     /// The same with `mode=min`.
     Min,
+    /// The image that the last good build pushed to the registry that `CACHEPLAN_ORACLE_REGISTRY` names, with its cache.
+    Inline,
 }
 
 /// Builds every commit of the history on an emptied cache. `Err` where the builder itself is at fault.
@@ -145,21 +147,39 @@ pub fn build_between(
         } else {
             frozen.join("Dockerfile")
         };
-        let mut flags = Vec::new();
+        let mut flags = vec!["--output=type=cacheonly".to_owned()];
         let export = folder.path().join(format!("export-{index}"));
-        let export = export.to_string_lossy().into_owned();
+        let mut export = export.to_string_lossy().into_owned();
         if between != Between::Everything {
             history::output_of(Command::new("docker").args(["builder", "prune", "-af"]))?;
-            let mode = if between == Between::Max {
-                "max"
-            } else {
-                "min"
-            };
-            flags.push(format!("--cache-to=type=local,dest={export},mode={mode}"));
-            let import = exported.iter();
-            flags.extend(import.map(|dir| format!("--cache-from=type=local,src={dir}")));
+        }
+        let import = exported.iter();
+        match between {
+            Between::Everything => {}
+            Between::Max | Between::Min => {
+                let mode = if between == Between::Max {
+                    "max"
+                } else {
+                    "min"
+                };
+                flags.push(format!("--cache-to=type=local,dest={export},mode={mode}"));
+                flags.extend(import.map(|dir| format!("--cache-from=type=local,src={dir}")));
+            }
+            Between::Inline => {
+                let registry = registry().ok_or("no registry")?;
+                // A name of its own for every build, so that nothing of another is at hand.
+                export = format!("{registry}/cacheplan/{}-{index}", std::process::id());
+                flags = vec![
+                    format!("--output=type=image,name={export},push=true"),
+                    "--cache-to=type=inline".to_owned(),
+                ];
+                flags.extend(import.map(|name| format!("--cache-from=type=registry,ref={name}")));
+            }
         }
         let built = build(&tree.join(&setup.context), &file, setup, &flags)?;
+        if between == Between::Inline && built.fails.is_none() {
+            history::output_of(Command::new("docker").args(["image", "rm", "-f", &export]))?;
+        }
         if built.fails.is_none() {
             exported = Some(export);
         }
@@ -221,14 +241,7 @@ fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Res
 
 fn build(context: &Path, file: &Path, setup: &Setup, flags: &[String]) -> Result<Built, String> {
     let mut docker = Command::new("docker");
-    docker.args([
-        "buildx",
-        "build",
-        "--network=none",
-        "--output",
-        "type=cacheonly",
-        "--provenance=false",
-    ]);
+    docker.args(["buildx", "build", "--network=none", "--provenance=false"]);
     docker
         .args(["--progress=rawjson", "-f"])
         .arg(file)
@@ -263,10 +276,17 @@ fn build(context: &Path, file: &Path, setup: &Setup, flags: &[String]) -> Result
     })
 }
 
-/// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed.
+/// A registry on this machine to push to.
+pub fn registry() -> Option<String> {
+    std::env::var("CACHEPLAN_ORACLE_REGISTRY").ok()
+}
+
+/// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed. One that was
+/// cached before its layer was fetched is cached: fetching ends without the flag.
 pub fn built(progress: &str) -> Built {
     // By digest, since two equal names may be two vertices; in any order.
     let mut vertices: BTreeMap<String, (usize, String, bool, bool)> = BTreeMap::new();
+    let (mut once_cached, mut fetched) = (BTreeSet::new(), BTreeSet::new());
     for line in progress.lines().filter(|line| line.starts_with('{')) {
         let Ok(batch) = serde_json::from_str::<Value>(line) else {
             continue;
@@ -279,8 +299,21 @@ pub fn built(progress: &str) -> Built {
             if !vertex["started"].is_null() {
                 seen.2 = true;
                 seen.3 = vertex["cached"].as_bool().unwrap_or(false);
+                if seen.3 {
+                    once_cached.insert(vertex["digest"].to_string());
+                }
             }
         }
+        for status in batch["statuses"].as_array().into_iter().flatten() {
+            let id = status["id"].as_str().unwrap_or_default();
+            if id.starts_with("sha256:") || id.starts_with("extracting sha256:") {
+                fetched.insert(status["vertex"].to_string());
+            }
+        }
+    }
+    for (digest, vertex) in &mut vertices {
+        let digest = Value::from(digest.as_str()).to_string();
+        vertex.3 |= once_cached.contains(&digest) && fetched.contains(&digest);
     }
     let mut ordered: Vec<_> = vertices.into_values().collect();
     ordered.sort();
