@@ -163,7 +163,7 @@ fn exports_equal_kept_answers() {
 
 fn policy(between: Between) -> &'static str {
     match between {
-        Between::Everything => "local",
+        Between::Everything | Between::Pruned(_) => "local",
         Between::Max => "registry-max",
         Between::Min => "registry-min",
         Between::Inline => "inline",
@@ -173,7 +173,7 @@ fn policy(between: Between) -> &'static str {
 fn label(case: Option<&str>, seed: Option<u64>, between: Between) -> String {
     let name = case.map_or_else(|| format!("seed-{:04}", seed.unwrap_or(0)), str::to_owned);
     let mode = match between {
-        Between::Everything => "everything",
+        Between::Everything | Between::Pruned(_) => "everything",
         Between::Max => "max",
         Between::Min => "min",
         Between::Inline => "inline",

@@ -420,9 +420,10 @@ impl Store {
             .collect()
     }
 
-    /// Deletes a layer.
+    /// Deletes a layer; one made anew starts counting its uses anew.
     pub fn evict(&mut self, id: RecordId) {
-        self.records[id.at()].layer = false;
+        let record = &mut self.records[id.at()];
+        (record.layer, record.uses) = (false, 0);
     }
 
     /// Drops keys that lead to no layer.

@@ -111,6 +111,8 @@ pub enum Between {
     Min,
     /// The image that the last good build pushed to the registry that `CACHEPLAN_ORACLE_REGISTRY` names, with its cache.
     Inline,
+    /// What is left after pruning to so many bytes.
+    Pruned(usize),
 }
 
 /// Builds every commit of the history on an emptied cache. `Err` where the builder itself is at fault.
@@ -150,12 +152,12 @@ pub fn build_between(
         let mut flags = vec!["--output=type=cacheonly".to_owned()];
         let export = folder.path().join(format!("export-{index}"));
         let mut export = export.to_string_lossy().into_owned();
-        if between != Between::Everything {
+        if !matches!(between, Between::Everything | Between::Pruned(_)) {
             history::output_of(Command::new("docker").args(["builder", "prune", "-af"]))?;
         }
         let import = exported.iter();
         match between {
-            Between::Everything => {}
+            Between::Everything | Between::Pruned(_) => {}
             Between::Max | Between::Min => {
                 let mode = if between == Between::Max {
                     "max"
@@ -179,6 +181,16 @@ pub fn build_between(
         let built = build(&tree.join(&setup.context), &file, setup, &flags)?;
         if between == Between::Inline && built.fails.is_none() {
             history::output_of(Command::new("docker").args(["image", "rm", "-f", &export]))?;
+        }
+        if let Between::Pruned(bytes) = between {
+            // The copies of the context are no layers, and every build here has a folder of its own.
+            let prune = ["buildx", "prune", "-f"];
+            let mut context = Command::new("docker");
+            context.args(prune).args(["--filter", "type=source.local"]);
+            history::output_of(&mut context)?;
+            let mut layers = Command::new("docker");
+            layers.args(prune).arg(format!("--max-used-space={bytes}"));
+            history::output_of(&mut layers)?;
         }
         if built.fails.is_none() {
             exported = Some(export);
