@@ -1,5 +1,4 @@
-//! `local:SIZE` against a real builder that is pruned to a size after every build, and the ranking against a second
-//! writing of the rule.
+//! `local:SIZE` against a real builder that is pruned to a size after every build.
 //!
 //! Histories are random chains of COPY on `scratch` with files of known sizes: layers on an image that the engine holds are
 //! shared with it, and neither counted nor pruned. `CACHEPLAN_KEEP_ANSWERS=1` writes what the builder did to

@@ -524,7 +524,9 @@ impl Run<'_> {
             cause.paths.dedup();
             return cause;
         }
-        cause.because_of = follows_from;
+        // Nothing of its own changed: a step before it ran, or went back to what it was in a build
+        // that had other things behind it.
+        cause.because_of = follows_from.or_else(|| self.inputs(position).next());
         cause.kind = if cause.because_of.is_some() {
             CauseKind::Parent
         } else {

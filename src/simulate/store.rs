@@ -295,6 +295,13 @@ impl Store {
             let clock = self.clock;
             let sources: Vec<RecordId> =
                 node.sources.iter().map(|s| used.nodes[*s].record).collect();
+            // It turned out to be one of these, or it is new: then whatever is made of it is new as
+            // well, and it was asked for and ran.
+            let one_way_or_other = !node.found.candidates.is_empty()
+                && node.found.candidates.iter().all(|c| {
+                    let c = &self.records[c.at()];
+                    c.layer && c.certain
+                });
             let record = &mut self.records[node.record.at()];
             record.known = true;
             record.seen = Some(build);
@@ -308,7 +315,7 @@ impl Store {
             }
             record.last_used = clock;
             record.uses = record.uses.saturating_add(1);
-            if node.needed == Verdict::Executed {
+            if node.needed == Verdict::Executed || one_way_or_other {
                 (record.layer, record.certain) = (true, true);
             } else if !record.layer {
                 (record.layer, record.certain) = (true, false);

@@ -20,8 +20,7 @@ pub struct Candidate {
 }
 
 /// Evicts down to the size.
-pub fn after(store: &mut Store, used: &Used<'_>, size: Size) {
-    store.enlist(used);
+pub fn after(store: &mut Store, _: &Used<'_>, size: Size) {
     let mut total = store.total_bytes();
     let mut evicted = false;
     while total >= size.0 {
@@ -66,4 +65,60 @@ fn ranks(values: impl Iterator<Item = u64>) -> Vec<f64> {
         })
         .collect();
     list.into_iter().map(|r| r / rank).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// The rule written down candidate by candidate: both ranks counted from 2.
+    fn naive(list: &[Candidate]) -> Option<RecordId> {
+        let score = |c: &Candidate| {
+            let recent: BTreeSet<u64> = list.iter().map(|o| o.last_used).collect();
+            let often: BTreeSet<u32> = list.iter().map(|o| o.uses).collect();
+            let place = |below: usize, all: usize| (below + 1) as f64 / (all + 1) as f64;
+            place(recent.range(..=c.last_used).count(), recent.len())
+                + place(often.range(..=c.uses).count(), often.len())
+        };
+        let order = |a: &&Candidate, b: &&Candidate| {
+            let by_score = score(a).total_cmp(&score(b));
+            by_score.then((a.uses, a.last_used).cmp(&(b.uses, b.last_used)))
+        };
+        list.iter().min_by(order).map(|c| c.id)
+    }
+
+    proptest! {
+        #[test]
+        fn first_to_go_is_the_least_by_the_rule(
+            uses in prop::collection::vec(1u32..5, 0..9),
+            shift in 0usize..9,
+        ) {
+            let n = uses.len();
+            let one = |(i, uses): (usize, &u32)| Candidate {
+                id: RecordId(u32::try_from(i).unwrap()),
+                last_used: 1 + ((i * 5 + shift) % 9) as u64,
+                uses: *uses,
+            };
+            let list: Vec<Candidate> = uses.iter().enumerate().map(one).collect();
+            prop_assert_eq!(list.len(), n);
+            prop_assert_eq!(first_to_go(list.clone()), naive(&list));
+        }
+    }
+
+    #[test]
+    fn rare_goes_before_old() {
+        let c = |id, last_used, uses| Candidate {
+            id: RecordId(id),
+            last_used,
+            uses,
+        };
+        // Ranks 2/4 + 4/4, 3/4 + 2/4, 4/4 + 3/4.
+        let list = vec![c(0, 10, 9), c(1, 20, 1), c(2, 30, 2)];
+        assert_eq!(first_to_go(list), Some(RecordId(1)));
+        // A tie of 2/3 + 3/3 goes to what was used less.
+        assert_eq!(first_to_go(vec![c(0, 1, 2), c(1, 2, 1)]), Some(RecordId(1)));
+        assert_eq!(first_to_go(Vec::new()), None);
+    }
 }

@@ -135,6 +135,9 @@ impl Policy {
 
     /// After a build that succeeded: what of it the next one finds.
     pub(super) fn after(self, store: &mut Store, used: &Used<'_>) {
+        if self != Self::Local {
+            store.enlist(used);
+        }
         match self {
             Self::Local => local::after(store, used),
             Self::LocalSize(size) => local_size::after(store, used, size),
