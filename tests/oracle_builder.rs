@@ -2,73 +2,104 @@
 //!
 //! In: a `docker` with buildx and the image `busybase:latest`; without them the live test says so and passes (with
 //! `CACHEPLAN_REQUIRE_BUILDER=1` it fails). `CACHEPLAN_ORACLE_HISTORIES` random histories from `CACHEPLAN_ORACLE_SEED` on.
-//! `CACHEPLAN_KEEP_ANSWERS=1` writes what the builder did to `corpus/answers`, which the second test replays without one.
+//! `CACHEPLAN_KEEP_ANSWERS=1` writes what the builder did to `corpus/answers`, which the second test replays without one;
+//! with `2` nothing is compared, for recording alone.
 //! Invariant: nothing random but the seed; equal steps of one build differ in text or are equal by definition, since which
 //! of two steps that only meet by content runs is a race (experiments row 83g).
 
 mod common;
 
-use common::builder::{self, Built, Comparison};
+use common::builder::{self, Built, Comparison, Predicted};
 use common::history::{self, Kind, Tree};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Raised whenever the generator's output for a seed changes: kept answers must then be made again.
-const GENERATOR: u32 = 2;
+const GENERATOR: u32 = 3;
 
+/// What the builder did to a folder of `corpus/history`.
 #[derive(Serialize, Deserialize)]
 struct Answer {
-    /// Of a random history.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seed: Option<u64>,
-    /// Of a folder of `corpus/history`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    case: Option<String>,
-    generator: u32,
+    case: String,
     /// Of the history's text, to see that answer and history belong together.
     fingerprint: String,
     builder: String,
     builds: Vec<Built>,
 }
 
+/// What the builder did to a hundred random histories: a line for each, as [`builder::compact`] has it.
+#[derive(Default)]
+struct Pack {
+    builder: String,
+    /// By seed: fingerprint and builds.
+    lines: BTreeMap<u64, (String, Vec<String>)>,
+}
+
+impl Pack {
+    fn path(seed: u64) -> PathBuf {
+        corpus("answers").join(format!("seeds-{:05}.txt", seed / 100 * 100))
+    }
+
+    fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let mut lines = text.lines();
+        let head = lines.next().unwrap_or_default();
+        let (generator, builder) = head.split_once(" builder ").unwrap_or_default();
+        if generator != format!("generator {GENERATOR}") {
+            return Self::default();
+        }
+        let line = |line: &str| {
+            let (seed, rest) = line.split_once(' ')?;
+            let (fingerprint, builds) = rest.split_once(' ')?;
+            let builds = builds.split('|').map(str::to_string).collect();
+            Some((seed.parse().ok()?, (fingerprint.to_string(), builds)))
+        };
+        Self {
+            builder: builder.to_string(),
+            lines: lines
+                .map(|l| line(l).unwrap_or_else(|| panic!("{}: {l}", path.display())))
+                .collect(),
+        }
+    }
+
+    fn keep(seed: u64, version: &str, text: &str, builds: &[Built]) {
+        let path = Self::path(seed);
+        let mut pack = Self::read(&path);
+        let builds = builds.iter().map(builder::compact).collect();
+        pack.lines.insert(seed, (common::fingerprint(text), builds));
+        let mut out = format!("generator {GENERATOR} builder {version}\n");
+        for (seed, (fingerprint, builds)) in &pack.lines {
+            let _ = writeln!(out, "{seed} {fingerprint} {}", builds.join("|"));
+        }
+        std::fs::write(path, out).expect("corpus/answers is writable");
+    }
+}
+
 #[test]
 fn prediction_equals_a_real_builder() {
-    let required = builder::is_on("CACHEPLAN_REQUIRE_BUILDER");
-    let keep = builder::is_on("CACHEPLAN_KEEP_ANSWERS");
+    let keep = std::env::var("CACHEPLAN_KEEP_ANSWERS").unwrap_or_default();
     let Some(version) = builder::version_or_skip() else {
         return;
     };
-    let has_replay = builder::has_replay();
-    assert!(
-        has_replay || keep || !required,
-        "this cacheplan has no replay to compare"
-    );
-    if !has_replay {
-        eprintln!("skipped: this cacheplan has no replay yet; histories are only built");
-    }
-    let number = |name: &str, default: u64| {
-        std::env::var(name)
-            .ok()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(default)
-    };
-    let first = number("CACHEPLAN_ORACLE_SEED", 1);
-    let seeds = (first..first + number("CACHEPLAN_ORACLE_HISTORIES", 30))
-        .map(|seed| (Some(seed), generate(seed)));
-    let cases: Vec<_> = cases()
-        .into_iter()
-        .map(|(name, text)| (Some(name), text))
-        .collect();
-    let all = cases.into_iter().map(|(name, text)| (name, None, text));
+    let first = builder::number("CACHEPLAN_ORACLE_SEED", 1);
+    let count = builder::number("CACHEPLAN_ORACLE_HISTORIES", 30);
+    eprintln!("random histories: seeds {first} to {}", first + count - 1);
+    let cases = cases().into_iter().map(|(name, text)| (name, None, text));
+    let cases = cases.filter(|_| builder::number("CACHEPLAN_ORACLE_CASES", 1) == 1);
+    let seeds =
+        (first..first + count).map(|seed| (format!("seed {seed}"), Some(seed), generate(seed)));
     let mut texts = Vec::new();
     let (mut total, mut faults) = (Comparison::default(), 0);
-    for (case, seed, text) in all.chain(seeds.map(|(seed, text)| (None, seed, text))) {
-        let label = case
-            .clone()
-            .unwrap_or_else(|| format!("seed {}", seed.unwrap_or_default()));
-        eprintln!("history: {label}");
+    for (label, seed, text) in cases.chain(seeds) {
+        if keep == "2"
+            && (seed.is_none()
+                || seed.is_some_and(|s| Pack::read(&Pack::path(s)).lines.contains_key(&s)))
+        {
+            continue;
+        }
         let parsed =
             history::parse(&text).unwrap_or_else(|error| panic!("{label}: {error}\n{text}"));
         let setup = builder::setup(&parsed.replay).expect("flags both sides know");
@@ -80,34 +111,28 @@ fn prediction_equals_a_real_builder() {
                 continue;
             }
         };
-        if keep {
-            let fingerprint = common::fingerprint(&text);
-            let builder = version.clone();
-            let name = case
-                .clone()
-                .unwrap_or_else(|| format!("seed-{:04}", seed.unwrap_or_default()));
-            let generator = GENERATOR;
-            let answer = Answer {
-                seed,
-                case,
-                generator,
-                fingerprint,
-                builder,
-                builds: builds.clone(),
-            };
-            let json = serde_json::to_string_pretty(&answer).expect("plain data") + "\n";
-            std::fs::write(corpus("answers").join(name + ".json"), json)
-                .expect("corpus/answers is writable");
+        match (seed, keep.as_str()) {
+            (_, "") => {}
+            (Some(seed), _) => Pack::keep(seed, &version, &text, &builds),
+            (None, _) => {
+                let answer = Answer {
+                    case: label.clone(),
+                    fingerprint: common::fingerprint(&text),
+                    builder: version.clone(),
+                    builds: builds.clone(),
+                };
+                let json = serde_json::to_string_pretty(&answer).expect("plain data") + "\n";
+                std::fs::write(corpus("answers").join(format!("{label}.json")), json)
+                    .expect("corpus/answers is writable");
+            }
         }
-        if has_replay {
-            let result = compare(&label, &parsed, &builds);
+        if keep != "2" {
+            let predicted = builder::replay(&parsed);
+            let result = compare(&label, predicted, &builds);
             if !result.wrong.is_empty() {
                 eprintln!("---- {label}\n{text}----");
             }
             total.add(result);
-        } else {
-            total.builds += builds.len();
-            total.refused += builds.iter().filter(|built| built.fails.is_some()).count();
         }
         texts.push(text);
     }
@@ -116,6 +141,10 @@ fn prediction_equals_a_real_builder() {
         faults * 10 <= texts.len(),
         "the builder failed by itself {faults} times"
     );
+    none_wrong(&total);
+}
+
+fn none_wrong(total: &Comparison) {
     assert!(
         total.wrong.is_empty(),
         "{} differences:\n{}",
@@ -124,65 +153,90 @@ fn prediction_equals_a_real_builder() {
     );
 }
 
-#[test]
-fn prediction_equals_kept_answers() {
+fn kept(extension: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(corpus("answers"))
         .expect("corpus/answers")
         .map(|entry| entry.expect("readable").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .collect();
     files.sort();
-    assert!(files.len() >= 40, "only {} kept answers", files.len());
-    let keeping = std::env::var("CACHEPLAN_KEEP_ANSWERS").is_ok_and(|value| value == "1");
-    if keeping {
+    files
+}
+
+#[test]
+fn prediction_of_written_histories_equals_kept_answers() {
+    if builder::is_on("CACHEPLAN_KEEP_ANSWERS") {
         return eprintln!("skipped: the answers are being written");
     }
-    let has_replay = builder::has_replay();
     let (mut total, mut texts) = (Comparison::default(), Vec::new());
-    for file in files {
-        let label = file
-            .file_stem()
-            .expect("a file")
-            .to_string_lossy()
-            .into_owned();
+    let mut cases: BTreeMap<String, String> = cases().into_iter().collect();
+    for file in kept("json") {
         let json = std::fs::read_to_string(&file).expect("readable");
-        let answer: Answer =
-            serde_json::from_str(&json).unwrap_or_else(|error| panic!("{label}: {error}"));
-        let text = match (&answer.case, answer.seed) {
-            (Some(case), _) => read_case(case),
-            (None, Some(seed)) => generate(seed),
-            (None, None) => panic!("{label}: neither case nor seed"),
-        };
-        let stale =
-            "the history changed after the answer was kept: run with CACHEPLAN_KEEP_ANSWERS=1";
-        assert!(
-            answer.case.is_some() || answer.generator == GENERATOR,
-            "{label}: {stale}"
-        );
+        let answer: Answer = serde_json::from_str(&json)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let label = &answer.case;
+        let text = cases
+            .remove(label)
+            .unwrap_or_else(|| panic!("{label}: an answer without its history"));
         assert_eq!(
             answer.fingerprint,
             common::fingerprint(&text),
-            "{label}: {stale}"
+            "{label}: {STALE}"
         );
         let parsed = history::parse(&text).unwrap_or_else(|error| panic!("{label}: {error}"));
-        if has_replay {
-            total.add(compare(&label, &parsed, &answer.builds));
-        }
+        total.add(compare(label, builder::replay(&parsed), &answer.builds));
         texts.push(text);
     }
-    if !has_replay {
-        return eprintln!("skipped: this cacheplan has no replay yet");
-    }
-    report(&total, &texts, 0);
     assert!(
-        total.wrong.is_empty(),
-        "{} differences:\n{}",
-        total.wrong.len(),
-        total.wrong.join("\n")
+        cases.is_empty(),
+        "no answer is kept for {:?}: {STALE}",
+        cases.keys()
     );
+    report(&total, &texts, 0);
+    none_wrong(&total);
+}
+
+const STALE: &str =
+    "the history changed after the answer was kept: run with CACHEPLAN_KEEP_ANSWERS=1";
+
+#[test]
+fn prediction_of_random_histories_equals_kept_answers() {
+    let (mut total, mut texts) = (Comparison::default(), Vec::new());
+    let mut builders = BTreeSet::new();
+    for file in kept("txt") {
+        let pack = Pack::read(&file);
+        assert!(
+            !pack.lines.is_empty(),
+            "{}: of another generator: {STALE}",
+            file.display()
+        );
+        builders.insert(pack.builder.clone());
+        let mut parsed = Vec::new();
+        for (seed, (kept, _)) in &pack.lines {
+            let text = generate(*seed);
+            assert_eq!(*kept, common::fingerprint(&text), "seed {seed}: {STALE}");
+            parsed.push(history::parse(&text).unwrap_or_else(|error| panic!("{seed}: {error}")));
+            texts.push(text);
+        }
+        let predicted = builder::replay_many(&parsed).expect("git works");
+        for ((seed, (_, builds)), predicted) in pack.lines.iter().zip(predicted) {
+            let label = format!("seed {seed}");
+            let builds = predicted.as_ref().map_or(Vec::new(), |predicted| {
+                let pairs = builds.iter().zip(predicted);
+                pairs
+                    .map(|(text, p)| builder::expand(text, p).expect("a kept answer"))
+                    .collect()
+            });
+            total.add(compare(&label, predicted, &builds));
+        }
+    }
+    eprintln!("answers of {builders:?}");
+    report(&total, &texts, 0);
+    if let Ok(file) = std::env::var("CACHEPLAN_DIFFERENCES") {
+        let lines = [&total.wrong[..], &total.open].concat().join("\n");
+        std::fs::write(file, lines).expect("writable");
+    }
+    none_wrong(&total);
 }
 
 #[test]
@@ -225,6 +279,7 @@ fn merges_reverts_and_restores_give_the_trees_they_say() {
                 Kind::File => "",
                 Kind::Executable => "*",
                 Kind::Link => "@",
+                Kind::Submodule => "/",
             };
             format!("{path}{kind} {:?}", String::from_utf8_lossy(&entry.bytes))
         };
@@ -261,16 +316,22 @@ fn merges_reverts_and_restores_give_the_trees_they_say() {
 #[test]
 fn last_flag_of_a_vertex_counts() {
     let progress = r#"#0 noise
-{"vertexes":[{"digest":"a","name":"[b 2/3] COPY f /f"},{"digest":"n","name":"[b 3/3] RUN never"}]}
-{"vertexes":[{"digest":"a","name":"[b 2/3] COPY f /f","started":"1","completed":"1"},{"digest":"i","name":"[internal] load build context","started":"1"}]}
-{"vertexes":[{"digest":"a","name":"[b 2/3] COPY f /f","started":"2","completed":"2","cached":true},{"digest":"l","name":"[3/3] LINK COPY f /f","started":"1"}]}"#;
+{"vertexes":[{"digest":"a","inputs":["x"],"name":"[b 2/3] COPY f /f"},{"digest":"n","inputs":["x"],"name":"[b 3/3] RUN never"}]}
+{"vertexes":[{"digest":"w","name":"[c 1/3] WORKDIR /w","started":"1","completed":"1"},{"digest":"v","name":"[d 1/3] WORKDIR /w","started":"1","completed":"1"}]}
+{"vertexes":[{"digest":"a","inputs":["x"],"name":"[b 2/3] COPY f /f","started":"1","completed":"1"},{"digest":"i","name":"[internal] load build context","started":"1"}]}
+{"vertexes":[{"digest":"w","name":"[c 1/3] WORKDIR /w","started":"2"},{"digest":"w","name":"[c 1/3] WORKDIR /w","started":"2","completed":"3"}]}
+{"vertexes":[{"digest":"a","inputs":["x"],"name":"[b 2/3] COPY f /f","started":"2","completed":"2","cached":true},{"digest":"l","inputs":["x"],"name":"[3/3] LINK COPY f /f","started":"1"}]}"#;
     let expected = Built {
-        cached: vec!["[b 2/3] COPY f /f".to_string()],
+        executed: vec!["[c 1/3] WORKDIR /w".to_string()],
+        cached: vec![
+            "[b 2/3] COPY f /f".to_string(),
+            "[d 1/3] WORKDIR /w".to_string(),
+        ],
         ..Built::default()
     };
     assert_eq!(builder::built(progress), expected);
-    let replay = r#"{"steps":[{"id":"0.1","name":"[b 2/3] COPY f /f"}]}
-{"commit":"c","executed":["0.1"],"cached":[],"maybe":[]}"#;
+    let replay = r#"{"steps":[{"id":"0.1","name":"[b 2/3] COPY f /f"},{"id":"0.2","name":"[c 1/3] WORKDIR /w"},{"id":"0.3","name":"[d 1/3] WORKDIR /w"}]}
+{"commit":"c","executed":["0.1","0.2"],"cached":["0.3"],"maybe":[]}"#;
     let predicted = builder::predictions(replay).expect("reads");
     let result = builder::compare(&predicted, &[expected]);
     assert_eq!(
@@ -279,8 +340,8 @@ fn last_flag_of_a_vertex_counts() {
     );
 }
 
-fn compare(label: &str, parsed: &history::History, builds: &[Built]) -> Comparison {
-    let mut result = match builder::replay(parsed) {
+fn compare(label: &str, predicted: Result<Vec<Predicted>, String>, builds: &[Built]) -> Comparison {
+    let mut result = match predicted {
         Ok(predicted) => builder::compare(&predicted, builds),
         Err(why) => Comparison {
             wrong: vec![why],
@@ -290,8 +351,85 @@ fn compare(label: &str, parsed: &history::History, builds: &[Built]) -> Comparis
     result
         .wrong
         .iter_mut()
+        .chain(&mut result.open)
         .for_each(|line| *line = format!("{label}: {line}"));
     result
+}
+
+/// What a history may hold, and how many do.
+fn counts(texts: &[String]) -> Vec<(&'static str, usize)> {
+    const FEATURES: [&str; 57] = [
+        " AS s2",
+        " AS s3",
+        "--build-arg",
+        "--base-change",
+        "--chmod",
+        "--chown",
+        "--dockerfile-from each",
+        "--dot-git present",
+        "--exclude",
+        "--from=",
+        "--link",
+        "--network",
+        "--no-cache-filter",
+        "--target",
+        "--umask",
+        "--volatile-arg V",
+        "type=bind",
+        "type=bind,from",
+        "type=bind,rw",
+        "type=bind,source=src,target",
+        "type=cache",
+        "type=secret",
+        "type=tmpfs",
+        "sharing=",
+        "#!/bin/sh",
+        "!**",
+        "*",
+        "<<SCRIPT",
+        "ADD ",
+        "ARG",
+        "COPY . ",
+        "COPY <<",
+        "COPY --exclude=*.md --from|--exclude=",
+        "Dockerfile.dockerignore",
+        "ENV",
+        "EXPOSE",
+        "FROM s",
+        "FROM scratch",
+        "HEALTHCHECK",
+        "LABEL",
+        "ONBUILD",
+        "RUN [|RUN --mount",
+        "SHELL",
+        "SOURCE_DATE_EPOCH",
+        "USER",
+        "VOLUME",
+        "WORKDIR",
+        "[\"/bin/sh",
+        "chmod +x",
+        "delete ",
+        "from=busybase|from=basechange",
+        "--mount=from=s",
+        "link ",
+        "move ",
+        "restore ",
+        "revert ",
+        "write .dockerignore",
+    ];
+    let has = |text: &str, feature: &str| feature.split('|').any(|f| text.contains(f));
+    let count = |f: &'static str| (f, texts.iter().filter(|text| has(text, f)).count());
+    FEATURES.into_iter().map(count).collect()
+}
+
+#[test]
+fn every_feature_is_in_one_history_of_twenty() {
+    let texts: Vec<String> = (1..=600).map(generate).collect();
+    let rare: Vec<_> = counts(&texts)
+        .into_iter()
+        .filter(|(_, count)| count * 20 < texts.len())
+        .collect();
+    assert!(rare.is_empty(), "{rare:?} of {}", texts.len());
 }
 
 fn report(total: &Comparison, texts: &[String], faults: usize) {
@@ -302,49 +440,15 @@ fn report(total: &Comparison, texts: &[String], faults: usize) {
         maybe,
         merged,
         wrong,
+        ..
     } = total;
     eprintln!(
         "{} histories, {builds} builds ({refused} refused); steps: {agree} agree, {maybe} maybe, {} wrong, {merged} merged; {faults} builder faults",
         texts.len(),
         wrong.len()
     );
-    let features = [
-        "--link",
-        "--chown",
-        "--chmod",
-        "--exclude",
-        "--from=",
-        "type=bind",
-        "type=bind,from",
-        "type=cache",
-        "RUN <<",
-        "COPY <<",
-        "ADD ",
-        "FROM scratch",
-        "FROM s",
-        "WORKDIR",
-        "USER",
-        "ENV",
-        "ARG",
-        "--build-arg",
-        "COPY . ",
-        "*",
-        "link ",
-        "chmod +x",
-        "move ",
-        "restore ",
-        "revert ",
-        "write .dockerignore",
-        "!",
-        "Dockerfile.dockerignore",
-        "--dockerfile-from each",
-        "--dot-git present",
-        "--target",
-        "--umask",
-    ];
     let mut line = String::from("histories with");
-    for feature in features {
-        let count = texts.iter().filter(|text| text.contains(feature)).count();
+    for (feature, count) in counts(texts) {
         let _ = write!(line, "  {}: {count}", feature.trim());
     }
     eprintln!("{line}");
@@ -381,4 +485,15 @@ fn cases() -> Vec<(String, String)> {
 
 fn generate(seed: u64) -> String {
     common::random_history::generate(seed)
+}
+
+/// Prints one random history, to look at a difference: `CACHEPLAN_SHOW=SEED`.
+#[test]
+fn show_a_history() {
+    if let Some(seed) = std::env::var("CACHEPLAN_SHOW")
+        .ok()
+        .and_then(|s| s.parse().ok())
+    {
+        println!("{}", generate(seed));
+    }
 }

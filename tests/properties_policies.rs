@@ -6,8 +6,8 @@
 use cacheplan::dockerfile;
 use cacheplan::plan::{self, BuildOptions, Input, Plan};
 use cacheplan::simulate::{
-    CauseKind, Facts, InputMatrix, Outcome, PlanModel, Policy, Selection, Size, Timeline, Verdict,
-    replay_with,
+    CauseKind, Content, Facts, InputMatrix, Outcome, PlanModel, Policy, Selection, Size, Timeline,
+    Verdict, replay_with,
 };
 use cacheplan::source::SourceFile;
 use proptest::prelude::*;
@@ -52,22 +52,56 @@ fn plan_of(text: &str) -> Plan {
     plan
 }
 
-fn matrix_of(versions: &[[u8; FILES]]) -> InputMatrix {
+/// The file whose version an input is.
+fn file_of(input: &plan::ContextInput) -> usize {
+    input.sources[0]
+        .trim_start_matches('f')
+        .parse()
+        .expect("fN")
+}
+
+/// Columns for a plan: a selection for every file, and for every stage what `COPY --from` it takes: of stages with an
+/// even number files that are known, the same for many versions.
+fn matrix_of(plan: &Plan, versions: &[[u8; FILES]]) -> InputMatrix {
+    let mut files: Vec<Option<plan::ContextInput>> = vec![None; FILES];
+    let mut of_stage: Vec<Vec<usize>> = vec![Vec::new(); plan.stages.len()];
+    for node in &plan.order {
+        let step = &plan.graph[*node];
+        for input in &step.inputs {
+            if let Input::Context(c) = input {
+                files[file_of(c)] = Some(c.clone());
+                of_stage[usize::from(step.id.stage)].push(file_of(c));
+            }
+        }
+    }
     let column = |f: usize| versions.iter().map(|v| u128::from(v[f])).collect();
-    let selection = |f: usize| Selection {
-        input: plan::ContextInput {
-            sources: vec![format!("f{f}")],
-            excludes: Vec::new(),
-        },
-        rules: 0,
+    let view = |(stage, files): (usize, &Vec<usize>)| {
+        let content = |v: &[u8; FILES]| {
+            let sum: u32 = files.iter().map(|f| u32::from(v[*f])).sum();
+            match stage % 2 {
+                0 => Content::Known {
+                    digest: u128::from(sum / 2) + 100 * stage as u128,
+                    image: false,
+                },
+                _ => Content::Made,
+            }
+        };
+        versions.iter().map(content).collect()
     };
+    let used: Vec<usize> = (0..FILES).filter(|f| files[*f].is_some()).collect();
     InputMatrix {
-        selections: (0..FILES).map(selection).collect(),
-        version: (0..FILES).map(column).collect(),
-        absent: vec![Vec::new(); FILES],
-        changed: vec![Vec::new(); FILES],
-        holds_git: vec![false; FILES],
+        selections: used
+            .iter()
+            .filter_map(|f| files[*f].clone())
+            .map(|input| Selection { input, rules: 0 })
+            .collect(),
+        version: used.iter().map(|f| column(*f)).collect(),
+        absent: vec![Vec::new(); used.len()],
+        changed: vec![Vec::new(); used.len()],
+        holds_git: vec![false; used.len()],
         builds: versions.len(),
+        requests: Vec::new(),
+        views: of_stage.iter().enumerate().map(view).collect(),
     }
 }
 
@@ -75,14 +109,26 @@ fn outcome(plan: &Plan, matrix: &InputMatrix, policy: Policy, facts: &Facts) -> 
     let of_step = |n: &petgraph::graph::NodeIndex| {
         let inputs = plan.graph[*n].inputs.iter();
         let columns = inputs.filter_map(|i| match i {
-            Input::Context(c) => matrix.selections.iter().position(|s| s.input == *c),
+            Input::Context(c) => matrix
+                .selections
+                .iter()
+                .position(|s| file_of(&s.input) == file_of(c)),
             _ => None,
         });
         columns.collect()
     };
+    let views = |n: &petgraph::graph::NodeIndex| {
+        let inputs = plan.graph[*n].inputs.iter();
+        let views = inputs.filter_map(|i| match i {
+            Input::Stage { stage, .. } => Some(Some(*stage)),
+            _ => None,
+        });
+        views.collect()
+    };
     let models = [PlanModel {
         plan,
         selections: plan.order.iter().map(of_step).collect(),
+        views: plan.order.iter().map(views).collect(),
     }];
     let timeline = Timeline {
         plan: vec![Some(0); matrix.builds],
@@ -120,7 +166,7 @@ proptest! {
     #[test]
     fn policies_execute_in_order((text, versions, size) in cases()) {
         let plan = plan_of(&text);
-        let matrix = matrix_of(&versions);
+        let matrix = matrix_of(&plan, &versions);
         let facts = Facts {
             bytes: vec![(0..plan.order.len() as u64).map(|i| 1 + i % 4).collect()],
             seconds: Vec::new(),
@@ -155,7 +201,7 @@ proptest! {
     fn a_build_again_runs_nothing((text, versions, _) in cases()) {
         let twice: Vec<_> = versions.iter().flat_map(|v| [*v, *v]).collect();
         let plan = plan_of(&text);
-        let matrix = matrix_of(&twice);
+        let matrix = matrix_of(&plan, &twice);
         for policy in [Policy::Local, Policy::Previous, Policy::RegistryMax, Policy::RegistryMin, Policy::Inline] {
             let all = outcome(&plan, &matrix, policy, &Facts::default());
             for build in all.builds.iter().skip(1).step_by(2) {
@@ -167,7 +213,7 @@ proptest! {
     #[test]
     fn lost_results_are_called_evicted((text, versions, size) in cases()) {
         let plan = plan_of(&text);
-        let matrix = matrix_of(&versions);
+        let matrix = matrix_of(&plan, &versions);
         let facts = Facts { bytes: vec![vec![1; plan.order.len()]], seconds: Vec::new() };
         let local = outcome(&plan, &matrix, Policy::Local, &facts);
         for policy in [Policy::LocalSize(Size(size)), Policy::RegistryMax, Policy::RegistryMin] {
@@ -185,7 +231,7 @@ proptest! {
 #[test]
 fn without_a_cache_all_but_from_runs() {
     let plan = plan_of("FROM busybase\nCOPY f0 /\nRUN step\n");
-    let matrix = matrix_of(&[[0; FILES]; 3]);
+    let matrix = matrix_of(&plan, &[[0; FILES]; 3]);
     let all = outcome(&plan, &matrix, Policy::None, &Facts::default());
     let (c, x) = (Verdict::Cached, Verdict::Executed);
     assert_eq!(verdicts(&all), [[x, x, x], [c, x, x], [c, x, x]]);
@@ -194,7 +240,7 @@ fn without_a_cache_all_but_from_runs() {
 #[test]
 fn a_week_empties_the_cache_of_a_branch() {
     let plan = plan_of("FROM busybase\nCOPY f0 /\n");
-    let matrix = matrix_of(&[[0; FILES]; 3]);
+    let matrix = matrix_of(&plan, &[[0; FILES]; 3]);
     let week = 7 * 24 * 3600;
     let facts = Facts {
         seconds: vec![1000, 1000 + week, 1001 + 2 * week],
@@ -212,7 +258,7 @@ fn a_week_empties_the_cache_of_a_branch() {
 #[test]
 fn layers_beyond_the_size_are_made_again_and_again() {
     let plan = plan_of("FROM busybase\nCOPY f0 /\nRUN step\n");
-    let matrix = matrix_of(&[[0; FILES]; 3]);
+    let matrix = matrix_of(&plan, &[[0; FILES]; 3]);
     let facts = |size| Facts {
         bytes: vec![vec![0, 60, size]],
         ..Facts::default()
@@ -232,7 +278,7 @@ fn layers_beyond_the_size_are_made_again_and_again() {
 fn cache_mounts_are_cold_on_fresh_runners_and_in_the_first_build() {
     let text = "FROM busybase\nCOPY f0 /\nRUN --mount=type=cache,target=/c step\nRUN --mount=type=cache,id=/c,target=/d --mount=type=cache,target=/e step\n";
     let plan = plan_of(text);
-    let matrix = matrix_of(&[[0; FILES], [1; FILES], [2; FILES]]);
+    let matrix = matrix_of(&plan, &[[0; FILES], [1; FILES], [2; FILES]]);
     for policy in [
         "local",
         "local:1GB",

@@ -5,10 +5,10 @@ use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
     Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
 };
-use super::{Done, output};
+use super::{Done, history_notes, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::history::{Oid, PathId};
+use crate::history::PathId;
 use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
 use crate::plan::{Input, Plan, StepKind};
 use crate::report::bootstrap::saving_interval;
@@ -20,7 +20,6 @@ use crate::report::{diff, markdown, text};
 use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
-use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -82,11 +81,8 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
     } else {
         Some(read_builds(place, &args.history, &good)?)
     };
-    if builds.as_ref().is_some_and(|b| b.log.truncated_by_shallow) {
-        output::note(
-            cli,
-            "warning: the clone is shallow: only the commits it holds are replayed (`git fetch --unshallow` brings the rest)",
-        );
+    if let Some(builds) = &builds {
+        output::diagnostics(cli, &history_notes::about(builds, &good));
     }
     let mut targets = Vec::new();
     let mut named_failed = false;
@@ -108,7 +104,11 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         output::diagnostics(cli, &subject.diagnostics);
         match report(place, args, builds, subject, &costs) {
             Ok(mut report) => {
-                report.diagnostics.splice(0..0, rows);
+                let notes = history_notes::about(builds, &[subject]);
+                let notes = output::rows(&subject.file, &notes);
+                report
+                    .diagnostics
+                    .splice(0..0, rows.into_iter().chain(notes));
                 report.timing = (!args.no_timing).then(|| Timing {
                     total_s: start.elapsed().as_secs_f64(),
                 });
@@ -183,6 +183,7 @@ pub fn search(
             rules: &rules,
             links: &builds.links,
             dot_git: dot_git(flags),
+            umask: flags.umask,
         },
         costs,
         policy: flags.cache_policy,
@@ -524,7 +525,7 @@ pub fn image_bytes(
     }
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
     let mut total = 0u64;
-    let mut wanted: Vec<Oid> = Vec::new();
+    let mut wanted: Vec<String> = Vec::new();
     for node in chain.iter().flat_map(|i| &plan.stages[*i].steps) {
         let step = &plan.graph[*node];
         if step.kind == StepKind::Run {
@@ -545,22 +546,13 @@ pub fn image_bytes(
                 .collect();
             let taken = files
                 .entries
-                .iter()
-                .filter(|(p, _)| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
-            wanted.extend(taken.map(|(_, oid)| *oid));
+                .keys()
+                .filter(|p| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
+            wanted.extend(taken.cloned());
         }
     }
-    let mut distinct = wanted.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let sizes: FxHashMap<Oid, u64> = distinct
-        .iter()
-        .zip(place.repository()?.blob_sizes(&distinct))
-        .filter_map(|(oid, size)| Some((*oid, size?)))
-        .collect();
-    Ok(Some(
-        total + wanted.iter().filter_map(|o| sizes.get(o)).sum::<u64>(),
-    ))
+    let sizes = files.sizes(&wanted)?;
+    Ok(Some(total + sizes.iter().sum::<u64>()))
 }
 
 fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {

@@ -97,9 +97,16 @@ pub struct BuildFlags {
     /// Named context: a folder, or docker-image://REFERENCE; repeatable.
     #[arg(long = "build-context", value_name = "NAME=VALUE")]
     pub build_contexts: Vec<String>,
+    /// The network of RUN steps, as `docker build --network` has it; it is in their keys.
+    #[arg(long, value_name = "MODE")]
+    pub network: Option<String>,
     /// Platform of the result.
     #[arg(long, value_name = "P")]
     pub platform: Option<String>,
+    /// Stages whose RUN, COPY and ADD run in every build whatever is stored, separated by commas;
+    /// repeatable.
+    #[arg(long = "no-cache-filter", value_name = "STAGE", value_delimiter = ',')]
+    pub no_cache_filter: Vec<String>,
     /// Read Dockerfile and ignore file at this revision, without checkout.
     #[arg(long = "ref", value_name = "REV")]
     pub reference: Option<String>,

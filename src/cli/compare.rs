@@ -3,7 +3,7 @@
 use super::args::{BuildFlags, Cli, CompareArgs, CompareFormat};
 use super::subject::{Place, Subject, load_replayed, only};
 use super::timeline::{Replayed, read_builds, replay_subject};
-use super::{Done, analyze, output};
+use super::{Done, analyze, history_notes, output};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{Comparison, Pair, Variant};
 use crate::report::{markdown, text};
@@ -28,6 +28,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     }
     let all: Vec<&Subject> = subjects.iter().collect();
     let builds = read_builds(&place, &args.history, &all)?;
+    output::diagnostics(cli, &history_notes::about(&builds, &all));
     let replays: Vec<Replayed> = subjects
         .iter()
         .map(|s| replay_subject(&place, &args.history, &builds, s, &costs))
@@ -132,6 +133,8 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         target: args.target.clone(),
         build_args: args.build_args.clone(),
         platform: None,
+        network: None,
+        no_cache_filter: Vec::new(),
         reference: None,
     };
     if inside {

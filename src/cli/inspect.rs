@@ -291,7 +291,9 @@ fn source(input: &Input, stage: &dyn Fn(usize) -> String) -> Option<String> {
     let list = |paths: &[String]| shortened(&paths.join(" "), NARROW);
     Some(match input {
         Input::Context(c) => format!("{} from the build context", list(&c.sources)),
-        Input::Stage { stage: s, sources } => format!("{} from {}", list(sources), stage(*s)),
+        Input::Stage {
+            stage: s, sources, ..
+        } => format!("{} from {}", list(sources), stage(*s)),
         Input::Image(image) => format!("files of the image {image}"),
         Input::Named(n) => format!(
             "{} from the named context {}",

@@ -5,15 +5,19 @@
 
 mod analyze;
 pub mod args;
+mod build_file;
 mod cache_dir;
 mod compare;
 mod context;
 mod context_digests;
+mod epochs;
+mod history_notes;
 mod inspect;
 mod optimize;
 mod output;
 mod replay;
 mod subject;
+mod submodules;
 mod timeline;
 
 use args::{Cli, Command};
@@ -33,7 +37,13 @@ pub enum Done {
 /// Runs the program with the process's arguments; gives its exit code.
 #[must_use]
 pub fn run() -> u8 {
-    let cli = match Cli::try_parse() {
+    run_from(std::env::args_os())
+}
+
+/// The same with other arguments, the program's name first; for tests that make thousands of calls.
+#[must_use]
+pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();

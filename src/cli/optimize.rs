@@ -3,7 +3,7 @@
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
-use super::{Done, analyze, output};
+use super::{Done, analyze, history_notes, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use anyhow::{Context as _, Result, bail};
 use std::io::Write as _;
@@ -23,6 +23,9 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
     } else {
         Some(read_builds(&place, &args.history, &good)?)
     };
+    if let Some(builds) = &builds {
+        output::diagnostics(cli, &history_notes::about(builds, &good));
+    }
     let mut text = Vec::new();
     let mut targets = Vec::new();
     let (mut failed, mut named_failed) = (0, false);

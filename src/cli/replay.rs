@@ -3,7 +3,7 @@
 use super::args::{Cli, DockerfileFrom, ReplayArgs, ReplayFormat};
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
-use super::{Done, analyze, output};
+use super::{Done, analyze, history_notes, output};
 use crate::cost::CostTable;
 use crate::plan::Plan;
 use crate::report::escape;
@@ -26,6 +26,7 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
         return Ok(Done::WrongInput);
     }
     let builds = read_builds(&place, &args.history, &[&subject])?;
+    output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
     let replayed = replay_subject(&place, &args.history, &builds, &subject, &costs)?;
     let text = match args.format {
         ReplayFormat::Json => lines(args, &builds, &replayed, &costs)?,

@@ -4,12 +4,13 @@
 //! wrong with a user's file is a diagnostic on the subject.
 
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
+use super::build_file::{self, BuildFile};
 use crate::context::{IgnoreLookup, ignore_file_for};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, Base, BuildOptions, Input, Plan};
+use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags};
 use crate::project::{self, Files, WorkTree, choose_context};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -87,22 +88,21 @@ impl Place {
         }
     }
 
-    /// Whether [`Self::read`] has a file there.
-    #[must_use]
-    pub fn is_file(&self, file: &str) -> bool {
-        match file.starts_with('/') || file.starts_with("..") {
-            true => self.path.join(file).is_file(),
-            false => self.files.is_file(file),
-        }
-    }
-
     /// The rules for a context, that of a Dockerfile or of none.
     #[must_use]
     pub fn ignore(&self, dockerfile: Option<&str>, context: &str, lookup: IgnoreLookup) -> Ignore {
-        let file = ignore_file_for(dockerfile, context, lookup, |f| self.is_file(f));
+        // A link is followed inside the folder it is looked up in, and is as good as nothing elsewhere.
+        let bytes = |f: &str| {
+            let suffix = dockerfile.and_then(|d| f.strip_prefix(d));
+            let beside = suffix.is_some_and(|s| s.starts_with('.') && !s.contains('/'));
+            let (dir, name) = build_file::split(f);
+            let root = if beside { dir } else { context };
+            build_file::read(self, root, name).bytes()
+        };
+        let file = ignore_file_for(dockerfile, context, lookup, |f| bytes(f).is_some());
         let (rules, said) = match &file {
             Some(f) => {
-                let text = SourceFile::new(self.shown(f), self.read(f).unwrap_or_default());
+                let text = SourceFile::new(self.shown(f), bytes(f).unwrap_or_default());
                 let (rules, said) = IgnoreRules::parse(&text);
                 (rules, said.into_iter().map(|d| (text.clone(), d)).collect())
             }
@@ -217,6 +217,15 @@ impl Subject {
     pub fn failed(&self) -> bool {
         self.diagnostics.iter().any(|(_, d)| d.is_error())
     }
+
+    /// A path of the repository relative to the context, if it lies in there.
+    #[must_use]
+    pub fn in_context<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        match self.context_prefix.as_str() {
+            "" => Some(path),
+            prefix => path.strip_prefix(prefix.as_bytes())?.strip_prefix(b"/"),
+        }
+    }
 }
 
 /// Everything found at a place.
@@ -234,7 +243,17 @@ pub struct Found {
 /// # Errors
 /// When a named file is not there, or nothing is found.
 pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Found> {
-    let discovery = project::discover(place.files.as_ref(), &flags.files)?;
+    let odd = |file: &str| match dockerfile_at(place, file) {
+        BuildFile::Odd(why) => Some(format!("{} {why}", place.shown(file))),
+        _ => None,
+    };
+    let discovery = match project::discover(place.files.as_ref(), &flags.files) {
+        Ok(found) => found,
+        Err(e) => match flags.files.iter().find_map(|f| odd(f)) {
+            Some(why) => bail!(why),
+            None => return Err(e.into()),
+        },
+    };
     let located = |l: &project::Located| {
         let bytes = place.read(&l.file).unwrap_or_default();
         (
@@ -243,6 +262,9 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
         )
     };
     if discovery.targets.is_empty() {
+        if let Some(why) = odd("Dockerfile") {
+            bail!(why);
+        }
         bail!(
             "no Dockerfile found in {} (name one with -f)",
             place.path.display()
@@ -346,6 +368,12 @@ pub fn pairs(flag: &str, list: &[String]) -> Result<Vec<(String, String)>> {
     list.iter().map(pair).collect()
 }
 
+/// A Dockerfile as the builder finds it, from its own folder.
+fn dockerfile_at(place: &Place, file: &str) -> BuildFile {
+    let (root, name) = build_file::split(file);
+    build_file::read(place, root, name)
+}
+
 fn subject(
     place: &Place,
     flags: &BuildFlags,
@@ -371,13 +399,24 @@ fn subject(
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         volatile_args,
         contexts,
+        no_cache: Some(flags.no_cache_filter.clone()).filter(|names| !names.is_empty()),
+        run: RunFlags {
+            network: flags.network.clone().unwrap_or_default(),
+            ..RunFlags::default()
+        },
+        ..BuildOptions::default()
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);
-    let bytes = match &target.inline {
-        Some(text) => Some(text.clone().into_bytes()),
-        None => place.read(&target.file),
+    let found = match &target.inline {
+        Some(text) => BuildFile::Bytes(text.clone().into_bytes()),
+        None => dockerfile_at(place, &target.file),
     };
+    let odd = match found {
+        BuildFile::Odd(why) => Some(why),
+        _ => None,
+    };
+    let bytes = found.bytes();
     let file = place.shown(&target.file);
     let missing = bytes.is_none();
     let source = SourceFile::new(file.clone(), bytes.unwrap_or_default());
@@ -399,7 +438,7 @@ fn subject(
         .cloned()
         .collect();
     if missing && !diagnostics.iter().any(|(_, d)| d.is_error()) {
-        let message = format!("{file} cannot be read");
+        let message = format!("{file} {}", odd.unwrap_or("cannot be read"));
         own.push(Diagnostic::whole(
             Severity::Error,
             "project/unreadable",

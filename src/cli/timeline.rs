@@ -2,21 +2,23 @@
 //! Dockerfile and ignore rules of every build.
 
 use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
+use super::epochs::{Epochs, each};
+use super::history_notes::{self, Note};
 use super::subject::{Place, Subject};
+use super::submodules::{self, Taken};
 use crate::cost::CostTable;
-use crate::dockerfile;
 use crate::history::{
-    ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log,
+    ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, Walk, WalkMode,
+    change_log,
 };
-use crate::optimize::{columns, selections_of, step_bytes, step_seconds, warm_seconds};
-use crate::pattern::IgnoreRules;
-use crate::plan::{self, ContextInput, Plan, normalize_reference};
+use crate::optimize::{step_bytes, step_seconds, warm_seconds};
+use crate::pattern::{SourceKind, SourcePattern, display};
+use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::ContextFiles;
 use crate::simulate::{
-    BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Policy, Timeline, build_costs,
-    matrix, replay_with,
+    BuildCost, Context, Facts, Outcome, PlanModel, Policy, Prepared, Selection, Timeline,
+    build_costs, prepare, replay_with,
 };
-use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -32,6 +34,10 @@ pub struct Builds {
     pub log: ChangeLog,
     /// Link texts by object id.
     pub links: FxHashMap<Oid, Vec<u8>>,
+    /// Links whose text a partial clone lacks: path in the repository, and the error.
+    missing_links: Vec<(Vec<u8>, String)>,
+    /// What there is to say about this history.
+    pub notes: Vec<Note>,
 }
 
 /// Reads the history that the flags ask for, as far as it lies in the contexts.
@@ -65,6 +71,9 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
         WalkArg::FirstParent => WalkMode::FirstParent,
         WalkArg::All => WalkMode::All,
     };
+    for subject in subjects {
+        history_notes::refuse_other_repositories(repository, tip, place, subject)?;
+    }
     let log = change_log(
         repository,
         &Walk {
@@ -75,29 +84,109 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
         },
     )?;
     if log.commits.is_empty() {
-        bail!("there are no commits to replay");
+        match (&flags.range, &flags.since) {
+            (Some(range), _) => bail!("--range {range} holds no commits to replay"),
+            (None, Some(rev)) => bail!("there are no commits to replay since {rev}"),
+            (None, None) => bail!("--history {} leaves no commits to replay", flags.history),
+        }
     }
-    let links = read_links(repository, &log);
-    Ok(Builds { tip, log, links })
+    let (links, missing_links) = read_links(repository, &log);
+    let mut builds = Builds {
+        tip,
+        log,
+        links,
+        missing_links,
+        notes: Vec::new(),
+    };
+    builds.notes = history_notes::of_log(&builds.log);
+    let submodules = submodules::submodules(&builds.log);
+    for subject in subjects {
+        let epochs = epochs(place, flags, &builds, subject)?;
+        let file = || Some(subject.file.clone());
+        let said = epochs.notes.iter().cloned();
+        builds.notes.extend(said.map(|d| (file(), d)));
+        let selections: Vec<Selection> = epochs
+            .selections()
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        let names = history_notes::of_names(&builds.log, subject, &epochs.rules, &selections);
+        builds.notes.extend(names.map(|d| (file(), d)));
+        let taken = Taken {
+            prefix: &subject.context_prefix,
+            rules: &epochs.rules,
+            selections: &selections,
+        };
+        let seen = submodules::expose(&mut builds.log, &builds.links, &submodules, &taken);
+        if let Some(note) = history_notes::of_submodules(&seen) {
+            builds.notes.push((file(), note));
+        }
+    }
+    Ok(builds)
 }
 
-fn read_links(repository: &Repository, log: &ChangeLog) -> FxHashMap<Oid, Vec<u8>> {
+/// Today's Dockerfile for all builds, or each commit's own.
+fn epochs(
+    place: &Place,
+    flags: &HistoryFlags,
+    builds: &Builds,
+    subject: &Subject,
+) -> Result<Epochs> {
+    match flags.dockerfile_from {
+        DockerfileFrom::Frozen => Ok(Epochs::frozen(subject, builds.log.len())),
+        DockerfileFrom::Each => each(place, builds, subject),
+    }
+}
+
+type Links = (FxHashMap<Oid, Vec<u8>>, Vec<(Vec<u8>, String)>);
+
+fn read_links(repository: &Repository, log: &ChangeLog) -> Links {
     let mut out: FxHashMap<Oid, Vec<u8>> = FxHashMap::default();
+    let mut missing = Vec::new();
     let mut tried: FxHashSet<Oid> = FxHashSet::default();
+    let mut reader = Follower::new(repository);
     for (i, commit) in log.commits.iter().enumerate() {
         for change in log.changes(i) {
             let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink) else {
                 continue;
             };
-            if tried.len() < MAX_LINKS && tried.insert(entry.oid)
-                // A link that can't be read is treated as dangling: the build is called refused, never cached.
-                && let Ok(Some(blob)) = repository.read(commit.id, &log.paths.bytes(change.path))
-            {
-                out.insert(entry.oid, blob.bytes);
+            if tried.len() >= MAX_LINKS || !tried.insert(entry.oid) {
+                continue;
+            }
+            match reader.read(commit.id, entry) {
+                Ok(blob) => drop(out.insert(entry.oid, blob.bytes)),
+                Err(e) => missing.push((log.paths.bytes(change.path), e.to_string())),
             }
         }
     }
-    out
+    (out, missing)
+}
+
+/// A link that a source leads through, or matches, must be known; of all others the id is enough.
+fn need_links(builds: &Builds, subject: &Subject, selections: &[Selection]) -> Result<()> {
+    for (path, error) in &builds.missing_links {
+        let Some(link) = subject.in_context(path) else {
+            continue;
+        };
+        let sources = selections.iter().flat_map(|s| &s.input.sources);
+        for source in sources {
+            let pattern = SourcePattern::lenient(source);
+            let way = match pattern.kind() {
+                SourceKind::Root => continue,
+                SourceKind::Plain(path) => path,
+                SourceKind::Wildcard { prefix_dir } => prefix_dir,
+            };
+            let rest = way.as_bytes().strip_prefix(link);
+            if rest.is_some_and(|r| r.is_empty() || r[0] == b'/') || pattern.matches(link) {
+                bail!(
+                    "the source {source} leads through the symbolic link {}: {error}",
+                    display(link)
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// `IMAGE@COMMIT` flags as builds of the log.
@@ -133,10 +222,8 @@ pub fn dot_git(flags: &HistoryFlags) -> bool {
 pub struct Replayed {
     /// Distinct Dockerfiles, in order of first use.
     pub plans: Vec<Plan>,
-    /// Versions of inputs.
-    pub matrix: InputMatrix,
-    /// Columns of each plan's steps.
-    pub selections: Vec<Vec<Vec<usize>>>,
+    /// What they read.
+    pub prepared: Prepared,
     /// Verdicts.
     pub outcome: Outcome,
     /// Seconds of each plan's steps.
@@ -149,13 +236,7 @@ impl Replayed {
     /// The plans as the simulation takes them.
     #[must_use]
     pub fn models(&self) -> Vec<PlanModel<'_>> {
-        let pairs = self.plans.iter().zip(&self.selections);
-        pairs
-            .map(|(plan, s)| PlanModel {
-                plan,
-                selections: s.clone(),
-            })
-            .collect()
+        self.prepared.models(&self.plans)
     }
 }
 
@@ -170,36 +251,30 @@ pub fn replay_subject(
     subject: &Subject,
     costs: &CostTable,
 ) -> Result<Replayed> {
-    let (plans, rules, plan_rules, timeline) = match flags.dockerfile_from {
-        DockerfileFrom::Frozen => {
-            let all = vec![Some(0); builds.log.commits.len()];
-            (
-                vec![subject.plan.clone()],
-                vec![subject.rules.clone()],
-                vec![0],
-                all,
-            )
-        }
-        DockerfileFrom::Each => each(place, builds, subject)?,
-    };
-    let wanted: Vec<_> = plans
-        .iter()
-        .zip(&plan_rules)
-        .map(|(p, r)| selections_of(p, *r))
+    let epochs = epochs(place, flags, builds, subject)?;
+    let all: Vec<Selection> = epochs
+        .selections()
+        .into_iter()
+        .flatten()
+        .flatten()
         .collect();
-    let mut all: Vec<_> = wanted.iter().flatten().flatten().cloned().collect();
-    all.sort();
-    all.dedup();
+    need_links(builds, subject, &all)?;
+    let Epochs {
+        plans,
+        rules,
+        plan_rules,
+        timeline,
+        ..
+    } = epochs;
     let context = Context {
         log: &builds.log,
         prefix: subject.context_prefix.as_bytes(),
         rules: &rules,
         links: &builds.links,
         dot_git: dot_git(flags),
+        umask: flags.umask,
     };
-    let matrix = matrix(&context, &all);
-    let selections: Option<Vec<_>> = wanted.iter().map(|w| columns(w, &matrix)).collect();
-    let selections = selections.context("a selection was not computed")?;
+    let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
     let warm: Vec<Vec<f64>> = plans.iter().map(|p| warm_seconds(p, costs)).collect();
     let mut facts = Facts {
@@ -213,8 +288,7 @@ pub fn replay_subject(
     }
     let mut replayed = Replayed {
         plans,
-        matrix,
-        selections,
+        prepared,
         outcome: Outcome::default(),
         seconds,
         costs: Vec::new(),
@@ -224,7 +298,12 @@ pub fn replay_subject(
         base_changes: base_changes(place, builds, flags)?,
         policy: flags.cache_policy,
     };
-    replayed.outcome = replay_with(&replayed.models(), &timeline, &replayed.matrix, &facts);
+    replayed.outcome = replay_with(
+        &replayed.models(),
+        &timeline,
+        &replayed.prepared.matrix,
+        &facts,
+    );
     replayed.costs = build_costs(
         &replayed.outcome,
         &replayed.models(),
@@ -256,7 +335,7 @@ impl Sizes {
         }
         let repository = place.repository()?;
         let files = TipFiles::new(repository, builds.tip, subject)?;
-        let oids: Vec<Oid> = files.entries.values().copied().collect();
+        let oids: Vec<Oid> = files.entries.values().map(|e| e.oid).collect();
         let sizes = repository.blob_sizes(&oids);
         let pairs = files.entries.into_keys().zip(sizes);
         Ok(Self {
@@ -281,81 +360,13 @@ impl Sizes {
     }
 }
 
-type Epochs = (Vec<Plan>, Vec<IgnoreRules>, Vec<usize>, Vec<Option<usize>>);
-
-/// Each commit's own Dockerfile and ignore file.
-fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
-    let repository = place.repository()?;
-    let file = place.shown(&subject.target.file);
-    let ignore_beside = format!("{file}.dockerignore");
-    let ignore_root = match subject.context_prefix.as_str() {
-        "" => ".dockerignore".to_owned(),
-        p => format!("{p}/.dockerignore"),
-    };
-    let names = [file.as_str(), ignore_beside.as_str(), ignore_root.as_str()];
-    let mut texts: Vec<Option<Vec<u8>>> = vec![None; names.len()];
-    let mut linked = false;
-    let mut known: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
-    let (mut plans, mut rules, mut plan_rules, mut timeline) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (i, commit) in builds.log.commits.iter().enumerate() {
-        let touched = builds.log.changes(i).iter().any(|c| {
-            let path = builds.log.paths.bytes(c.path);
-            names.iter().any(|n| n.as_bytes() == path)
-                || c.new.is_some_and(|e| e.kind == EntryKind::Symlink)
-        });
-        if touched || linked || i == 0 {
-            linked = false;
-            for (text, name) in texts.iter_mut().zip(names) {
-                let here = repository.read(commit.id, name.as_bytes())?;
-                // What a link leads to can change without the link: look again at every build.
-                linked |= here
-                    .as_ref()
-                    .is_none_or(|b| b.entry.kind == EntryKind::Symlink)
-                    && !builds.links.is_empty();
-                *text = repository
-                    .read_following(commit.id, name.as_bytes())?
-                    .map(|b| b.bytes);
-            }
-        }
-        let Some(dockerfile) = texts[0].clone() else {
-            timeline.push(None);
-            continue;
-        };
-        let ignore = texts[1]
-            .clone()
-            .or_else(|| texts[2].clone())
-            .unwrap_or_default();
-        let next = plans.len();
-        let index = *known
-            .entry((dockerfile.clone(), ignore.clone()))
-            .or_insert(next);
-        if index == next {
-            let source = SourceFile::new(file.clone(), dockerfile);
-            let parsed = dockerfile::parse(&source);
-            let mut plan = plan::lower(&parsed.tree, &subject.options);
-            plan.diagnostics.extend(parsed.diagnostics);
-            let (set, found) = IgnoreRules::parse(&SourceFile::new(ignore_root.clone(), ignore));
-            plan.diagnostics.extend(found);
-            plan_rules.push(rules.len());
-            rules.push(set);
-            plans.push(plan);
-        }
-        timeline.push(Some(index));
-    }
-    if plans.is_empty() {
-        bail!("no commit of the range has {file}");
-    }
-    Ok((plans, rules, plan_rules, timeline))
-}
-
 /// The context at the newest commit, ignore rules applied.
 pub struct TipFiles<'a> {
     repository: &'a Repository,
     tip: CommitId,
     prefix: &'a str,
-    /// Context-relative paths of what is sent, with their object ids.
-    pub entries: BTreeMap<String, Oid>,
+    /// Context-relative paths of what is sent.
+    pub entries: BTreeMap<String, Entry>,
 }
 
 impl<'a> TipFiles<'a> {
@@ -381,7 +392,7 @@ impl<'a> TipFiles<'a> {
             if !filter.ignored(below)
                 && let Ok(text) = String::from_utf8(below.to_vec())
             {
-                entries.insert(text, entry.oid);
+                entries.insert(text, entry);
             }
         }
         Ok(Self {
@@ -390,6 +401,24 @@ impl<'a> TipFiles<'a> {
             prefix,
             entries,
         })
+    }
+
+    fn full(&self, path: &str) -> String {
+        match self.prefix {
+            "" => path.to_owned(),
+            prefix => format!("{prefix}/{path}"),
+        }
+    }
+
+    /// Sizes in bytes of some of the files as a checkout has them; 0 where a partial clone lacks one.
+    ///
+    /// # Errors
+    /// When trees are missing from the repository.
+    pub fn sizes(&self, paths: &[String]) -> Result<Vec<u64>> {
+        let known = |p: &String| Some((self.full(p).into_bytes(), *self.entries.get(p)?));
+        let files: Vec<_> = paths.iter().filter_map(known).collect();
+        let sizes = self.repository.sizes_checked_out(self.tip, &files)?;
+        Ok(sizes.into_iter().map(Option::unwrap_or_default).collect())
     }
 }
 
@@ -415,16 +444,8 @@ impl ContextFiles for TipFiles<'_> {
         if !self.is_file(path) {
             return None;
         }
-        let full = if self.prefix.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{}/{path}", self.prefix)
-        };
-        Some(
-            self.repository
-                .read_following(self.tip, full.as_bytes())
-                .ok()??
-                .bytes,
-        )
+        let full = self.full(path);
+        let found = self.repository.read_following(self.tip, full.as_bytes());
+        Some(found.ok()??.bytes)
     }
 }

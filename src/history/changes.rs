@@ -5,12 +5,15 @@
 //! Invariant: the result does not depend on the number of threads, and replaying the changes of
 //! builds 0 to t from nothing gives the tree of build t (within the prefixes).
 
+use super::attributes::FILE_NAME;
 use super::error::one_line;
 use super::paths::{DirId, Merge, ROOT};
 use super::repository::bytes_of;
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
 use super::walk::{Commit, select};
-use super::{CommitId, Entry, HistoryError, PathId, PathTable, Repository, Walk};
+use super::{
+    CommitId, Entry, EntryKind, HistoryError, PathId, PathTable, Repository, Unread, Walk, checkout,
+};
 use gix::ObjectId;
 use gix::objs::tree::{EntryRef, name_order};
 use gix::objs::{TreeRefIter, tree};
@@ -52,6 +55,8 @@ pub struct ChangeLog {
     pub paths: PathTable,
     /// Whether the list is shorter than asked because the clone is shallow.
     pub truncated_by_shallow: bool,
+    /// What was missing when conversions of `.gitattributes` were looked at.
+    pub unread: Unread,
     /// Where the changes of each build start in `changes`; one more entry than builds.
     starts: Vec<usize>,
     changes: Vec<Change>,
@@ -80,6 +85,62 @@ impl ChangeLog {
         &self.changes[self.starts[index]..self.starts[index + 1]]
     }
 
+    /// Takes other changes of the same builds; `starts` as the field has it.
+    pub(super) fn replace(&mut self, starts: Vec<usize>, changes: Vec<Change>) {
+        debug_assert_eq!(starts.len(), self.len() + 1);
+        self.starts = starts;
+        self.changes = changes;
+    }
+
+    /// Adds a path inside a submodule that is there with it and changes with it, under the submodule's kind
+    /// and id. In builds where the submodule's place is taken by a folder, the path stays what it is.
+    pub fn add_inside(&mut self, submodule: PathId, path: &[u8]) {
+        let path = self.paths.insert(path);
+        let gitlink = |side: Option<Entry>| side.filter(|e| e.kind == EntryKind::Submodule);
+        let mut starts = vec![0];
+        let mut changes: Vec<Change> = Vec::with_capacity(self.changes.len());
+        for build in 0..self.len() {
+            let first = changes.len();
+            changes.extend_from_slice(self.changes(build));
+            let here = changes[first..].iter().find(|c| c.path == submodule);
+            let sides = here.map_or((None, None), |c| (gitlink(c.old), gitlink(c.new)));
+            if sides != (None, None) {
+                match changes[first..].iter_mut().find(|c| c.path == path) {
+                    Some(known) => {
+                        known.old = known.old.or(sides.0);
+                        known.new = known.new.or(sides.1);
+                    }
+                    None => changes.push(Change {
+                        path,
+                        old: sides.0,
+                        new: sides.1,
+                    }),
+                }
+            }
+            starts.push(changes.len());
+        }
+        self.replace(starts, changes);
+    }
+
+    /// Leaves the changes of some paths out.
+    fn remove(&mut self, paths: &[Vec<u8>]) {
+        let ids: Vec<PathId> = paths.iter().filter_map(|p| self.paths.get(p)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let mut starts = vec![0];
+        let mut changes = Vec::with_capacity(self.changes.len());
+        for build in 0..self.len() {
+            let kept = self
+                .changes(build)
+                .iter()
+                .filter(|c| !ids.contains(&c.path));
+            changes.extend(kept.copied());
+            starts.push(changes.len());
+        }
+        self.replace(starts, changes);
+    }
+
     /// The changes of all builds together.
     #[must_use]
     pub fn total_changes(&self) -> usize {
@@ -94,7 +155,11 @@ impl ChangeLog {
 /// objects are missing, which one is met first is not fixed); `TooManyPaths`.
 pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, HistoryError> {
     let selected = select(repository, walk)?;
-    let prefixes = normal_prefixes(&walk.prefixes);
+    let mut prefixes = normal_prefixes(&walk.prefixes);
+    // What is above the prefixes says how files below them are checked out.
+    let above = attribute_files_above(&prefixes);
+    let wanted = prefixes.len();
+    prefixes.extend(above);
     let scope = match prefixes.iter().any(Vec::is_empty) || prefixes.is_empty() {
         true => Scope::All,
         false => Scope::Some(prefixes.iter().map(Vec::as_slice).collect()),
@@ -129,17 +194,38 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
             log.starts.push(log.changes.len());
         }
     }
-    log.commits = selected
-        .commits
-        .into_iter()
-        .map(|commit| CommitInfo {
-            id: CommitId(bytes_of(&commit.id)),
-            parent_count: commit.parent_count,
-            seconds: commit.seconds,
-            summary: commit.summary,
-        })
-        .collect();
+    let commits = selected.commits.into_iter().map(|commit| CommitInfo {
+        id: CommitId(bytes_of(&commit.id)),
+        parent_count: commit.parent_count,
+        seconds: commit.seconds,
+        summary: commit.summary,
+    });
+    log.commits = commits.collect();
+    checkout::as_checked_out(repository, &mut log);
+    log.remove(&prefixes[wanted..]);
     Ok(log)
+}
+
+/// The `.gitattributes` in directories above the prefixes, as far as no prefix holds them.
+fn attribute_files_above(prefixes: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    if prefixes.iter().any(Vec::is_empty) {
+        return found;
+    }
+    for prefix in prefixes {
+        let slashes = prefix.iter().enumerate().filter(|(_, b)| **b == b'/');
+        for length in std::iter::once(0).chain(slashes.map(|(at, _)| at + 1)) {
+            let path = [&prefix[..length], FILE_NAME].concat();
+            let inside = |p: &Vec<u8>| {
+                let rest = path.strip_prefix(p.as_slice());
+                rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+            };
+            if !prefixes.iter().any(inside) && !found.contains(&path) {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 /// The builds of one contiguous piece of the walk, newest first, with path ids of their own.

@@ -5,16 +5,22 @@
 //! directory and build, spread over the thread pool. Invariant: nothing from the repository is
 //! executed and nothing is written; its configuration is treated as untrusted.
 
+mod attributes;
 mod changes;
+mod checkout;
+mod convert;
 mod delta_base;
 mod error;
+mod follow;
 mod paths;
 mod repository;
 mod tree;
 mod walk;
 
 pub use changes::{Change, ChangeLog, CommitInfo, change_log};
+pub use checkout::Unread;
 pub use error::HistoryError;
+pub use follow::{Followed, Follower, Found};
 pub use paths::{PathId, PathTable};
 pub use repository::Repository;
 pub use tree::{Blob, MAX_BLOB_BYTES};
@@ -59,6 +65,7 @@ pub enum EntryKind {
 pub struct Entry {
     /// What it is.
     pub kind: EntryKind,
-    /// The blob, or the submodule's commit.
+    /// The blob, or the submodule's commit. In a [`ChangeLog`], where `.gitattributes` make a checkout
+    /// write other bytes than the blob's, the id of those.
     pub oid: Oid,
 }

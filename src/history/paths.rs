@@ -101,6 +101,19 @@ impl PathTable {
         None
     }
 
+    /// The id of a path, new where no commit has or had it.
+    pub(super) fn insert(&mut self, path: &[u8]) -> PathId {
+        let (dirs, name) = match path.iter().rposition(|b| *b == b'/') {
+            Some(at) => (&path[..at], &path[at + 1..]),
+            None => (&path[..0], path),
+        };
+        let mut dir = ROOT;
+        for component in dirs.split(|b| *b == b'/').filter(|c| !c.is_empty()) {
+            dir = self.dir(dir, component);
+        }
+        self.file(dir, name)
+    }
+
     pub(super) fn dir(&mut self, parent: DirId, name: &[u8]) -> DirId {
         DirId(self.dirs.intern(parent.0, name) + 1)
     }
@@ -252,12 +265,7 @@ mod tests {
     use super::*;
 
     fn insert(table: &mut PathTable, path: &str) -> PathId {
-        let mut dir = ROOT;
-        let (dirs, name) = path.rsplit_once('/').unwrap_or(("", path));
-        for component in dirs.split('/').filter(|c| !c.is_empty()) {
-            dir = table.dir(dir, component.as_bytes());
-        }
-        table.file(dir, name.as_bytes())
+        table.insert(path.as_bytes())
     }
 
     #[test]

@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The largest object that is decoded; a tree or a Dockerfile is far smaller.
 const OBJECT_LIMIT: &str = "gitoxide.objects.allocLimitIfReducedTrust=268435456";
 
+/// `refs/replace` are somebody's local view: no clone brings them, so no checkout on another machine has them.
+const NO_REPLACEMENTS: &str = "core.useReplaceRefs=false";
+
 /// An opened git repository, cheap to share between threads.
 pub struct Repository {
     shared: gix::ThreadSafeRepository,
@@ -83,7 +86,7 @@ impl Repository {
         let untrusted = || {
             Options::isolated()
                 .with(Trust::Reduced)
-                .config_overrides([OBJECT_LIMIT])
+                .config_overrides([OBJECT_LIMIT, NO_REPLACEMENTS])
         };
         let shared = gix::ThreadSafeRepository::discover_opts(
             &directory,

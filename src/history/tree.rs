@@ -12,7 +12,6 @@ use super::{CommitId, Entry, EntryKind, HistoryError, Oid, Repository};
 use gix::ObjectId;
 use gix::objs::tree::EntryKind as Mode;
 use gix::objs::{Find, Kind, TreeRefIter};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
@@ -25,7 +24,8 @@ pub(super) const MAX_PATHS: usize = 4_000_000;
 /// Deeper directories than this are refused, as git itself does.
 pub(super) const MAX_DEPTH: usize = 2048;
 
-const MAX_LINKS: usize = 40;
+/// A chain of more links leads nowhere, as to any system.
+pub(super) const MAX_LINKS: usize = 40;
 
 /// Bytes of decoded trees in each of the two generations of the memory. A walk meets each tree
 /// twice, as new and, one build later, as old.
@@ -139,7 +139,7 @@ impl Reader {
     }
 
     /// The tree of the commit, which becomes the one named in errors.
-    fn enter(&mut self, commit: CommitId) -> Result<ObjectId, HistoryError> {
+    pub(super) fn enter(&mut self, commit: CommitId) -> Result<ObjectId, HistoryError> {
         self.commit = commit;
         let id = object_id(&commit.0);
         let bytes = self.object(id, Kind::Commit)?;
@@ -152,7 +152,11 @@ impl Reader {
         })
     }
 
-    fn child(&mut self, tree: ObjectId, name: &[u8]) -> Result<Option<Node>, HistoryError> {
+    pub(super) fn child(
+        &mut self,
+        tree: ObjectId,
+        name: &[u8],
+    ) -> Result<Option<Node>, HistoryError> {
         let bytes = self.tree(tree)?;
         for entry in TreeRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| self.malformed(tree, &one_line(&error)))?;
@@ -163,7 +167,11 @@ impl Reader {
         Ok(None)
     }
 
-    fn find(&mut self, tree: ObjectId, path: &[u8]) -> Result<Option<Node>, HistoryError> {
+    pub(super) fn find(
+        &mut self,
+        tree: ObjectId,
+        path: &[u8],
+    ) -> Result<Option<Node>, HistoryError> {
         let mut at = Node::Tree(tree);
         for name in path
             .split(|b| *b == b'/')
@@ -180,7 +188,13 @@ impl Reader {
         Ok(Some(at))
     }
 
-    fn blob(&mut self, entry: Entry, path: &[u8]) -> Result<Blob, HistoryError> {
+    /// The size of a blob in bytes, from its header; none when it is missing, damaged or no blob.
+    pub(super) fn size(&self, oid: Oid) -> Option<u64> {
+        let header = self.repo.try_find_header(object_id(&oid)).ok()??;
+        (header.kind() == Kind::Blob).then(|| header.size())
+    }
+
+    pub(super) fn blob(&mut self, entry: Entry, path: &[u8]) -> Result<Blob, HistoryError> {
         if entry.kind == EntryKind::Submodule {
             let bytes = Vec::new();
             return Ok(Blob { bytes, entry });
@@ -211,6 +225,20 @@ impl Repository {
         let root = reader.enter(commit)?;
         match reader.find(root, path)? {
             Some(Node::Entry(entry)) => reader.blob(entry, path).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Kind and id of what is at a path as of a commit, unless it is a directory or nothing. A symbolic link
+    /// is given as such.
+    ///
+    /// # Errors
+    /// `Missing` or `Damaged` of [`HistoryError`].
+    pub fn entry(&self, commit: CommitId, path: &[u8]) -> Result<Option<Entry>, HistoryError> {
+        let mut reader = Reader::new(self);
+        let root = reader.enter(commit)?;
+        match reader.find(root, path)? {
+            Some(Node::Entry(entry)) => Ok(Some(entry)),
             _ => Ok(None),
         }
     }
@@ -258,30 +286,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// A value of each blob's bytes, in the order asked, blobs decoded in parallel. A blob that is
-    /// missing, damaged or too large to decode has none.
-    #[must_use]
-    pub fn map_blobs<T: Send>(
-        &self,
-        commit: CommitId,
-        oids: &[Oid],
-        value: impl Fn(&[u8]) -> T + Sync,
-    ) -> Vec<Option<T>> {
-        let chunks: Vec<Vec<Option<T>>> = oids
-            .par_chunks(64)
-            .map(|chunk| {
-                let mut reader = Reader::new(self);
-                reader.commit = commit;
-                let mut one = |oid: &Oid| {
-                    let bytes = reader.object(object_id(oid), Kind::Blob).ok()?;
-                    Some(value(bytes))
-                };
-                chunk.iter().map(&mut one).collect()
-            })
-            .collect();
-        chunks.into_iter().flatten().collect()
     }
 
     /// Every path at or below `prefix` as of a commit, sorted by bytes, full paths relative to the
@@ -343,7 +347,7 @@ pub(super) fn too_many(commit: CommitId) -> HistoryError {
 }
 
 /// The parts of a path, last one first, as a stack wants them.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn components(path: &[u8]) -> Vec<Vec<u8>> {
     let parts = path.split(|b| *b == b'/');
     let parts = parts.filter(|part| !part.is_empty() && part != b".");
     parts.rev().map(<[u8]>::to_vec).collect()

@@ -18,7 +18,8 @@ use crate::plan::{self, BuildOptions, ContextInput, Input, Plan, StepKind};
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
     BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary,
-    Timeline, build_costs, matrix, replay_with, summarize,
+    Timeline, ViewRequest, build_costs, columns, matrix, replay_with, selections_of, summarize,
+    view_columns, views_of,
 };
 use crate::source::SourceFile;
 use std::ops::Range;
@@ -89,6 +90,8 @@ pub struct Evaluated {
     pub plan: Plan,
     /// For every step in the plan's order, its selections in the matrix of the replay.
     pub selections: Vec<Vec<usize>>,
+    /// The same for views of other stages.
+    pub views: Vec<Vec<Option<usize>>>,
     /// Verdicts.
     pub outcome: Outcome,
     /// Seconds of every step in the plan's order, cache mounts as they are in every build but the first.
@@ -128,33 +131,6 @@ const COMBINED_REWRITES: usize = 4;
 const LEAST_SAVING: f64 = 0.005;
 /// Share of the builds that plans are chosen on for the held-out figure.
 const CHOSEN_ON: f64 = 0.7;
-
-/// Every context selection of a plan, in step order.
-#[must_use]
-pub fn selections_of(plan: &Plan, rules: usize) -> Vec<Vec<Selection>> {
-    let of_step = |n: &petgraph::graph::NodeIndex| {
-        let inputs = plan.graph[*n].inputs.iter();
-        let contexts = inputs.filter_map(|i| match i {
-            Input::Context(c) => Some(Selection {
-                input: c.clone(),
-                rules,
-            }),
-            _ => None,
-        });
-        contexts.collect()
-    };
-    plan.order.iter().map(of_step).collect()
-}
-
-/// Finds the columns of selections in a matrix.
-#[must_use]
-pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Vec<usize>>> {
-    let find = |s: &Selection| matrix.selections.iter().position(|m| m == s);
-    wanted
-        .iter()
-        .map(|step| step.iter().map(find).collect())
-        .collect()
-}
 
 /// Seconds of every step in a plan's order.
 #[must_use]
@@ -230,16 +206,25 @@ impl<'a> Judge<'a> {
         &self.matrix
     }
 
-    /// Makes sure the matrix has these selections.
-    fn learn(&mut self, wanted: &[Vec<Selection>]) {
+    /// Makes sure the matrix has what a plan reads.
+    fn learn(&mut self, plan: &Plan, wanted: &[Vec<Selection>]) {
         let mut all = self.matrix.selections.clone();
         for s in wanted.iter().flatten() {
             if !all.contains(s) {
                 all.push(s.clone());
             }
         }
-        if all.len() > self.matrix.selections.len() || self.matrix.builds == 0 {
-            self.matrix = matrix(&self.setting.context, &all);
+        let mut views = self.matrix.requests.clone();
+        for view in views_of(plan, 0).into_iter().flatten().flatten() {
+            let request = ViewRequest { view, builds: None };
+            if !views.contains(&request) {
+                views.push(request);
+            }
+        }
+        let known = &self.matrix;
+        let more = all.len() > known.selections.len() || views.len() > known.requests.len();
+        if more || self.matrix.builds == 0 {
+            self.matrix = matrix(&self.setting.context, &all, &views);
         }
     }
 
@@ -249,8 +234,9 @@ impl<'a> Judge<'a> {
         let parsed = dockerfile::parse(&source);
         let plan = plan::lower(&parsed.tree, self.setting.options);
         let wanted = selections_of(&plan, 0);
-        self.learn(&wanted);
+        self.learn(&plan, &wanted);
         let selections = columns(&wanted, &self.matrix).unwrap_or_default();
+        let views = view_columns(&views_of(&plan, 0), &self.matrix);
         let cold = step_seconds(&plan, self.setting.costs);
         let warm = warm_seconds(&plan, self.setting.costs);
         let policy = self.setting.policy;
@@ -264,6 +250,7 @@ impl<'a> Judge<'a> {
         let models = [PlanModel {
             plan: &plan,
             selections: selections.clone(),
+            views: views.clone(),
         }];
         let timeline = Timeline {
             plan: vec![Some(0); self.matrix.builds],
@@ -280,6 +267,7 @@ impl<'a> Judge<'a> {
             file: parsed.tree,
             plan,
             selections,
+            views,
             outcome,
             seconds,
             costs,

@@ -11,7 +11,7 @@ use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input, Stage};
 use crate::rewrite::{EditNote, Inserted, Safety, reorder, split_copy};
-use crate::simulate::{Horizon, InputMatrix, Policy};
+use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
 
@@ -128,9 +128,18 @@ impl Rows<'_> {
             let versions = &request.matrix.version[*s];
             row = row.refine(&dense(request.counted.iter().map(|b| versions[*b])));
         }
+        let views = position.map_or(&[][..], |p| &request.evaluated.views[p]);
+        let mut views = views.iter();
         for input in &step.inputs {
             match input {
-                Input::Stage { stage, .. } => row = row.refine(full[*stage].ids()),
+                Input::Stage { stage, .. } => {
+                    let view = views.next().copied().flatten();
+                    let known = view.and_then(|v| known_versions(request, v));
+                    match known {
+                        Some(versions) => row = row.refine(&dense(versions.into_iter())),
+                        None => row = row.refine(full[*stage].ids()),
+                    }
+                }
                 Input::Image(reference) => {
                     let changes = request.setting.base_changes;
                     let version = |b: &usize| {
@@ -150,6 +159,18 @@ impl Rows<'_> {
         }
         row.ids().to_vec()
     }
+}
+
+/// What a view of another stage is in the builds that count, where that is known in all of them.
+fn known_versions(request: &Request<'_>, view: usize) -> Option<Vec<u128>> {
+    let images = request.matrix.requests[view].view.images();
+    let moved = |(r, _): &(String, u32)| images.contains(r);
+    let fixed = !request.setting.base_changes.iter().any(moved);
+    let known = |b: &usize| match request.matrix.views[view][*b] {
+        Content::Known { digest, image } if fixed || !image => Some(digest),
+        _ => None,
+    };
+    request.counted.iter().map(known).collect()
 }
 
 fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {

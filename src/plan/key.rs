@@ -49,3 +49,15 @@ impl Key {
         u128::from_le_bytes(half)
     }
 }
+
+/// An owner as it is in the key: numbers and `root` are resolved, other names are not; a group that is
+/// given counts even where it is the user's own (experiments rows 37, 49).
+pub fn owner_key(owner: &str) -> String {
+    let id = |name: &str| match name {
+        "root" => "0".to_owned(),
+        _ => name
+            .parse::<u32>()
+            .map_or_else(|_| name.to_owned(), |id| id.to_string()),
+    };
+    owner.split(':').map(id).collect::<Vec<_>>().join(":")
+}

@@ -3,7 +3,7 @@
 //! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
-use super::key::Key;
+use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
 use super::state::{Globals, State};
 use super::title::{self, Position};
@@ -341,13 +341,17 @@ impl Lowering<'_> {
                 env: 0,
             },
             volatile: reference.contains(super::VOLATILE),
+            forced: false,
             keyed_by_parent: true,
             cache_mounts: Vec::new(),
+            own_base: false,
             inputs: vec![Input::Image(reference.clone())],
             text: reference,
             footprint: None,
             classes: Vec::new(),
             dest: None,
+            inline: Vec::new(),
+            parents: false,
         });
         let stage = &mut self.plan.stages[index];
         stage.steps.push(node);
@@ -478,14 +482,30 @@ impl Lowering<'_> {
             definition: 0,
             parts: Parts::default(),
             volatile: false,
+            forced: kind != StepKind::Workdir && self.is_forced(place.stage),
             keyed_by_parent: true,
             cache_mounts: Vec::new(),
+            own_base: false,
             inputs: Vec::new(),
             text: ins.arguments.to_string(),
             footprint: None,
             classes: Vec::new(),
             dest: None,
+            inline: Vec::new(),
+            parents: false,
         }
+    }
+
+    /// `--no-cache` speaks of RUN, COPY and ADD of every stage, `--no-cache-filter` of the stages of
+    /// its names, in any case (experiments row 99).
+    fn is_forced(&self, stage: usize) -> bool {
+        let name = self.plan.stages[stage].name.as_deref();
+        self.options.no_cache.as_ref().is_some_and(|names| {
+            names.is_empty()
+                || names
+                    .iter()
+                    .any(|n| name.is_some_and(|own| own.eq_ignore_ascii_case(n)))
+        })
     }
 
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
@@ -499,14 +519,10 @@ impl Lowering<'_> {
         if resolved == "/" {
             return;
         }
-        // `root` is resolved to 0 (experiments row 49).
         let owner = state.user.clone();
-        let id = owner
-            .as_deref()
-            .map_or("", |u| if u == "root" { "0" } else { u });
         let mut key = Key::new("mkdir");
         key.text(&resolved)
-            .text(id)
+            .text(&owner_key(owner.as_deref().unwrap_or("")))
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, StepKind::Workdir, &title);

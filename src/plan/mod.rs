@@ -5,6 +5,7 @@
 //! Costs one pass. Invariant: two steps get the same `definition` exactly when the builder's own
 //! definition digest would be equal, as far as the base images' configuration is unknown but stable.
 
+mod builder;
 mod device;
 mod image;
 mod key;
@@ -17,6 +18,7 @@ mod state;
 mod title;
 mod transfer;
 
+pub use builder::{Builder, ContentRule};
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
@@ -42,6 +44,26 @@ pub struct BuildOptions {
     /// `--build-context`: names, and what stands for them: `docker-image://reference`, or anything
     /// else, whose files this module does not look at. Later ones win.
     pub contexts: Vec<(String, String)>,
+    /// `--no-cache-filter`: RUN, COPY and ADD of the stages with these names run whatever is stored
+    /// (experiments row 99). Without names those of every stage, as with `--no-cache`.
+    pub no_cache: Option<Vec<String>>,
+    /// Flags that are in the key of every RUN.
+    pub run: RunFlags,
+    /// Whose rules.
+    pub builder: Builder,
+}
+
+/// Flags of a build that are in the key of every RUN (experiments rows 101, 102).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFlags {
+    /// `--network`; empty is the default.
+    pub network: String,
+    /// `--add-host`, `NAME:IP` or `NAME=IP`. Only the names are in the key.
+    pub hosts: Vec<String>,
+    /// `--shm-size`.
+    pub shm_size: Option<String>,
+    /// `--ulimit`.
+    pub ulimits: Vec<String>,
 }
 
 impl Default for BuildOptions {
@@ -52,6 +74,9 @@ impl Default for BuildOptions {
             platform: "linux/amd64".to_owned(),
             volatile_args: Vec::new(),
             contexts: Vec::new(),
+            no_cache: None,
+            run: RunFlags::default(),
+            builder: Builder::BUILDKIT,
         }
     }
 }
@@ -108,12 +133,16 @@ impl StepKind {
 }
 
 /// Files of the build context that a step's key depends on by content.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContextInput {
     /// Expanded sources as written, in order.
     pub sources: Vec<String>,
     /// `--exclude` patterns.
     pub excludes: Vec<String>,
+    /// The sources of a bind mount: `*`, `?` and `[` are ordinary characters in them.
+    pub literal: bool,
+    /// How the builder digests these files.
+    pub rule: ContentRule,
 }
 
 /// Files of a named context that a step's key depends on by content.
@@ -136,6 +165,10 @@ pub enum Input {
         stage: usize,
         /// Expanded source paths.
         sources: Vec<String>,
+        /// `--exclude` patterns.
+        excludes: Vec<String>,
+        /// How the builder digests these files.
+        rule: ContentRule,
     },
     /// Files of an image that is no stage of this file (`COPY --from=nginx`): its normalised name.
     Image(String),
@@ -180,10 +213,15 @@ pub struct Step {
     pub parts: Parts,
     /// A per-build value is in the definition: it never equals an earlier one.
     pub volatile: bool,
+    /// It runs whatever is stored: `--no-cache-filter` names its stage.
+    pub forced: bool,
     /// Whether the parent file system is in the key; false for `COPY --link`.
     pub keyed_by_parent: bool,
     /// Ids of the cache mounts of a RUN: as given, else the target (cache keys 10).
     pub cache_mounts: Vec<String>,
+    /// A mount takes the files of the very step that the RUN stands on: its file system is then an
+    /// input by content, the whole of it, instead of by key (cache keys 3.1).
+    pub own_base: bool,
     /// Content inputs in slot order.
     pub inputs: Vec<Input>,
     /// Text that cost rules match: the command of a RUN, else the arguments.
@@ -194,6 +232,10 @@ pub struct Step {
     pub classes: Vec<Class>,
     /// What COPY, ADD and WORKDIR write: the resolved destination.
     pub dest: Option<Dest>,
+    /// Text files among the sources of COPY and ADD: name and expanded content.
+    pub inline: Vec<(String, String)>,
+    /// `--parents`: sources keep their folders.
+    pub parents: bool,
 }
 
 /// Where COPY, ADD or WORKDIR writes.

@@ -318,7 +318,7 @@ fn number(key: &str, value: &str, radix: u32) -> Result<u64, String> {
 }
 
 /// `64m`, `1.5 GiB`; steps of 1024.
-fn bytes(text: &str) -> Option<u64> {
+pub fn bytes(text: &str) -> Option<u64> {
     let end = text
         .find(|c: char| !(c.is_ascii_digit() || c == '.'))
         .unwrap_or(text.len());

@@ -5,8 +5,8 @@ use super::key::Key;
 use super::lower::{Lowering, Place};
 use super::mount::{self, Mount, MountType};
 use super::stages::{MOUNT_HELP, Named, Record};
-use super::state::{Origin, State};
-use super::{ContextInput, Input, NamedInput, Parts, StepKind, image, title};
+use super::state::{Origin, State, VOLATILE};
+use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, image, title};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
 use crate::footprint::{self, RunState};
@@ -64,14 +64,17 @@ impl Lowering<'_> {
         }
         let mut key = Key::new("run");
         key.list(&argv);
-        key.text(self.platform_of(place.stage));
-        for (flag, default) in [("network", "default"), ("security", "sandbox")] {
-            key.text(ins.flag(flag).filter(|v| *v != default).unwrap_or(""));
+        if let Some(doc) = lone.filter(|doc| doc.content().starts_with("#!")) {
+            // It is run from a file of that name (experiments row 42).
+            key.text(&doc.name);
         }
+        key.text(self.platform_of(place.stage));
+        self.run_flags(ins, &mut key);
         self.labs_only(ins, "device");
         let devices: Vec<String> = ins.flag_values("device").map(str::to_owned).collect();
         key.list(&devices);
         let mut inputs = Inputs::default();
+        let mut mounts = Vec::new();
         let mut secrets = Vec::new();
         let mut cache_mounts = Vec::new();
         let flags: Vec<(&str, Span)> = ins
@@ -95,7 +98,7 @@ impl Lowering<'_> {
                     }
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
                     self.mount_target(&m, state, span);
-                    mount_key(&m, state, &mut key);
+                    mounts.push(self.mount_key(&m, state));
                     let source = place.sources.get(n).and_then(Option::as_ref);
                     self.mount_input(place, &m, source, span, &mut inputs);
                 }
@@ -108,6 +111,12 @@ impl Lowering<'_> {
                     self.report("build/mount", message, span, MOUNT_HELP);
                 }
             }
+        }
+        // The builder sorts them by target.
+        mounts.sort_by(|a, b| a.0.cmp(&b.0));
+        for (target, mount) in mounts {
+            key.text(&target).number(mount.finish());
+            key.volatile |= mount.volatile || target.contains(VOLATILE);
         }
         let title = title::run(ins, lone, self.escape, state, &secrets);
         let mut step = self.step(place, ins, StepKind::Run, &title);
@@ -134,7 +143,9 @@ impl Lowering<'_> {
             .number(step.parts.instruction);
         step.volatile = all.volatile || key.volatile;
         step.definition = all.finish();
-        step.inputs = inputs.list;
+        step.own_base = self.mounts_own_base(place, &inputs);
+        step.keyed_by_parent = !step.own_base;
+        step.inputs = joined(inputs.list, step.own_base);
         step.cache_mounts = cache_mounts;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
@@ -161,6 +172,41 @@ impl Lowering<'_> {
         step.classes.clone_from(&footprint.classes);
         step.footprint = Some(footprint);
         self.push(place, step, &inputs.stages);
+    }
+
+    /// Whether a mount takes the files of the very step that the RUN stands on.
+    fn mounts_own_base(&self, place: &Place, inputs: &Inputs) -> bool {
+        let last = self.plan.stages[place.stage].last;
+        let mut stages = inputs.stages.iter();
+        last.is_some() && stages.any(|s| self.plan.stages[*s].last == last)
+    }
+
+    /// Network, security and what the build's own flags add (experiments rows 101, 102). The
+    /// instruction's network wins over the build's.
+    fn run_flags(&self, ins: &Instruction, key: &mut Key) {
+        let run = &self.options.run;
+        let network = ins.flag("network").unwrap_or(&run.network);
+        for (value, default) in [
+            (network, "default"),
+            (ins.flag("security").unwrap_or(""), "sandbox"),
+        ] {
+            key.text(if value == default { "" } else { value });
+        }
+        if let Some(name) = self.arg("BUILDKIT_SANDBOX_HOSTNAME") {
+            key.text("hostname").text(&name);
+        }
+        if *run == RunFlags::default() {
+            return;
+        }
+        // The address of a host is not in the key.
+        let name = |host: &String| host.split([':', '=']).next().unwrap_or("").to_owned();
+        let hosts: Vec<String> = run.hosts.iter().map(name).collect();
+        key.list(&hosts).list(&run.ulimits);
+        let size = run.shm_size.as_deref().unwrap_or("");
+        match mount::bytes(size) {
+            Some(bytes) => key.number(u128::from(bytes)),
+            None => key.text(size),
+        };
     }
 
     /// A mount cannot cover the whole file system.
@@ -206,6 +252,8 @@ impl Lowering<'_> {
             inputs.list.push(Input::Context(ContextInput {
                 sources: paths,
                 excludes: Vec::new(),
+                literal: true,
+                rule: self.options.builder.content,
             }));
         } else if let Some(record) = source {
             self.take(place, record, paths, Vec::new(), ("mount", span), inputs);
@@ -231,7 +279,12 @@ impl Lowering<'_> {
                 let found = &self.plan.stages[stage];
                 if !found.replaced {
                     inputs.stages.push(stage);
-                    inputs.list.push(Input::Stage { stage, sources });
+                    inputs.list.push(Input::Stage {
+                        stage,
+                        sources,
+                        excludes,
+                        rule: self.options.builder.content,
+                    });
                     return;
                 }
                 found.name.clone().unwrap_or_default()
@@ -243,53 +296,118 @@ impl Lowering<'_> {
             Some(Named::Image(reference)) => Input::Image(image::normalize_reference(&reference)),
             Some(Named::Other) => Input::Named(NamedInput {
                 context: image::context_name(&name).unwrap_or(name),
-                files: ContextInput { sources, excludes },
+                files: ContextInput {
+                    sources,
+                    excludes,
+                    literal: what == "mount",
+                    rule: self.options.builder.content,
+                },
             }),
         });
     }
+
+    /// The target as it is in the key, and everything else that is.
+    fn mount_key(&self, m: &Mount, state: &State) -> (String, Key) {
+        let mut key = Key::new("mount");
+        // A relative target is joined to the working directory, others stay as written.
+        let placed = |target: &str| match target.starts_with('/') {
+            true => target.to_owned(),
+            false => state.resolve(target),
+        };
+        let named = [&m.source, &m.id].into_iter().find(|n| !n.is_empty());
+        let target = match m.kind {
+            MountType::Bind | MountType::Cache | MountType::Tmpfs => placed(&m.target),
+            MountType::Secret if m.target.is_empty() && m.env.is_none() => {
+                let name = named.map_or("", |n| n.rsplit('/').next().unwrap_or(n));
+                format!("/run/secrets/{name}")
+            }
+            MountType::Secret | MountType::Ssh => m.target.clone(),
+        };
+        key.text(&format!("{:?}", m.kind));
+        key.text(if m.read_only { "ro" } else { "rw" });
+        match m.kind {
+            MountType::Cache => {
+                // Only the default form keeps its id in the key (cache keys 3.1, experiments row 90).
+                let default_id = clean(&m.target);
+                let plain = (m.id.is_empty() || m.id == default_id)
+                    && m.sharing.as_deref().is_none_or(|s| s == "shared");
+                key.text(if plain { &default_id } else { "" });
+                if let Some(space) = self.arg("BUILDKIT_CACHE_MOUNT_NS").filter(|_| plain) {
+                    key.text(&space);
+                }
+            }
+            MountType::Secret => {
+                key.text(named.unwrap_or(&m.target));
+            }
+            MountType::Ssh => {
+                key.text(&m.id);
+            }
+            MountType::Bind | MountType::Tmpfs => {}
+        }
+        // Of a cache, owner and mode make a step of its own, whose folder is an input.
+        let (mode, counts) = match m.kind {
+            MountType::Secret => (0o400, true),
+            MountType::Ssh => (0o600, true),
+            _ => (0o755, m.has_owner()),
+        };
+        if counts {
+            for n in [
+                m.mode.unwrap_or(mode),
+                m.uid.unwrap_or(0),
+                m.gid.unwrap_or(0),
+            ] {
+                key.number(u128::from(n));
+            }
+        }
+        key.number(u128::from(m.size))
+            .text(if m.required { "required" } else { "" })
+            .text(m.env.as_deref().unwrap_or(""));
+        (target, key)
+    }
 }
 
-fn mount_key(m: &Mount, state: &State, key: &mut Key) {
-    let target = match m.kind {
-        MountType::Bind | MountType::Cache | MountType::Tmpfs => state.resolve(&m.target),
-        MountType::Secret | MountType::Ssh => m.target.clone(),
-    };
-    key.text(&format!("{:?}", m.kind)).text(&target);
-    key.text(if m.read_only { "ro" } else { "rw" });
-    match m.kind {
-        MountType::Cache => {
-            // Only the default form keeps its id in the key (cache keys 3.1, experiments row 90).
-            let default_id = clean(&m.target);
-            let plain = (m.id.is_empty() || m.id == default_id)
-                && m.sharing.as_deref().is_none_or(|s| s == "shared");
-            key.text(if plain { &default_id } else { "" });
+/// The mounts that take files from one place are one input: the builder digests their paths together,
+/// sorted and each once, so which of them goes where is told by nothing (cache keys 3.2).
+fn joined(list: Vec<Input>, own_base: bool) -> Vec<Input> {
+    let mut out: Vec<Input> = Vec::new();
+    for input in list {
+        let same = out.iter_mut().find_map(|known| match (known, &input) {
+            (Input::Context(a), Input::Context(b)) => Some((&mut a.sources, &b.sources)),
+            (
+                Input::Stage { stage, sources, .. },
+                Input::Stage {
+                    stage: other,
+                    sources: more,
+                    ..
+                },
+            ) if stage == other => Some((sources, more)),
+            (Input::Named(a), Input::Named(b)) if a.context == b.context => {
+                Some((&mut a.files.sources, &b.files.sources))
+            }
+            _ => None,
+        });
+        match same {
+            Some((sources, more)) => sources.extend(more.iter().cloned()),
+            None => out.push(input),
         }
-        MountType::Secret => {
-            let named = [&m.source, &m.id].into_iter().find(|n| !n.is_empty());
-            key.text(named.unwrap_or(&m.target));
-        }
-        MountType::Ssh => {
-            key.text(&m.id);
-        }
-        MountType::Bind | MountType::Tmpfs => {}
     }
-    if m.has_owner() {
-        let mode = match m.kind {
-            MountType::Secret => 0o400,
-            MountType::Ssh => 0o600,
-            _ => 0o755,
+    for input in &mut out {
+        let sources = match input {
+            Input::Context(c) => &mut c.sources,
+            Input::Named(n) => &mut n.files.sources,
+            Input::Stage { sources, .. } => sources,
+            Input::Image(_) | Input::Remote(_) => continue,
         };
-        for n in [
-            m.mode.unwrap_or(mode),
-            m.uid.unwrap_or(0),
-            m.gid.unwrap_or(0),
-        ] {
-            key.number(u128::from(n));
+        for source in sources.iter_mut() {
+            *source = clean(&format!("/{source}"));
         }
+        if own_base {
+            sources.push("/".to_owned());
+        }
+        sources.sort_by(|a, b| b.cmp(a));
+        sources.dedup();
     }
-    key.number(u128::from(m.size))
-        .text(if m.required { "required" } else { "" })
-        .text(m.env.as_deref().unwrap_or(""));
+    out
 }
 
 /// The heredoc that is the whole command.
@@ -302,7 +420,7 @@ fn lone_heredoc<'a>(ins: &'a Instruction, line: &str) -> Option<&'a Heredoc> {
 
 /// What the shell gets: a lone heredoc is the script itself; else the line with bodies and
 /// terminators below it (grammar section 4). A `#!` body runs from a file: its text is in the key
-/// all the same.
+/// all the same, and so is its name.
 fn heredoc_script(ins: &Instruction, line: &str) -> String {
     if let Some(only) = lone_heredoc(ins, line) {
         return only.content();

@@ -51,10 +51,19 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 impl State {
     /// State right after FROM of an image (`known` false) or of scratch (`known` true).
     pub fn new(known: bool) -> Self {
+        // An empty image's configuration has this one variable.
+        let path = known.then(|| ("PATH".to_owned(), DEFAULT_PATH.to_owned()));
         Self {
-            vars: Vec::new(),
+            vars: path
+                .iter()
+                .map(|(name, value)| Variable {
+                    name: name.clone(),
+                    value: value.clone(),
+                    origin: Origin::Env,
+                })
+                .collect(),
             open: !known,
-            config_env: Vec::new(),
+            config_env: path.into_iter().collect(),
             cwd: if known { "/" } else { "?" }.to_owned(),
             user: known.then(|| "root".to_owned()),
             shell: None,

@@ -1,7 +1,7 @@
 //! COPY and ADD: what they take, where they put it, and what of both is in the key (cache keys 3.2,
 //! grammar sections 4 and 9.3).
 
-use super::key::Key;
+use super::key::{Key, owner_key};
 use super::lower::{Lowering, Place};
 use super::run::Inputs;
 use super::state::State;
@@ -16,7 +16,6 @@ use crate::source::Span;
 impl Lowering<'_> {
     pub fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
         let add = matches!(ins.kind, Kind::Add(_));
-        let keyword = if add { "ADD" } else { "COPY" };
         let sources: Vec<String> = t.sources.iter().map(|s| self.expand(s, state)).collect();
         let dest = self.expand(&t.dest, state);
         let owner = self.expand_flag(ins, "chown", state);
@@ -32,13 +31,19 @@ impl Lowering<'_> {
         // `--chmod` makes the frontend fall back to a plain COPY (experiments row 85).
         let link = ins.has_flag("link") && mode.is_none();
         let mut key = Key::new("file");
-        key.text(keyword)
-            .text(&resolved)
-            .text(if is_dir { "/" } else { "" });
-        key.text(owner.as_deref().unwrap_or(""))
-            .text(mode.as_deref().unwrap_or(""));
+        let ending = match dest.as_str() {
+            d if d.ends_with("/.") => "/.",
+            _ if is_dir => "/",
+            _ => "",
+        };
+        // ADD differs in that it unpacks archives, which `--unpack` may say otherwise.
+        let unpack = ins.flag("unpack").and_then(check::truth).unwrap_or(add);
+        key.text(if unpack { "unpack" } else { "" });
+        key.text(&resolved).text(ending);
+        key.text(&owner_key(owner.as_deref().unwrap_or("")))
+            .text(&mode_key(mode.as_deref().unwrap_or("")));
         key.text(if link { "link" } else { "" }).list(&excludes);
-        for flag in ["parents", "keep-git-dir", "unpack"] {
+        for flag in ["parents", "keep-git-dir"] {
             let value = ins.flags.iter().find(|f| f.name() == flag);
             key.text(value.map_or("", |f| f.raw.as_str()));
         }
@@ -72,12 +77,14 @@ impl Lowering<'_> {
             }
             paths.push(source.clone());
         }
-        self.inline_files(ins, t, state, &mut key);
+        let inline = self.inline_files(ins, t, state, &mut key);
         if !paths.is_empty() {
             match (place.sources.first(), ins.flag("from").unwrap_or("")) {
                 (_, "") => inputs.list.push(Input::Context(ContextInput {
                     sources: paths,
                     excludes,
+                    literal: false,
+                    rule: self.options.builder.content,
                 })),
                 (Some(Some(record)), _) => {
                     let flag = ins.flags.iter().find(|f| f.name() == "from");
@@ -101,6 +108,8 @@ impl Lowering<'_> {
         step.parts.instruction = step.definition;
         step.keyed_by_parent = !link;
         step.inputs = inputs.list;
+        step.inline = inline;
+        step.parents = ins.has_flag("parents");
         step.classes = vec![Class::Copy];
         step.dest = Some(Dest {
             path: Some(resolved).filter(|p| p.starts_with('/')),
@@ -117,8 +126,15 @@ impl Lowering<'_> {
         Some(self.expand_at(flag.value()?, state, flag.span()))
     }
 
-    /// Heredocs among the sources: their text is in the key.
-    fn inline_files(&mut self, ins: &Instruction, t: &Transfer, state: &State, key: &mut Key) {
+    /// Heredocs among the sources, by name: their text is in the key.
+    fn inline_files(
+        &mut self,
+        ins: &Instruction,
+        t: &Transfer,
+        state: &State,
+        key: &mut Key,
+    ) -> Vec<(String, String)> {
+        let mut files = Vec::new();
         for i in &t.inline {
             let Some(doc) = ins.heredocs.get(*i) else {
                 continue;
@@ -140,7 +156,9 @@ impl Lowering<'_> {
                 doc.content()
             };
             key.text("inline").text(&doc.name).text(&body);
+            files.push((doc.name.clone(), body));
         }
+        files
     }
 
     fn refuse_remote(&mut self, kind: Remote, source: &str, span: Span) {
@@ -169,6 +187,11 @@ impl Lowering<'_> {
             self.objection("build/bad-flag-value", found, flag.span());
         }
     }
+}
+
+/// A mode as it is in the key: octal digits are a number, symbols are text (experiments row 37).
+fn mode_key(mode: &str) -> String {
+    u32::from_str_radix(mode, 8).map_or_else(|_| mode.to_owned(), |n| format!("{n:o}"))
 }
 
 const PATTERN_HELP: &str = "close every `[`, and put a character after every backslash";

@@ -6,6 +6,9 @@
 //! O(changed files) a build. Invariant: two versions of one selection are equal exactly when the
 //! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
 
+use super::members::{Members, Term, hash, joined};
+use super::stage_tree::{Content, Node, Taken};
+use super::views::{ViewRequest, Watched};
 use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
 use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
 use crate::plan::ContextInput;
@@ -50,6 +53,10 @@ pub struct InputMatrix {
     pub changed: Vec<Vec<(u32, PathId)>>,
     /// Whether the selection holds the repository's `.git`, which differs in every build.
     pub holds_git: Vec<bool>,
+    /// `views[view][build]`: what steps take from other stages.
+    pub views: Vec<Vec<Content>>,
+    /// What the views are, in the same order.
+    pub requests: Vec<ViewRequest>,
     /// Number of builds.
     pub builds: usize,
 }
@@ -92,15 +99,26 @@ pub struct Context<'a> {
     pub links: &'a FxHashMap<Oid, Vec<u8>>,
     /// The checkout's `.git` lies in the context.
     pub dot_git: bool,
+    /// Under which umask it was checked out.
+    pub umask: u32,
 }
 
-/// Computes the matrix.
+/// Computes the matrix. The selections behind the views must be among those given.
 #[must_use]
-pub fn matrix(context: &Context<'_>, selections: &[Selection]) -> InputMatrix {
+pub fn matrix(
+    context: &Context<'_>,
+    selections: &[Selection],
+    views: &[ViewRequest],
+) -> InputMatrix {
     let mut engine = Engine::new(context, selections);
+    engine.watched = views.iter().map(|v| Watched::new(v, selections)).collect();
+    engine.out.views = vec![Vec::with_capacity(engine.out.builds); views.len()];
+    engine.out.requests = views.to_vec();
     let builds = context.log.commits.len();
     for build in 0..builds {
-        engine.build(u32::try_from(build).unwrap_or(u32::MAX));
+        let build = u32::try_from(build).unwrap_or(u32::MAX);
+        engine.build(build);
+        engine.watch(build);
     }
     engine.out
 }
@@ -110,11 +128,7 @@ struct Source {
     pattern: SourcePattern,
     exclude: Option<ExcludeRules>,
     selection: usize,
-    /// Sum of the members' terms: order-free, so a change costs O(1).
-    sum: u128,
-    count: u32,
-    /// Members by path, where the builder hashes a sorted list of base names.
-    list: Option<BTreeMap<Vec<u8>, u128>>,
+    members: Members,
     /// A symbolic link is involved: evaluated afresh in every build that changes anything.
     through_link: bool,
     /// Members found by the last evaluation through links.
@@ -127,8 +141,8 @@ struct Source {
     digest: u128,
 }
 
-struct Engine<'a> {
-    context: &'a Context<'a>,
+pub(super) struct Engine<'a> {
+    pub(super) context: &'a Context<'a>,
     filters: Vec<PathFilter<'a>>,
     sources: Vec<Source>,
     by_selection: Vec<Vec<usize>>,
@@ -143,7 +157,12 @@ struct Engine<'a> {
     /// Files below each folder, and of those the ones each set of rules lets through.
     dirs: FxHashMap<Vec<u8>, Folder>,
     links: BTreeMap<Vec<u8>, Oid>,
-    out: InputMatrix,
+    pub(super) watched: Vec<Watched>,
+    /// The build whose files `current` holds.
+    now: u32,
+    /// Work done for views.
+    pub(super) spent: usize,
+    pub(super) out: InputMatrix,
 }
 
 impl<'a> Engine<'a> {
@@ -155,17 +174,18 @@ impl<'a> Engine<'a> {
         for (index, selection) in selections.iter().enumerate() {
             let first = sources.len();
             for text in &selection.input.sources {
-                let pattern = SourcePattern::lenient(text);
+                let pattern = match selection.input.literal {
+                    true => SourcePattern::literal(text),
+                    false => SourcePattern::lenient(text),
+                };
                 let filtered = !selection.input.excludes.is_empty();
-                let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
+                let exclude = filtered
+                    .then(|| ExcludeRules::new(&selection.input.excludes).ok())
+                    .flatten();
                 sources.push(Source {
-                    exclude: filtered
-                        .then(|| ExcludeRules::new(&selection.input.excludes).ok())
-                        .flatten(),
                     selection: index,
-                    sum: 0,
-                    count: 0,
-                    list: (filtered || wild).then(BTreeMap::new),
+                    members: Members::new(&pattern, exclude.as_ref(), selection.input.rule),
+                    exclude,
                     through_link: false,
                     linked_count: 0,
                     dangling: false,
@@ -203,6 +223,9 @@ impl<'a> Engine<'a> {
             current: vec![None; context.log.paths.len()],
             dirs: FxHashMap::default(),
             links: BTreeMap::new(),
+            watched: Vec::new(),
+            now: 0,
+            spent: 0,
             out: InputMatrix {
                 selections: selections.to_vec(),
                 version: vec![Vec::with_capacity(builds); n],
@@ -210,11 +233,14 @@ impl<'a> Engine<'a> {
                 changed: vec![Vec::new(); n],
                 holds_git,
                 builds,
+                views: Vec::new(),
+                requests: Vec::new(),
             },
         }
     }
 
     fn build(&mut self, build: u32) {
+        self.now = build;
         let log = self.context.log;
         let mut touched = vec![false; self.by_selection.len()];
         let mut links_changed = false;
@@ -283,7 +309,9 @@ impl<'a> Engine<'a> {
                 {
                     entry.oid = Oid::default();
                 }
-                source.apply(name, &relative, Term::File(entry), add);
+                source
+                    .members
+                    .apply(name, &relative, Term::File(entry), add);
             }
         }
         self.members[index] = Some(members);
@@ -346,7 +374,7 @@ impl<'a> Engine<'a> {
                 let rules = self.out.selections[source.selection].rules;
                 let ignored = self.filters[rules].ignored(dir);
                 // A list names every folder; a sum only those that no file below them implies.
-                let listed = source.list.is_some();
+                let listed = source.members.is_list();
                 let is = |f: &Folder| {
                     f.files > 0
                         && if listed {
@@ -358,7 +386,7 @@ impl<'a> Engine<'a> {
                 let (was, now) = (is(&before), is(&after));
                 if was != now {
                     let relative = found.relative.to_vec();
-                    source.apply(dir, &relative, Term::Dir, now);
+                    source.members.apply(dir, &relative, Term::Dir, now);
                     touched[source.selection] = true;
                 }
             }
@@ -421,17 +449,14 @@ impl<'a> Engine<'a> {
                 self.sources[s].linked_count = count;
                 self.sources[s].dangling = dangling;
             } else {
-                self.sources[s].digest = self.sources[s].compute();
+                self.sources[s].digest = self.sources[s].members.digest();
             }
             parts.push((
                 self.sources[s].pattern.cleaned().to_owned(),
                 self.sources[s].digest,
             ));
         }
-        parts.sort_by(|a, b| b.0.cmp(&a.0));
-        let bytes: Vec<[u8; 16]> = parts.iter().map(|(_, d)| d.to_le_bytes()).collect();
-        let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
-        hash(&slices)
+        joined(parts)
     }
 
     fn absence(&mut self, selection: usize) -> Option<Absence> {
@@ -440,7 +465,7 @@ impl<'a> Engine<'a> {
             if source.through_link && source.dangling {
                 return Some(Absence::NotFound { source: i });
             }
-            if source.members() > 0 || source.in_git {
+            if source.count() > 0 || source.in_git {
                 continue;
             }
             match source.pattern.kind() {
@@ -469,7 +494,12 @@ impl<'a> Engine<'a> {
             .dirs
             .get(dir)
             .is_some_and(|f| f.files > 0 && (!ignored || f.through[rules] > 0));
-        if !there {
+        // A file of that name will do: nothing below it matches, and nothing is missing.
+        let is_file = || {
+            let mut all = self.names.iter().zip(&self.current);
+            !ignored && all.any(|(n, e)| e.is_some() && n.as_deref() == Some(dir))
+        };
+        if !there && !is_file() {
             return false;
         }
         self.sources.iter().enumerate().any(|(i, other)| {
@@ -481,16 +511,28 @@ impl<'a> Engine<'a> {
             };
             i != source
                 && same_rules
-                && other.members() > 0
+                && other.count() > 0
                 && (other.pattern.select(dir).is_some() || below())
         })
     }
 
-    /// Digest and number of members from scratch, following links: of a source without wildcard in
-    /// every component, of a wildcard in its folder and in what it matches (cache keys 4.3).
-    fn evaluate(&mut self, s: usize) -> (u128, u32, bool) {
+    /// Digest and number of members from scratch, following links.
+    fn evaluate(&self, s: usize) -> (u128, u32, bool) {
+        let source = &self.sources[s];
+        let found = self.resolved(s);
+        let mut members = source.members.emptied();
+        for f in &found.files {
+            members.apply(&f.name, &f.relative, Term::File(f.entry), true);
+        }
+        (members.digest(), members.count, found.dangling)
+    }
+
+    /// What a source selects now, links followed: of a source without wildcard in every component,
+    /// of a wildcard in its folder and in what it matches (cache keys 4.3).
+    fn resolved(&self, s: usize) -> Resolved {
         let source = &self.sources[s];
         let rules = self.out.selections[source.selection].rules;
+        let mut filter = PathFilter::new(&self.context.rules[rules]);
         let roots: Vec<(Vec<u8>, Option<Vec<u8>>)> = match source.pattern.kind() {
             SourceKind::Plain(_) | SourceKind::Root => {
                 let path = source.pattern.cleaned().as_bytes();
@@ -501,7 +543,7 @@ impl<'a> Engine<'a> {
                 for (i, entry) in self.current.iter().enumerate() {
                     if let (Some(_), Some(name)) = (entry, &self.names[i])
                         && let Some(found) = source.pattern.select(name)
-                        && !self.filters[rules].ignored(name)
+                        && !filter.ignored(name)
                     {
                         nodes.insert(found.matched.to_vec());
                     }
@@ -512,50 +554,143 @@ impl<'a> Engine<'a> {
                     .collect()
             }
         };
-        let mut fresh = Source {
-            pattern: source.pattern.clone(),
-            exclude: source.exclude.clone(),
-            selection: source.selection,
-            sum: 0,
-            count: 0,
-            list: source.list.as_ref().map(|_| BTreeMap::new()),
-            through_link: false,
-            linked_count: 0,
-            dangling: false,
-            in_git: false,
-            digest: 0,
-        };
-        let mut dangling = false;
+        let mut out = Resolved::default();
         for (as_named, target) in roots {
             let Some(target) = target else {
-                dangling = true;
+                out.dangling = true;
                 continue;
             };
-            let members_before = fresh.count;
+            let before = out.files.len();
             let under = SourcePattern::literal(&String::from_utf8_lossy(&target));
             for i in 0..self.current.len() {
-                let (Some(entry), Some(name)) = (self.current[i], self.names[i].clone()) else {
+                let (Some(entry), Some(name)) = (self.current[i], &self.names[i]) else {
                     continue;
                 };
-                let Some(found) = under.select(&name) else {
+                let Some(found) = under.select(name) else {
                     continue;
                 };
-                let excluded = fresh
+                let excluded = source
                     .exclude
                     .as_ref()
                     .is_some_and(|e| e.is_excluded(found.relative));
-                if excluded || self.filters[rules].ignored(&name) {
+                if excluded || filter.ignored(name) {
                     continue;
                 }
                 let relative = found.relative.to_vec();
-                let mut at = as_named.clone();
-                at.extend_from_slice(&relative);
-                fresh.apply(&at, &relative, Term::File(entry), true);
+                let mut name = as_named.clone();
+                if !relative.is_empty() {
+                    name.push(b'/');
+                    name.extend_from_slice(&relative);
+                }
+                let matched = as_named.clone();
+                out.files.push(Found {
+                    name,
+                    matched,
+                    relative,
+                    entry,
+                });
             }
             // What a link leads to may be missing, or ignored and so not sent.
-            dangling |= fresh.count == members_before && target != as_named;
+            out.dangling |= out.files.len() == before && target != as_named;
         }
-        (fresh.compute(), fresh.count, dangling)
+        out
+    }
+
+    /// The nodes that a selection takes now, folders before what is in them.
+    pub(super) fn taking(&self, selection: &Selection) -> Taking {
+        let all = &self.out.selections;
+        let Some(column) = all.iter().position(|s| s == selection) else {
+            return Taking::Linked;
+        };
+        let mut out = Vec::new();
+        for s in &self.by_selection[column] {
+            let source = &self.sources[*s];
+            if source.in_git {
+                // What is in there is not known.
+                return Taking::Linked;
+            }
+            let mut part = if source.through_link {
+                let found = self.resolved(*s);
+                if found.dangling {
+                    return Taking::Linked;
+                }
+                found
+                    .files
+                    .into_iter()
+                    .flat_map(taken_with_folders)
+                    .collect()
+            } else {
+                self.selected(*s)
+            };
+            part.sort_by(|a, b| (&a.matched, &a.relative).cmp(&(&b.matched, &b.relative)));
+            part.dedup_by(|a, b| (&a.matched, &a.relative) == (&b.matched, &b.relative));
+            if let Some(found) = source.pattern.select(b".git/HEAD")
+                && self.out.holds_git[column]
+            {
+                // One file stands for all of it: another one in every build.
+                let mut oid = Oid::default();
+                oid[..4].copy_from_slice(&self.now.to_le_bytes());
+                let kind = EntryKind::File;
+                part.extend(taken_with_folders(Found {
+                    name: Vec::new(),
+                    matched: found.matched.to_vec(),
+                    relative: found.relative.to_vec(),
+                    entry: Entry { kind, oid },
+                }));
+            }
+            out.extend(part);
+        }
+        Taking::Nodes(out)
+    }
+
+    /// The files and folders that a source takes, no link being involved.
+    fn selected(&self, s: usize) -> Vec<Taken> {
+        let source = &self.sources[s];
+        let rules = self.out.selections[source.selection].rules;
+        let index = u32::try_from(s).unwrap_or(u32::MAX);
+        let mut out = Vec::new();
+        for (i, entry) in self.current.iter().enumerate() {
+            let (Some(entry), Some(name)) = (entry, &self.names[i]) else {
+                continue;
+            };
+            let member = self.members[i].as_ref().is_some_and(|m| m.contains(&index));
+            let Some(found) = source.pattern.select(name).filter(|_| member) else {
+                continue;
+            };
+            let mut entry = *entry;
+            let path = u32::try_from(i).unwrap_or(u32::MAX);
+            if self.emptied.contains(&(path, index)) {
+                entry.oid = Oid::default();
+            }
+            out.push(Taken {
+                matched: found.matched.to_vec(),
+                relative: found.relative.to_vec(),
+                node: Node::File(entry, None),
+            });
+        }
+        let mut filter = PathFilter::new(&self.context.rules[rules]);
+        for (dir, folder) in &self.dirs {
+            let there = folder.files > 0 && (folder.through[rules] > 0 || !filter.ignored(dir));
+            let Some(found) = source.pattern.select(dir).filter(|_| there) else {
+                continue;
+            };
+            let excluded = source.exclude.as_ref();
+            if !excluded.is_some_and(|e| e.is_excluded(found.relative)) {
+                out.push(Taken {
+                    matched: found.matched.to_vec(),
+                    relative: found.relative.to_vec(),
+                    node: Node::Dir(None),
+                });
+            }
+        }
+        if matches!(source.pattern.kind(), SourceKind::Root) {
+            out.push(Taken {
+                matched: Vec::new(),
+                relative: Vec::new(),
+                node: Node::Dir(None),
+            });
+        }
+        out
     }
 
     /// Resolves every link on the way, inside the context; `None` when it dangles or loops.
@@ -616,66 +751,61 @@ impl Folder {
     }
 }
 
-/// What a member adds to its source's digest.
-#[derive(Clone, Copy)]
-enum Term {
-    File(Entry),
-    Dir,
+/// What a selection takes.
+pub(super) enum Taking {
+    Nodes(Vec<Taken>),
+    /// Something in the way can't be followed.
+    Linked,
+}
+
+/// A file that was found through links, with the folders between what was named and it.
+fn taken_with_folders(found: Found) -> Vec<Taken> {
+    let mut out = Vec::new();
+    if !found.relative.is_empty() {
+        let slashes = found.relative.iter().enumerate();
+        let ends = slashes.filter(|(_, b)| **b == b'/').map(|(i, _)| i);
+        for end in std::iter::once(0).chain(ends) {
+            out.push(Taken {
+                matched: found.matched.clone(),
+                relative: found.relative[..end].to_vec(),
+                node: Node::Dir(None),
+            });
+        }
+    }
+    out.push(Taken {
+        matched: found.matched,
+        relative: found.relative,
+        node: Node::File(found.entry, None),
+    });
+    out
+}
+
+/// One file that a source selects.
+pub(super) struct Found {
+    /// Its path, below the name that the source gives.
+    name: Vec<u8>,
+    /// What the source names or matches.
+    pub matched: Vec<u8>,
+    /// The path below that; empty when it is the file itself.
+    pub relative: Vec<u8>,
+    pub entry: Entry,
+}
+
+/// What a source selects.
+#[derive(Default)]
+pub(super) struct Resolved {
+    pub files: Vec<Found>,
+    /// A link on the way leads nowhere.
+    pub dangling: bool,
 }
 
 impl Source {
-    fn members(&self) -> u32 {
+    fn count(&self) -> u32 {
         if self.through_link {
             self.linked_count
         } else {
-            self.count
+            self.members.count
         }
-    }
-
-    fn apply(&mut self, name: &[u8], relative: &[u8], term: Term, add: bool) {
-        // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
-        let named = match &self.list {
-            Some(_) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
-            None => relative.strip_prefix(b"/").unwrap_or(relative),
-        };
-        let value = match term {
-            Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
-            Term::Dir => hash(&[b"dir", named]),
-        };
-        if add {
-            self.sum = self.sum.wrapping_add(value);
-            self.count += 1;
-        } else {
-            self.sum = self.sum.wrapping_sub(value);
-            self.count = self.count.saturating_sub(1);
-        }
-        if let Some(list) = &mut self.list {
-            if add {
-                list.insert(name.to_vec(), value);
-            } else {
-                list.remove(name);
-            }
-        }
-    }
-
-    fn compute(&self) -> u128 {
-        match &self.list {
-            None => self.sum,
-            Some(list) => {
-                let bytes: Vec<[u8; 16]> = list.values().map(|v| v.to_le_bytes()).collect();
-                let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
-                hash(&slices)
-            }
-        }
-    }
-}
-
-fn kind_byte(kind: EntryKind) -> u8 {
-    match kind {
-        EntryKind::File => b'f',
-        EntryKind::Executable => b'x',
-        EntryKind::Symlink => b'l',
-        EntryKind::Submodule => b's',
     }
 }
 
@@ -730,16 +860,4 @@ fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     slashes
         .chain(std::iter::once(path.len()))
         .map(|i| &path[..i])
-}
-
-/// 128 bits of blake3 over length-prefixed parts.
-fn hash(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut half = [0u8; 16];
-    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    u128::from_le_bytes(half)
 }

@@ -5,17 +5,27 @@
 //! Invariant: nothing is called cached that the builder would run; what only a RUN's output can
 //! decide is `maybe`.
 
+mod forced;
 mod inputs;
+mod members;
 mod policy;
+mod prepare;
+mod program;
 mod replay;
 mod score;
+mod stage_tree;
 mod store;
+mod views;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::{Horizon, InvalidPolicy, Policy, Size};
+pub use prepare::{Prepared, columns, prepare, selections_of, view_columns, views_of};
+pub use program::View;
 pub use replay::{
     BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,
     replay_with,
 };
 pub use score::{BuildCost, Summary, build_costs, summarize, wilson};
+pub use stage_tree::Content;
 pub use store::Verdict;
+pub use views::ViewRequest;

@@ -1,7 +1,9 @@
 //! The replay itself: every build of a history against the store, oldest first.
 
+use super::forced::{Forced, Standing};
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
+use super::stage_tree::Content;
 use super::store::{Afterwards, Key, Node, RecordId, Slot, Store, Used, Verdict};
 use crate::history::PathId;
 use crate::plan::{Depends, Input, Parts, Plan, Step, StepKind};
@@ -17,6 +19,8 @@ pub struct PlanModel<'a> {
     /// For every step in `plan.order` and every one of its inputs that is a context selection, the
     /// selection's index in the matrix, in input order.
     pub selections: Vec<Vec<usize>>,
+    /// The same for inputs that are a stage's files: their view in the matrix, in input order.
+    pub views: Vec<Vec<Option<usize>>>,
 }
 
 /// Which plan each build runs, and what else moves.
@@ -49,6 +53,8 @@ pub enum CauseKind {
     Evicted,
     /// The store was empty.
     FirstBuild,
+    /// `--no-cache-filter` names its stage.
+    NoCache,
 }
 
 impl CauseKind {
@@ -64,6 +70,7 @@ impl CauseKind {
             Self::Parent => "parent",
             Self::Evicted => "evicted",
             Self::FirstBuild => "first-build",
+            Self::NoCache => "no-cache",
         }
     }
 }
@@ -180,26 +187,27 @@ pub fn replay_with(
         let mut visited = run.visit(&mut store);
         visited.demand(&store);
         let mut outcome = visited.outcome();
-        let at_key = run.absent_at_key();
-        let kept = if at_key.is_some() {
-            Kept::Unknown
-        } else {
-            Kept::Ancestors
+        let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
+        let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
+        let late = || {
+            run.absent_at_execution(&outcome)
+                .map(|f| (f, Kept::Ancestors))
         };
-        outcome.fails = at_key.or_else(|| run.absent_at_execution(&outcome));
+        let failed = context.or_else(stage).or_else(late);
         let used = visited.used();
-        match &outcome.fails {
+        match &failed {
             None => {
                 store.commit(&used, build);
                 policy.after(&mut store, &used);
             }
             // Nothing is exported by a build that fails.
             Some(_) if policy.is_exported() => {}
-            Some(failure) => {
+            Some((failure, kept)) => {
                 store.commit(&used, build);
-                visited.withdraw(&mut store, failure.step, kept);
+                visited.withdraw(&mut store, failure.step, *kept);
             }
         }
+        outcome.fails = failed.map(|(failure, _)| failure);
         outcome.warm = mounts.warm(run.model.plan, policy);
         if outcome.fails.is_none() {
             mounts.fill(run.model.plan, &outcome);
@@ -249,6 +257,8 @@ enum Kept {
     Unknown,
     /// A step failed: what that step stands on is kept.
     Ancestors,
+    /// The key of a step failed on another stage's files: that stage is kept.
+    Sources,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -312,8 +322,45 @@ impl Run<'_> {
         let mut failures = self
             .absences()
             .filter(|(step, _, _)| outcome.verdicts[*step] != Verdict::Cached);
-        let (step, selection, absence) = failures.next()?;
-        Some(self.failure(step, selection, absence))
+        let context = failures
+            .next()
+            .map(|(step, selection, absence)| self.failure(step, selection, absence));
+        let stage = || {
+            let mut found = self.stage_absences(&outcome.verdicts);
+            found.next().map(|(step, text)| Failure {
+                step,
+                message: format!("lstat {text}: no such file or directory"),
+            })
+        };
+        context.or_else(stage)
+    }
+
+    /// A source that another stage certainly does not have.
+    fn absent_in_stage(&self) -> Option<Failure> {
+        let (step, text) = self.stage_absences(&[]).next()?;
+        let message = format!("failed to compute cache key: \"{text}\": not found");
+        Some(Failure { step, message })
+    }
+
+    /// Steps whose source a stage does not have, and that source: those that show when keys are
+    /// computed, or with verdicts those that show when a step that is not cached runs.
+    fn stage_absences<'a>(
+        &'a self,
+        verdicts: &'a [Verdict],
+    ) -> impl Iterator<Item = (usize, String)> + 'a {
+        let views = self.model.views.iter().enumerate();
+        let all = views.flat_map(|(step, list)| list.iter().flatten().map(move |v| (step, *v)));
+        all.filter_map(move |(step, view)| {
+            let source = match self.matrix.views[view][self.build as usize] {
+                Content::Missing { source } if verdicts.is_empty() => source,
+                Content::MissingAtExecution { source } if !verdicts.is_empty() => {
+                    (verdicts[step] != Verdict::Cached).then_some(source)?
+                }
+                _ => return None,
+            };
+            let text = self.matrix.requests[view].view.source(source)?;
+            Some((step, crate::pattern::clean(&format!("/{text}"))))
+        })
     }
 
     fn absences(&self) -> impl Iterator<Item = (usize, usize, Absence)> {
@@ -341,6 +388,30 @@ impl Run<'_> {
         Failure { step, message }
     }
 
+    /// What a view of another stage is in this build, where that is known.
+    fn viewed(&self, view: Option<usize>) -> Option<Slot> {
+        let view = view?;
+        match self.matrix.views[view][self.build as usize] {
+            Content::Known { digest, image } => {
+                if !image {
+                    return Some(Slot::Known(digest));
+                }
+                let changes = &self.timeline.base_changes;
+                let images = self.matrix.requests[view].view.images();
+                if !changes.iter().any(|(r, _)| images.contains(r)) {
+                    return Some(Slot::Known(digest));
+                }
+                // The image's own files there may be the same after it changed, or not.
+                let of = |i: &String| self.base_version(i, self.build).to_string();
+                let mut parts: Vec<String> = images.iter().map(of).collect();
+                parts.push(digest.to_string());
+                Some(Slot::Unsure(text_digest(&parts)))
+            }
+            Content::Unsure { digest } => Some(Slot::Unsure(digest)),
+            Content::Made | Content::Missing { .. } | Content::MissingAtExecution { .. } => None,
+        }
+    }
+
     fn base_version(&self, reference: &str, build: u32) -> u128 {
         let changes = &self.timeline.base_changes;
         changes
@@ -365,10 +436,12 @@ impl Run<'_> {
         let mut all = Visited::default();
         // What the next step stands on: for `COPY --link` the merge of the copy and its parent.
         let mut chain: Vec<usize> = Vec::with_capacity(plan.order.len());
+        let mut forced = Forced::new(plan, &self.shape.parent);
         for (position, node) in plan.order.iter().enumerate() {
             let step = &plan.graph[*node];
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
+            let mut views = self.model.views[position].iter();
             let mut slots = Vec::new();
             let mut sources = Vec::new();
             for input in &step.inputs {
@@ -382,18 +455,27 @@ impl Run<'_> {
                     Input::Stage {
                         stage,
                         sources: paths,
+                        ..
                     } => {
-                        let selector = text_digest(paths);
-                        match self.shape.stage_last.get(stage).copied().flatten() {
-                            Some(last) => {
-                                sources.push(chain[last]);
-                                Slot::Stage(all.nodes[chain[last]].record, selector)
+                        let view = views.next().copied().flatten();
+                        let last = self.shape.stage_last.get(stage).copied().flatten();
+                        let last = last.map(|p| chain[p]);
+                        sources.extend(last);
+                        match (self.viewed(view), last) {
+                            (Some(slot), _) => slot,
+                            (None, Some(last)) => {
+                                Slot::Stage(all.nodes[last].record, text_digest(paths))
                             }
-                            None => Slot::Known(0),
+                            (None, None) => Slot::Known(0),
                         }
                     }
                     Input::Image(reference) => {
-                        Slot::Known(self.base_version(reference, self.build))
+                        let version = self.base_version(reference, self.build);
+                        match step.kind {
+                            StepKind::From => Slot::Known(version),
+                            // Only some of its files count (experiments row 96).
+                            _ => Slot::Image(version),
+                        }
                     }
                     // Where files of these enter, the command line declines to replay.
                     Input::Named(_) | Input::Remote(_) => Slot::Known(0),
@@ -408,7 +490,8 @@ impl Run<'_> {
                 parent: below.map(|p| all.nodes[p].record),
                 slots,
             };
-            let mut made = all.look_up(store, key, below.into_iter().collect(), sources);
+            let stands_on = parent.filter(|_| step.keyed_by_parent || step.own_base);
+            let mut made = all.look_up(store, key, stands_on.into_iter().collect(), sources);
             made.is_from = step.kind == StepKind::From;
             made.bytes = self.bytes.get(position).copied().unwrap_or(0);
             if made.is_from && self.timeline.policy.is_exported() {
@@ -420,16 +503,29 @@ impl Run<'_> {
                     Verdict::Executed
                 };
             }
+            let taken = self.taken(step);
+            let standing = Standing {
+                parent: self.shape.parent[position],
+                keyed_by_parent: step.keyed_by_parent,
+                taken: &taken,
+            };
+            made.found.layer = forced.verdict(standing, made.found.layer);
+            // Files that are made anew have to be compared.
+            made.found.linked &= !forced.any() || taken.is_empty();
             let id = all.add(made);
             all.steps.push(id);
-            chain.push(match (step.keyed_by_parent, parent) {
-                (false, Some(parent)) => {
+            chain.push(match (stands_on, parent) {
+                (None, Some(parent)) => {
                     let merge = Key {
                         definition: MERGE,
                         parent: Some(all.nodes[parent].record),
                         slots: vec![Slot::Record(all.nodes[id].record)],
                     };
-                    let merge = all.look_up(store, merge, vec![parent, id], Vec::new());
+                    let mut merge = all.look_up(store, merge, vec![parent, id], Vec::new());
+                    if forced.any() {
+                        let of = |i: usize| all.nodes[i].found.layer;
+                        merge.found.layer = merge.found.layer.max(of(parent)).max(of(id));
+                    }
                     all.add(merge)
                 }
                 _ => id,
@@ -438,6 +534,15 @@ impl Run<'_> {
         let last = self.shape.stage_last.get(&plan.target).copied().flatten();
         all.target = last.map(|p| chain[p]);
         all
+    }
+
+    /// Positions of the last steps of the stages whose files a step takes.
+    fn taken(&self, step: &crate::plan::Step) -> Vec<usize> {
+        let of = |input: &Input| match input {
+            Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
+            _ => None,
+        };
+        step.inputs.iter().filter_map(of).collect()
     }
 
     fn causes(
@@ -506,6 +611,10 @@ impl Run<'_> {
                 cause.kind = CauseKind::BaseImage;
                 return cause;
             }
+        }
+        if step.forced {
+            cause.kind = CauseKind::NoCache;
+            return cause;
         }
         let selections = &self.model.selections[position];
         let moved = selections.iter().filter(|s| {
@@ -656,7 +765,13 @@ impl Visited {
         for i in failed + 1..n {
             behind[i] = inputs(i).any(|b| behind[b]);
         }
-        below[failed] = true;
+        match kept {
+            Kept::Sources => self.nodes[failed]
+                .sources
+                .iter()
+                .for_each(|s| below[*s] = true),
+            Kept::Unknown | Kept::Ancestors => below[failed] = true,
+        }
         for i in (0..=failed).rev() {
             if below[i] {
                 inputs(i).for_each(|b| below[b] = true);

@@ -26,9 +26,13 @@ pub enum Verdict {
 pub enum Slot {
     /// Content that is known: files of the context, a base image's identity.
     Known(u128),
+    /// Files of which equal numbers are equal files, and different ones may be.
+    Unsure(u128),
     /// Files of the result of a record, selected by these paths (as a digest).
     Stage(RecordId, u128),
-    /// A record itself: the copy of a `COPY --link` in the key of its merge.
+    /// Files of an image under one of its contents: another content may hold the same files.
+    Image(u128),
+    /// A result as a whole, by its own key: what the merge of `COPY --link` takes.
     Record(RecordId),
 }
 
@@ -73,6 +77,8 @@ struct Record {
     last_used: u64,
     uses: u32,
     bytes: u64,
+    /// Records whose layers it stands on, as the last build had it.
+    below: Vec<RecordId>,
     /// Records that may hold the same result.
     perhaps: Vec<RecordId>,
     /// Other records than those of the key's slots whose files were found equal: from these too the
@@ -209,6 +215,7 @@ impl Store {
             last_used: 0,
             uses: 0,
             bytes: 0,
+            below: Vec::new(),
             perhaps: candidates.clone(),
             links: Vec::new(),
         });
@@ -293,6 +300,7 @@ impl Store {
         for node in used.nodes {
             self.clock += 1;
             let clock = self.clock;
+            let below = node.below.iter().map(|b| used.nodes[*b].record).collect();
             let sources: Vec<RecordId> =
                 node.sources.iter().map(|s| used.nodes[*s].record).collect();
             // It turned out to be one of these, or it is new: then whatever is made of it is new as
@@ -307,6 +315,7 @@ impl Store {
             record.seen = Some(build);
             record.bytes = node.bytes;
             record.is_from = node.is_from;
+            record.below = below;
             if !sources.is_empty() && !record.has_link(&sources) {
                 record.links.push(sources);
             }
@@ -371,10 +380,10 @@ impl Store {
             }
             record.listed = true;
             self.present.push(id);
-            open.extend(record.key.parent);
+            open.extend(record.below.iter().chain(&record.key.parent));
             open.extend(record.key.slots.iter().filter_map(|s| match s {
-                Slot::Known(_) => None,
                 Slot::Stage(id, _) | Slot::Record(id) => Some(*id),
+                Slot::Known(_) | Slot::Unsure(_) | Slot::Image(_) => None,
             }));
             open.extend(record.links.iter().flatten().copied());
         }
@@ -411,11 +420,7 @@ impl Store {
     pub fn unused_layers(&self) -> Vec<Candidate> {
         let mut below: FxHashSet<RecordId> = FxHashSet::default();
         for (_, record) in self.layers() {
-            let copies = record.key.slots.iter().filter_map(|s| match s {
-                Slot::Record(id) => Some(*id),
-                _ => None,
-            });
-            below.extend(record.key.parent.into_iter().chain(copies));
+            below.extend(&record.below);
         }
         self.layers()
             .filter(|(id, _)| !below.contains(id))
@@ -451,13 +456,16 @@ impl Store {
         let unsure_parent = key
             .parent
             .is_some_and(|p| !self.records[p.at()].perhaps.is_empty());
-        let open = |s: &Slot| !matches!(s, Slot::Known(_));
-        let with_stage = key.slots.iter().any(open);
+        let with_stage = key.slots.iter().any(|s| match s {
+            Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) => true,
+            Slot::Record(id) => !self.records[id.at()].perhaps.is_empty(),
+            Slot::Known(_) => false,
+        });
         let Some(same) = self.by_definition.get(&key.definition) else {
             return Vec::new();
         };
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
-        let earlier_stage = |r: &Record| r.key.slots.iter().any(open);
+        let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
         let may_be = |r: &Record| {
             r.known
                 && (unsure_parent || with_stage || earlier_stage(r))
@@ -489,6 +497,7 @@ impl Store {
     fn slots_may_equal(&self, a: &Slot, b: &Slot) -> bool {
         match (a, b) {
             (Slot::Known(a), Slot::Known(b)) => a == b,
+            (Slot::Image(_), Slot::Known(_)) | (Slot::Known(_), Slot::Image(_)) => false,
             (Slot::Record(a), Slot::Record(b)) => self.may_equal(*a, *b),
             (Slot::Record(_), _) | (_, Slot::Record(_)) => false,
             _ => true,

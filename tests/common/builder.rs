@@ -34,9 +34,14 @@ pub struct Setup {
     file: String,
     context: String,
     each: bool,
+    walk_all: bool,
     dot_git: bool,
     umask: String,
     passed_on: Vec<String>,
+    /// Arguments with another value in every build.
+    volatile: Vec<String>,
+    /// `IMAGE@main~N`: the image is another one from that commit on.
+    base_changes: Vec<(String, usize)>,
 }
 
 /// Reads the flags; those a builder has too (`--build-arg`, `--target`) are passed on to it.
@@ -45,9 +50,12 @@ pub fn setup(flags: &[String]) -> Result<Setup, String> {
         file: "Dockerfile".to_string(),
         context: ".".to_string(),
         each: false,
+        walk_all: false,
         dot_git: false,
         umask: "022".to_string(),
         passed_on: Vec::new(),
+        volatile: Vec::new(),
+        base_changes: Vec::new(),
     };
     for pair in flags.chunks(2) {
         let [flag, value] = pair else {
@@ -57,9 +65,18 @@ pub fn setup(flags: &[String]) -> Result<Setup, String> {
             "-f" => setup.file.clone_from(value),
             "--context" => setup.context.clone_from(value),
             "--dockerfile-from" => setup.each = value == "each",
+            "--walk" => setup.walk_all = value == "all",
             "--dot-git" => setup.dot_git = value == "present",
             "--umask" => setup.umask.clone_from(value),
-            "--build-arg" | "--target" => setup.passed_on.extend([flag.clone(), value.clone()]),
+            "--build-arg" | "--target" | "--no-cache-filter" => {
+                setup.passed_on.extend([flag.clone(), value.clone()]);
+            }
+            "--volatile-arg" => setup.volatile.push(value.clone()),
+            "--base-change" => {
+                let (image, back) = value.split_once("@main~").ok_or("wants IMAGE@main~N")?;
+                let back = back.parse().map_err(|error| format!("{value}: {error}"))?;
+                setup.base_changes.push((image.to_string(), back));
+            }
             _ => return Err(format!("a builder has nothing like {flag}")),
         }
     }
@@ -141,7 +158,13 @@ pub fn build_between(
     }
     let mut builds = Vec::new();
     let mut exported: Option<String> = None;
-    for (index, commit) in history::first_parents(&repository)?.iter().enumerate() {
+    let order = match setup.walk_all {
+        true => "--date-order",
+        false => "--first-parent",
+    };
+    let commits = history::commits(&repository, order)?;
+    for (index, commit) in commits.iter().enumerate() {
+        change_bases(setup, index, commits.len())?;
         let tree = folder.path().join(format!("build-{index}"));
         check_out(&repository, commit, &tree, setup)?;
         let file = if setup.each {
@@ -178,7 +201,7 @@ pub fn build_between(
                 flags.extend(import.map(|name| format!("--cache-from=type=registry,ref={name}")));
             }
         }
-        let built = build(&tree.join(&setup.context), &file, setup, &flags)?;
+        let built = build(&tree.join(&setup.context), &file, setup, index, &flags)?;
         if between == Between::Inline && built.fails.is_none() {
             history::output_of(Command::new("docker").args(["image", "rm", "-f", &export]))?;
         }
@@ -198,6 +221,39 @@ pub fn build_between(
         builds.push(built);
     }
     Ok(builds)
+}
+
+/// Gives each image that changes the content it has in this build: another one after every change.
+fn change_bases(setup: &Setup, index: usize, commits: usize) -> Result<(), String> {
+    let mut names: Vec<&str> = setup.base_changes.iter().map(|(n, _)| &**n).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let changed = |(n, back): &&(String, usize)| n == name && index + back + 1 >= commits;
+        let variant = setup.base_changes.iter().filter(changed).count();
+        let image = format!("cacheplan-variant:{variant}");
+        let exists = Command::new("docker")
+            .args(["image", "inspect", &image])
+            .output();
+        if !exists.is_ok_and(|output| output.status.success()) {
+            let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+            let text = format!("FROM busybase\nCOPY <<X /variant\n{variant}\nX\n");
+            std::fs::write(folder.path().join("Dockerfile"), text)
+                .map_err(|error| error.to_string())?;
+            let mut make = Command::new("docker");
+            make.args([
+                "buildx",
+                "build",
+                "--provenance=false",
+                "--network=none",
+                "-t",
+                &image,
+            ]);
+            history::output_of(make.arg(folder.path()))?;
+        }
+        history::output_of(Command::new("docker").args(["tag", &image, name]))?;
+    }
+    Ok(())
 }
 
 /// Today's Dockerfile with today's ignore rules beside it, where they win over those of the context.
@@ -222,21 +278,22 @@ fn write_frozen(tree: &Tree, setup: &Setup, folder: &Path) -> Result<(), String>
 }
 
 /// A fresh work tree without `.git`, or with one that is different for every commit.
-fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Result<(), String> {
+pub fn check_out(
+    repository: &Path,
+    commit: &str,
+    tree: &Path,
+    setup: &Setup,
+) -> Result<(), String> {
     let index = tree.with_extension("index");
-    let read = ["read-tree", commit];
-    history::output_of(
-        history::git(repository)
-            .env("GIT_INDEX_FILE", &index)
-            .args(read),
-    )?;
-    // Only a shell can set the umask without unsafe code.
-    let script = r#"umask "$1" && mkdir "$2" && git -C "$3" -c core.autocrlf=false checkout-index -a --prefix="$2/""#;
+    // Only a shell can set the umask without unsafe code. `checkout-index` would read the attributes of the
+    // repository's own work tree, this the commit's.
+    let script = r#"umask "$1" && mkdir "$2" && git -C "$2" --git-dir="$3" --work-tree="$2" -c core.autocrlf=false read-tree --reset -u "$4""#;
     let mut shell = Command::new("sh");
     shell
         .args(["-c", script, "sh", &setup.umask])
         .arg(tree)
-        .arg(repository);
+        .arg(repository.join(".git"))
+        .arg(commit);
     shell
         .env("GIT_INDEX_FILE", &index)
         .env("GIT_CONFIG_NOSYSTEM", "1")
@@ -251,13 +308,34 @@ fn check_out(repository: &Path, commit: &str, tree: &Path, setup: &Setup) -> Res
     Ok(())
 }
 
-fn build(context: &Path, file: &Path, setup: &Setup, flags: &[String]) -> Result<Built, String> {
+fn build(
+    context: &Path,
+    file: &Path,
+    setup: &Setup,
+    index: usize,
+    more: &[String],
+) -> Result<Built, String> {
+    let mut flags = vec!["--network=none".to_string()];
+    flags.extend(setup.passed_on.iter().cloned());
+    for name in &setup.volatile {
+        // The clock's argument has to be a time.
+        let value = 1_700_000_000 + index;
+        flags.extend(["--build-arg".to_string(), format!("{name}={value}")]);
+    }
+    flags.extend(more.iter().cloned());
+    build_with(context, file, &flags)
+}
+
+/// One build with BuildKit. `Err` where the builder itself is at fault.
+pub fn build_with(context: &Path, file: &Path, flags: &[String]) -> Result<Built, String> {
     let mut docker = Command::new("docker");
-    docker.args(["buildx", "build", "--network=none", "--provenance=false"]);
+    docker.args(["buildx", "build", "--provenance=false"]);
+    if !flags.iter().any(|flag| flag.starts_with("--output")) {
+        docker.args(["--output", "type=cacheonly"]);
+    }
     docker
         .args(["--progress=rawjson", "-f"])
         .arg(file)
-        .args(&setup.passed_on)
         .args(flags)
         .arg(context);
     docker.env_remove("SOURCE_DATE_EPOCH");
@@ -288,6 +366,58 @@ fn build(context: &Path, file: &Path, setup: &Setup, flags: &[String]) -> Result
     })
 }
 
+/// A build in a few characters: `F` where it was refused, else per stage its steps by number, `s0:2C3E :4C`.
+pub fn compact(built: &Built) -> String {
+    if built.fails.is_some() {
+        return "F".to_string();
+    }
+    let mut stages: BTreeMap<&str, BTreeMap<u32, char>> = BTreeMap::new();
+    for (list, mark) in [(&built.executed, 'E'), (&built.cached, 'C')] {
+        for title in list.iter().filter_map(|name| title(name)) {
+            let stage = stages.entry(title.stage).or_default();
+            stage.insert(title.number, mark);
+        }
+    }
+    let stage = |(name, steps): (&&str, &BTreeMap<u32, char>)| {
+        let steps: String = steps.iter().map(|(n, mark)| format!("{n}{mark}")).collect();
+        format!("{name}:{steps}")
+    };
+    stages.iter().map(stage).collect::<Vec<_>>().join(" ")
+}
+
+/// The build that a compact form stands for; names are those of the prediction, since a live run compared them.
+pub fn expand(text: &str, predicted: &Predicted) -> Result<Built, String> {
+    if text == "F" {
+        return Ok(Built {
+            fails: Some("refused".to_string()),
+            ..Built::default()
+        });
+    }
+    let lists = [&predicted.executed, &predicted.cached, &predicted.maybe];
+    let names: BTreeMap<(&str, u32), &String> = lists
+        .into_iter()
+        .flatten()
+        .filter_map(|name| title(name).map(|t| ((t.stage, t.number), name)))
+        .collect();
+    let mut built = Built::default();
+    for stage in text.split(' ').filter(|stage| !stage.is_empty()) {
+        let (label, mut steps) = stage.split_once(':').ok_or("a stage without steps")?;
+        while let Some(end) = steps.find(['E', 'C']) {
+            let number: u32 = steps[..end].parse().map_err(|_| "a step without number")?;
+            let unknown = format!("[{label} {number}/0] a step that is not predicted");
+            let name = names
+                .get(&(label, number))
+                .map_or(unknown, |n| (*n).clone());
+            match &steps[end..=end] {
+                "E" => built.executed.push(name),
+                _ => built.cached.push(name),
+            }
+            steps = &steps[end + 1..];
+        }
+    }
+    Ok(built)
+}
+
 /// A registry on this machine to push to.
 pub fn registry() -> Option<String> {
     std::env::var("CACHEPLAN_ORACLE_REGISTRY").ok()
@@ -296,8 +426,17 @@ pub fn registry() -> Option<String> {
 /// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed. One that was
 /// cached before its layer was fetched is cached: fetching ends without the flag.
 pub fn built(progress: &str) -> Built {
+    #[derive(Default)]
+    struct Vertex {
+        place: usize,
+        name: String,
+        /// Distinct times at which work began.
+        started: BTreeSet<String>,
+        cached: bool,
+        has_inputs: bool,
+    }
     // By digest, since two equal names may be two vertices; in any order.
-    let mut vertices: BTreeMap<String, (usize, String, bool, bool)> = BTreeMap::new();
+    let mut vertices: BTreeMap<String, Vertex> = BTreeMap::new();
     let (mut once_cached, mut fetched) = (BTreeSet::new(), BTreeSet::new());
     for line in progress.lines().filter(|line| line.starts_with('{')) {
         let Ok(batch) = serde_json::from_str::<Value>(line) else {
@@ -305,13 +444,17 @@ pub fn built(progress: &str) -> Built {
         };
         for vertex in batch["vertexes"].as_array().into_iter().flatten() {
             let digest = vertex["digest"].as_str().unwrap_or_default().to_string();
-            let name = vertex["name"].as_str().unwrap_or_default().to_string();
-            let next = vertices.len();
-            let seen = vertices.entry(digest).or_insert((next, name, false, false));
-            if !vertex["started"].is_null() {
-                seen.2 = true;
-                seen.3 = vertex["cached"].as_bool().unwrap_or(false);
-                if seen.3 {
+            let place = vertices.len();
+            let seen = vertices.entry(digest).or_insert_with(|| Vertex {
+                place,
+                name: vertex["name"].as_str().unwrap_or_default().to_string(),
+                ..Vertex::default()
+            });
+            seen.has_inputs |= vertex["inputs"].as_array().is_some_and(|i| !i.is_empty());
+            if let Some(time) = vertex["started"].as_str() {
+                seen.started.insert(time.to_string());
+                seen.cached = vertex["cached"].as_bool().unwrap_or(false);
+                if seen.cached {
                     once_cached.insert(vertex["digest"].to_string());
                 }
             }
@@ -325,9 +468,15 @@ pub fn built(progress: &str) -> Built {
     }
     for (digest, vertex) in &mut vertices {
         let digest = Value::from(digest.as_str()).to_string();
-        vertex.3 |= once_cached.contains(&digest) && fetched.contains(&digest);
+        vertex.cached |= once_cached.contains(&digest) && fetched.contains(&digest);
     }
-    let mut ordered: Vec<_> = vertices.into_values().collect();
+    // WORKDIR as the first step on scratch is never reported as cached, as FROM is not: that it has work to do
+    // after its key is known is what tells.
+    let cached = |v: &Vertex| v.cached || (!v.has_inputs && v.started.len() == 1);
+    let mut ordered: Vec<_> = vertices
+        .into_values()
+        .map(|v| (v.place, v.name.clone(), !v.started.is_empty(), cached(&v)))
+        .collect();
     ordered.sort();
     let mut built = Built::default();
     for (_, name, started, cached) in ordered {
@@ -355,6 +504,23 @@ pub struct Title<'a> {
     stage: &'a str,
     number: u32,
     text: &'a str,
+}
+
+impl<'a> Title<'a> {
+    /// Empty in a file with one stage.
+    pub fn stage(&self) -> &'a str {
+        self.stage
+    }
+
+    /// From 1.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The instruction.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
 }
 
 /// Takes a step's name apart; `None` for `[internal] …`, exporters and the like.
@@ -396,18 +562,63 @@ pub fn replay_under(history: &History, policy: &str) -> Result<Vec<Predicted>, S
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     history::create_repository(history, folder.path())?;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
-    tool.args(["replay", "--format", "json", "--history", "500"]);
-    if !history.replay.iter().any(|word| word == "--dot-git") {
-        tool.args(["--dot-git", "absent"]);
-    }
-    if !history.replay.iter().any(|word| word == "--context") {
-        tool.args(["--context", "."]);
-    }
-    tool.args(["--cache-policy", policy]);
-    tool.args(&history.replay)
-        .arg(".")
-        .current_dir(folder.path());
+    let mut arguments = replay_arguments(history);
+    arguments.extend(["--cache-policy", policy].map(str::to_owned));
+    tool.args(arguments).arg(".").current_dir(folder.path());
     predictions(&history::output_of(&mut tool)?)
+}
+
+/// The same for many histories, in this process and with one repository for all.
+pub fn replay_many(histories: &[History]) -> Result<Vec<Result<Vec<Predicted>, String>>, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let repository = folder.path().join("repository");
+    std::fs::create_dir(&repository).map_err(|error| error.to_string())?;
+    history::output_of(history::git(&repository).args(["init", "-q", "--bare", "."]))?;
+    let streams = histories.iter().enumerate();
+    let stream = streams.flat_map(|(n, h)| history::fast_import_as(h, &format!("h{n}-")));
+    history::import(&repository, &stream.collect::<Vec<u8>>())?;
+    let output = folder.path().join("lines");
+    let one = |(n, history): (usize, &History)| {
+        let mut arguments = vec!["cacheplan".to_string()];
+        let own = |word: String| word.replace("@main~", &format!("@h{n}-main~"));
+        arguments.extend(replay_arguments(history).into_iter().map(own));
+        arguments.extend([
+            "--ref".to_string(),
+            format!("h{n}-main"),
+            "--quiet".to_string(),
+        ]);
+        arguments.extend(["-o".to_string(), output.display().to_string()]);
+        arguments.push(repository.display().to_string());
+        match cacheplan::cli::run_from(arguments.into_iter().map(Into::into)) {
+            0 => {
+                let lines = std::fs::read_to_string(&output).map_err(|error| error.to_string())?;
+                predictions(&lines)
+            }
+            code => Err(format!("replay ended with {code}")),
+        }
+    };
+    Ok(histories.iter().enumerate().map(one).collect())
+}
+
+fn replay_arguments(history: &History) -> Vec<String> {
+    let mut arguments: Vec<String> = [
+        "replay",
+        "--format",
+        "json",
+        "--history",
+        "500",
+        "--network",
+        "none",
+    ]
+    .map(str::to_string)
+    .to_vec();
+    for (flag, value) in [("--dot-git", "absent"), ("--context", ".")] {
+        if !history.replay.iter().any(|word| word == flag) {
+            arguments.extend([flag.to_string(), value.to_string()]);
+        }
+    }
+    arguments.extend(history.replay.iter().cloned());
+    arguments
 }
 
 /// Reads the JSON Lines of `replay`; a line with `steps` renames the steps of the builds after it.
@@ -478,6 +689,8 @@ pub struct Comparison {
     pub agree: usize,
     /// Steps left open by the prediction.
     pub maybe: usize,
+    /// Their names, with the build's number in front once compared.
+    pub open: Vec<String>,
     /// Steps the builder ran as one with an equal step of another stage.
     pub merged: usize,
     /// Every difference.
@@ -492,6 +705,7 @@ impl Comparison {
         self.agree += other.agree;
         self.maybe += other.maybe;
         self.merged += other.merged;
+        self.open.extend(other.open);
         self.wrong.extend(other.wrong);
     }
 }
@@ -573,7 +787,10 @@ fn compare_steps(predicted: &Predicted, built: &Built, result: &mut Comparison) 
             });
             match (verdict, real) {
                 (_, None) => wrong.push(format!("predicted, but not in the build: {name}")),
-                (None, Some(_)) => result.maybe += 1,
+                (None, Some(_)) => {
+                    result.maybe += 1;
+                    result.open.push(name.clone());
+                }
                 (Some(cached), Some(real)) if real.contains(&cached) => result.agree += 1,
                 (Some(true), _) => wrong.push(format!("predicted cached, was executed: {name}")),
                 (Some(false), _) => wrong.push(format!("predicted executed, was cached: {name}")),

@@ -133,6 +133,59 @@ impl Repo {
         self.clock.set(seconds);
     }
 
+    /// Feeds a `git fast-import` stream.
+    pub fn import(&self, stream: &[u8]) {
+        let file = self.home.path().join("stream");
+        std::fs::write(&file, stream).expect("writable");
+        let mut command = Command::new("git");
+        command
+            .args(["fast-import", "--quiet", "--force"])
+            .current_dir(&self.root)
+            .stdin(std::fs::File::open(&file).expect("just written"));
+        let output = command.output().expect("git is installed");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git failed: {errors}");
+    }
+
+    /// Makes every packed object a loose one, which a test can take away.
+    pub fn unpack(&self) {
+        let dir = self.root.join(".git/objects/pack");
+        for entry in std::fs::read_dir(dir).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.extension().is_some_and(|e| e == "pack") {
+                let aside = self.home.path().join("aside.pack");
+                std::fs::rename(&path, &aside).expect("movable");
+                std::fs::remove_file(path.with_extension("idx")).expect("beside it");
+                let mut command = Command::new("git");
+                command
+                    .args(["unpack-objects", "-q"])
+                    .current_dir(&self.root);
+                command.stdin(std::fs::File::open(&aside).expect("moved"));
+                assert!(command.status().expect("git is installed").success());
+            }
+        }
+    }
+
+    /// Writes a commit into an empty folder as a fresh checkout has it, without `.git`.
+    pub fn check_out(&self, commit: &str, folder: &Path) {
+        let index = self.home.path().join("index");
+        let _ = std::fs::remove_file(&index);
+        let output = Command::new("git")
+            .arg("--git-dir")
+            .arg(self.root.join(".git"))
+            .arg("--work-tree")
+            .arg(folder)
+            .args(["read-tree", "--reset", "-u", commit])
+            .current_dir(folder)
+            .env("GIT_INDEX_FILE", &index)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .expect("git is installed");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git failed: {errors}");
+    }
+
     pub fn rev(&self, rev: &str) -> String {
         let out = self.git(["rev-parse", rev]);
         String::from_utf8(out).expect("hex").trim().to_owned()

@@ -8,6 +8,7 @@
 //! ```text
 //! replay FLAGS…            how this history is meant to be replayed: flags of `cacheplan replay`, any number of lines
 //! on BRANCH                commits that follow belong to BRANCH, which starts at the latest commit if it is new (default: main)
+//! orphan BRANCH            as `on`, but the branch, which must be new, starts from nothing
 //! commit MESSAGE           starts a commit; the lines below change the tree of its parent. Commits are numbered from 1
 //!   write PATH = TEXT      the file holds this one line (a newline is added); an existing file keeps its mode
 //!   write PATH <<TAG       the file holds the lines up to the one that equals TAG
@@ -17,9 +18,13 @@
 //!   move PATH TO           a file or a whole folder
 //!   chmod +x PATH          or `chmod -x PATH`
 //!   link PATH TARGET       a symbolic link with this text
+//!   submodule PATH DIGIT   a submodule whose commit id is this hex digit 40 times
 //!   restore PATH N         the file as it was after commit N (absent if it was absent)
 //!   revert N               every file that commit N changed, as it was before it
 //!   merge BRANCH           a second parent; takes over what changed on BRANCH since it started
+//!   build FLAGS…           flags of this one build, `--flag=value` each (read by `scenario.rs` alone)
+//!   base IMAGE TEXT        before this build, IMAGE is made anew from busybase and a file that holds TEXT
+//!   expect VERDICTS…       what the builder did (see `scenario.rs`)
 //! ```
 //!
 //! Leading blanks of a directive are ignored, those of file content are not. Paths hold no blanks.
@@ -34,11 +39,11 @@ use std::process::{Command, Stdio};
 pub struct Entry {
     /// What git records as the mode.
     pub kind: Kind,
-    /// The file's bytes, or the text of a link.
+    /// The file's bytes, the text of a link, or the id of a submodule's commit.
     pub bytes: Vec<u8>,
 }
 
-/// The three kinds of entries a history may hold.
+/// The kinds of entries a history may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// 100644
@@ -47,6 +52,8 @@ pub enum Kind {
     Executable,
     /// 120000
     Link,
+    /// 160000
+    Submodule,
 }
 
 /// All files of a commit by path, `/` between folders.
@@ -63,6 +70,12 @@ pub struct Commit {
     pub parents: Vec<usize>,
     /// Every file.
     pub tree: Tree,
+    /// Flags of this one build.
+    pub flags: Vec<String>,
+    /// Images made anew before this build, and what they hold.
+    pub bases: Vec<(String, String)>,
+    /// What the builder did.
+    pub expect: Option<String>,
 }
 
 /// A parsed history, commits in the order of the text.
@@ -117,6 +130,17 @@ pub fn parse(text: &str) -> Result<History, String> {
                 });
                 open = false;
             }
+            "orphan" => {
+                current = rest.trim().to_string();
+                let new = Branch {
+                    base: None,
+                    tip: None,
+                };
+                if branches.insert(current.clone(), new).is_some() {
+                    return Err(fail("the branch is not new"));
+                }
+                open = false;
+            }
             "commit" => {
                 let branch = branches.get_mut(&current).expect("`on` made it");
                 let tree = branch.tip.map(|tip| history.commits[tip].tree.clone());
@@ -125,11 +149,27 @@ pub fn parse(text: &str) -> Result<History, String> {
                     branch: current.clone(),
                     parents: branch.tip.into_iter().collect(),
                     tree: tree.unwrap_or_default(),
+                    flags: Vec::new(),
+                    bases: Vec::new(),
+                    expect: None,
                 });
                 branch.tip = Some(history.commits.len() - 1);
                 open = true;
             }
             _ if !open => return Err(fail("stands outside a commit")),
+            "build" | "base" | "expect" => {
+                let commit = history.commits.last_mut().expect("a commit is open");
+                match (word, rest.trim().split_once(' ')) {
+                    ("base", Some((image, text))) => {
+                        commit.bases.push((image.to_string(), text.to_string()));
+                    }
+                    ("base", None) => return Err(fail("wants IMAGE TEXT")),
+                    ("build", _) => commit
+                        .flags
+                        .extend(rest.split_whitespace().map(str::to_string)),
+                    _ => commit.expect = Some(rest.trim().to_string()),
+                }
+            }
             "merge" => {
                 let side = branches
                     .get_mut(rest.trim())
@@ -271,6 +311,17 @@ fn edit(tree: &mut Tree, word: &str, rest: &str) -> Result<(), String> {
             let entry = tree.get_mut(path).filter(|entry| entry.kind != Kind::Link);
             entry.ok_or("no such file")?.kind = kind;
         }
+        "submodule" => {
+            let (path, digit) = pair()?;
+            if digit.len() != 1 || !digit.chars().all(|c| c.is_ascii_hexdigit()) {
+                return Err("wants one hex digit".to_string());
+            }
+            let entry = Entry {
+                kind: Kind::Submodule,
+                bytes: digit.repeat(40).into_bytes(),
+            };
+            apply(tree, vec![(path.to_string(), Some(entry))]);
+        }
         "link" => {
             let (path, target) = pair()?;
             let entry = Entry {
@@ -328,12 +379,24 @@ const FIRST_COMMIT_TIME: usize = 1_767_261_600;
 
 /// The history as input of `git fast-import`. Commit ids follow from it alone.
 pub fn fast_import(history: &History) -> Vec<u8> {
+    fast_import_as(history, "")
+}
+
+/// The same with a prefix before the names of branches, so that one repository may hold many histories.
+pub fn fast_import_as(history: &History, prefix: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let none = Tree::new();
     for (index, commit) in history.commits.iter().enumerate() {
         let time = FIRST_COMMIT_TIME + 3600 * index;
         let mark = index + 1;
-        let mut head = format!("commit refs/heads/{}\nmark :{mark}\n", commit.branch);
+        if commit.parents.is_empty() && index > 0 {
+            // Else a branch of this name from before would be the parent.
+            out.extend(format!("reset refs/heads/{prefix}{}\n\n", commit.branch).into_bytes());
+        }
+        let mut head = format!(
+            "commit refs/heads/{prefix}{}\nmark :{mark}\n",
+            commit.branch
+        );
         for role in ["author", "committer"] {
             head += &format!("{role} Ada Example <ada@example.com> {time} +0000\n");
         }
@@ -357,6 +420,11 @@ pub fn fast_import(history: &History) -> Vec<u8> {
                 Kind::File => "100644",
                 Kind::Executable => "100755",
                 Kind::Link => "120000",
+                Kind::Submodule => {
+                    let id = String::from_utf8_lossy(&entry.bytes);
+                    out.extend(format!("M 160000 {id} {path}\n").into_bytes());
+                    continue;
+                }
             };
             out.extend(
                 format!("M {mode} inline {path}\ndata {}\n", entry.bytes.len()).into_bytes(),
@@ -414,6 +482,12 @@ pub fn output_of(command: &mut Command) -> Result<String, String> {
 /// Makes the repository in an existing empty folder and checks `main` out.
 pub fn create_repository(history: &History, folder: &Path) -> Result<(), String> {
     output_of(git(folder).args(["init", "-q", "."]))?;
+    import(folder, &fast_import(history))?;
+    output_of(git(folder).args(["reset", "-q", "--hard", "main"])).map(drop)
+}
+
+/// Reads a `git fast-import` stream into a repository.
+pub fn import(folder: &Path, stream: &[u8]) -> Result<(), String> {
     let mut import = git(folder);
     import
         .args(["fast-import", "--quiet"])
@@ -422,11 +496,7 @@ pub fn create_repository(history: &History, folder: &Path) -> Result<(), String>
     let mut child = import
         .spawn()
         .map_err(|error| format!("git fast-import: {error}"))?;
-    let sent = child
-        .stdin
-        .take()
-        .expect("piped")
-        .write_all(&fast_import(history));
+    let sent = child.stdin.take().expect("piped").write_all(stream);
     let output = child
         .wait_with_output()
         .map_err(|error| error.to_string())?;
@@ -436,11 +506,16 @@ pub fn create_repository(history: &History, folder: &Path) -> Result<(), String>
             String::from_utf8_lossy(&output.stderr)
         ));
     }
-    output_of(git(folder).args(["reset", "-q", "--hard", "main"])).map(drop)
+    Ok(())
 }
 
 /// The commits a replay builds: first parents of `main`, oldest first.
 pub fn first_parents(folder: &Path) -> Result<Vec<String>, String> {
-    let list = output_of(git(folder).args(["rev-list", "--first-parent", "--reverse", "main"]))?;
+    commits(folder, "--first-parent")
+}
+
+/// The commits that `git rev-list` gives with one more option, oldest first.
+pub fn commits(folder: &Path, option: &str) -> Result<Vec<String>, String> {
+    let list = output_of(git(folder).args(["rev-list", option, "--reverse", "main"]))?;
     Ok(list.lines().map(str::to_string).collect())
 }

@@ -7,6 +7,7 @@ pub mod history;
 pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;
+pub mod scenario;
 
 /// FNV-1a, 64 bits: enough to notice an edit.
 pub fn fingerprint(text: &str) -> String {

@@ -19,25 +19,75 @@ pub struct Stage {
     pub instructions: Vec<Instruction>,
     pub has_shell: bool,
     pub is_root: bool,
+    /// Where relative paths lead is known: an image's own directory is not.
+    pub has_dir: bool,
     /// Folders that earlier steps copied to.
     pub copied: Vec<String>,
+    /// Those of them that are there whatever the sources were.
+    pub certain: Vec<String>,
     /// Paths that are there for certain at the end, so that another stage may take them.
     pub outputs: Vec<String>,
 }
 
+/// Instructions that make no step.
+const METADATA: [&str; 8] = [
+    "LABEL a=b",
+    "EXPOSE 80",
+    "CMD [\"sh\"]",
+    "ENTRYPOINT sh",
+    "STOPSIGNAL 9",
+    "VOLUME /data",
+    "HEALTHCHECK CMD true",
+    "MAINTAINER somebody",
+];
+
+/// Edits of a line that a reviewer might make; some change the key, some do not.
+const EDITS: [(&str, &str); 22] = [
+    ("target=/c ", "target=/c,id=k "),
+    ("id=k ", "id=j "),
+    ("target=/c ", "target=/c,sharing=locked "),
+    ("target=/c ", "target=/c2 "),
+    ("type=bind,", "type=bind,rw,"),
+    ("--link ", ""),
+    ("/sub/", "/sub2/"),
+    ("WORKDIR /w", "WORKDIR /v"),
+    ("--exclude=*.md", "--exclude=*.txt"),
+    ("--chown=1000 ", "--chown=1000:1000 "),
+    ("--chmod=0640 ", "--chmod=640 "),
+    ("RUN ", "RUN --network=none "),
+    ("RUN ", "run   "),
+    ("COPY src ", "COPY ./src/ "),
+    ("COPY src/* ", "COPY src "),
+    ("ADD ", "COPY "),
+    ("USER app", "USER 1000"),
+    ("ENV E=", "ENV F=1 E="),
+    ("ARG A=1", "ENV A=1"),
+    ("size=4096", "size=8192"),
+    ("id=token", "id=other"),
+    ("/bin/sh\", \"-c", "/bin/sh\", \"-xc"),
+];
+
 impl Generator {
     pub fn fill_stage(&mut self, index: usize) {
         let last = index + 1 == self.stages.len();
-        let (mut from, mut has_shell, mut is_root) = ("busybase".to_string(), true, true);
-        let (mut copied, mut outputs) = (Vec::new(), Vec::new());
+        let (mut from, mut has_shell, mut is_root) = (self.base.to_string(), true, true);
+        let mut has_dir = false;
+        let (mut copied, mut certain, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
         if index > 0 && self.random.one_in(3) {
             let base = self.random.below(index);
             let base_stage = &self.stages[base];
             from = format!("s{base}");
             (has_shell, is_root) = (base_stage.has_shell, base_stage.is_root);
-            (copied, outputs) = (base_stage.copied.clone(), base_stage.outputs.clone());
-        } else if (last && index > 0 && self.random.one_in(4)) || self.random.one_in(20) {
+            has_dir = base_stage.has_dir;
+            copied.clone_from(&base_stage.copied);
+            certain.clone_from(&base_stage.certain);
+            outputs.clone_from(&base_stage.outputs);
+        } else if (last && index > 0 && self.random.one_in(4))
+            || (!last && self.random.one_in(4))
+            || self.random.one_in(20)
+        {
             (from, has_shell) = ("scratch".to_string(), false);
+            has_dir = true;
         }
         let name = if last && self.random.one_in(2) {
             String::new()
@@ -46,8 +96,10 @@ impl Generator {
         };
         let mut instructions = Vec::new();
         if index > 0
-            && from == "busybase"
-            && self.stages[0].from.starts_with("FROM busybase")
+            && from == self.base
+            && self.stages[0]
+                .from
+                .starts_with(&format!("FROM {}", self.base))
             && self.random.one_in(3)
         {
             // The same beginning as the first stage: one vertex each to the builder.
@@ -63,7 +115,9 @@ impl Generator {
             instructions,
             has_shell,
             is_root,
+            has_dir,
             copied,
+            certain,
             outputs,
         };
         for _ in 0..2 + self.random.below(5) {
@@ -71,6 +125,19 @@ impl Generator {
         }
         if index > 0 && !self.random.one_in(5) {
             self.copy_from_stage(index);
+        }
+        if index > 0 && last && self.random.one_in(3) {
+            self.copy_from_stage(index);
+        }
+        if !last && self.random.one_in(12) {
+            let number = self.number();
+            let source = self.source();
+            let line = match self.random.below(3) {
+                0 if has_shell => format!("ONBUILD RUN echo $A > /tmp/b{number}"),
+                1 => format!("ONBUILD WORKDIR /b{number}"),
+                _ => format!("ONBUILD COPY {source} /b{number}/"),
+            };
+            self.push(index, line, false);
         }
         if has_shell && self.random.one_in(5) {
             let user = *self.random.pick(&["app", "1000:1000", "0"]);
@@ -87,13 +154,7 @@ impl Generator {
             );
         }
         if self.random.one_in(2) {
-            let line = *self.random.pick(&[
-                "LABEL a=b",
-                "EXPOSE 80",
-                "CMD [\"sh\"]",
-                "ENTRYPOINT sh",
-                "STOPSIGNAL 9",
-            ]);
+            let line = *self.random.pick(&METADATA);
             self.push(index, line.to_string(), true);
         }
     }
@@ -111,7 +172,11 @@ impl Generator {
             0..=3 => self.copy(index),
             4..=7 if shell => self.run(index),
             8 => {
-                let folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                let mut folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                if !self.stages[index].has_dir && !folder.starts_with('/') {
+                    folder = "/w";
+                }
+                self.stages[index].has_dir = true;
                 self.push(index, format!("WORKDIR {folder}"), true);
             }
             9 => {
@@ -125,10 +190,27 @@ impl Generator {
                 self.push(index, line.replace('@', &value.to_string()), true);
             }
             10 => {
-                let line = *self
+                let mut line = *self
                     .random
                     .pick(&["ARG A", "ARG A=1", "ARG B=2", "ARG C=$B"]);
+                if self.volatile && self.random.one_in(2) {
+                    line = "ARG V";
+                }
                 self.push(index, line.to_string(), true);
+            }
+            11 if self.random.one_in(5) => {
+                let line = *self.random.pick(&[
+                    "SHELL [\"/bin/sh\", \"-xc\"]",
+                    "SHELL [\"/bin/sh\", \"-c\"]",
+                ]);
+                self.push(index, line.to_string(), true);
+            }
+            11 if self.random.one_in(4) => {
+                let text = format!(
+                    "COPY <<A{number} <<\"B{number}\" /h{number}/\n{} $E\nA{number}\n$E\nB{number}",
+                    self.seed
+                );
+                self.push(index, text, true);
             }
             11 => {
                 let link = if self.random.one_in(3) { "--link " } else { "" };
@@ -214,7 +296,7 @@ impl Generator {
             ]);
         }
         let destination = match self.random.below(5) {
-            0 => format!("d{number}/"),
+            0 if self.stages[index].has_dir => format!("d{number}/"),
             1 => format!("/d{number}/sub/"),
             _ => format!("/d{number}/"),
         };
@@ -225,34 +307,74 @@ impl Generator {
             true,
         );
         if destination.starts_with('/') {
-            self.stages[index].copied.push(format!("/d{number}"));
+            let folder = format!("/d{number}");
+            // A base image may hold anything: a folder that a wildcard did not fill can't be called missing.
+            let plain = sources.iter().any(|s| !s.contains(['*', '?', '[']));
+            if (plain && !flags.contains("--exclude")) || !self.stages[index].has_shell {
+                self.stages[index].certain.push(folder.clone());
+            }
+            self.stages[index].copied.push(folder);
         }
+    }
+
+    /// A path that an earlier COPY of the stage filled, in the ways one may name it.
+    fn copied_path(&mut self, from: usize) -> Option<String> {
+        let copied = self.stages[from].certain.clone();
+        if copied.is_empty() {
+            return None;
+        }
+        let path = self.random.pick(&copied).clone();
+        Some(match self.random.below(8) {
+            0 => format!("{path}/"),
+            1 => format!("{path}/*"),
+            2 => format!("{path}/*.txt"),
+            3 => format!("{path}/."),
+            4 if !self.stages[from].has_shell => format!("{path}/x.json"),
+            _ => path,
+        })
     }
 
     fn copy_from_stage(&mut self, index: usize) {
         let from = self.random.below(index);
         let outputs = self.stages[from].outputs.clone();
-        if outputs.is_empty() {
+        if outputs.is_empty() && self.stages[from].certain.is_empty() {
             return self.copy(index);
         }
         for _ in 0..1 + self.random.below(2) {
             let number = self.number();
-            let mut path = self.random.pick(&outputs).clone();
-            if self.random.one_in(4) {
-                path = (*self.random.pick(&["/o", "/o/*", "/etc/passwd", "/bin/sh"])).to_string();
+            let mut path = match self.copied_path(from) {
+                Some(copied) if outputs.is_empty() || !self.random.one_in(6) => copied,
+                _ if outputs.is_empty() => return self.copy(index),
+                _ => self.random.pick(&outputs).clone(),
+            };
+            if self.stages[from].has_shell && self.random.one_in(8) {
+                let paths = ["/etc/passwd", "/bin/sh", "/etc", "/o", "/o/*"];
+                let known = if outputs.is_empty() { 3 } else { 5 };
+                path = (*self.random.pick(&paths[..known])).to_string();
+            }
+            if self.random.one_in(20) {
+                path = "/".to_string();
             }
             let flags =
                 *self
                     .random
                     .pick(&["", "", "", "--link ", "--chown=1000:1000 ", "--chmod=644 "]);
-            let stage = if self.random.one_in(4) {
+            let mut stage = if self.random.one_in(4) {
                 from.to_string()
             } else {
                 format!("s{from}")
             };
+            if self.random.one_in(10) {
+                (stage, path) = (self.base.to_string(), "/etc/passwd".to_string());
+            }
+            let exclude = if path.starts_with("/d") && self.random.one_in(12) {
+                "--exclude=*.md "
+            } else {
+                ""
+            };
             self.push(
                 index,
-                format!("COPY {flags}--from={stage} {path} /f{number}/"),
+                format!("COPY {flags}{exclude}--from={stage} {path} /f{number}/"),
                 true,
             );
             self.stages[index].copied.push(format!("/f{number}"));
@@ -279,10 +401,11 @@ impl Generator {
             3 => format!("cat {copied}/* | wc -c"),
             _ => format!("cat {copied}/*"),
         };
-        match self.random.below(8) {
-            0 => {
+        match self.random.below(14) {
+            0 | 1 => {
                 let source = *self.random.pick(&[
                     "source=src,",
+                    "rw,source=src,",
                     "source=src/a.txt,",
                     "source=conf,",
                     "source=docs/,",
@@ -291,9 +414,15 @@ impl Generator {
                 let _ = write!(mounts, "--mount=type=bind,{source}target=/m{number} ");
                 command = format!("cat /m{number} /m{number}/*");
             }
-            1 if index > 0 => {
+            2 | 3 if index > 0 => {
                 let from = self.random.below(index);
-                if let Some(path) = self.stages[from].outputs.first() {
+                let output = self.stages[from].outputs.first().cloned();
+                let copied = self.stages[from].certain.last().cloned();
+                let path = match (output, copied) {
+                    (Some(output), _) if self.random.one_in(6) => Some(output),
+                    (output, copied) => copied.or(output),
+                };
+                if let Some(path) = path {
                     let _ = write!(
                         mounts,
                         "--mount=type=bind,from=s{from},source={path},target=/m{number} "
@@ -301,7 +430,42 @@ impl Generator {
                     command = format!("cat /m{number} /m{number}/*");
                 }
             }
-            2 => mounts += "--mount=type=cache,target=/c ",
+            4 | 5 => {
+                mounts += *self.random.pick(&[
+                    "--mount=type=cache,target=/c ",
+                    "--mount=type=cache,target=/c ",
+                    "--mount=type=cache,target=/c,id=k ",
+                    "--mount=type=cache,target=/c,sharing=locked ",
+                ]);
+            }
+            6 => mounts += "--mount=type=tmpfs,target=/t,size=4096 ",
+            7 => mounts += "--mount=type=secret,id=token ",
+            8 if self.random.one_in(2) => {
+                let _ = write!(
+                    mounts,
+                    "--mount=type=bind,source=src,target=/m{number} --mount=type=bind,source=conf,target=/n{number} "
+                );
+                command = format!("cat /m{number}/* /n{number}/*");
+            }
+            8 => {
+                let _ = write!(
+                    mounts,
+                    "--mount=type=bind,from={},source=/etc,target=/m{number} ",
+                    self.base
+                );
+                command = format!("cat /m{number}/passwd");
+            }
+            9 => {
+                // The stage's own base: the root becomes an input by content (cache keys 3.1).
+                let base = self.stages[index].from.split(' ').nth(1);
+                let any = format!("s{}", self.random.below(index.max(1)));
+                let base = base.filter(|b| b.starts_with('s') && *b != "scratch");
+                let base = base.or((index > 0).then_some(&*any));
+                if let Some(base) = base {
+                    let _ = write!(mounts, "--mount=from={base},target=/m{number} ");
+                    command = format!("ls /m{number}");
+                }
+            }
             _ => {}
         }
         let cache = if mounts.contains("cache") {
@@ -310,7 +474,22 @@ impl Generator {
             ""
         };
         let token = format!(": h{}r{number}", self.seed);
+        let changed = (copied.starts_with("/d") && root && self.random.one_in(7)).then(|| {
+            let change = *self.random.pick(&[
+                "rm -f @/a.txt",
+                "echo more >> @/b.txt",
+                "chmod 700 @",
+                "mkdir -p @/new",
+                "touch @/made",
+                "mv @/a.txt @/z.txt 2>/dev/null",
+                "cp @/a.txt /o-copy 2>/dev/null",
+            ]);
+            change.replace('@', &copied)
+        });
         let script = match (root, self.random.below(6)) {
+            _ if changed.is_some() => {
+                format!("{cache}{} ; {token}", changed.unwrap_or_default())
+            }
             (false, _) => format!("{cache}{command} > /tmp/{number} 2>/dev/null; {token}"),
             (true, 0) => {
                 format!("{cache}mkdir -p /e && {command} > /e/{number} 2>/dev/null; {token}")
@@ -322,11 +501,14 @@ impl Generator {
                 format!("{cache}mkdir -p /o && {command} > /o/{number} 2>/dev/null; {token}")
             }
         };
-        if script.contains("/o") && root {
+        if script.contains(&format!("/o/{number}")) {
             self.stages[index].outputs.push(format!("/o/{number}"));
         }
-        let text = match self.random.below(6) {
+        let text = match self.random.below(7) {
             0 => format!("RUN {mounts}<<SCRIPT\n{script}\nSCRIPT"),
+            6 => {
+                format!("RUN {mounts}<<SCRIPT\n#!/bin/sh\n{script}\nSCRIPT")
+            }
             1 => format!(
                 "RUN {mounts}[\"/bin/sh\", \"-c\", \"{}\"]",
                 script.replace('"', "\\\"")
@@ -361,9 +543,9 @@ impl Generator {
     pub fn edit_dockerfile(&mut self) {
         let index = self.random.below(self.stages.len());
         let number = self.number();
-        match self.random.below(6) {
+        match self.random.below(10) {
             0 => {
-                let broken = self.random.one_in(4);
+                let broken = !self.frozen && self.random.one_in(4);
                 return self.write_dockerfile(broken);
             }
             1 => {
@@ -391,9 +573,10 @@ impl Generator {
             }
             4 => {
                 let at = self.random.below(2);
-                let line = *self
-                    .random
-                    .pick(&["LABEL x=y", "ENV H=1", "ARG B=3", "EXPOSE 81"]);
+                let line =
+                    *self
+                        .random
+                        .pick(&["LABEL x=y", "ENV H=1", "ARG B=3", "EXPOSE 81", "USER 0"]);
                 self.stages[index].instructions.insert(
                     at,
                     Instruction {
@@ -401,6 +584,29 @@ impl Generator {
                         movable: true,
                     },
                 );
+            }
+            5..=7 => {
+                let list = &self.stages[index].instructions;
+                let fitting: Vec<(usize, &str, &str)> = EDITS
+                    .iter()
+                    .flat_map(|(old, new)| {
+                        let fits = |i: &Instruction| i.text.contains(old) && !i.text.contains(*new);
+                        let found = list.iter().position(|i| fits(i) && i.movable);
+                        found.map(|at| (at, *old, *new))
+                    })
+                    .collect();
+                if !fitting.is_empty() {
+                    let (at, old, new) = *self.random.pick(&fitting);
+                    let text = &mut self.stages[index].instructions[at].text;
+                    *text = text.replacen(old, new, 1);
+                }
+            }
+            8 => {
+                let list = &mut self.stages[index].instructions;
+                let metadata = |text: &str| METADATA.contains(&text) || text.starts_with("LABEL");
+                if let Some(at) = list.iter().position(|i| metadata(&i.text)) {
+                    list.remove(at);
+                }
             }
             _ => self.add_instruction(index),
         }

@@ -79,6 +79,12 @@ pub struct Generator {
     pub text: String,
     pub file: String,
     pub stages: Vec<Stage>,
+    /// The argument `V` differs in every build.
+    pub volatile: bool,
+    /// Every build has the last commit's Dockerfile.
+    pub frozen: bool,
+    /// The image that stages start from.
+    pub base: &'static str,
 }
 
 /// The history of a seed.
@@ -90,10 +96,13 @@ pub fn generate(seed: u64) -> String {
         text: format!("# seed {seed}\n"),
         file: "Dockerfile".to_string(),
         stages: Vec::new(),
+        volatile: false,
+        frozen: false,
+        base: "busybase",
     };
     g.header();
     g.first_commit();
-    for n in 0..2 + g.random.below(6) {
+    for n in 0..3 + g.random.below(4) {
         let _ = writeln!(g.text, "commit change {}", n + 2);
         for _ in 0..1 + g.random.below(2) {
             g.change(n + 2);
@@ -129,14 +138,9 @@ impl Generator {
     }
 
     fn header(&mut self) {
-        let mut flags = vec![format!(
-            "--dockerfile-from {}",
-            if self.random.one_in(3) {
-                "frozen"
-            } else {
-                "each"
-            }
-        )];
+        self.frozen = self.random.one_in(3);
+        let from = if self.frozen { "frozen" } else { "each" };
+        let mut flags = vec![format!("--dockerfile-from {from}")];
         if self.random.one_in(8) {
             self.file = "docker/app.Dockerfile".to_string();
             flags.push("-f docker/app.Dockerfile --context .".to_string());
@@ -150,9 +154,34 @@ impl Generator {
         if self.random.one_in(10) {
             flags.push("--umask 002".to_string());
         }
-        let stages = 1 + self.random.below(3);
+        let stages = 1 + self.random.below(4);
         if stages > 1 && self.random.one_in(8) {
             flags.push("--target s0".to_string());
+        }
+        // Whatever moves without a commit: an argument, the clock, a base image, a step forced to run.
+        match self.random.below(16) {
+            0 | 1 => {
+                self.volatile = true;
+                flags.push("--volatile-arg V".to_string());
+            }
+            2 => flags.push("--volatile-arg SOURCE_DATE_EPOCH".to_string()),
+            3 => flags.push("--build-arg SOURCE_DATE_EPOCH=1700000000".to_string()),
+            4 | 5 => {
+                self.base = "basechange";
+                let first = self.random.below(2);
+                flags.push(format!("--base-change basechange@main~{first}"));
+                if self.random.one_in(3) {
+                    flags.push(format!(
+                        "--base-change basechange@main~{}",
+                        first + 1 + self.random.below(2)
+                    ));
+                }
+            }
+            6 | 7 if stages > 1 => {
+                let stage = self.random.below(stages - 1);
+                flags.push(format!("--no-cache-filter s{stage}"));
+            }
+            _ => {}
         }
         for flag in flags {
             let _ = writeln!(self.text, "replay {flag}");
@@ -163,7 +192,9 @@ impl Generator {
                 instructions: Vec::new(),
                 has_shell: true,
                 is_root: true,
+                has_dir: false,
                 copied: Vec::new(),
+                certain: Vec::new(),
                 outputs: Vec::new(),
             });
         }
@@ -246,6 +277,21 @@ impl Generator {
         );
     }
 
+    /// A folder goes to another name, or a file takes the place of one.
+    fn move_folder(&mut self, path: &str) {
+        let Some((folder, _)) = path.rsplit_once('/') else {
+            return self.write_file(path);
+        };
+        if self.random.one_in(4) {
+            return self.write_file(folder);
+        }
+        let to = *self.random.pick(&["moved", "src/moved", "docs/deep"]);
+        if to.starts_with(folder) || folder.starts_with(to) {
+            return self.write_file(path);
+        }
+        let _ = writeln!(self.text, "move {folder} {to}");
+    }
+
     fn change(&mut self, commit: usize) {
         let files = self.files();
         if files.is_empty() {
@@ -257,7 +303,7 @@ impl Generator {
             // Sources named in full go away less often, or most builds would be refused.
             (path, kind) = self.random.pick(&files).clone();
         }
-        match self.random.below(16) {
+        match self.random.below(20) {
             0..=3 => self.write_file(&path),
             4 => {
                 let _ = writeln!(self.text, "append {path} = more");
@@ -295,7 +341,8 @@ impl Generator {
             }
             11 => self.write_ignore(),
             12 => self.write_link(),
-            13..=15 => self.edit_dockerfile(),
+            13 => self.move_folder(&path),
+            14..=19 => self.edit_dockerfile(),
             _ => {}
         }
     }

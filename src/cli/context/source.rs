@@ -6,7 +6,7 @@ use crate::cli::{cache_dir, output};
 use crate::context::{
     Context, ContextEntry, EntryKind, Hashing, WalkOptions, from_listing, walk_cached,
 };
-use crate::history::{CommitId, EntryKind as GitKind, Oid, Repository};
+use crate::history::{CommitId, EntryKind as GitKind, Repository};
 use anyhow::Result;
 
 /// Walks the context, or lists it as of the commit that is looked at.
@@ -42,11 +42,12 @@ fn of_commit(
 ) -> Result<Context> {
     let prefix = subject.context_prefix.as_bytes();
     let listed = repository.list(commit, prefix)?;
-    let oids: Vec<Oid> = listed.iter().map(|(_, e)| e.oid).collect();
-    let sizes = repository.blob_sizes(&oids);
+    let sizes = repository.sizes_checked_out(commit, &listed)?;
     let digests = match hashing {
-        Hashing::None => vec![None; oids.len()],
-        _ => repository.map_blobs(commit, &oids, |bytes| *blake3::hash(bytes).as_bytes()),
+        Hashing::None => vec![None; listed.len()],
+        _ => {
+            repository.map_checked_out(commit, &listed, |bytes| *blake3::hash(bytes).as_bytes())?
+        }
     };
     let mut files = Vec::with_capacity(listed.len());
     for (((path, entry), size), digest) in listed.into_iter().zip(sizes).zip(digests) {

@@ -1,0 +1,162 @@
+//! The digest of what one source selects, grown and shrunk file by file.
+//!
+//! Goes in: members with their path below the source. Comes out: a number that is equal exactly when
+//! the builder's content digest would be (cache keys 4.2, 4.3), for files of the context and for files
+//! of a stage alike: the two may share a key (experiments row 77b). Costs one hash a member.
+
+use crate::history::{Entry, EntryKind};
+use crate::pattern::{DirState, ExcludeRules, SourceKind, SourcePattern};
+use crate::plan::ContentRule;
+use std::collections::BTreeMap;
+
+/// Who a file belongs to and what may be done with it, where that is not what a copy from the context gives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Header {
+    /// Permission bits, or a symbolic change of them.
+    pub mode: String,
+    /// `uid:gid`, or names that only the image's own files can tell.
+    pub owner: String,
+}
+
+/// What a member adds to its source's digest.
+#[derive(Clone, Copy)]
+pub(super) enum Term<'a> {
+    /// A file or link as the context has it.
+    File(Entry),
+    /// A folder as the context has it.
+    Dir,
+    /// A file or link with a header of its own.
+    Marked(Entry, &'a Header),
+    /// A folder with a header of its own.
+    MarkedDir(&'a Header),
+}
+
+/// The members of one source.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Members {
+    /// Sum of the members' terms: order-free, so a change costs O(1).
+    sum: u128,
+    /// How many there are.
+    pub count: u32,
+    /// Members by path, where the builder hashes a sorted list of base names.
+    list: Option<BTreeMap<Vec<u8>, u128>>,
+    /// `--exclude=*` and the like: the digest of a file given as the source does not see its content,
+    /// though the file is copied (seen on BuildKit 0.25).
+    hides_itself: bool,
+    /// Paths count from behind this part on, not base names alone (BuildKit 0.32).
+    fixed: Option<Vec<u8>>,
+}
+
+impl Members {
+    /// No members yet of a source under these excludes.
+    pub fn new(pattern: &SourcePattern, exclude: Option<&ExcludeRules>, rule: ContentRule) -> Self {
+        let (wild, fixed) = match pattern.kind() {
+            SourceKind::Wildcard { prefix_dir } => (true, prefix_dir),
+            _ => (false, pattern.cleaned()),
+        };
+        Self {
+            list: (wild || exclude.is_some()).then(BTreeMap::new),
+            hides_itself: exclude.is_some_and(|e| e.test(&DirState::root(), b"").ignored),
+            fixed: (rule == ContentRule::Relative).then(|| fixed.as_bytes().to_vec()),
+            ..Self::default()
+        }
+    }
+
+    /// The same source without its members.
+    pub fn emptied(&self) -> Self {
+        Self {
+            sum: 0,
+            count: 0,
+            list: self.list.as_ref().map(|_| BTreeMap::new()),
+            hides_itself: self.hides_itself,
+            fixed: self.fixed.clone(),
+        }
+    }
+
+    /// Whether the builder hashes a list, in which every folder has a place.
+    pub fn is_list(&self) -> bool {
+        self.list.is_some()
+    }
+
+    /// Adds or removes a member: `name` in full, `relative` below what the source names.
+    pub fn apply(&mut self, name: &[u8], relative: &[u8], term: Term<'_>, add: bool) {
+        // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
+        let named = match (&self.list, &self.fixed) {
+            (Some(_), Some(fixed)) => name.strip_prefix(&fixed[..]).unwrap_or(name),
+            (Some(_), None) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
+            (None, _) => relative.strip_prefix(b"/").unwrap_or(relative),
+        };
+        let hidden = self.hides_itself && relative.is_empty();
+        let value = match term {
+            Term::File(_) | Term::Marked(..) if hidden => hash(&[b"hidden"]),
+            Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
+            Term::Dir => hash(&[b"dir", named]),
+            Term::Marked(e, h) => {
+                // The mode replaces the kind's own, so that both kinds of file are one.
+                let kind: &[u8] = if e.kind == EntryKind::Symlink {
+                    b"l"
+                } else {
+                    b"m"
+                };
+                let (mode, owner) = (h.mode.as_bytes(), h.owner.as_bytes());
+                hash(&[b"file", named, kind, &e.oid, mode, owner])
+            }
+            Term::MarkedDir(h) => hash(&[b"dir", named, h.mode.as_bytes(), h.owner.as_bytes()]),
+        };
+        if add {
+            self.sum = self.sum.wrapping_add(value);
+            self.count += 1;
+        } else {
+            self.sum = self.sum.wrapping_sub(value);
+            self.count = self.count.saturating_sub(1);
+        }
+        if let Some(list) = &mut self.list {
+            if add {
+                list.insert(name.to_vec(), value);
+            } else {
+                list.remove(name);
+            }
+        }
+    }
+
+    /// The digest of all of them.
+    pub fn digest(&self) -> u128 {
+        match &self.list {
+            None => self.sum,
+            Some(list) => {
+                let bytes: Vec<[u8; 16]> = list.values().map(|v| v.to_le_bytes()).collect();
+                let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
+                hash(&slices)
+            }
+        }
+    }
+}
+
+/// Digests of several sources as one, joined in descending order of their paths (cache keys 3.2).
+pub(super) fn joined(mut parts: Vec<(String, u128)>) -> u128 {
+    parts.sort_by(|a, b| b.0.cmp(&a.0));
+    let bytes: Vec<[u8; 16]> = parts.iter().map(|(_, d)| d.to_le_bytes()).collect();
+    let slices: Vec<&[u8]> = bytes.iter().map(<[u8; 16]>::as_slice).collect();
+    hash(&slices)
+}
+
+fn kind_byte(kind: EntryKind) -> u8 {
+    match kind {
+        EntryKind::File => b'f',
+        EntryKind::Executable => b'x',
+        EntryKind::Symlink => b'l',
+        EntryKind::Submodule => b's',
+    }
+}
+
+/// 128 bits of blake3 over length-prefixed parts.
+pub(super) fn hash(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut half = [0u8; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}

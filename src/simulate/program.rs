@@ -1,0 +1,235 @@
+//! What the steps of a stage do to its files, as a list of operations that can be evaluated.
+//!
+//! Goes in: a plan and a stage. Comes out: [`Op`]s from the bottom up, the base stage's first. Costs
+//! one pass over the chain. Invariant: equal programs over equal inputs make equal files; what can't
+//! be told (a RUN beyond its footprint, a URL, an archive) is an operation that says so.
+
+use super::inputs::Selection;
+use crate::footprint::{Certainty, PathClaim};
+use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind};
+use std::sync::Arc;
+
+/// The files of a stage that one source list of COPY or a mount takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct View {
+    /// What made the stage's files.
+    pub(super) program: Arc<Vec<Op>>,
+    /// Expanded source paths in order.
+    pub(super) sources: Vec<String>,
+    /// `--exclude` patterns.
+    pub(super) excludes: Vec<String>,
+    /// Sources are names, wildcard characters and all: those of a mount.
+    pub(super) literal: bool,
+    /// How the builder digests them.
+    pub(super) rule: ContentRule,
+}
+
+/// One change of a file system.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Op {
+    /// Starts from an image whose files nobody here knows.
+    Image(String),
+    /// Something that can do anything.
+    Anything,
+    /// Something that changes these paths only.
+    Changes(Vec<PathClaim>),
+    /// COPY or ADD.
+    Copy(Copy),
+    /// WORKDIR.
+    Mkdir {
+        /// Absolute and clean.
+        path: String,
+        /// USER.
+        owner: Option<String>,
+    },
+}
+
+/// COPY or ADD.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Copy {
+    pub from: From,
+    pub excludes: bool,
+    /// Text files among the sources, `(name, content)`.
+    pub inline: Vec<(String, String)>,
+    /// Absolute and clean.
+    pub dest: String,
+    pub is_dir: bool,
+    pub owner: Option<String>,
+    pub mode: Option<String>,
+    /// A file that is an archive is unpacked.
+    pub unpacks: bool,
+}
+
+/// Where a COPY takes its files from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum From {
+    /// Only text files.
+    Nothing,
+    Context(Selection),
+    Stage(View),
+}
+
+impl View {
+    /// The view behind an input of a step, if it is one of a stage's files.
+    #[must_use]
+    pub fn of(plan: &Plan, rules: usize, step: &Step, input: &Input) -> Option<Self> {
+        let Input::Stage {
+            stage,
+            sources,
+            excludes,
+            rule,
+        } = input
+        else {
+            return None;
+        };
+        Some(Self {
+            program: Arc::new(program(plan, rules, *stage)),
+            sources: sources.clone(),
+            excludes: excludes.clone(),
+            literal: step.kind == StepKind::Run,
+            rule: *rule,
+        })
+    }
+
+    /// A source, as written after expansion.
+    #[must_use]
+    pub fn source(&self, index: usize) -> Option<&str> {
+        self.sources.get(index).map(String::as_str)
+    }
+
+    /// Normalised references of the images whose files may be among those taken.
+    #[must_use]
+    pub fn images(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        self.collect_images(&mut out);
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    fn collect_images(&self, out: &mut Vec<String>) {
+        for op in self.program.iter() {
+            match op {
+                Op::Image(name) => out.push(name.clone()),
+                Op::Copy(Copy {
+                    from: From::Stage(view),
+                    ..
+                }) => view.collect_images(out),
+                _ => {}
+            }
+        }
+    }
+
+    /// Every selection of the context that may be among the files.
+    pub(super) fn selections(&self, out: &mut Vec<Selection>) {
+        for op in self.program.iter() {
+            match op {
+                Op::Copy(Copy {
+                    from: From::Context(s),
+                    ..
+                }) => out.push(s.clone()),
+                Op::Copy(Copy {
+                    from: From::Stage(view),
+                    ..
+                }) => view.selections(out),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn program(plan: &Plan, rules: usize, index: usize) -> Vec<Op> {
+    let stage = &plan.stages[index];
+    let root = stage.root.map(|n| &plan.graph[n]);
+    let mut ops = match &stage.base {
+        Base::Stage(base) => program(plan, rules, *base),
+        Base::Scratch => Vec::new(),
+        Base::Image(_) | Base::Context(_) => {
+            let image = root.and_then(|s| s.inputs.first());
+            vec![match image {
+                Some(Input::Image(reference)) => Op::Image(reference.clone()),
+                _ => Op::Anything,
+            }]
+        }
+    };
+    if stage.replaced {
+        return vec![Op::Anything];
+    }
+    for node in &stage.steps {
+        let step = &plan.graph[*node];
+        let op = match step.kind {
+            StepKind::From => continue,
+            StepKind::Run => run(step),
+            StepKind::Workdir => workdir(step),
+            StepKind::Copy | StepKind::Add => copy(plan, rules, step),
+        };
+        if op == Op::Anything {
+            // Nothing before it can be told apart any more.
+            ops.clear();
+        }
+        ops.push(op);
+    }
+    ops
+}
+
+fn run(step: &Step) -> Op {
+    match &step.footprint {
+        Some(f) if f.opaque.is_none() && f.certainty == Certainty::Exact => {
+            Op::Changes(f.writes.claims.clone())
+        }
+        _ => Op::Anything,
+    }
+}
+
+fn workdir(step: &Step) -> Op {
+    match &step.dest {
+        Some(Dest {
+            path: Some(path),
+            owner,
+            ..
+        }) if !step.volatile => Op::Mkdir {
+            path: path.clone(),
+            owner: owner.clone(),
+        },
+        _ => Op::Anything,
+    }
+}
+
+fn copy(plan: &Plan, rules: usize, step: &Step) -> Op {
+    let Some(Dest {
+        path: Some(path),
+        is_dir,
+        owner,
+        mode,
+    }) = &step.dest
+    else {
+        return Op::Anything;
+    };
+    let below = || Op::Changes(vec![PathClaim::subtree(path.clone())]);
+    if step.volatile || step.inputs.len() > 1 || step.parents {
+        return below();
+    }
+    let (from, excludes) = match step.inputs.first() {
+        None => (From::Nothing, false),
+        Some(Input::Context(input)) => {
+            let excludes = !input.excludes.is_empty();
+            let input = input.clone();
+            (From::Context(Selection { input, rules }), excludes)
+        }
+        Some(stage @ Input::Stage { excludes, .. }) => match View::of(plan, rules, step, stage) {
+            Some(view) => (From::Stage(view), !excludes.is_empty()),
+            None => return below(),
+        },
+        Some(Input::Image(_) | Input::Named(_) | Input::Remote(_)) => return below(),
+    };
+    Op::Copy(Copy {
+        from,
+        excludes,
+        inline: step.inline.clone(),
+        dest: path.clone(),
+        is_dir: *is_dir,
+        owner: owner.clone(),
+        mode: mode.clone(),
+        unpacks: step.kind == StepKind::Add,
+    })
+}

@@ -1,0 +1,668 @@
+//! The files of a stage, as far as its steps say what they are.
+//!
+//! Goes in: copies, folders made, and what could not be followed. Comes out: the digest of what a
+//! source list takes from them, or why there is none. Costs O(files · log files). Invariant: a digest
+//! is given only where every file behind it is known, or stands in an image that is named beside it.
+//!
+//! Rules of copying are BuildKit's (`docopy`, fsutil `copy.go`): a folder's contents are merged, its own
+//! header counts only where the folder is new or lies below the one copied, folders made on the way
+//! get `--chown` and `--chmod`. Taken for granted: no link of an image leads from one path that a stage
+//! writes to another that is read (docs/limits.md).
+
+use super::members::{Header, Members, Term, hash, joined};
+use crate::footprint::{Extent, PathClaim};
+use crate::history::{Entry, EntryKind, Oid};
+use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
+use crate::plan::ContentRule;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
+
+/// What a source list takes from a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// All of it is known.
+    Known {
+        /// Equal exactly when the files are.
+        digest: u128,
+        /// Files of the stage's image may be among them: they are part of the digest by their place.
+        image: bool,
+    },
+    /// Equal digests are equal files; different ones may be equal, too.
+    Unsure {
+        /// As above.
+        digest: u128,
+    },
+    /// A step made some of it that can't be followed.
+    Made,
+    /// A source is not there: the build is refused while keys are computed.
+    Missing {
+        /// Its index.
+        source: usize,
+    },
+    /// A source is not there, which shows when the step is executed.
+    MissingAtExecution {
+        /// Its index.
+        source: usize,
+    },
+}
+
+/// One path of a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
+    File(Entry, Option<Header>),
+    Dir(Option<Header>),
+}
+
+/// One path that a COPY takes.
+pub(super) struct Taken {
+    /// What its source names or matches, without slashes in front.
+    pub matched: Vec<u8>,
+    /// Below that; empty when it is the very node.
+    pub relative: Vec<u8>,
+    pub node: Node,
+}
+
+/// How a COPY writes.
+pub(super) struct Target<'a> {
+    /// Absolute and clean.
+    pub dest: &'a str,
+    pub is_dir: bool,
+    pub owner: Option<&'a str>,
+    pub mode: Option<&'a str>,
+}
+
+/// A file system.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    /// An image lies below: any path may hold files of it.
+    image: bool,
+    /// By path without a slash in front.
+    nodes: BTreeMap<Vec<u8>, Node>,
+    /// Paths that something changed in a way that is not known.
+    unknown: Vec<PathClaim>,
+    /// File modes of a checkout.
+    umask: u32,
+}
+
+impl Tree {
+    pub fn new(umask: u32) -> Self {
+        Self {
+            umask,
+            ..Self::default()
+        }
+    }
+
+    /// How many nodes are known; what evaluations are charged by.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub fn start_from_image(&mut self) {
+        self.image = true;
+    }
+
+    /// Something happened that may have changed everything.
+    pub fn forget(&mut self) {
+        self.nodes.clear();
+        self.unknown = vec![PathClaim::subtree("/")];
+    }
+
+    /// Something changed these paths only. Claims are lexical, so a link in the way voids them.
+    pub fn change(&mut self, claims: &[PathClaim]) {
+        let linked = |c: &PathClaim| {
+            let path = inside(&c.path);
+            let is_link = |p: &[u8]| matches!(self.nodes.get(p), Some(Node::File(e, _)) if e.kind == EntryKind::Symlink);
+            let below = c.extent == Extent::Subtree
+                && self
+                    .below(path)
+                    .any(|(_, n)| matches!(n, Node::File(e, _) if e.kind == EntryKind::Symlink));
+            prefixes(path).any(is_link) || below
+        };
+        if claims.iter().any(linked) {
+            return self.forget();
+        }
+        for claim in claims {
+            self.taint(claim.clone());
+        }
+    }
+
+    fn taint(&mut self, claim: PathClaim) {
+        let path = inside(&claim.path).to_vec();
+        match claim.extent {
+            Extent::Exact => {
+                self.nodes.remove(&path);
+            }
+            Extent::Subtree => {
+                let gone: Vec<Vec<u8>> = self.below(&path).map(|(p, _)| p.clone()).collect();
+                for p in gone {
+                    self.nodes.remove(&p);
+                }
+            }
+        }
+        if !self.unknown.contains(&claim) {
+            self.unknown.push(claim);
+        }
+    }
+
+    fn taint_below(&mut self, path: &[u8]) {
+        let path = format!("/{}", String::from_utf8_lossy(path));
+        self.taint(PathClaim::subtree(path));
+    }
+
+    /// A node and everything below it.
+    fn below<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = (&'a Vec<u8>, &'a Node)> {
+        let start = path.to_vec();
+        self.nodes
+            .range(start..)
+            .take_while(move |(p, _)| p.starts_with(path))
+            .filter(move |(p, _)| is_below(p, path))
+    }
+
+    /// WORKDIR: the folder, and those above it.
+    pub fn make_dir(&mut self, path: &str, owner: Option<&str>) {
+        let header = self.dir_header(None, owner);
+        self.ensure_dir(inside(path), header.as_ref());
+    }
+
+    /// Makes a folder and those above it where they are not known to be there; false when something
+    /// else is in the way, which takes everything below it out of what is known.
+    fn ensure_dir(&mut self, path: &[u8], header: Option<&Header>) -> bool {
+        if path.is_empty() {
+            return true;
+        }
+        let paths: Vec<Vec<u8>> = prefixes(path).map(<[u8]>::to_vec).collect();
+        for p in paths {
+            match self.nodes.get(&p) {
+                Some(Node::Dir(_)) => {}
+                Some(Node::File(..)) => {
+                    self.taint_below(&p);
+                    return false;
+                }
+                None => {
+                    self.nodes.insert(p, Node::Dir(header.cloned()));
+                }
+            }
+        }
+        true
+    }
+
+    /// COPY or ADD of these nodes, folders before what is in them.
+    pub fn copy(&mut self, taken: &[Taken], to: &Target<'_>) {
+        let dest = inside(to.dest).to_vec();
+        let made = self.dir_header(to.mode, to.owner);
+        for t in taken {
+            let whole = t.relative.is_empty();
+            let (at, parent) = match &t.node {
+                Node::File(..) if whole => {
+                    let Some(at) = self.file_target(&dest, t, to.is_dir) else {
+                        self.taint_below(&dest);
+                        continue;
+                    };
+                    (at.clone(), above(&at).to_vec())
+                }
+                Node::Dir(_) if whole => (dest.clone(), dest.clone()),
+                _ => {
+                    let at = join(&dest, &t.relative);
+                    (at.clone(), above(&at).to_vec())
+                }
+            };
+            if !self.ensure_dir(&parent, made.as_ref()) || (at == parent) {
+                continue;
+            }
+            let is_file = matches!(t.node, Node::File(..));
+            match self.nodes.get(&at) {
+                // Not merged but refused by the builder.
+                Some(Node::Dir(_)) if is_file => self.taint_below(&at),
+                Some(Node::File(..)) if !is_file => self.taint_below(&at),
+                _ => {
+                    let node = self.written(&t.node, to);
+                    self.nodes.insert(at, node);
+                }
+            }
+        }
+    }
+
+    /// Where a file goes: into a folder, or under the name given. `None` where only the image knows.
+    fn file_target(&self, dest: &[u8], t: &Taken, is_dir: bool) -> Option<Vec<u8>> {
+        let name = base_name(&t.matched);
+        if is_dir || dest.is_empty() {
+            return Some(join(dest, name));
+        }
+        match self.nodes.get(dest) {
+            Some(Node::Dir(_)) => Some(join(dest, name)),
+            Some(Node::File(..)) => Some(dest.to_vec()),
+            // An image may have a folder of that name; hardly one of the file's own name.
+            None if self.image || self.is_unknown(dest) => {
+                (base_name(dest) == name).then(|| dest.to_vec())
+            }
+            None => Some(dest.to_vec()),
+        }
+    }
+
+    /// A node as it is after `--chown` and `--chmod`.
+    fn written(&self, node: &Node, to: &Target<'_>) -> Node {
+        match node {
+            Node::File(entry, header) => {
+                let mut entry = *entry;
+                let is_link = entry.kind == EntryKind::Symlink;
+                let owner = match (to.owner, header) {
+                    (Some(owner), _) => numbers(owner),
+                    (None, Some(h)) => h.owner.clone(),
+                    (None, None) => ROOT.to_owned(),
+                };
+                let own = header.as_ref().map(|h| h.mode.clone());
+                let own = own.unwrap_or_else(|| self.file_mode(entry.kind));
+                let mode = match to.mode {
+                    Some(mode) if !is_link => changed_mode(mode, &own),
+                    _ => own,
+                };
+                if !is_link && mode == self.file_mode(EntryKind::Executable) {
+                    entry.kind = EntryKind::Executable;
+                } else if !is_link && mode == self.file_mode(EntryKind::File) {
+                    entry.kind = EntryKind::File;
+                }
+                let plain = owner == ROOT && mode == self.file_mode(entry.kind);
+                Node::File(entry, (!plain).then_some(Header { mode, owner }))
+            }
+            Node::Dir(header) => {
+                let owner = match (to.owner, header) {
+                    (Some(owner), _) => numbers(owner),
+                    (None, Some(h)) => h.owner.clone(),
+                    (None, None) => ROOT.to_owned(),
+                };
+                let own = header.as_ref().map(|h| h.mode.clone());
+                let own = own.unwrap_or_else(|| octal(0o777 & !self.umask));
+                let mode = to.mode.map_or(own.clone(), |m| changed_mode(m, &own));
+                Node::Dir(self.header(mode, owner))
+            }
+        }
+    }
+
+    /// Of a folder that a step makes by itself: 0755, whatever the umask of the checkout.
+    fn dir_header(&self, mode: Option<&str>, owner: Option<&str>) -> Option<Header> {
+        let own = octal(0o755);
+        let mode = mode.map_or(own.clone(), |m| changed_mode(m, &own));
+        self.header(mode, owner.map_or_else(|| ROOT.to_owned(), numbers))
+    }
+
+    /// Nothing where it is what a folder of the context has.
+    fn header(&self, mode: String, owner: String) -> Option<Header> {
+        let plain = owner == ROOT && mode == octal(0o777 & !self.umask);
+        (!plain).then_some(Header { mode, owner })
+    }
+
+    fn file_mode(&self, kind: EntryKind) -> String {
+        match kind {
+            EntryKind::File => octal(0o666 & !self.umask),
+            EntryKind::Executable => octal(0o777 & !self.umask),
+            EntryKind::Symlink | EntryKind::Submodule => octal(0o777),
+        }
+    }
+
+    fn is_unknown(&self, path: &[u8]) -> bool {
+        let path = format!("/{}", String::from_utf8_lossy(path));
+        self.unknown
+            .iter()
+            .any(|c| c.covers(&PathClaim::exact(&path)))
+    }
+
+    /// Whether anything at or below the path is not known.
+    fn unknown_below(&self, path: &[u8]) -> bool {
+        let all = PathClaim::subtree(format!("/{}", String::from_utf8_lossy(path)));
+        let meets = |c: &PathClaim| all.covers(c) || c.covers(&PathClaim::exact(all.path.clone()));
+        self.unknown.iter().any(meets)
+    }
+
+    /// What one source takes, for a COPY into another stage.
+    pub fn take(
+        &self,
+        pattern: &SourcePattern,
+        exclude: Option<&ExcludeRules>,
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> Result<Vec<Taken>, Refusal> {
+        let mut out = Vec::new();
+        let excluded = |r: &[u8]| exclude.is_some_and(|e| !r.is_empty() && e.is_excluded(r));
+        match pattern.kind() {
+            SourceKind::Root | SourceKind::Plain(_) => {
+                let named = pattern.cleaned().as_bytes();
+                let path = self.follow(named, links)?;
+                if !matches!(self.nodes.get(&path), Some(Node::File(..))) {
+                    if self.unknown_below(&path) || self.image {
+                        return Err(Refusal::Unknown);
+                    }
+                    if !path.is_empty() && !self.nodes.contains_key(&path) {
+                        return Err(Refusal::Missing);
+                    }
+                }
+                for (p, node) in self.below(&path) {
+                    let relative = rest(p, &path);
+                    if !excluded(relative) {
+                        out.push(Taken {
+                            matched: named.to_vec(),
+                            relative: relative.to_vec(),
+                            node: node.clone(),
+                        });
+                    }
+                }
+            }
+            SourceKind::Wildcard { prefix_dir } => {
+                let folder = prefix_dir.as_bytes();
+                if self.unknown_below(folder) || self.image {
+                    return Err(Refusal::Unknown);
+                }
+                for (p, node) in self.below(folder) {
+                    let Some(found) = pattern.select(p) else {
+                        continue;
+                    };
+                    let link = matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink);
+                    if link && found.relative.is_empty() {
+                        out.extend(self.linked(p, exclude, links)?);
+                        continue;
+                    }
+                    if !excluded(found.relative) {
+                        out.push(Taken {
+                            matched: found.matched.to_vec(),
+                            relative: found.relative.to_vec(),
+                            node: node.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// What a link that a wildcard matches leads to, under the link's own name.
+    fn linked(
+        &self,
+        link: &[u8],
+        exclude: Option<&ExcludeRules>,
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> Result<Vec<Taken>, Refusal> {
+        let path = self.follow(link, links)?;
+        if !matches!(self.nodes.get(&path), Some(Node::File(..))) {
+            if self.unknown_below(&path) {
+                return Err(Refusal::Unknown);
+            }
+            if !path.is_empty() && !self.nodes.contains_key(&path) {
+                let usual = self.image && in_every_image(&path);
+                return Err(if usual {
+                    Refusal::Unknown
+                } else {
+                    Refusal::Missing
+                });
+            }
+            if self.image {
+                return Err(Refusal::Unknown);
+            }
+        }
+        let excluded = |r: &[u8]| exclude.is_some_and(|e| !r.is_empty() && e.is_excluded(r));
+        let all = self.below(&path).map(|(p, node)| (rest(p, &path), node));
+        let kept = all.filter(|(relative, _)| !excluded(relative));
+        Ok(kept
+            .map(|(relative, node)| Taken {
+                matched: link.to_vec(),
+                relative: relative.to_vec(),
+                node: node.clone(),
+            })
+            .collect())
+    }
+
+    /// Resolves links that are known, in every component.
+    fn follow(&self, path: &[u8], links: &FxHashMap<Oid, Vec<u8>>) -> Result<Vec<u8>, Refusal> {
+        let mut path = path.to_vec();
+        for _ in 0..40 {
+            let link = prefixes(&path).find_map(|p| match self.nodes.get(p) {
+                Some(Node::File(e, _)) if e.kind == EntryKind::Symlink => Some((p, e.oid)),
+                _ => None,
+            });
+            let Some((link, oid)) = link else {
+                return Ok(path);
+            };
+            let target = links.get(&oid).ok_or(Refusal::Unknown)?;
+            let text = |b: &[u8]| String::from_utf8(b.to_vec()).map_err(|_| Refusal::Unknown);
+            let (target, link) = (text(target)?, text(link)?);
+            let behind = text(&path[link.len()..])?;
+            let joined = if target.starts_with('/') {
+                format!("{target}{behind}")
+            } else {
+                let dir = link.rsplit_once('/').map_or("", |(d, _)| d);
+                format!("/{dir}/{target}{behind}")
+            };
+            let cleaned = crate::pattern::clean(&joined);
+            path = cleaned.trim_start_matches('/').as_bytes().to_vec();
+        }
+        Err(Refusal::Missing)
+    }
+
+    /// The digest of what a source list takes.
+    pub fn content(
+        &self,
+        patterns: &[SourcePattern],
+        exclude: Option<&ExcludeRules>,
+        rule: ContentRule,
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> Content {
+        let mut parts = Vec::new();
+        let (mut image, mut unsure) = (false, false);
+        for (source, pattern) in patterns.iter().enumerate() {
+            match self.one(pattern, exclude, rule, links) {
+                Ok(one) => {
+                    image |= one.image;
+                    unsure |= one.unsure;
+                    parts.push((pattern.cleaned().to_owned(), one.digest));
+                }
+                Err(Refusal::Unknown) => return Content::Made,
+                Err(Refusal::Missing) if exclude.is_some() => {
+                    return Content::MissingAtExecution { source };
+                }
+                Err(Refusal::Missing) => return Content::Missing { source },
+                Err(Refusal::NoFolder) => return Content::MissingAtExecution { source },
+            }
+        }
+        let digest = joined(parts);
+        if unsure {
+            Content::Unsure { digest }
+        } else {
+            Content::Known { digest, image }
+        }
+    }
+
+    fn one(
+        &self,
+        pattern: &SourcePattern,
+        exclude: Option<&ExcludeRules>,
+        rule: ContentRule,
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> Result<One, Refusal> {
+        let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
+        let mut members = Members::new(pattern, exclude, rule);
+        let mut one = One::default();
+        let folder = match pattern.kind() {
+            SourceKind::Wildcard { prefix_dir } => prefix_dir.as_bytes().to_vec(),
+            _ => self.follow(pattern.cleaned().as_bytes(), links)?,
+        };
+        let is_file = matches!(self.nodes.get(&folder), Some(Node::File(..)));
+        if !is_file {
+            if self.unknown_below(&folder) {
+                return Err(Refusal::Unknown);
+            }
+            one.image = self.image;
+            let there = folder.is_empty() || self.nodes.contains_key(&folder);
+            let blocked =
+                prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
+            if blocked || (!there && !self.image) {
+                return Err(if wild {
+                    Refusal::NoFolder
+                } else {
+                    Refusal::Missing
+                });
+            }
+        }
+        let mut full: Vec<&[u8]> = Vec::new();
+        if !members.is_list() {
+            // Of folders, a sum holds those that nothing below implies.
+            full.extend(self.below(&folder).map(|(p, _)| above(p)));
+            full.sort_unstable();
+            full.dedup();
+        }
+        for (p, node) in self.below(&folder) {
+            let found = if wild {
+                match pattern.select(p) {
+                    Some(found) => found.relative,
+                    None => continue,
+                }
+            } else {
+                rest(p, &folder)
+            };
+            if exclude.is_some_and(|e| !found.is_empty() && e.is_excluded(found)) {
+                continue;
+            }
+            let header = match node {
+                Node::File(_, h) | Node::Dir(h) => h.as_ref(),
+            };
+            one.unsure |= header.is_some_and(|h| !settled(h));
+            let term = match (node, header) {
+                (Node::File(e, _), None) => Term::File(*e),
+                (Node::File(e, _), Some(h)) => Term::Marked(*e, h),
+                (Node::Dir(_), Some(h)) => Term::MarkedDir(h),
+                (Node::Dir(_), None) => {
+                    let implied = full.binary_search(&&p[..]).is_ok();
+                    if !members.is_list() && implied {
+                        continue;
+                    }
+                    Term::Dir
+                }
+            };
+            if wild
+                && found.is_empty()
+                && matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink)
+            {
+                for t in self.linked(p, exclude, links)? {
+                    let name = join(p, &t.relative);
+                    let header = match &t.node {
+                        Node::File(_, h) | Node::Dir(h) => h.as_ref(),
+                    };
+                    one.unsure |= header.is_some_and(|h| !settled(h));
+                    let term = match (&t.node, header) {
+                        (Node::File(e, _), None) => Term::File(*e),
+                        (Node::File(e, _), Some(h)) => Term::Marked(*e, h),
+                        (Node::Dir(_), Some(h)) => Term::MarkedDir(h),
+                        (Node::Dir(_), None) => Term::Dir,
+                    };
+                    members.apply(&name, &t.relative, term, true);
+                }
+                continue;
+            }
+            members.apply(p, found, term, true);
+        }
+        one.digest = members.digest();
+        if one.image {
+            // The image's own files there are named by their place.
+            let place = folder.as_slice();
+            one.digest = hash(&[b"image", place, &one.digest.to_le_bytes()]);
+        }
+        Ok(one)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Unknown,
+    Missing,
+    /// The folder before a wildcard is not there.
+    NoFolder,
+}
+
+#[derive(Default)]
+struct One {
+    digest: u128,
+    image: bool,
+    unsure: bool,
+}
+
+const ROOT: &str = "0:0";
+
+/// Whether images have files of their own in the path's first folder as a rule. A link that leads anywhere else
+/// leads to what the steps put there, or nowhere.
+fn in_every_image(path: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 18] = [
+        b"bin", b"boot", b"dev", b"etc", b"home", b"lib", b"lib64", b"media", b"mnt", b"opt",
+        b"proc", b"root", b"run", b"sbin", b"srv", b"sys", b"usr", b"var",
+    ];
+    let first = path.split(|b| *b == b'/').next().unwrap_or_default();
+    FOLDERS.contains(&first)
+}
+
+/// Whether a header is known to the last bit: names are looked up in the image, a symbolic mode is not worked out.
+fn settled(header: &Header) -> bool {
+    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    digits(&header.owner) && digits(&header.mode)
+}
+
+/// `--chown` as `uid:gid` where it says so; a lone number is both.
+fn numbers(owner: &str) -> String {
+    let id = |s: &str| {
+        if s == "root" {
+            "0".to_owned()
+        } else {
+            s.to_owned()
+        }
+    };
+    match owner.split_once(':') {
+        Some((user, group)) => format!("{}:{}", id(user), id(group)),
+        None => format!("{0}:{0}", id(owner)),
+    }
+}
+
+fn octal(mode: u32) -> String {
+    format!("{mode:o}")
+}
+
+fn changed_mode(text: &str, own: &str) -> String {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) => octal(mode),
+        Err(_) => format!("{own} {text}"),
+    }
+}
+
+fn inside(path: &str) -> &[u8] {
+    path.trim_start_matches('/').as_bytes()
+}
+
+fn join(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut out = dir.to_vec();
+    if !out.is_empty() {
+        out.push(b'/');
+    }
+    out.extend_from_slice(name);
+    out
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|b| *b == b'/').next().unwrap_or(path)
+}
+
+fn above(path: &[u8]) -> &[u8] {
+    path.iter()
+        .rposition(|b| *b == b'/')
+        .map_or(&[], |at| &path[..at])
+}
+
+fn is_below(path: &[u8], top: &[u8]) -> bool {
+    top.is_empty() || path.len() == top.len() || path.get(top.len()) == Some(&b'/')
+}
+
+/// The path below `top`, without a slash in front.
+fn rest<'a>(path: &'a [u8], top: &[u8]) -> &'a [u8] {
+    let rest = &path[top.len()..];
+    rest.strip_prefix(b"/").unwrap_or(rest)
+}
+
+/// The path's ancestors and the path itself, shortest first; none of the root.
+fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
+    let ends = slashes.map(|(i, _)| i).chain(std::iter::once(path.len()));
+    ends.filter(|end| *end > 0).map(|i| &path[..i])
+}

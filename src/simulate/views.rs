@@ -1,0 +1,176 @@
+//! What steps take from other stages, build by build.
+//!
+//! Goes in: the state of the context in a build, and views. Comes out: one [`Content`] per view and
+//! build. Costs one evaluation per view and distinct combination of the selections behind it.
+//! Invariant: beyond [`BUDGET`] nothing is evaluated any more, and what is left is called `Made`,
+//! which the replay turns into `maybe`.
+
+use super::inputs::{Engine, Selection, Taking};
+use super::members::hash;
+use super::program::{Copy, From, Op, View};
+use super::stage_tree::{Content, Node, Refusal, Taken, Target, Tree};
+use crate::footprint::PathClaim;
+use crate::history::{Entry, EntryKind, Oid};
+use crate::pattern::{ExcludeRules, SourcePattern};
+use rustc_hash::FxHashMap;
+
+/// Nodes handled over a whole history: some seconds of work.
+const BUDGET: usize = 60_000_000;
+
+/// A view, and the builds whose plan has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewRequest {
+    /// The view.
+    pub view: View,
+    /// Which builds need it; `None`: all.
+    pub builds: Option<Vec<bool>>,
+}
+
+/// One view through the builds.
+pub(super) struct Watched {
+    request: ViewRequest,
+    /// Columns of the selections behind it.
+    columns: Vec<usize>,
+    seen: FxHashMap<Vec<u128>, Content>,
+}
+
+impl Watched {
+    pub fn new(request: &ViewRequest, selections: &[Selection]) -> Self {
+        let mut wanted = Vec::new();
+        request.view.selections(&mut wanted);
+        wanted.sort();
+        wanted.dedup();
+        let find = |w: &Selection| selections.iter().position(|s| s == w);
+        Self {
+            columns: wanted.iter().filter_map(find).collect(),
+            request: request.clone(),
+            seen: FxHashMap::default(),
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Evaluates every view that the build needs.
+    pub(super) fn watch(&mut self, build: u32) {
+        let mut watched = std::mem::take(&mut self.watched);
+        for (index, w) in watched.iter_mut().enumerate() {
+            let needed = w.request.builds.as_ref();
+            let needed = needed.is_none_or(|b| b.get(build as usize).copied().unwrap_or(false));
+            let content = if needed {
+                let version = |c: &usize| self.out.version[*c].last().copied().unwrap_or(0);
+                let key: Vec<u128> = w.columns.iter().map(version).collect();
+                match w.seen.get(&key) {
+                    Some(content) => *content,
+                    None => {
+                        let content = self.content(&w.request.view);
+                        w.seen.insert(key, content);
+                        content
+                    }
+                }
+            } else {
+                Content::Made
+            };
+            self.out.views[index].push(content);
+        }
+        self.watched = watched;
+    }
+
+    fn content(&mut self, view: &View) -> Content {
+        let tree = self.tree(&view.program);
+        if self.spent > BUDGET {
+            return Content::Made;
+        }
+        let (patterns, exclude) = compiled(view);
+        tree.content(&patterns, exclude.as_ref(), view.rule, self.context.links)
+    }
+
+    /// The files that a program makes of the context as it is now.
+    fn tree(&mut self, program: &[Op]) -> Tree {
+        let mut tree = Tree::new(self.context.umask);
+        for op in program {
+            if self.spent > BUDGET {
+                tree.forget();
+                break;
+            }
+            match op {
+                Op::Image(_) => tree.start_from_image(),
+                Op::Anything => tree.forget(),
+                Op::Changes(claims) => tree.change(claims),
+                Op::Mkdir { path, owner } => tree.make_dir(path, owner.as_deref()),
+                Op::Copy(copy) => self.copy(&mut tree, copy),
+            }
+            self.spent += tree.len() + 1;
+        }
+        tree
+    }
+
+    fn copy(&mut self, tree: &mut Tree, copy: &Copy) {
+        let below = PathClaim::subtree(copy.dest.clone());
+        let mut taken = match &copy.from {
+            From::Nothing => Vec::new(),
+            From::Context(selection) => match self.taking(selection) {
+                Taking::Nodes(taken) => taken,
+                Taking::Linked => return tree.change(&[below]),
+            },
+            From::Stage(view) => match self.taken(view) {
+                Ok(taken) => taken,
+                Err(_) => return tree.change(&[below]),
+            },
+        };
+        self.spent += taken.len();
+        // An archive is unpacked, and what is one only its bytes can tell.
+        let archive = |t: &Taken| matches!(t.node, Node::File(..)) && t.relative.is_empty();
+        if copy.unpacks && taken.iter().any(archive) {
+            return tree.change(&[below]);
+        }
+        taken.extend(copy.inline.iter().map(|(name, text)| inline(name, text)));
+        tree.copy(
+            &taken,
+            &Target {
+                dest: &copy.dest,
+                is_dir: copy.is_dir,
+                owner: copy.owner.as_deref(),
+                mode: copy.mode.as_deref(),
+            },
+        );
+    }
+
+    /// What a COPY takes from another stage.
+    fn taken(&mut self, view: &View) -> Result<Vec<Taken>, Refusal> {
+        let tree = self.tree(&view.program);
+        let (patterns, exclude) = compiled(view);
+        let mut out = Vec::new();
+        for pattern in &patterns {
+            out.extend(tree.take(pattern, exclude.as_ref(), self.context.links)?);
+        }
+        Ok(out)
+    }
+}
+
+fn compiled(view: &View) -> (Vec<SourcePattern>, Option<ExcludeRules>) {
+    let compile = |s: &String| match view.literal {
+        true => SourcePattern::literal(s),
+        false => SourcePattern::lenient(s),
+    };
+    let rules = ExcludeRules::new(&view.excludes).ok();
+    let rules = rules.filter(|_| !view.excludes.is_empty());
+    (view.sources.iter().map(compile).collect(), rules)
+}
+
+/// A text file of the Dockerfile: its content stands for an object id.
+fn inline(name: &str, text: &str) -> Taken {
+    let digest = hash(&[b"inline", text.as_bytes()]).to_le_bytes();
+    let mut oid = Oid::default();
+    for (to, from) in oid.iter_mut().zip(digest) {
+        *to = from;
+    }
+    let entry = Entry {
+        kind: EntryKind::File,
+        oid,
+    };
+    Taken {
+        matched: name.as_bytes().to_vec(),
+        relative: Vec::new(),
+        node: Node::File(entry, None),
+    }
+}
