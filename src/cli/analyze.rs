@@ -259,6 +259,7 @@ fn report(
             builds_with_any_change: summary.builds_with_any_change,
             refused: summary.refused,
             skipped: summary.skipped,
+            policy: args.history.cache_policy.to_string(),
         },
         baseline: figures(&summary, bytes),
         base,
