@@ -69,7 +69,7 @@ impl Pack {
         let path = Self::path(seed);
         let mut pack = Self::read(&path);
         let builds = builds.iter().map(builder::compact).collect();
-        pack.lines.insert(seed, (fingerprint(text), builds));
+        pack.lines.insert(seed, (common::fingerprint(text), builds));
         let mut out = format!("generator {GENERATOR} builder {version}\n");
         for (seed, (fingerprint, builds)) in &pack.lines {
             let _ = writeln!(out, "{seed} {fingerprint} {}", builds.join("|"));
@@ -117,7 +117,7 @@ fn prediction_equals_a_real_builder() {
             (None, _) => {
                 let answer = Answer {
                     case: label.clone(),
-                    fingerprint: fingerprint(&text),
+                    fingerprint: common::fingerprint(&text),
                     builder: version.clone(),
                     builds: builds.clone(),
                 };
@@ -178,7 +178,11 @@ fn prediction_of_written_histories_equals_kept_answers() {
         let text = cases
             .remove(label)
             .unwrap_or_else(|| panic!("{label}: an answer without its history"));
-        assert_eq!(answer.fingerprint, fingerprint(&text), "{label}: {STALE}");
+        assert_eq!(
+            answer.fingerprint,
+            common::fingerprint(&text),
+            "{label}: {STALE}"
+        );
         let parsed = history::parse(&text).unwrap_or_else(|error| panic!("{label}: {error}"));
         total.add(compare(label, builder::replay(&parsed), &answer.builds));
         texts.push(text);
@@ -210,7 +214,7 @@ fn prediction_of_random_histories_equals_kept_answers() {
         let mut parsed = Vec::new();
         for (seed, (kept, _)) in &pack.lines {
             let text = generate(*seed);
-            assert_eq!(*kept, fingerprint(&text), "seed {seed}: {STALE}");
+            assert_eq!(*kept, common::fingerprint(&text), "seed {seed}: {STALE}");
             parsed.push(history::parse(&text).unwrap_or_else(|error| panic!("{seed}: {error}")));
             texts.push(text);
         }
@@ -497,12 +501,6 @@ fn cases() -> Vec<(String, String)> {
         .into_iter()
         .map(|name| (name.clone(), read_case(&name)))
         .collect()
-}
-
-/// FNV-1a, 64 bits: enough to notice an edit.
-fn fingerprint(text: &str) -> String {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
 fn generate(seed: u64) -> String {

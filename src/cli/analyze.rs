@@ -5,7 +5,7 @@ use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::epochs::Epochs;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
-    Builds, Replayed, TipFiles, base_changes, dot_git, read_builds, replay_subject,
+    Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
 };
 use super::{Done, history_notes, output};
 use crate::cost::CostTable;
@@ -173,6 +173,7 @@ pub fn search(
     let today = Epochs::frozen(subject, builds.log.len());
     let archives = archives(place, builds, subject, &today)?;
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
     let rewrites: Vec<String> = search
         .rewrites
         .iter()
@@ -190,7 +191,9 @@ pub fn search(
             archives: &archives,
         },
         costs,
-        policy: flags.cache_policy.into(),
+        policy: flags.cache_policy,
+        seconds: &times(builds),
+        copied: &|c| sizes.of(c),
         assume_reproducible: flags.assume_reproducible,
         base_changes: &changes,
         objective: search.objective.into(),
@@ -262,6 +265,7 @@ fn report(
             builds_with_any_change: summary.builds_with_any_change,
             refused: summary.refused,
             skipped: summary.skipped,
+            policy: args.history.cache_policy.to_string(),
         },
         baseline: figures(&summary, bytes),
         base,

@@ -176,9 +176,15 @@ pub struct HistoryFlags {
     /// Replay today's Dockerfile over all commits, or each commit's own.
     #[arg(long = "dockerfile-from", value_enum, default_value_t = DockerfileFrom::Frozen)]
     pub dockerfile_from: DockerfileFrom,
-    /// What survives between builds.
-    #[arg(long = "cache-policy", value_enum, default_value_t = PolicyArg::Local, env = "CACHEPLAN_CACHE_POLICY")]
-    pub cache_policy: PolicyArg,
+    /// What survives between builds: local, local:SIZE, previous, registry-max, registry-min, inline,
+    /// gha, gha:SIZE or none.
+    #[arg(
+        long = "cache-policy",
+        value_name = "P",
+        default_value = "local",
+        env = "CACHEPLAN_CACHE_POLICY"
+    )]
+    pub cache_policy: Policy,
     /// Whether the context holds `.git`, as a checkout does.
     #[arg(long = "dot-git", value_enum, default_value_t = DotGit::Present)]
     pub dot_git: DotGit,
@@ -429,17 +435,6 @@ choices! {
     }
 }
 choices! {
-    /// What survives between builds.
-    PolicyArg {
-        /// A builder that keeps everything.
-        Local,
-        /// Only the build before.
-        Previous,
-        /// Nothing.
-        None,
-    }
-}
-choices! {
     /// Whether the context holds `.git`.
     DotGit {
         /// As in a checkout.
@@ -529,16 +524,6 @@ choices! {
         /// A dependency file for make and ninja: the Dockerfile, the ignore file, and every file
         /// that a step of the target reads. Paths are as PATH is given; folders are not listed.
         MakeDeps,
-    }
-}
-
-impl From<PolicyArg> for Policy {
-    fn from(p: PolicyArg) -> Self {
-        match p {
-            PolicyArg::Local => Self::Local,
-            PolicyArg::Previous => Self::Previous,
-            PolicyArg::None => Self::None,
-        }
     }
 }
 

@@ -75,6 +75,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
         variants,
         pairs,
         builds: shared.len(),
+        policy: args.history.cache_policy.to_string(),
     };
     let text = match args.format {
         CompareFormat::Json => output::json(&comparison)?,

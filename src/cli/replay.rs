@@ -7,7 +7,7 @@ use super::{Done, analyze, history_notes, output};
 use crate::cost::CostTable;
 use crate::plan::Plan;
 use crate::report::escape;
-use crate::simulate::{BuildOutcome, Cause, Policy, Verdict};
+use crate::simulate::{BuildOutcome, Cause, Verdict};
 use anyhow::Result;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -67,7 +67,7 @@ fn lines(
     };
     let head = json!({
         "schema": "cacheplan.replay/1", "steps": steps(&replayed.plans[first], costs),
-        "policy": Policy::from(args.history.cache_policy).as_str(), "walk": walk,
+        "policy": args.history.cache_policy.to_string(), "walk": walk,
     });
     writeln!(out, "{head}")?;
     let mut shown = first;

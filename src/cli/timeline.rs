@@ -12,13 +12,13 @@ use crate::history::{
     ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, Walk, WalkMode,
     change_log,
 };
-use crate::optimize::step_seconds;
+use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
-use crate::plan::{Plan, normalize_reference};
+use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::ContextFiles;
 use crate::simulate::{
-    BuildCost, Context, Outcome, PlanModel, Prepared, Selection, Timeline, build_costs, prepare,
-    replay,
+    BuildCost, Context, Facts, Outcome, PlanModel, Policy, Prepared, Selection, Timeline,
+    build_costs, prepare, replay_with,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -279,6 +279,16 @@ pub fn replay_subject(
     };
     let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
+    let warm: Vec<Vec<f64>> = plans.iter().map(|p| warm_seconds(p, costs)).collect();
+    let mut facts = Facts {
+        seconds: times(builds),
+        ..Facts::default()
+    };
+    if flags.cache_policy.needs_sizes() {
+        let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
+        let bytes = |p| step_bytes(p, costs, &|c| sizes.of(c));
+        facts.bytes = plans.iter().map(bytes).collect();
+    }
     let mut replayed = Replayed {
         plans,
         prepared,
@@ -289,12 +299,69 @@ pub fn replay_subject(
     let timeline = Timeline {
         plan: timeline,
         base_changes: base_changes(place, builds, flags)?,
-        policy: flags.cache_policy.into(),
+        policy: flags.cache_policy,
         assume_reproducible: flags.assume_reproducible,
     };
-    replayed.outcome = replay(&replayed.models(), &timeline, &replayed.prepared.matrix);
-    replayed.costs = build_costs(&replayed.outcome, &replayed.models(), &replayed.seconds);
+    replayed.outcome = replay_with(
+        &replayed.models(),
+        &timeline,
+        &replayed.prepared.matrix,
+        &facts,
+    );
+    replayed.costs = build_costs(
+        &replayed.outcome,
+        &replayed.models(),
+        &replayed.seconds,
+        &warm,
+    );
     Ok(replayed)
+}
+
+/// When the builds were made: the times of their commits.
+#[must_use]
+pub fn times(builds: &Builds) -> Vec<i64> {
+    builds.log.commits.iter().map(|c| c.seconds).collect()
+}
+
+/// Sizes of the context's files at the newest commit; empty for policies that don't look at sizes.
+pub struct Sizes {
+    files: Vec<(String, u64)>,
+}
+
+impl Sizes {
+    /// Looks the sizes up.
+    ///
+    /// # Errors
+    /// When trees are missing from the repository.
+    pub fn new(place: &Place, builds: &Builds, subject: &Subject, policy: Policy) -> Result<Self> {
+        if !policy.needs_sizes() {
+            return Ok(Self { files: Vec::new() });
+        }
+        let repository = place.repository()?;
+        let files = TipFiles::new(repository, builds.tip, subject)?;
+        let oids: Vec<Oid> = files.entries.values().map(|e| e.oid).collect();
+        let sizes = repository.blob_sizes(&oids);
+        let pairs = files.entries.into_keys().zip(sizes);
+        Ok(Self {
+            files: pairs
+                .map(|(path, size)| (path, size.unwrap_or(0)))
+                .collect(),
+        })
+    }
+
+    /// Bytes of what a COPY takes.
+    #[must_use]
+    pub fn of(&self, input: &ContextInput) -> u64 {
+        let sources = input.sources.iter();
+        let patterns: Vec<_> = sources
+            .map(|s| crate::pattern::SourcePattern::lenient(s))
+            .collect();
+        let taken = self
+            .files
+            .iter()
+            .filter(|(path, _)| patterns.iter().any(|s| s.select(path.as_bytes()).is_some()));
+        taken.map(|(_, size)| *size).fold(0, u64::saturating_add)
+    }
 }
 
 /// The context at the newest commit, ignore rules applied.

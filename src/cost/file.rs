@@ -106,8 +106,7 @@ impl TryFrom<RawMatch> for Match {
 #[serde(deny_unknown_fields)]
 struct Seconds {
     cold: Percentiles,
-    #[serde(rename = "warm")]
-    _warm: Option<Percentiles>,
+    warm: Option<Percentiles>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -141,6 +140,7 @@ pub(super) fn read(text: &str) -> Result<CostTable, CostError> {
         let rule = Rule {
             p50,
             p90,
+            warm: step.seconds.warm.map(|w| w.0[0]),
             bytes: step.bytes,
         };
         let (name, before) = match step.matches {

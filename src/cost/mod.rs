@@ -44,6 +44,8 @@ pub struct StepCost {
     pub seconds_low: f64,
     /// High end of the likely range, seconds.
     pub seconds_high: f64,
+    /// Median seconds with warm cache mounts, where a costs file tells.
+    pub warm: Option<f64>,
     /// Bytes the layer adds, if there is an estimate.
     pub bytes: Option<u64>,
     /// Where the seconds come from.
@@ -142,6 +144,8 @@ pub struct CostTable {
 struct Rule {
     p50: f64,
     p90: f64,
+    /// Median with warm cache mounts.
+    warm: Option<f64>,
     bytes: Option<u64>,
 }
 
@@ -156,6 +160,7 @@ impl Rule {
                 0.0
             },
             seconds_high: self.p90,
+            warm: self.warm,
             bytes: self.bytes,
             source,
         }
@@ -200,6 +205,7 @@ impl CostTable {
             seconds: 0.0,
             seconds_low: 0.0,
             seconds_high: 0.0,
+            warm: None,
             bytes: Some(0),
             source: CostSource::Prior,
         };
@@ -208,6 +214,9 @@ impl CostTable {
             seconds: sum.seconds + c.seconds,
             seconds_low: sum.seconds_low + c.seconds_low,
             seconds_high: sum.seconds_high + c.seconds_high,
+            // A class without a figure of its own is as slow as ever.
+            warm: (sum.warm.is_some() || c.warm.is_some())
+                .then(|| sum.warm.unwrap_or(sum.seconds) + c.warm.unwrap_or(c.seconds)),
             bytes: sum.bytes.zip(c.bytes).map(|(a, b)| a.saturating_add(b)),
             source: sum.source.min(c.source),
         });
@@ -232,6 +241,7 @@ impl CostTable {
             seconds: prior.map_or(0.0, |p| p.seconds),
             seconds_low: prior.map_or(0.0, |p| p.low),
             seconds_high: prior.map_or(0.0, |p| p.high),
+            warm: None,
             bytes,
             source: CostSource::Prior,
         }

@@ -14,12 +14,12 @@ mod stage;
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::footprint::Certainty;
-use crate::plan::{self, BuildOptions, Plan};
+use crate::plan::{self, BuildOptions, ContextInput, Input, Plan, StepKind};
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
-    BuildCost, Context, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary, Timeline,
-    ViewRequest, build_costs, columns, matrix, replay, selections_of, summarize, view_columns,
-    views_of,
+    BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary,
+    Timeline, ViewRequest, build_costs, columns, matrix, replay_with, selections_of, summarize,
+    view_columns, views_of,
 };
 use crate::source::SourceFile;
 use std::ops::Range;
@@ -65,6 +65,10 @@ pub struct Setting<'a> {
     pub policy: Policy,
     /// Equal inputs give equal output in every RUN.
     pub assume_reproducible: bool,
+    /// When each build was made, seconds since 1970; empty where that does not matter.
+    pub seconds: &'a [i64],
+    /// Bytes that a selection of context files adds to a layer.
+    pub copied: &'a dyn Fn(&ContextInput) -> u64,
     /// Base images that changed: normalised reference, build.
     pub base_changes: &'a [(String, u32)],
     /// What plans minimise.
@@ -92,7 +96,7 @@ pub struct Evaluated {
     pub views: Vec<Vec<Option<usize>>>,
     /// Verdicts.
     pub outcome: Outcome,
-    /// Seconds of every step in the plan's order.
+    /// Seconds of every step in the plan's order, cache mounts as they are in every build but the first.
     pub seconds: Vec<f64>,
     /// Seconds of every build.
     pub costs: Vec<BuildCost>,
@@ -138,6 +142,46 @@ pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
         costs
             .step(step.kind.keyword(), &step.text, &step.classes)
             .seconds
+    };
+    plan.order.iter().map(one).collect()
+}
+
+/// The same where its cache mounts were filled by an earlier build.
+#[must_use]
+pub fn warm_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
+    let one = |n: &petgraph::graph::NodeIndex| {
+        let step = &plan.graph[*n];
+        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
+        let warm = cost.warm.filter(|_| !step.cache_mounts.is_empty());
+        warm.unwrap_or(cost.seconds)
+    };
+    plan.order.iter().map(one).collect()
+}
+
+/// Bytes of the layer of every step in a plan's order: of RUN what the costs say, of COPY and ADD
+/// the files of the context, `copied` saying how much they are. Files of other stages count as 0
+/// unless a costs file knows the step, and base images do.
+#[must_use]
+pub fn step_bytes(
+    plan: &Plan,
+    costs: &CostTable,
+    copied: &dyn Fn(&ContextInput) -> u64,
+) -> Vec<u64> {
+    let one = |n: &petgraph::graph::NodeIndex| {
+        let step = &plan.graph[*n];
+        let said = costs
+            .step(step.kind.keyword(), &step.text, &step.classes)
+            .bytes;
+        if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
+            return said.unwrap_or(0);
+        }
+        said.unwrap_or_else(|| {
+            let files = step.inputs.iter().map(|i| match i {
+                Input::Context(c) => copied(c),
+                _ => 0,
+            });
+            files.fold(0, u64::saturating_add)
+        })
     };
     plan.order.iter().map(one).collect()
 }
@@ -195,7 +239,16 @@ impl<'a> Judge<'a> {
         self.learn(&plan, &wanted);
         let selections = columns(&wanted, &self.matrix).unwrap_or_default();
         let views = view_columns(&views_of(&plan, 0), &self.matrix);
-        let seconds = step_seconds(&plan, self.setting.costs);
+        let cold = step_seconds(&plan, self.setting.costs);
+        let warm = warm_seconds(&plan, self.setting.costs);
+        let policy = self.setting.policy;
+        let mut facts = Facts {
+            seconds: self.setting.seconds.to_vec(),
+            ..Facts::default()
+        };
+        if policy.needs_sizes() {
+            facts.bytes = vec![step_bytes(&plan, self.setting.costs, self.setting.copied)];
+        }
         let models = [PlanModel {
             plan: &plan,
             selections: selections.clone(),
@@ -204,12 +257,14 @@ impl<'a> Judge<'a> {
         let timeline = Timeline {
             plan: vec![Some(0); self.matrix.builds],
             base_changes: self.setting.base_changes.to_vec(),
-            policy: self.setting.policy,
+            policy,
             assume_reproducible: self.setting.assume_reproducible,
         };
-        let outcome = replay(&models, &timeline, &self.matrix);
-        let costs = build_costs(&outcome, &models, std::slice::from_ref(&seconds));
+        let outcome = replay_with(&models, &timeline, &self.matrix, &facts);
+        let one = std::slice::from_ref;
+        let costs = build_costs(&outcome, &models, one(&cold), one(&warm));
         let summary = summarize(&outcome, &costs);
+        let seconds = if policy.is_persistent() { warm } else { cold };
         Evaluated {
             source,
             file: parsed.tree,
@@ -367,9 +422,30 @@ fn candidates(
             .map(|(_, r)| *r)
             .collect()
     };
-    subsets
-        .filter_map(|mask| candidate(judge, baseline, &picked(mask), safety, counted))
-        .collect()
+    let asked = judge.setting.policy;
+    let mut all = Vec::new();
+    for mask in subsets {
+        let used = picked(mask);
+        let Some(best) = candidate(judge, baseline, &used, safety, counted, asked) else {
+            continue;
+        };
+        if !asked.is_set_function() {
+            // An export holds one build, so the best order for that is worth a replay too. What
+            // bounds all orders is still the search under a store that keeps everything.
+            let other = candidate(judge, baseline, &used, safety, counted, Policy::Previous);
+            all.extend(other.map(|c| Candidate {
+                bound_s: best.bound_s.min(c.bound_s),
+                optimal: false,
+                ..c
+            }));
+        }
+        all.push(best);
+    }
+    for c in all.iter_mut().filter(|_| !asked.is_set_function()) {
+        let reached = judge.setting.objective.of(&c.evaluated.summary);
+        c.optimal = reached <= c.bound_s + 1e-9;
+    }
+    all
 }
 
 fn candidate(
@@ -378,6 +454,7 @@ fn candidate(
     rewrites: &[&Rewrite],
     safety: Safety,
     counted: &[usize],
+    policy: Policy,
 ) -> Option<Candidate> {
     let setting = judge.setting;
     let (split, inserted) = rewrite::apply(&baseline.source, rewrites)?;
@@ -403,6 +480,7 @@ fn candidate(
         inserted: &inserted,
         certainty,
         counted,
+        policy,
         budget: DOWNSETS,
         may_reorder,
     });

@@ -293,6 +293,7 @@ fn legal(problem: &Problem, order: &[usize]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::Horizon;
     use proptest::prelude::*;
 
     fn permutations(n: usize) -> Vec<Vec<usize>> {
@@ -324,10 +325,10 @@ mod tests {
                     .chain(prefix)
                     .collect()
             };
-            let ran = (1..builds).filter(|t| match problem.policy {
-                Policy::Local => (0..*t).all(|u| tuple(u) != tuple(*t)),
-                Policy::Previous => tuple(t - 1) != tuple(*t),
-                Policy::None => true,
+            let ran = (1..builds).filter(|t| match problem.policy.horizon() {
+                Horizon::All => (0..*t).all(|u| tuple(u) != tuple(*t)),
+                Horizon::Last => tuple(t - 1) != tuple(*t),
+                Horizon::Nothing => true,
             });
             cost += problem.weights[*s] * ran.count() as f64;
         }

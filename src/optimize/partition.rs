@@ -4,7 +4,7 @@
 //! step refines it in O(builds). The number of builds in which a step runs follows from it: under
 //! `local` a build runs when its combination is new, so it is the number of classes less one.
 
-use crate::simulate::Policy;
+use crate::simulate::{Horizon, Policy};
 use rustc_hash::FxHashMap;
 
 /// Class of every build, dense from 0 in order of first appearance.
@@ -82,13 +82,14 @@ impl Partition {
         }
     }
 
-    /// Builds, the first left out, in which a step with this prefix runs.
+    /// Builds, the first left out, in which a step with this prefix runs; at least so many, where the
+    /// policy depends on more than prefixes.
     #[must_use]
     pub fn executed(&self, policy: Policy) -> usize {
-        match policy {
-            Policy::Local => (self.classes as usize).saturating_sub(1),
-            Policy::Previous => self.ids.windows(2).filter(|w| w[0] != w[1]).count(),
-            Policy::None => self.ids.len().saturating_sub(1),
+        match policy.horizon() {
+            Horizon::All => (self.classes as usize).saturating_sub(1),
+            Horizon::Last => self.ids.windows(2).filter(|w| w[0] != w[1]).count(),
+            Horizon::Nothing => self.ids.len().saturating_sub(1),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input, Stage};
 use crate::rewrite::{EditNote, Inserted, Safety, reorder, split_copy};
-use crate::simulate::{Content, InputMatrix, Policy};
+use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
 
@@ -26,6 +26,8 @@ pub struct Request<'a> {
     pub certainty: Certainty,
     /// Builds in order, the cold one first.
     pub counted: &'a [usize],
+    /// What prefixes are counted by: the asked policy, or one that bounds it.
+    pub policy: Policy,
     /// Downsets per stage.
     pub budget: usize,
     /// Whether plain reordering is allowed (moves that a rewrite needs always are).
@@ -90,7 +92,7 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
             let seconds = position
                 .get(trigger)
                 .map_or(0.0, |p| request.evaluated.seconds[*p]);
-            out.bound += seconds * base.executed(request.setting.policy) as f64;
+            out.bound += seconds * base.executed(request.policy) as f64;
         }
         let solved = one_stage(&rows, stage, base.clone(), &full, &mut out);
         let mut whole = base;
@@ -211,7 +213,7 @@ fn one_stage(
             .map(|i| list[*i].step.is_some_and(|(_, s)| !s.keyed_by_parent))
             .collect(),
         base,
-        policy: request.setting.policy,
+        policy: request.policy,
     };
     let mine =
         |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
@@ -483,10 +485,10 @@ fn least_per_build(problem: &Problem) -> Vec<f64> {
         }
         let mut seen = 0;
         for (t, id) in partition.ids().iter().enumerate() {
-            let runs = match problem.policy {
-                Policy::Local => *id >= seen,
-                Policy::Previous => t > 0 && partition.ids()[t - 1] != *id,
-                Policy::None => true,
+            let runs = match problem.policy.horizon() {
+                Horizon::All => *id >= seen,
+                Horizon::Last => t > 0 && partition.ids()[t - 1] != *id,
+                Horizon::Nothing => true,
             };
             seen = seen.max(id + 1);
             if runs {

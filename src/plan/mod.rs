@@ -219,6 +219,8 @@ pub struct Step {
     pub forced: bool,
     /// Whether the parent file system is in the key; false for `COPY --link`.
     pub keyed_by_parent: bool,
+    /// Ids of the cache mounts of a RUN: as given, else the target (cache keys 10).
+    pub cache_mounts: Vec<String>,
     /// A mount takes the files of the very step that the RUN stands on: its file system is then an
     /// input by content, the whole of it, instead of by key (cache keys 3.1).
     pub own_base: bool,

@@ -76,6 +76,7 @@ impl Lowering<'_> {
         let mut inputs = Inputs::default();
         let mut mounts = Vec::new();
         let mut secrets = Vec::new();
+        let mut cache_mounts = Vec::new();
         let flags: Vec<(&str, Span)> = ins
             .flags
             .iter()
@@ -91,6 +92,10 @@ impl Lowering<'_> {
             };
             match mount::parse(value, &mut expand) {
                 Ok(m) => {
+                    if m.kind == MountType::Cache {
+                        let given = (!m.id.is_empty()).then(|| m.id.clone());
+                        cache_mounts.push(given.unwrap_or_else(|| clean(&m.target)));
+                    }
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
                     self.mount_target(&m, state, span);
                     mounts.push(self.mount_key(&m, state));
@@ -141,6 +146,7 @@ impl Lowering<'_> {
         step.own_base = self.mounts_own_base(place, &inputs);
         step.keyed_by_parent = !step.own_base;
         step.inputs = joined(inputs.list, step.own_base);
+        step.cache_mounts = cache_mounts;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
             CommandForm::Exec(_) => ins.arguments.to_string(),

@@ -344,7 +344,7 @@ pub fn comparison(c: &Comparison) -> String {
         format!(
             "{COMPARISON_MARKER}\n### {} on {}\n\n| variant | per build | longest chain | empty cache | cached |\n|---|--:|--:|--:|--:|\n",
             count(c.variants.len(), "variant"),
-            count(c.builds, "build")
+            count(c.builds, "build") + &wording::under(&c.policy)
         ),
     )];
     for v in &c.variants {

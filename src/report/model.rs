@@ -123,6 +123,8 @@ pub struct History {
     pub refused: usize,
     /// Commits without the Dockerfile.
     pub skipped: usize,
+    /// The cache policy, as on the command line.
+    pub policy: String,
 }
 
 /// Figures of a Dockerfile over the builds.
@@ -284,6 +286,8 @@ pub struct Comparison {
     pub pairs: Vec<Pair>,
     /// Builds counted for all of them.
     pub builds: usize,
+    /// The cache policy, as on the command line.
+    pub policy: String,
 }
 
 /// One Dockerfile variant.

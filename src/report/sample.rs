@@ -121,6 +121,7 @@ pub fn target() -> TargetReport {
             builds_with_any_change: 340,
             refused: 0,
             skipped: 0,
+            policy: "local".to_owned(),
         },
         baseline: baseline(73.2),
         base: None,
@@ -186,5 +187,6 @@ pub fn comparison() -> Comparison {
             ties: 376,
         }],
         builds: 499,
+        policy: "local".to_owned(),
     }
 }

@@ -468,7 +468,7 @@ pub fn comparison(c: &Comparison, style: Style) -> String {
     let head = format!(
         "{} on {}",
         count(c.variants.len(), "variant"),
-        count(c.builds, "build")
+        count(c.builds, "build") + &wording::under(&c.policy)
     );
     page.painted(BOLD, &head);
     page.line("");

@@ -82,6 +82,15 @@ pub fn split(a: &Analysis) -> (Vec<&TargetReport>, Vec<&FailedTarget>) {
     (done, failed)
 }
 
+/// The cache policy, where it is not the default.
+#[must_use]
+pub fn under(policy: &str) -> String {
+    match policy {
+        "local" => String::new(),
+        other => format!(", cache policy {other}"),
+    }
+}
+
 /// How many builds were replayed and what was left out. Without the commits' names.
 #[must_use]
 pub fn history(h: &History) -> String {
@@ -107,6 +116,7 @@ pub fn history(h: &History) -> String {
             count(h.skipped, "commit")
         ));
     }
+    out.push_str(&under(&h.policy));
     out
 }
 

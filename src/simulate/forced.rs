@@ -59,6 +59,11 @@ impl Forced {
         }
     }
 
+    /// Whether any step is.
+    pub fn any(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// The verdict of the next step in order, given what the store says.
     pub fn verdict(&mut self, at: Standing<'_>, stored: Verdict) -> Verdict {
         let Some(own) = self.own.get(self.fresh.len()).copied() else {

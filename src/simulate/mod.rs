@@ -18,10 +18,13 @@ mod store;
 mod views;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
-pub use policy::Policy;
+pub use policy::{Horizon, InvalidPolicy, Policy, Size};
 pub use prepare::{Prepared, columns, prepare, selections_of, view_columns, views_of};
 pub use program::View;
-pub use replay::{BuildOutcome, Cause, CauseKind, Failure, Outcome, PlanModel, Timeline, replay};
+pub use replay::{
+    BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,
+    replay_with,
+};
 pub use score::{BuildCost, Summary, build_costs, summarize, wilson};
 pub use stage_tree::Content;
 pub use store::Verdict;

@@ -4,12 +4,12 @@ use super::forced::{Forced, Standing};
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
 use super::stage_tree::Content;
-use super::store::{Afterwards, Key, Moment, RecordId, Slot, Store, Verdict};
+use super::store::{Afterwards, Key, Node, RecordId, Slot, Store, Used, Verdict};
 use crate::history::PathId;
-use crate::plan::{Base, Depends, Input, Parts, Plan, StepKind};
+use crate::plan::{Base, Depends, Input, Parts, Plan, Step, StepKind};
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// A plan prepared for replay: where its content inputs stand in the matrix.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ pub struct BuildOutcome {
     pub verdicts: Vec<Verdict>,
     /// False where a step is the same vertex as an earlier one of this build: its cost counts once.
     pub first: Vec<bool>,
+    /// Where every cache mount of the step was written to by an earlier build and is still there.
+    pub warm: Vec<bool>,
     /// Causes of everything not cached, in order.
     pub causes: Vec<Cause>,
     /// The builder refuses this build.
@@ -123,9 +125,32 @@ pub struct Outcome {
     pub builds: Vec<BuildOutcome>,
 }
 
-/// Replays a history.
+/// What some policies look at beside keys.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Bytes of the layer of every step, by plan and position; what is missing counts as 0.
+    pub bytes: Vec<Vec<u64>>,
+    /// When each build was made, seconds since 1970; empty where that is not known.
+    pub seconds: Vec<i64>,
+}
+
+/// Replays a history under a policy that looks at keys alone.
 #[must_use]
 pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatrix) -> Outcome {
+    replay_with(models, timeline, matrix, &Facts::default())
+}
+
+/// Replays a history.
+#[must_use]
+pub fn replay_with(
+    models: &[PlanModel<'_>],
+    timeline: &Timeline,
+    matrix: &InputMatrix,
+    facts: &Facts,
+) -> Outcome {
+    let policy = timeline.policy;
+    let mut mounts = Mounts::default();
+    let mut last_time: Option<i64> = None;
     let mut store = Store::default();
     let mut out = Outcome::default();
     let mut previous: Option<u32> = None;
@@ -141,6 +166,7 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
             shape: &shapes[p],
             timeline,
             matrix,
+            bytes: facts.bytes.get(p).map_or(&[], Vec::as_slice),
             build,
             previous,
         };
@@ -157,12 +183,12 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
             });
             continue;
         }
-        let now = Moment {
-            build,
-            previous,
-            policy: timeline.policy,
-        };
-        let (mut outcome, ids) = run.visit(&mut store, now);
+        let time = facts.seconds.get(build as usize).copied();
+        policy.before(&mut store, last_time.zip(time).map(|(a, b)| b - a));
+        last_time = time.or(last_time);
+        let mut visited = run.visit(&mut store);
+        visited.demand(&store);
+        let mut outcome = visited.outcome();
         let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
         let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
         let late = || {
@@ -171,19 +197,61 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
                 .or_else(|| run.refused_at_execution(&outcome))
                 .map(|f| (f, Kept::Ancestors))
         };
-        if let Some((failure, kept)) = context.or_else(stage).or_else(late) {
-            run.withdraw(&mut store, &outcome, &ids, failure.step, kept);
-            outcome.fails = Some(failure);
+        let failed = context.or_else(stage).or_else(late);
+        let used = visited.used();
+        match &failed {
+            None => {
+                store.commit(&used, build);
+                policy.after(&mut store, &used);
+            }
+            // Nothing is exported by a build that fails.
+            Some(_) if policy.is_exported() => {}
+            Some((failure, kept)) => {
+                store.commit(&used, build);
+                visited.withdraw(&mut store, failure.step, *kept);
+            }
+        }
+        outcome.fails = failed.map(|(failure, _)| failure);
+        outcome.warm = mounts.warm(run.model.plan, policy);
+        if outcome.fails.is_none() {
+            mounts.fill(run.model.plan, &outcome);
         }
         outcome.plan = Some(p);
         let before = previous.map(|b| &out.builds[b as usize]);
-        outcome.causes = run.causes(&outcome, before, models);
+        outcome.causes = run.causes(&outcome, &visited, before, models);
         if outcome.fails.is_none() {
             previous = Some(build);
         }
         out.builds.push(outcome);
     }
     out
+}
+
+/// Cache mounts that some RUN has written to.
+#[derive(Default)]
+struct Mounts {
+    filled: FxHashSet<String>,
+}
+
+impl Mounts {
+    /// For every step whether it would find its cache mounts filled (cache keys 10).
+    fn warm(&self, plan: &Plan, policy: Policy) -> Vec<bool> {
+        let warm = |s: &Step| {
+            policy.is_persistent()
+                && !s.cache_mounts.is_empty()
+                && s.cache_mounts.iter().all(|id| self.filled.contains(id))
+        };
+        plan.order.iter().map(|n| warm(&plan.graph[*n])).collect()
+    }
+
+    fn fill(&mut self, plan: &Plan, outcome: &BuildOutcome) {
+        for (node, verdict) in plan.order.iter().zip(&outcome.verdicts) {
+            if *verdict != Verdict::Cached {
+                let ids = &plan.graph[*node].cache_mounts;
+                self.filled.extend(ids.iter().cloned());
+            }
+        }
+    }
 }
 
 /// What a refused build keeps of the steps that ran.
@@ -265,6 +333,7 @@ struct Run<'a> {
     shape: &'a Shape,
     timeline: &'a Timeline,
     matrix: &'a InputMatrix,
+    bytes: &'a [u64],
     build: u32,
     previous: Option<u32>,
 }
@@ -372,10 +441,12 @@ impl Run<'_> {
         let view = view?;
         match self.matrix.views[view][self.build as usize] {
             Content::Known { digest, image } => {
+                if !image {
+                    return Some(Slot::Known(digest));
+                }
                 let changes = &self.timeline.base_changes;
                 let images = self.matrix.requests[view].view.images();
-                let moved = image && changes.iter().any(|(r, _)| images.contains(r));
-                if !moved {
+                if !changes.iter().any(|(r, _)| images.contains(r)) {
                     return Some(Slot::Known(digest));
                 }
                 // The image's own files there may be the same after it changed, or not.
@@ -397,98 +468,66 @@ impl Run<'_> {
             .count() as u128
     }
 
-    /// Marks what a refused build can't be relied on to have stored (cache keys 8).
-    fn withdraw(
-        &self,
-        store: &mut Store,
-        outcome: &BuildOutcome,
-        ids: &[Option<RecordId>],
-        failed: usize,
-        kept: Kept,
-    ) {
-        let n = outcome.verdicts.len();
-        let inputs = |p: usize| -> Vec<usize> {
-            let step = &self.model.plan.graph[self.model.plan.order[p]];
-            let stages = step.inputs.iter().filter_map(|i| match i {
-                Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
-                _ => None,
-            });
-            self.shape.parent[p].into_iter().chain(stages).collect()
-        };
-        let (mut behind, mut below) = (vec![false; n], vec![false; n]);
-        behind[failed] = true;
-        for p in failed + 1..n {
-            behind[p] = inputs(p).iter().any(|i| behind[*i]);
-        }
-        below[failed] = true;
-        if kept == Kept::Sources {
-            below[failed] = false;
-            let parent = self.shape.parent[failed];
-            for i in inputs(failed).into_iter().filter(|i| Some(*i) != parent) {
-                below[i] = true;
-            }
-        }
-        for p in (0..=failed).rev().filter(|p| *p < n) {
-            if below[p] {
-                for i in inputs(p) {
-                    below[i] = true;
-                }
-            }
-        }
-        for p in 0..n {
-            let Some(id) = ids[p].filter(|_| outcome.verdicts[p] != Verdict::Cached) else {
-                continue;
-            };
-            if behind[p] {
-                store.withdraw(id, Afterwards::Gone);
-            } else if kept == Kept::Unknown || !below[p] {
-                store.withdraw(id, Afterwards::Unsure);
-            }
-        }
+    /// Positions of the steps whose results are in a step's key.
+    fn inputs(&self, position: usize) -> impl Iterator<Item = usize> {
+        let step = &self.model.plan.graph[self.model.plan.order[position]];
+        let stages = step.inputs.iter().filter_map(|i| match i {
+            Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
+            _ => None,
+        });
+        let parent = self.shape.parent[position].filter(|_| step.keyed_by_parent);
+        parent.into_iter().chain(stages)
     }
 
-    fn visit(&mut self, store: &mut Store, now: Moment) -> (BuildOutcome, Vec<Option<RecordId>>) {
+    fn visit(&mut self, store: &mut Store) -> Visited {
         let plan = self.model.plan;
-        let mut ids: Vec<Option<RecordId>> = Vec::with_capacity(plan.order.len());
+        let mut all = Visited::default();
         // What the next step stands on: for `COPY --link` the merge of the copy and its parent.
-        let mut chain: Vec<RecordId> = Vec::with_capacity(plan.order.len());
-        let mut verdicts = Vec::with_capacity(plan.order.len());
+        let mut chain: Vec<usize> = Vec::with_capacity(plan.order.len());
         let mut forced = Forced::new(plan, &self.shape.parent);
         for (position, node) in plan.order.iter().enumerate() {
             let step = &plan.graph[*node];
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
-            // Stages of whose files too little is known.
-            let mut made = Vec::new();
+            // Positions of the last steps of stages of whose files too little is known.
+            let mut doubtful = Vec::new();
             let mut slots = Vec::new();
+            let mut sources = Vec::new();
             for input in &step.inputs {
                 slots.push(match input {
                     Input::Context(_) => {
                         let s = context
                             .next()
-                            .map_or(0, |s| self.matrix.version[*s][now.build as usize]);
+                            .map_or(0, |s| self.matrix.version[*s][self.build as usize]);
                         Slot::Known(s)
                     }
-                    Input::Stage { stage, sources, .. } => {
+                    Input::Stage {
+                        stage,
+                        sources: paths,
+                        ..
+                    } => {
                         let view = views.next().copied().flatten();
-                        let last = self.shape.stage_last.get(stage).copied().flatten();
+                        let at = self.shape.stage_last.get(stage).copied().flatten();
+                        let last = at.map(|p| chain[p]);
+                        sources.extend(last);
                         match (self.viewed(view), last) {
                             (Some(slot), _) => slot,
                             (None, Some(last)) if self.is_reproducible(*stage) => {
                                 // Then the files are those of the same record, and no others.
-                                let parts = [text_digest(sources), u128::from(chain[last].0)];
+                                let record = u128::from(all.nodes[last].record.0);
+                                let parts = [text_digest(paths), record];
                                 Slot::Known(text_digest(&parts.map(|p| p.to_string())))
                             }
                             (None, Some(last)) => {
-                                made.push(last);
-                                Slot::Stage(chain[last], text_digest(sources))
+                                doubtful.extend(at);
+                                Slot::Stage(all.nodes[last].record, text_digest(paths))
                             }
                             (None, None) => Slot::Known(0),
                         }
                     }
                     Input::Image(reference) => {
-                        let version = self.base_version(reference, now.build);
+                        let version = self.base_version(reference, self.build);
                         match step.kind {
                             StepKind::From => Slot::Known(version),
                             // Only some of its files count (experiments row 96).
@@ -500,53 +539,71 @@ impl Run<'_> {
                 });
             }
             if step.volatile {
-                slots.push(Slot::Known(u128::from(now.build) + 1));
+                slots.push(Slot::Known(u128::from(self.build) + 1));
             }
+            let below = parent.filter(|_| step.keyed_by_parent);
             let key = Key {
                 definition: step.definition,
-                parent: if step.keyed_by_parent { parent } else { None },
+                parent: below.map(|p| all.nodes[p].record),
                 slots,
             };
-            let (id, verdict) = store.visit(key, now);
-            ids.push(Some(id));
+            let stands_on = parent.filter(|_| step.keyed_by_parent || step.own_base);
+            let mut made = all.look_up(store, key, stands_on.into_iter().collect(), sources);
+            made.is_from = step.kind == StepKind::From;
+            made.bytes = self.bytes.get(position).copied().unwrap_or(0);
+            if made.is_from && self.timeline.policy.is_exported() {
+                // A fresh runner fetches the image, which is no step that runs (the contract's words:
+                // executed only in the first build and when its identity changes).
+                made.found.layer = if store.seen_in(made.record, self.previous) {
+                    Verdict::Cached
+                } else {
+                    Verdict::Executed
+                };
+            }
+            let takes = step.inputs.iter().any(|i| matches!(i, Input::Stage { .. }));
             let standing = Standing {
                 parent: self.shape.parent[position],
                 keyed_by_parent: step.keyed_by_parent,
-                taken: &made,
+                taken: &doubtful,
             };
-            verdicts.push(forced.verdict(standing, verdict));
-            chain.push(match (step.keyed_by_parent || step.own_base, parent) {
-                (false, Some(parent)) => {
+            made.found.layer = forced.verdict(standing, made.found.layer);
+            // Files that are made anew have to be compared.
+            made.found.linked &= !forced.any() || !takes;
+            let id = all.add(made);
+            all.steps.push(id);
+            chain.push(match (stands_on, parent) {
+                (None, Some(parent)) => {
                     let merge = Key {
                         definition: MERGE,
-                        parent: Some(parent),
-                        slots: vec![Slot::Record(id)],
+                        parent: Some(all.nodes[parent].record),
+                        slots: vec![Slot::Record(all.nodes[id].record)],
                     };
-                    store.visit(merge, now).0
+                    let mut merge = all.look_up(store, merge, vec![parent, id], Vec::new());
+                    if forced.any() {
+                        let of = |i: usize| all.nodes[i].found.layer;
+                        merge.found.layer = merge.found.layer.max(of(parent)).max(of(id));
+                    }
+                    all.add(merge)
                 }
                 _ => id,
             });
         }
-        let outcome = BuildOutcome {
-            plan: None,
-            first: Store::first_visits(&ids),
-            verdicts,
-            causes: Vec::new(),
-            fails: None,
-        };
-        (outcome, ids)
+        let last = self.shape.stage_last.get(&plan.target).copied().flatten();
+        all.target = last.map(|p| chain[p]);
+        all
     }
 
     fn causes(
         &self,
         outcome: &BuildOutcome,
+        visited: &Visited,
         before: Option<&BuildOutcome>,
         models: &[PlanModel<'_>],
     ) -> Vec<Cause> {
         let mut causes = Vec::new();
         for (position, verdict) in outcome.verdicts.iter().enumerate() {
             if *verdict != Verdict::Cached {
-                causes.push(self.cause(position, outcome, before, models));
+                causes.push(self.cause(position, outcome, visited, before, models));
             }
         }
         causes
@@ -556,6 +613,7 @@ impl Run<'_> {
         &self,
         position: usize,
         outcome: &BuildOutcome,
+        visited: &Visited,
         before: Option<&BuildOutcome>,
         models: &[PlanModel<'_>],
     ) -> Cause {
@@ -574,6 +632,18 @@ impl Run<'_> {
         if self.timeline.policy == Policy::None {
             return cause;
         }
+        cause.because_of = self
+            .inputs(position)
+            .find(|p| outcome.verdicts[*p] != Verdict::Cached);
+        if visited.nodes[visited.steps[position]].is_lost() {
+            // The very same result was there once: nothing changed but what the cache holds.
+            cause.kind = match cause.because_of {
+                Some(_) => CauseKind::Parent,
+                None => CauseKind::Evicted,
+            };
+            return cause;
+        }
+        let follows_from = cause.because_of.take();
         if let Some(kind) = self.edited(step, before, models) {
             cause.kind = kind;
             return cause;
@@ -611,35 +681,15 @@ impl Run<'_> {
             cause.paths.dedup();
             return cause;
         }
-        let mut sources = self
-            .foundation(position, outcome)
-            .filter(|_| step.keyed_by_parent)
-            .into_iter()
-            .chain(step.inputs.iter().filter_map(|i| match i {
-                Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
-                _ => None,
-            }));
-        cause.because_of = sources.find(|p| outcome.verdicts[*p] != Verdict::Cached);
+        // Nothing of its own changed: a step before it ran, or went back to what it was in a build
+        // that had other things behind it.
+        cause.because_of = follows_from.or_else(|| self.inputs(position).next());
         cause.kind = if cause.because_of.is_some() {
             CauseKind::Parent
         } else {
             CauseKind::Evicted
         };
         cause
-    }
-
-    /// The step below, or, where that is a `COPY --link` which did not run, the first one below it that did: what a
-    /// step stands on is the merge of them all.
-    fn foundation(&self, position: usize, outcome: &BuildOutcome) -> Option<usize> {
-        let plan = self.model.plan;
-        let mut below = self.shape.parent[position]?;
-        while outcome.verdicts[below] == Verdict::Cached
-            && !plan.graph[plan.order[below]].keyed_by_parent
-            && let Some(next) = self.shape.parent[below]
-        {
-            below = next;
-        }
-        Some(below)
     }
 
     /// What changed in the step's own definition since the build before, if anything.
@@ -675,6 +725,136 @@ impl Run<'_> {
             return Some(CauseKind::Env);
         }
         Some(CauseKind::Instruction)
+    }
+}
+
+/// The vertices of one build, looked up.
+#[derive(Default)]
+struct Visited {
+    nodes: Vec<Node>,
+    by_record: FxHashMap<RecordId, usize>,
+    /// The vertex of every step of the plan's order.
+    steps: Vec<usize>,
+    target: Option<usize>,
+}
+
+impl Visited {
+    fn look_up(&self, store: &mut Store, key: Key, below: Vec<usize>, sources: Vec<usize>) -> Node {
+        let records: Vec<RecordId> = sources.iter().map(|s| self.nodes[*s].record).collect();
+        let found = store.find(key, &records);
+        Node {
+            record: found.id,
+            below,
+            sources,
+            is_from: false,
+            bytes: 0,
+            found,
+            needed: Verdict::Cached,
+            verdict: Verdict::Cached,
+        }
+    }
+
+    /// Adds a vertex; an equal one that is there already is the same (experiments row 80).
+    fn add(&mut self, node: Node) -> usize {
+        if let Some(same) = self.by_record.get(&node.record) {
+            return *same;
+        }
+        self.by_record.insert(node.record, self.nodes.len());
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    /// Decides from the result down what is asked for, and what of that has to run: a step whose
+    /// result nobody asks for is skipped, which the builder reports as cached (cache keys 8 and 9).
+    fn demand(&mut self, store: &Store) {
+        if let Some(t) = self.target {
+            self.nodes[t].needed = Verdict::Executed;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            let node = &self.nodes[i];
+            let verdict = match (node.needed, node.found.layer) {
+                (Verdict::Cached, _) | (_, Verdict::Cached) => Verdict::Cached,
+                (Verdict::Executed, Verdict::Executed) => Verdict::Executed,
+                _ => Verdict::Maybe,
+            };
+            let records: Vec<RecordId> =
+                node.sources.iter().map(|s| self.nodes[*s].record).collect();
+            let compared = |source: RecordId| -> Verdict {
+                // Files are compared where the way to a key is not known: someone must have them.
+                match &node.found {
+                    found if found.linked => Verdict::Cached,
+                    found if store.may_be_linked(found, &records, source) => Verdict::Maybe,
+                    _ => Verdict::Executed,
+                }
+            };
+            let mut asks: Vec<(usize, Verdict)> = Vec::new();
+            asks.extend(node.below.iter().map(|b| (*b, verdict)));
+            for s in &node.sources {
+                asks.push((*s, verdict.max(compared(self.nodes[*s].record))));
+            }
+            self.nodes[i].verdict = verdict;
+            for (input, how) in asks {
+                let needed = &mut self.nodes[input].needed;
+                *needed = (*needed).max(how);
+            }
+        }
+    }
+
+    /// Marks what a refused build can't be relied on to have stored (cache keys 8).
+    fn withdraw(&self, store: &mut Store, failed: usize, kept: Kept) {
+        let failed = self.steps[failed];
+        let n = self.nodes.len();
+        let inputs = |i: usize| {
+            let node = &self.nodes[i];
+            node.below.iter().chain(&node.sources).copied()
+        };
+        let (mut behind, mut below) = (vec![false; n], vec![false; n]);
+        behind[failed] = true;
+        for i in failed + 1..n {
+            behind[i] = inputs(i).any(|b| behind[b]);
+        }
+        match kept {
+            Kept::Sources => self.nodes[failed]
+                .sources
+                .iter()
+                .for_each(|s| below[*s] = true),
+            Kept::Unknown | Kept::Ancestors => below[failed] = true,
+        }
+        for i in (0..=failed).rev() {
+            if below[i] {
+                inputs(i).for_each(|b| below[b] = true);
+            }
+        }
+        for (i, node) in self.nodes.iter().enumerate() {
+            if node.verdict == Verdict::Cached {
+                continue;
+            }
+            if behind[i] {
+                store.withdraw(node.record, Afterwards::Gone);
+            } else if kept == Kept::Unknown || !below[i] {
+                store.withdraw(node.record, Afterwards::Unsure);
+            }
+        }
+    }
+
+    fn used(&self) -> Used<'_> {
+        Used {
+            nodes: &self.nodes,
+            target: self.target,
+        }
+    }
+
+    fn outcome(&self) -> BuildOutcome {
+        let ids: Vec<_> = self
+            .steps
+            .iter()
+            .map(|s| Some(self.nodes[*s].record))
+            .collect();
+        BuildOutcome {
+            first: Store::first_visits(&ids),
+            verdicts: self.steps.iter().map(|s| self.nodes[*s].verdict).collect(),
+            ..BuildOutcome::default()
+        }
     }
 }
 

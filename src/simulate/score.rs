@@ -42,16 +42,18 @@ pub struct Summary {
     pub hit_rate: f64,
 }
 
-/// Seconds of every build. `seconds[plan][position]` is what a step costs when it runs.
+/// Seconds of every build. `seconds[plan][position]` is what a step costs when it runs, and
+/// `warm[plan][position]` what it costs where its cache mounts were filled by an earlier build.
 #[must_use]
 pub fn build_costs(
     outcome: &Outcome,
     models: &[PlanModel<'_>],
     seconds: &[Vec<f64>],
+    warm: &[Vec<f64>],
 ) -> Vec<BuildCost> {
     let edges: Vec<Vec<Vec<usize>>> = models.iter().map(predecessors).collect();
     let cost = |b: &BuildOutcome| match b.plan {
-        Some(p) => one(b, &edges[p], &seconds[p]),
+        Some(p) => one(b, &edges[p], &seconds[p], &warm[p]),
         None => BuildCost::default(),
     };
     outcome.builds.iter().map(cost).collect()
@@ -74,14 +76,19 @@ fn predecessors(model: &PlanModel<'_>) -> Vec<Vec<usize>> {
     plan.order.iter().map(|n| before(*n)).collect()
 }
 
-fn one(build: &BuildOutcome, before: &[Vec<usize>], seconds: &[f64]) -> BuildCost {
+fn one(build: &BuildOutcome, before: &[Vec<usize>], seconds: &[f64], warm: &[f64]) -> BuildCost {
     let mut cost = BuildCost::default();
     let mut path = vec![0.0f64; before.len()];
     let mut path_min = vec![0.0f64; before.len()];
     for (i, verdict) in build.verdicts.iter().enumerate() {
+        let takes = if build.warm.get(i) == Some(&true) {
+            warm[i]
+        } else {
+            seconds[i]
+        };
         let (most, least) = match verdict {
-            Verdict::Executed => (seconds[i], seconds[i]),
-            Verdict::Maybe => (seconds[i], 0.0),
+            Verdict::Executed => (takes, takes),
+            Verdict::Maybe => (takes, 0.0),
             Verdict::Cached => (0.0, 0.0),
         };
         if build.first[i] {

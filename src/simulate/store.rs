@@ -2,10 +2,12 @@
 //!
 //! A record is one result under one key: definition, parent record, content slots. A step whose slot
 //! holds files of a stage that ran again may or may not equal an earlier record; it gets a record of
-//! its own that is remembered as perhaps equal to those (prediction model, section 2). Cost: one hash
-//! look-up a step, and a scan over records of one definition where a stage ran again.
+//! its own that is remembered as perhaps equal to those (prediction model, section 2). A key can be
+//! known without its layer: what stands on it may still be found (cache keys 9). Records are never
+//! removed, only their flags change. Cost: one hash look-up a step, and a scan over records of one
+//! definition where a stage ran again.
 
-use super::policy::Policy;
+use super::policy::{Candidate, Keep};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What a build does with a step.
@@ -38,6 +40,12 @@ pub enum Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(pub u32);
 
+impl RecordId {
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// A complete key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
@@ -52,16 +60,36 @@ pub struct Key {
 #[derive(Clone, Debug)]
 struct Record {
     key: Key,
-    /// The result is certainly in the store (it may not be after a refused build).
+    /// The key is in the cache.
+    known: bool,
+    /// The layer is in the cache.
+    layer: bool,
+    /// The layer is certainly in the store (it may not be after a refused build).
     certain: bool,
-    /// The result is certainly not in the store: its step failed, or stood behind one that did.
-    gone: bool,
-    created: u32,
-    /// What the build that created it said.
-    verdict: Verdict,
-    last_used: u32,
+    /// A build had it, however long ago.
+    once: bool,
+    /// FROM of an image.
+    is_from: bool,
+    /// Whether it stands in `present`.
+    listed: bool,
+    /// The last build that succeeded with it, under a policy that lives by exports.
+    seen: Option<u32>,
+    last_used: u64,
+    uses: u32,
+    bytes: u64,
+    /// Records whose layers it stands on, as the last build had it.
+    below: Vec<RecordId>,
     /// Records that may hold the same result.
     perhaps: Vec<RecordId>,
+    /// Other records than those of the key's slots whose files were found equal: from these too the
+    /// way to this record is known without comparing files.
+    links: Vec<Vec<RecordId>>,
+}
+
+impl Record {
+    fn has_link(&self, sources: &[RecordId]) -> bool {
+        self.links.iter().any(|l| l == sources)
+    }
 }
 
 /// All results so far.
@@ -70,17 +98,87 @@ pub struct Store {
     records: Vec<Record>,
     exact: FxHashMap<Key, RecordId>,
     by_definition: FxHashMap<u128, Vec<RecordId>>,
+    /// Records whose key is known, under policies that drop some.
+    present: Vec<RecordId>,
+    /// Counts look-ups that used a record.
+    clock: u64,
 }
 
-/// What a build is to the store.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// Number of this build.
-    pub build: u32,
-    /// The last build before it that was not refused.
-    pub previous: Option<u32>,
-    /// What survives.
-    pub policy: Policy,
+/// What a look-up says of a key before anything runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The record, made now if there was none.
+    pub id: RecordId,
+    /// `Cached`: its layer is there. `Maybe`: that depends. `Executed`: it is not.
+    pub layer: Verdict,
+    /// The way here from these very inputs is known, so no files need to be compared.
+    pub linked: bool,
+    /// The record was there in an earlier build.
+    pub once: bool,
+    /// Earlier records that it may turn out to be.
+    pub candidates: Vec<RecordId>,
+}
+
+/// A vertex of one build.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its record.
+    pub record: RecordId,
+    /// Vertices whose file systems it stands on: the one below, for a merge also the copy.
+    pub below: Vec<usize>,
+    /// Vertices whose files it reads.
+    pub sources: Vec<usize>,
+    /// FROM of an image.
+    pub is_from: bool,
+    /// What its own layer holds, bytes; 0 where that is not known.
+    pub bytes: u64,
+    /// What the look-up found.
+    pub found: Found,
+    /// Whether its result is asked for: `Executed` is yes.
+    pub needed: Verdict,
+    /// What happens to it.
+    pub verdict: Verdict,
+}
+
+impl Node {
+    /// Whether an earlier build had this very result, and its layer is in the cache no more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.found.once && self.found.layer == Verdict::Executed
+    }
+
+    /// Whether its layer was, or may have been, in the cache when the build started.
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.found.layer != Verdict::Executed
+    }
+}
+
+/// What one build used and made, in the order of conversion.
+pub struct Used<'a> {
+    /// Its vertices; inputs come first.
+    pub nodes: &'a [Node],
+    /// The vertex whose result is the image.
+    pub target: Option<usize>,
+}
+
+impl Used<'_> {
+    /// For every vertex, whether the result stands on its layer.
+    #[must_use]
+    pub fn result_chain(&self) -> Vec<bool> {
+        let mut on = vec![false; self.nodes.len()];
+        if let Some(t) = self.target {
+            on[t] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if on[i] {
+                for b in &self.nodes[i].below {
+                    on[*b] = true;
+                }
+            }
+        }
+        on
+    }
 }
 
 /// What is known of a result after a refused build.
@@ -93,88 +191,274 @@ pub enum Afterwards {
 }
 
 impl Store {
-    /// Looks a key up and records its result.
-    pub fn visit(&mut self, key: Key, now: Moment) -> (RecordId, Verdict) {
+    /// Looks a key up; a key that is new gets a record that no build has yet. `sources` are the records
+    /// whose files the key was made from.
+    pub fn find(&mut self, key: Key, sources: &[RecordId]) -> Found {
         if let Some(id) = self.exact.get(&key).copied() {
-            return (id, self.revisit(id, now));
+            return self.find_again(id, &key, sources);
         }
-        let candidates = self.possible(&key, now);
-        let verdict = if candidates.is_empty() {
-            Verdict::Executed
-        } else {
-            Verdict::Maybe
-        };
+        let candidates = self.possible(&key);
+        let layer = self.layer_of_any(&candidates);
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
         for c in &candidates {
-            self.records[c.0 as usize].perhaps.push(id);
+            self.records[c.at()].perhaps.push(id);
         }
         self.records.push(Record {
             key: key.clone(),
-            certain: true,
-            gone: false,
-            created: now.build,
-            verdict,
-            last_used: now.build,
-            perhaps: candidates,
+            known: false,
+            layer: false,
+            certain: false,
+            once: false,
+            is_from: false,
+            listed: false,
+            seen: None,
+            last_used: 0,
+            uses: 0,
+            bytes: 0,
+            below: Vec::new(),
+            perhaps: candidates.clone(),
+            links: Vec::new(),
         });
-        self.by_definition
-            .entry(key.definition)
-            .or_default()
-            .push(id);
+        let same = self.by_definition.entry(key.definition).or_default();
+        same.push(id);
         self.exact.insert(key, id);
-        (id, verdict)
+        Found {
+            id,
+            layer,
+            linked: sources.is_empty(),
+            once: false,
+            candidates,
+        }
     }
 
-    fn revisit(&mut self, id: RecordId, now: Moment) -> Verdict {
-        let alive = self.alive(id, now);
-        let record = &mut self.records[id.0 as usize];
-        if record.created == now.build {
-            // The same vertex a second time in one build: run once, same verdict (experiments row 80).
-            return record.verdict;
+    fn find_again(&mut self, id: RecordId, key: &Key, sources: &[RecordId]) -> Found {
+        // A key that the cache lost may still be another name for one that it has.
+        let candidates = if self.records[id.at()].known {
+            Vec::new()
+        } else {
+            self.possible(key)
+        };
+        for c in &candidates {
+            if !self.records[id.at()].perhaps.contains(c) {
+                self.records[id.at()].perhaps.push(*c);
+                self.records[c.at()].perhaps.push(id);
+            }
         }
-        let verdict = match (alive && !record.gone, record.certain) {
-            (false, _) => Verdict::Executed,
+        let record = &self.records[id.at()];
+        let layer = match (record.layer, record.certain) {
             (true, true) => Verdict::Cached,
             (true, false) => Verdict::Maybe,
+            (false, _) => self.layer_of_any(&candidates),
         };
-        record.certain = true;
-        record.gone = false;
-        record.last_used = now.build;
-        if verdict != Verdict::Cached {
-            record.created = now.build;
-            record.verdict = verdict;
+        Found {
+            id,
+            layer,
+            linked: sources.is_empty() || record.known && record.has_link(sources),
+            once: record.once,
+            candidates,
         }
-        verdict
+    }
+
+    fn layer_of_any(&self, candidates: &[RecordId]) -> Verdict {
+        if candidates.iter().any(|c| self.records[c.at()].layer) {
+            Verdict::Maybe
+        } else {
+            Verdict::Executed
+        }
+    }
+
+    /// Whether files of `source`, the last of `sources` or any other, need no comparing where what was
+    /// found turns out to be one of its candidates: the way from them may be known already.
+    #[must_use]
+    pub fn may_be_linked(&self, found: &Found, sources: &[RecordId], source: RecordId) -> bool {
+        if found.candidates.is_empty() {
+            return false;
+        }
+        if self.records[found.id.at()].has_link(sources) {
+            return true;
+        }
+        let made_from = |c: &RecordId| {
+            let record = &self.records[c.at()];
+            let slots = record.key.slots.iter().filter_map(|s| match s {
+                Slot::Stage(id, _) => Some(*id),
+                _ => None,
+            });
+            slots.chain(record.links.iter().flatten().copied())
+        };
+        let mut known = found.candidates.iter().flat_map(made_from);
+        known.any(|s| self.may_equal(source, s))
+    }
+
+    /// Whether the build before, under a policy that lives by exports, had this record.
+    #[must_use]
+    pub fn seen_in(&self, id: RecordId, build: Option<u32>) -> bool {
+        build.is_some() && self.records[id.at()].seen == build
+    }
+
+    /// Writes down what a build did.
+    pub fn commit(&mut self, used: &Used<'_>, build: u32) {
+        for node in used.nodes {
+            self.clock += 1;
+            let clock = self.clock;
+            let below = node.below.iter().map(|b| used.nodes[*b].record).collect();
+            let sources: Vec<RecordId> =
+                node.sources.iter().map(|s| used.nodes[*s].record).collect();
+            // It turned out to be one of these, or it is new: then whatever is made of it is new as
+            // well, and it was asked for and ran.
+            let one_way_or_other = !node.found.candidates.is_empty()
+                && node.found.candidates.iter().all(|c| {
+                    let c = &self.records[c.at()];
+                    c.layer && c.certain
+                });
+            let record = &mut self.records[node.record.at()];
+            record.known = true;
+            record.seen = Some(build);
+            record.bytes = node.bytes;
+            record.is_from = node.is_from;
+            record.below = below;
+            if !sources.is_empty() && !record.has_link(&sources) {
+                record.links.push(sources);
+            }
+            if node.needed == Verdict::Cached {
+                continue;
+            }
+            record.last_used = clock;
+            record.uses = record.uses.saturating_add(1);
+            if node.needed == Verdict::Executed || one_way_or_other {
+                (record.layer, record.certain) = (true, true);
+            } else if !record.layer {
+                (record.layer, record.certain) = (true, false);
+            }
+            record.once = true;
+        }
     }
 
     /// Takes back what a refused build seemed to store.
     pub fn withdraw(&mut self, id: RecordId, to: Afterwards) {
-        let record = &mut self.records[id.0 as usize];
+        let record = &mut self.records[id.at()];
         match to {
-            Afterwards::Gone => record.gone = true,
+            Afterwards::Gone => (record.known, record.layer, record.once) = (false, false, false),
             Afterwards::Unsure => record.certain = false,
         }
     }
 
-    fn alive(&self, id: RecordId, now: Moment) -> bool {
-        let record = &self.records[id.0 as usize];
-        match now.policy {
-            Policy::Local => true,
-            Policy::Previous => {
-                Some(record.last_used) == now.previous || record.last_used == now.build
+    /// The cache is now these records and the keys that lead to them.
+    pub fn replace(&mut self, kept: impl IntoIterator<Item = (RecordId, Keep)>) {
+        let kept: Vec<(RecordId, Keep, bool)> = kept
+            .into_iter()
+            .map(|(id, keep)| (id, keep, self.records[id.at()].layer))
+            .collect();
+        let before = std::mem::take(&mut self.present);
+        for id in before.into_iter().chain(kept.iter().map(|k| k.0)) {
+            let record = &mut self.records[id.at()];
+            (record.known, record.layer, record.listed) = (false, false, false);
+        }
+        for (id, keep, layer) in &kept {
+            let record = &mut self.records[id.at()];
+            record.layer = *layer && *keep != Keep::Key;
+            record.certain &= *keep == Keep::Layer;
+        }
+        self.reach(kept.into_iter().map(|k| k.0).collect());
+    }
+
+    /// Adds a build's records to those that may go one by one.
+    pub fn enlist(&mut self, used: &Used<'_>) {
+        for node in used.nodes {
+            let record = &mut self.records[node.record.at()];
+            if !std::mem::replace(&mut record.listed, true) {
+                self.present.push(node.record);
             }
-            Policy::None => false,
         }
     }
 
+    /// Marks the keys that lead to these records as known and lists them.
+    fn reach(&mut self, mut open: Vec<RecordId>) {
+        while let Some(id) = open.pop() {
+            let record = &mut self.records[id.at()];
+            if std::mem::replace(&mut record.known, true) {
+                continue;
+            }
+            record.listed = true;
+            self.present.push(id);
+            open.extend(record.below.iter().chain(&record.key.parent));
+            open.extend(record.key.slots.iter().filter_map(|s| match s {
+                Slot::Stage(id, _) | Slot::Record(id) => Some(*id),
+                Slot::Known(_) | Slot::Unsure(_) | Slot::Image(_) => None,
+            }));
+            open.extend(record.links.iter().flatten().copied());
+        }
+    }
+
+    /// Whether the layer is, or may be, in the cache.
+    #[must_use]
+    pub fn has_layer(&self, id: RecordId) -> bool {
+        self.records[id.at()].layer
+    }
+
+    /// Bytes of a record's own layer.
+    #[must_use]
+    pub fn bytes(&self, id: RecordId) -> u64 {
+        self.records[id.at()].bytes
+    }
+
+    /// Layers of the list that may go, base images left out: they are the image store's.
+    fn layers(&self) -> impl Iterator<Item = (RecordId, &Record)> {
+        let listed = self.present.iter().map(|id| (*id, &self.records[id.at()]));
+        listed.filter(|(_, r)| r.layer && !r.is_from)
+    }
+
+    /// Bytes of all layers.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        self.layers()
+            .map(|l| l.1.bytes)
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Layers that no other layer stands on.
+    #[must_use]
+    pub fn unused_layers(&self) -> Vec<Candidate> {
+        let mut below: FxHashSet<RecordId> = FxHashSet::default();
+        for (_, record) in self.layers() {
+            below.extend(&record.below);
+        }
+        self.layers()
+            .filter(|(id, _)| !below.contains(id))
+            .map(|(id, r)| Candidate {
+                id,
+                last_used: r.last_used,
+                uses: r.uses,
+            })
+            .collect()
+    }
+
+    /// Deletes a layer; one made anew starts counting its uses anew.
+    pub fn evict(&mut self, id: RecordId) {
+        let record = &mut self.records[id.at()];
+        (record.layer, record.uses) = (false, 0);
+    }
+
+    /// Drops keys that lead to no layer.
+    pub fn forget_unreachable_keys(&mut self) {
+        let mut layers = Vec::new();
+        for id in std::mem::take(&mut self.present) {
+            let record = &mut self.records[id.at()];
+            (record.known, record.listed) = (false, false);
+            if record.layer {
+                layers.push(id);
+            }
+        }
+        self.reach(layers);
+    }
+
     /// Earlier records that this key would hit if unknown files turned out equal.
-    fn possible(&self, key: &Key, now: Moment) -> Vec<RecordId> {
+    fn possible(&self, key: &Key) -> Vec<RecordId> {
         let unsure_parent = key
             .parent
-            .is_some_and(|p| !self.records[p.0 as usize].perhaps.is_empty());
+            .is_some_and(|p| !self.records[p.at()].perhaps.is_empty());
         let with_stage = key.slots.iter().any(|s| match s {
             Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) => true,
-            Slot::Record(id) => !self.records[id.0 as usize].perhaps.is_empty(),
+            Slot::Record(id) => !self.records[id.at()].perhaps.is_empty(),
             Slot::Known(_) => false,
         });
         let Some(same) = self.by_definition.get(&key.definition) else {
@@ -183,8 +467,7 @@ impl Store {
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
         let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
         let may_be = |r: &Record| {
-            r.created != now.build
-                && !r.gone
+            r.known
                 && (unsure_parent || with_stage || earlier_stage(r))
                 && self.parents_may_equal(key.parent, r.key.parent)
                 && key.slots.len() == r.key.slots.len()
@@ -195,14 +478,17 @@ impl Store {
                     .all(|(a, b)| self.slots_may_equal(a, b))
         };
         let ids = same.iter().copied();
-        ids.filter(|id| self.alive(*id, now) && may_be(&self.records[id.0 as usize]))
-            .collect()
+        ids.filter(|id| may_be(&self.records[id.at()])).collect()
+    }
+
+    fn may_equal(&self, a: RecordId, b: RecordId) -> bool {
+        a == b || self.records[a.at()].perhaps.contains(&b)
     }
 
     fn parents_may_equal(&self, a: Option<RecordId>, b: Option<RecordId>) -> bool {
         match (a, b) {
             (None, None) => true,
-            (Some(a), Some(b)) => a == b || self.records[a.0 as usize].perhaps.contains(&b),
+            (Some(a), Some(b)) => self.may_equal(a, b),
             _ => false,
         }
     }
@@ -212,7 +498,8 @@ impl Store {
         match (a, b) {
             (Slot::Known(a), Slot::Known(b)) => a == b,
             (Slot::Image(_), Slot::Known(_)) | (Slot::Known(_), Slot::Image(_)) => false,
-            (Slot::Record(a), Slot::Record(b)) => self.parents_may_equal(Some(*a), Some(*b)),
+            (Slot::Record(a), Slot::Record(b)) => self.may_equal(*a, *b),
+            (Slot::Record(_), _) | (_, Slot::Record(_)) => false,
             _ => true,
         }
     }

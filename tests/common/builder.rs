@@ -116,8 +116,33 @@ fn find_builder() -> Result<String, String> {
         .to_string())
 }
 
+/// What a builder has between one build and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Between {
+    /// All that it built before.
+    Everything,
+    /// What the last good build exported with `mode=max`.
+    Max,
+    /// The same with `mode=min`.
+    Min,
+    /// The image that the last good build pushed to the registry that `CACHEPLAN_ORACLE_REGISTRY` names, with its cache.
+    Inline,
+    /// What is left after pruning to so many bytes.
+    Pruned(usize),
+}
+
 /// Builds every commit of the history on an emptied cache. `Err` where the builder itself is at fault.
 pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String> {
+    build_between(history, setup, Between::Everything)
+}
+
+/// The same; the cache is emptied before every build where an export is all that lasts.
+pub fn build_between(
+    history: &History,
+    setup: &Setup,
+    between: Between,
+) -> Result<Vec<Built>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let repository = folder.path().join("repository");
     std::fs::create_dir(&repository).map_err(|error| error.to_string())?;
@@ -132,6 +157,7 @@ pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String>
         )?;
     }
     let mut builds = Vec::new();
+    let mut exported: Option<String> = None;
     let order = match setup.walk_all {
         true => "--date-order",
         false => "--first-parent",
@@ -146,7 +172,53 @@ pub fn build_all(history: &History, setup: &Setup) -> Result<Vec<Built>, String>
         } else {
             frozen.join("Dockerfile")
         };
-        builds.push(build(&tree.join(&setup.context), &file, setup, index)?);
+        let mut flags = vec!["--output=type=cacheonly".to_owned()];
+        let export = folder.path().join(format!("export-{index}"));
+        let mut export = export.to_string_lossy().into_owned();
+        if !matches!(between, Between::Everything | Between::Pruned(_)) {
+            history::output_of(Command::new("docker").args(["builder", "prune", "-af"]))?;
+        }
+        let import = exported.iter();
+        match between {
+            Between::Everything | Between::Pruned(_) => {}
+            Between::Max | Between::Min => {
+                let mode = if between == Between::Max {
+                    "max"
+                } else {
+                    "min"
+                };
+                flags.push(format!("--cache-to=type=local,dest={export},mode={mode}"));
+                flags.extend(import.map(|dir| format!("--cache-from=type=local,src={dir}")));
+            }
+            Between::Inline => {
+                let registry = registry().ok_or("no registry")?;
+                // A name of its own for every build, so that nothing of another is at hand.
+                export = format!("{registry}/cacheplan/{}-{index}", std::process::id());
+                flags = vec![
+                    format!("--output=type=image,name={export},push=true"),
+                    "--cache-to=type=inline".to_owned(),
+                ];
+                flags.extend(import.map(|name| format!("--cache-from=type=registry,ref={name}")));
+            }
+        }
+        let built = build(&tree.join(&setup.context), &file, setup, index, &flags)?;
+        if between == Between::Inline && built.fails.is_none() {
+            history::output_of(Command::new("docker").args(["image", "rm", "-f", &export]))?;
+        }
+        if let Between::Pruned(bytes) = between {
+            // The copies of the context are no layers, and every build here has a folder of its own.
+            let prune = ["buildx", "prune", "-f"];
+            let mut context = Command::new("docker");
+            context.args(prune).args(["--filter", "type=source.local"]);
+            history::output_of(&mut context)?;
+            let mut layers = Command::new("docker");
+            layers.args(prune).arg(format!("--max-used-space={bytes}"));
+            history::output_of(&mut layers)?;
+        }
+        if built.fails.is_none() {
+            exported = Some(export);
+        }
+        builds.push(built);
     }
     Ok(builds)
 }
@@ -236,7 +308,13 @@ pub fn check_out(
     Ok(())
 }
 
-fn build(context: &Path, file: &Path, setup: &Setup, index: usize) -> Result<Built, String> {
+fn build(
+    context: &Path,
+    file: &Path,
+    setup: &Setup,
+    index: usize,
+    more: &[String],
+) -> Result<Built, String> {
     let mut flags = vec!["--network=none".to_string()];
     flags.extend(setup.passed_on.iter().cloned());
     for name in &setup.volatile {
@@ -244,19 +322,17 @@ fn build(context: &Path, file: &Path, setup: &Setup, index: usize) -> Result<Bui
         let value = 1_700_000_000 + index;
         flags.extend(["--build-arg".to_string(), format!("{name}={value}")]);
     }
+    flags.extend(more.iter().cloned());
     build_with(context, file, &flags)
 }
 
 /// One build with BuildKit. `Err` where the builder itself is at fault.
 pub fn build_with(context: &Path, file: &Path, flags: &[String]) -> Result<Built, String> {
     let mut docker = Command::new("docker");
-    docker.args([
-        "buildx",
-        "build",
-        "--output",
-        "type=cacheonly",
-        "--provenance=false",
-    ]);
+    docker.args(["buildx", "build", "--provenance=false"]);
+    if !flags.iter().any(|flag| flag.starts_with("--output")) {
+        docker.args(["--output", "type=cacheonly"]);
+    }
     docker
         .args(["--progress=rawjson", "-f"])
         .arg(file)
@@ -342,7 +418,13 @@ pub fn expand(text: &str, predicted: &Predicted) -> Result<Built, String> {
     Ok(built)
 }
 
-/// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed.
+/// A registry on this machine to push to.
+pub fn registry() -> Option<String> {
+    std::env::var("CACHEPLAN_ORACLE_REGISTRY").ok()
+}
+
+/// Reads `--progress=rawjson`: the last flag of a vertex counts, and one that never started was not needed. One that was
+/// cached before its layer was fetched is cached: fetching ends without the flag.
 pub fn built(progress: &str) -> Built {
     #[derive(Default)]
     struct Vertex {
@@ -355,6 +437,7 @@ pub fn built(progress: &str) -> Built {
     }
     // By digest, since two equal names may be two vertices; in any order.
     let mut vertices: BTreeMap<String, Vertex> = BTreeMap::new();
+    let (mut once_cached, mut fetched) = (BTreeSet::new(), BTreeSet::new());
     for line in progress.lines().filter(|line| line.starts_with('{')) {
         let Ok(batch) = serde_json::from_str::<Value>(line) else {
             continue;
@@ -371,8 +454,21 @@ pub fn built(progress: &str) -> Built {
             if let Some(time) = vertex["started"].as_str() {
                 seen.started.insert(time.to_string());
                 seen.cached = vertex["cached"].as_bool().unwrap_or(false);
+                if seen.cached {
+                    once_cached.insert(vertex["digest"].to_string());
+                }
             }
         }
+        for status in batch["statuses"].as_array().into_iter().flatten() {
+            let id = status["id"].as_str().unwrap_or_default();
+            if id.starts_with("sha256:") || id.starts_with("extracting sha256:") {
+                fetched.insert(status["vertex"].to_string());
+            }
+        }
+    }
+    for (digest, vertex) in &mut vertices {
+        let digest = Value::from(digest.as_str()).to_string();
+        vertex.cached |= once_cached.contains(&digest) && fetched.contains(&digest);
     }
     // WORKDIR as the first step on scratch is never reported as cached, as FROM is not: that it has work to do
     // after its key is known is what tells.
@@ -476,12 +572,17 @@ pub fn has_replay() -> bool {
 
 /// Runs `cacheplan replay` on the history.
 pub fn replay(history: &History) -> Result<Vec<Predicted>, String> {
+    replay_under(history, "local")
+}
+
+/// The same under a cache policy.
+pub fn replay_under(history: &History, policy: &str) -> Result<Vec<Predicted>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     history::create_repository(history, folder.path())?;
     let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
-    tool.args(replay_arguments(history))
-        .arg(".")
-        .current_dir(folder.path());
+    let mut arguments = replay_arguments(history);
+    arguments.extend(["--cache-policy", policy].map(str::to_owned));
+    tool.args(arguments).arg(".").current_dir(folder.path());
     predictions(&history::output_of(&mut tool)?)
 }
 
