@@ -187,6 +187,9 @@ pub struct HistoryFlags {
     /// Step costs, relative to PATH.
     #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
     pub costs: Option<PathBuf>,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(skip)]
+    pub worktree: bool,
 }
 
 fn octal(text: &str) -> Result<u32, String> {
@@ -293,6 +296,9 @@ pub struct ReplayArgs {
     /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(long, conflicts_with_all = ["reference", "range"])]
+    pub worktree: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,

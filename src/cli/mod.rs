@@ -15,6 +15,7 @@ mod output;
 mod replay;
 mod subject;
 mod timeline;
+mod worktree;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};

@@ -3,14 +3,16 @@
 
 use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
 use super::subject::{Place, Subject};
+use super::worktree;
 use crate::cost::CostTable;
 use crate::dockerfile;
 use crate::history::{
-    ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log,
+    ChangeLog, CommitId, EntryKind, Limit, Oid, Repository, WORK_TREE, Walk, WalkMode, change_log,
 };
 use crate::optimize::{columns, selections_of, step_seconds};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan, normalize_reference};
+use crate::project;
 use crate::rewrite::ContextFiles;
 use crate::simulate::{
     BuildCost, Context, InputMatrix, Outcome, PlanModel, Timeline, build_costs, matrix, replay,
@@ -19,6 +21,7 @@ use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// More links than this are not read; a source reached through a later one counts as missing.
 const MAX_LINKS: usize = 10_000;
@@ -64,19 +67,25 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
         WalkArg::FirstParent => WalkMode::FirstParent,
         WalkArg::All => WalkMode::All,
     };
-    let log = change_log(
+    let mut log = change_log(
         repository,
         &Walk {
             tip,
             limit,
             mode,
-            prefixes,
+            prefixes: prefixes.clone(),
         },
     )?;
-    if log.commits.is_empty() {
+    if log.commits.is_empty() && !flags.worktree {
         bail!("there are no commits to replay");
     }
-    let links = read_links(repository, &log);
+    let mut links = read_links(repository, &log);
+    if flags.worktree {
+        if place.at.is_some() || tip != repository.head()? {
+            bail!("--worktree needs a history that ends at the HEAD of a work tree");
+        }
+        links.extend(worktree::append(place, &mut log, &prefixes, subjects)?);
+    }
     Ok(Builds { tip, log, links })
 }
 
@@ -241,7 +250,12 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
             names.iter().any(|n| n.as_bytes() == path)
                 || c.new.is_some_and(|e| e.kind == EntryKind::Symlink)
         });
-        if touched || linked || i == 0 {
+        if commit.id == WORK_TREE {
+            let root = worktree::root(place)?;
+            for (text, name) in texts.iter_mut().zip(names) {
+                *text = read_small(&root.join(name));
+            }
+        } else if touched || linked || i == 0 {
             linked = false;
             for (text, name) in texts.iter_mut().zip(names) {
                 let here = repository.read(commit.id, name.as_bytes())?;
@@ -284,6 +298,12 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
         bail!("no commit of the range has {file}");
     }
     Ok((plans, rules, plan_rules, timeline))
+}
+
+/// A file of the work tree, links followed; `None` where there is none that a builder would take.
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let size = std::fs::metadata(path).ok().filter(|m| m.is_file())?.len();
+    (size <= project::MAX_FILE_BYTES).then(|| std::fs::read(path).ok())?
 }
 
 /// The context at the newest commit, ignore rules applied.

@@ -53,8 +53,8 @@ pub struct ChangeLog {
     /// Whether the list is shorter than asked because the clone is shallow.
     pub truncated_by_shallow: bool,
     /// Where the changes of each build start in `changes`; one more entry than builds.
-    starts: Vec<usize>,
-    changes: Vec<Change>,
+    pub(super) starts: Vec<usize>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl ChangeLog {

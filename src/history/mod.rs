@@ -12,6 +12,7 @@ mod paths;
 mod repository;
 mod tree;
 mod walk;
+mod worktree;
 
 pub use changes::{Change, ChangeLog, CommitInfo, change_log};
 pub use error::HistoryError;
@@ -19,6 +20,7 @@ pub use paths::{PathId, PathTable};
 pub use repository::Repository;
 pub use tree::{Blob, MAX_BLOB_BYTES};
 pub use walk::{Limit, Walk, WalkMode};
+pub use worktree::{Sight, WORK_TREE, WorkTree, append_work_tree};
 
 use std::fmt;
 
@@ -52,6 +54,8 @@ pub enum EntryKind {
     Symlink,
     /// The commit of a submodule; there is no blob.
     Submodule,
+    /// A folder of the work tree that holds no file a build could see. Commits have none.
+    Folder,
 }
 
 /// One path's kind and content id.

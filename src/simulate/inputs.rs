@@ -283,7 +283,7 @@ impl<'a> Engine<'a> {
                 {
                     entry.oid = Oid::default();
                 }
-                source.apply(name, &relative, Term::File(entry), add);
+                source.apply(name, &relative, Term::of(entry), add);
             }
         }
         self.members[index] = Some(members);
@@ -550,7 +550,7 @@ impl<'a> Engine<'a> {
                 let relative = found.relative.to_vec();
                 let mut at = as_named.clone();
                 at.extend_from_slice(&relative);
-                fresh.apply(&at, &relative, Term::File(entry), true);
+                fresh.apply(&at, &relative, Term::of(entry), true);
             }
             // What a link leads to may be missing, or ignored and so not sent.
             dangling |= fresh.count == members_before && target != as_named;
@@ -623,6 +623,16 @@ enum Term {
     Dir,
 }
 
+impl Term {
+    /// Only a work tree has folders that no file implies.
+    fn of(entry: Entry) -> Self {
+        match entry.kind {
+            EntryKind::Folder => Self::Dir,
+            _ => Self::File(entry),
+        }
+    }
+}
+
 impl Source {
     fn members(&self) -> u32 {
         if self.through_link {
@@ -676,6 +686,7 @@ fn kind_byte(kind: EntryKind) -> u8 {
         EntryKind::Executable => b'x',
         EntryKind::Symlink => b'l',
         EntryKind::Submodule => b's',
+        EntryKind::Folder => b'd',
     }
 }
 
