@@ -129,7 +129,7 @@ pub fn append_work_tree(
     };
     let scan = scan(tree, &submodule)?;
     let repository = tree.repository;
-    let entries: Vec<Result<(Entry, Option<Vec<u8>>), HistoryError>> = scan
+    let entries: Vec<Result<Described, HistoryError>> = scan
         .files
         .par_iter()
         .map(|found| entry(repository, found, before.get(&found.path), head))
@@ -216,7 +216,7 @@ fn scan(tree: &WorkTree<'_>, submodule: &dyn Fn(&[u8]) -> bool) -> Result<Scan, 
                 && p.strip_prefix(*other)
                     .is_some_and(|rest| other.is_empty() || rest.starts_with(b"/"))
         };
-        !all.iter().any(|other| within(&other))
+        !all.iter().any(within)
     });
     let mut open: Vec<(Vec<u8>, PathBuf, usize)> = Vec::new();
     for prefix in prefixes {
@@ -291,13 +291,16 @@ fn visit(tree: &WorkTree<'_>, out: &mut Scan, path: Vec<u8>, disk: PathBuf, meta
     }
 }
 
-/// Kind and blob id of what is on disk; of a link its text too.
+/// Kind and blob id of a path, and the text of a link.
+type Described = (Entry, Option<Vec<u8>>);
+
+/// What is on disk.
 fn entry(
     repository: Option<&Repository>,
     found: &Found,
     before: Option<&Entry>,
     head: CommitId,
-) -> Result<(Entry, Option<Vec<u8>>), HistoryError> {
+) -> Result<Described, HistoryError> {
     let failed = |source| HistoryError::WorkTree {
         path: found.disk.clone(),
         source,
