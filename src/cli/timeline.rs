@@ -178,18 +178,51 @@ pub fn replay_subject(
     subject: &Subject,
     costs: &CostTable,
 ) -> Result<Replayed> {
-    let (plans, rules, plan_rules, timeline) = match flags.dockerfile_from {
-        DockerfileFrom::Frozen => {
-            let all = vec![Some(0); builds.log.commits.len()];
-            (
-                vec![subject.plan.clone()],
-                vec![subject.rules.clone()],
-                vec![0],
-                all,
-            )
-        }
-        DockerfileFrom::Each => each(place, builds, subject)?,
-    };
+    let epochs = epochs(place, flags, builds, subject)?;
+    replay_epochs(place, flags, builds, subject, costs, epochs)
+}
+
+/// Which Dockerfile every build has.
+///
+/// # Errors
+/// When an older Dockerfile can't be read from the repository.
+pub fn epochs(
+    place: &Place,
+    flags: &HistoryFlags,
+    builds: &Builds,
+    subject: &Subject,
+) -> Result<Epochs> {
+    match flags.dockerfile_from {
+        DockerfileFrom::Frozen => Ok(Epochs {
+            plans: vec![subject.plan.clone()],
+            rules: vec![subject.rules.clone()],
+            plan_rules: vec![0],
+            timeline: vec![Some(0); builds.log.commits.len()],
+            new_bases: Vec::new(),
+        }),
+        DockerfileFrom::Each => each(place, builds, subject),
+    }
+}
+
+/// Replays builds of several Dockerfiles in the context of a subject.
+///
+/// # Errors
+/// When a commit of `--base-change` is not among the builds.
+pub fn replay_epochs(
+    place: &Place,
+    flags: &HistoryFlags,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+    epochs: Epochs,
+) -> Result<Replayed> {
+    let Epochs {
+        plans,
+        rules,
+        plan_rules,
+        timeline,
+        new_bases,
+    } = epochs;
     let wanted: Vec<_> = plans
         .iter()
         .zip(&plan_rules)
@@ -219,7 +252,7 @@ pub fn replay_subject(
     };
     let timeline = Timeline {
         plan: timeline,
-        base_changes: base_changes(place, builds, flags)?,
+        base_changes: [base_changes(place, builds, flags)?, new_bases].concat(),
         policy: flags.cache_policy.into(),
     };
     replayed.outcome = replay(&replayed.models(), &timeline, &replayed.matrix);
@@ -227,7 +260,19 @@ pub fn replay_subject(
     Ok(replayed)
 }
 
-type Epochs = (Vec<Plan>, Vec<IgnoreRules>, Vec<usize>, Vec<Option<usize>>);
+/// The Dockerfiles of a replay, and which build has which.
+pub struct Epochs {
+    /// Distinct ones.
+    pub plans: Vec<Plan>,
+    /// Distinct ignore rules.
+    pub rules: Vec<IgnoreRules>,
+    /// Rules of each plan.
+    pub plan_rules: Vec<usize>,
+    /// Plan of each build; `None` where there is no Dockerfile.
+    pub timeline: Vec<Option<usize>>,
+    /// Base images that changed before a build, beside those of `--base-change`.
+    pub new_bases: Vec<(String, u32)>,
+}
 
 /// Each commit's own Dockerfile and ignore file.
 fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
@@ -297,7 +342,13 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
     if plans.is_empty() {
         bail!("no commit of the range has {file}");
     }
-    Ok((plans, rules, plan_rules, timeline))
+    Ok(Epochs {
+        plans,
+        rules,
+        plan_rules,
+        timeline,
+        new_bases: Vec::new(),
+    })
 }
 
 /// A file of the work tree, links followed; `None` where there is none that a builder would take.

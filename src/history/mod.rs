@@ -10,6 +10,7 @@ mod delta_base;
 mod error;
 mod paths;
 mod repository;
+mod touched;
 mod tree;
 mod walk;
 mod worktree;

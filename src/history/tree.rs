@@ -139,7 +139,7 @@ impl Reader {
     }
 
     /// The tree of the commit, which becomes the one named in errors.
-    fn enter(&mut self, commit: CommitId) -> Result<ObjectId, HistoryError> {
+    pub(super) fn enter(&mut self, commit: CommitId) -> Result<ObjectId, HistoryError> {
         self.commit = commit;
         let id = object_id(&commit.0);
         let bytes = self.object(id, Kind::Commit)?;
@@ -163,7 +163,11 @@ impl Reader {
         Ok(None)
     }
 
-    fn find(&mut self, tree: ObjectId, path: &[u8]) -> Result<Option<Node>, HistoryError> {
+    pub(super) fn find(
+        &mut self,
+        tree: ObjectId,
+        path: &[u8],
+    ) -> Result<Option<Node>, HistoryError> {
         let mut at = Node::Tree(tree);
         for name in path
             .split(|b| *b == b'/')

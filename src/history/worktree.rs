@@ -17,7 +17,7 @@ use super::{
     Repository,
 };
 use rayon::prelude::*;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use sha1::Digest as _;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
@@ -68,15 +68,17 @@ impl ChangeLog {
     pub fn append(&mut self, build: CommitInfo, paths: Vec<(Vec<u8>, Option<Entry>)>) {
         let mut state = self.state();
         let mut changes: Vec<Change> = Vec::new();
+        let mut at: FxHashMap<PathId, usize> = FxHashMap::default();
         for (path, new) in paths {
             let id = self.paths.intern(&path);
             if id.index() >= state.len() {
                 state.resize(id.index() + 1, None);
             }
-            if let Some(earlier) = changes.iter_mut().rfind(|c| c.path == id) {
-                earlier.new = new;
+            if let Some(earlier) = at.get(&id) {
+                changes[*earlier].new = new;
             } else if state[id.index()] != new {
                 let old = state[id.index()];
+                at.insert(id, changes.len());
                 changes.push(Change { path: id, old, new });
             }
         }

@@ -9,7 +9,7 @@ use super::state::{Globals, State};
 use super::title::{self, Position};
 use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
-    image, platform,
+    Written, image, platform, written,
 };
 use crate::diagnostic::{self, Diagnostic, shorten};
 use crate::dockerfile::check::{self, Objection};
@@ -340,6 +340,9 @@ impl Lowering<'_> {
                 args: 0,
                 env: 0,
             },
+            written: Written::default()
+                .with("image", &reference)
+                .with("platform", platform),
             volatile: reference.contains(super::VOLATILE),
             keyed_by_parent: true,
             inputs: vec![Input::Image(reference.clone())],
@@ -355,6 +358,9 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+        if let Some(text) = written::configuration(ins, self.escape, state) {
+            self.plan.stages[place.stage].configuration.push(text);
+        }
         match &ins.kind {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
@@ -476,6 +482,7 @@ impl Lowering<'_> {
             span: ins.span,
             definition: 0,
             parts: Parts::default(),
+            written: Written::default(),
             volatile: false,
             keyed_by_parent: true,
             inputs: Vec::new(),
@@ -508,6 +515,7 @@ impl Lowering<'_> {
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, StepKind::Workdir, &title);
+        step.written = Written::default().with("path", &resolved).with("owner", id);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;

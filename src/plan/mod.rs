@@ -16,11 +16,13 @@ mod stages;
 mod state;
 mod title;
 mod transfer;
+mod written;
 
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
 pub use state::{Origin, VOLATILE};
+pub use written::{Written, WrittenVar};
 
 use crate::diagnostic::Diagnostic;
 use crate::footprint::{Class, Footprint};
@@ -178,6 +180,8 @@ pub struct Step {
     pub definition: u128,
     /// The same, by part.
     pub parts: Parts,
+    /// The same, in words.
+    pub written: Written,
     /// A per-build value is in the definition: it never equals an earlier one.
     pub volatile: bool,
     /// Whether the parent file system is in the key; false for `COPY --link`.
@@ -252,6 +256,8 @@ pub struct Stage {
     pub last: Option<NodeIndex>,
     /// The step whose result the stage starts from: its image, or the base stage's last.
     pub root: Option<NodeIndex>,
+    /// Its instructions that change the image's configuration, expanded.
+    pub configuration: Vec<String>,
 }
 
 /// The step graph.
