@@ -240,7 +240,14 @@ pub fn found_at(
     history: &HistoryFlags,
 ) -> Option<Found> {
     let place = Place::open(path, Some(&rev.to_string())).ok()?;
-    load_replayed(&place, flags, history).ok()
+    let mut flags = flags.clone();
+    // A named file that was not there is a new target, and no reason to find none at all.
+    let named = flags.files.len();
+    flags.files.retain(|f| place.is_file(f));
+    if flags.files.is_empty() && named > 0 {
+        return None;
+    }
+    load_replayed(&place, &flags, history).ok()
 }
 
 /// What a target was in an older discovery: the same Dockerfile, origin and stage.

@@ -129,18 +129,18 @@ fn touch(place: &Place, subject: &Subject, text: &str, files: &Files) -> Result<
         // The language of ignore files, which knows `**`; a slash in front keeps `!` and `#` plain.
         let pattern = format!("/{}\n", String::from_utf8_lossy(&full));
         let (rules, said) = IgnoreRules::parse(&SourceFile::new("--touch", pattern));
-        if let Some(d) = said.first() {
-            bail!("--touch {text}: {}", d.message);
+        // What is no pattern is a plain name.
+        if said.is_empty() {
+            let mut filter = PathFilter::new(&rules);
+            let matched: Vec<Vec<u8>> = real().filter(|p| filter.ignored(p)).cloned().collect();
+            if matched.is_empty() {
+                bail!(
+                    "--touch {text}: no file in the context of {} matches",
+                    subject.file
+                );
+            }
+            return Ok(matched);
         }
-        let mut filter = PathFilter::new(&rules);
-        let matched: Vec<Vec<u8>> = real().filter(|p| filter.ignored(p)).cloned().collect();
-        if matched.is_empty() {
-            bail!(
-                "--touch {text}: no file in the context of {} matches",
-                subject.file
-            );
-        }
-        return Ok(matched);
     }
     if text.ends_with('/') || full.is_empty() {
         bail!(
