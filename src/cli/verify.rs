@@ -227,6 +227,10 @@ impl Job for Commits<'_> {
                 };
             Predicted {
                 steps: plan.order.iter().zip(&build.verdicts).map(step).collect(),
+                fails_when_run: build
+                    .fails
+                    .as_ref()
+                    .is_some_and(|f| f.message.starts_with("lstat ")),
                 fails: build.fails.as_ref().map(|f| f.message.clone()),
                 skipped: false,
             }

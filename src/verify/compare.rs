@@ -15,6 +15,8 @@ pub struct Predicted {
     pub steps: Vec<PredictedStep>,
     /// The builder refuses it, with a message like this.
     pub fails: Option<String>,
+    /// It refuses it only when it runs the step, which it does not where the result is cached.
+    pub fails_when_run: bool,
     /// There is nothing to build: the commit has no Dockerfile.
     pub skipped: bool,
 }

@@ -31,7 +31,7 @@ fn mock(outcomes: Vec<Result<Outcome, BuilderError>>) -> Mock {
 }
 
 /// One step of which every build but the first is predicted cached, or what a text says: a letter a
-/// build, `x` executed, `c` cached, `m` maybe, `f` refused, `-` no Dockerfile.
+/// build, `x` executed, `c` cached, `m` maybe, `f` refused, `l` refused when run, `-` no Dockerfile.
 struct Line(&'static str);
 
 impl Job for Line {
@@ -55,7 +55,8 @@ impl Job for Line {
             };
             Predicted {
                 steps: vec![step],
-                fails: (c == 'f').then(|| "no".to_owned()),
+                fails: matches!(c, 'f' | 'l').then(|| "no".to_owned()),
+                fails_when_run: c == 'l',
                 skipped: c == '-' || without.contains(&i),
             }
         };
@@ -156,6 +157,13 @@ fn refusals_count_where_both_sides_agree_on_them() {
     let m = mock(vec![built(Seen::Ran)]);
     let t = tally(&m, "f", limits(true, false));
     assert_eq!(t.wrong[0].predicted, "refused: no");
+    // A step that fails when it is run is not run where an older result is cached.
+    let m = mock(vec![built(Seen::Ran), built(Seen::Cached)]);
+    let t = tally(&m, "xl", limits(false, false));
+    assert_eq!((t.wrong.len(), t.older_records.len()), (0, 1));
+    let m = mock(vec![built(Seen::Ran), built(Seen::Cached)]);
+    let t = tally(&m, "xl", limits(true, false));
+    assert_eq!((t.wrong.len(), t.older_records.len()), (1, 0));
 }
 
 #[test]
