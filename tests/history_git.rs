@@ -23,6 +23,7 @@ fn side(entry: Option<Entry>) -> Side {
             EntryKind::Executable => "100755",
             EntryKind::Symlink => "120000",
             EntryKind::Submodule => "160000",
+            EntryKind::Folder => unreachable!("commits have no folders"),
         };
         (mode.to_owned(), CommitId(entry.oid).to_string())
     })

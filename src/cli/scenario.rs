@@ -250,14 +250,16 @@ pub fn found_at(
     load_replayed(&place, &flags, history).ok()
 }
 
-/// What a target was in an older discovery: the same Dockerfile, origin and stage.
+/// What a target was in an older discovery: a build of the same Dockerfile, if there are several the
+/// one that the same service or target asked for, or that builds the same stage.
 #[must_use]
 pub fn twin<'a>(found: Option<&'a Found>, of: &Subject) -> Option<&'a Subject> {
-    let mut all = found?.subjects.iter();
-    all.find(|s| {
-        s.target.file == of.target.file
-            && s.target.origin == of.target.origin
-            && s.target.stage == of.target.stage
+    let all = found?.subjects.iter();
+    let same_file = all.filter(|s| s.target.file == of.target.file);
+    same_file.max_by_key(|s| {
+        let origin = s.target.origin == of.target.origin;
+        let stage = s.target.stage == of.target.stage;
+        2 * u8::from(origin) + u8::from(stage)
     })
 }
 
