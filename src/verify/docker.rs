@@ -3,7 +3,6 @@
 use super::{Builder, BuilderError, Outcome, Request};
 use crate::cost::log::{self, MAX_LOG_BYTES};
 use std::io::{Read as _, Seek as _};
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -69,8 +68,7 @@ impl Builder for Docker {
         docker
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(progress.try_clone().map_err(fault)?)
-            .process_group(0);
+            .stderr(progress.try_clone().map_err(fault)?);
         let child = docker.spawn().map_err(|e| BuilderError::NotStarted {
             builder: NAME,
             reason: e.to_string(),
@@ -136,7 +134,6 @@ fn wait(mut child: Child, timeout: Duration) -> Result<ExitStatus, BuilderError>
                 stopped = Some(Instant::now());
             }
             Some(since) if since.elapsed() >= GRACE => {
-                stop(&child, "-KILL");
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(BuilderError::Timeout(timeout.as_secs()));
@@ -147,8 +144,10 @@ fn wait(mut child: Child, timeout: Duration) -> Result<ExitStatus, BuilderError>
     }
 }
 
-/// Signals the client and its plugins, which are a process group of their own.
+/// Signals the client, which cancels the build and tells its plugins. It is in our own process group, so
+/// that an interrupt from the keyboard reaches it as well.
 fn stop(child: &Child, signal: &str) {
-    let group = format!("-{}", child.id());
-    let _ = Command::new("kill").args([signal, "--", &group]).status();
+    let _ = Command::new("kill")
+        .args([signal, "--", &child.id().to_string()])
+        .status();
 }
