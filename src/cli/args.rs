@@ -8,6 +8,9 @@ use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+mod two_builds;
+pub use two_builds::{AffectedArgs, ExplainArgs, PairFlags, VerifyArgs, WhatIfArgs};
+
 /// Tells what a commit rebuilds in a container image, why and at what price, and finds the cheapest
 /// Dockerfile that still builds the same image.
 #[derive(Debug, Parser)]
@@ -48,6 +51,14 @@ pub enum Command {
     Inspect(InspectArgs),
     /// What the builder would be sent.
     Context(ContextArgs),
+    /// Why each step would run again behind another build.
+    Explain(ExplainArgs),
+    /// Which targets' images change between two commits.
+    Affected(AffectedArgs),
+    /// What a change that nobody made yet would run again.
+    WhatIf(WhatIfArgs),
+    /// Compare the prediction with a real builder.
+    Verify(VerifyArgs),
     /// Completions for a shell, on stdout.
     Completions {
         /// Which shell.
@@ -204,6 +215,9 @@ pub struct HistoryFlags {
     /// Step costs, relative to PATH.
     #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
     pub costs: Option<PathBuf>,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(skip)]
+    pub worktree: bool,
 }
 
 fn octal(text: &str) -> Result<u32, String> {
@@ -310,6 +324,9 @@ pub struct ReplayArgs {
     /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(long, conflicts_with_all = ["reference", "range"])]
+    pub worktree: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,
@@ -481,6 +498,24 @@ choices! {
         Text,
         /// JSON Lines.
         Json,
+    }
+}
+choices! {
+    /// What `explain` and `what-if` print.
+    ExplainFormat {
+        /// The verdict, then every cause with what follows from it.
+        Text,
+        /// One document.
+        Json,
+        /// For a comment.
+        Markdown,
+    }
+}
+choices! {
+    /// A builder that can be started.
+    BuilderArg {
+        /// `docker buildx build`.
+        Docker,
     }
 }
 choices! {

@@ -4,12 +4,14 @@
 //! and which build has which. Cost with each commit's own: three look-ups in trees per build, one parse per
 //! distinct pair. Invariant: files are found as the builder's client finds them ([`Follower`]).
 
+use super::build_file;
 use super::history_notes;
 use super::subject::{Place, Subject};
 use super::timeline::Builds;
+use super::worktree;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile;
-use crate::history::{EntryKind, Followed, Follower};
+use crate::history::{EntryKind, Followed, Follower, WORK_TREE};
 
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan};
@@ -29,6 +31,8 @@ pub struct Epochs {
     pub plan_rules: Vec<usize>,
     /// The plan of each build; none where the commit has no Dockerfile.
     pub timeline: Vec<Option<usize>>,
+    /// Base images that changed before a build, beside those of `--base-change`.
+    pub new_bases: Vec<(String, u32)>,
     /// What there is to say.
     pub notes: Vec<Diagnostic>,
 }
@@ -42,6 +46,7 @@ impl Epochs {
             rules: vec![subject.rules.clone()],
             plan_rules: vec![0],
             timeline: vec![Some(0); builds],
+            new_bases: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -106,7 +111,13 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
             let mut sides = [c.old, c.new].into_iter().flatten();
             ids.contains(&Some(c.path)) || sides.any(|e| e.kind == EntryKind::Symlink)
         });
-        if touched || linked || i == 0 {
+        if commit.id == WORK_TREE {
+            let top = worktree::root(place)?;
+            for (n, wanted) in wanted.iter().enumerate() {
+                let root = top.join(&wanted.root).display().to_string();
+                texts[n] = build_file::read(place, &root, &wanted.name).bytes();
+            }
+        } else if touched || linked || i == 0 {
             linked = false;
             for (n, wanted) in wanted.iter().enumerate() {
                 let (root, name) = (wanted.root.as_bytes(), wanted.name.as_bytes());

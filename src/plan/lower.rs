@@ -9,7 +9,7 @@ use super::state::{Globals, State};
 use super::title::{self, Position};
 use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
-    image, platform,
+    Written, image, platform, written,
 };
 use crate::diagnostic::{self, Diagnostic, shorten};
 use crate::dockerfile::check::{self, Objection};
@@ -341,6 +341,9 @@ impl Lowering<'_> {
                 env: 0,
             },
             reproducible: true,
+            written: Written::default()
+                .with("image", &reference)
+                .with("platform", platform),
             volatile: reference.contains(super::VOLATILE),
             forced: false,
             keyed_by_parent: true,
@@ -362,6 +365,9 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+        if let Some(text) = written::configuration(ins, self.escape, state) {
+            self.plan.stages[place.stage].configuration.push(text);
+        }
         match &ins.kind {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
@@ -506,6 +512,7 @@ impl Lowering<'_> {
             definition: 0,
             parts: Parts::default(),
             reproducible: ins.reproducible,
+            written: Written::default(),
             volatile: false,
             forced: kind != StepKind::Workdir && self.is_forced(place.stage),
             keyed_by_parent: true,
@@ -546,12 +553,16 @@ impl Lowering<'_> {
             return;
         }
         let owner = state.user.clone();
+        let id = owner_key(owner.as_deref().unwrap_or(""));
         let mut key = Key::new("mkdir");
         key.text(&resolved)
-            .text(&owner_key(owner.as_deref().unwrap_or("")))
+            .text(&id)
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, StepKind::Workdir, &title);
+        step.written = Written::default()
+            .with("path", &resolved)
+            .with("owner", &id);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;

@@ -6,7 +6,7 @@ use super::lower::{Lowering, Place};
 use super::mount::{self, Mount, MountType};
 use super::stages::{MOUNT_HELP, Named, Record};
 use super::state::{Origin, State, VOLATILE};
-use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, image, title};
+use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, Written, image, title};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
 use crate::footprint::{self, RunState};
@@ -120,6 +120,16 @@ impl Lowering<'_> {
         }
         let title = title::run(ins, lone, self.escape, state, &secrets);
         let mut step = self.step(place, ins, StepKind::Run, &title);
+        step.written = match &script {
+            Some(text) => Written::default()
+                .with("shell", &shell.join(" "))
+                .with("command", text),
+            None => Written::default().with("command", &argv.join(" ")),
+        };
+        step.written = std::mem::take(&mut step.written)
+            .with("platform", self.platform_of(place.stage))
+            .with_flags(ins)
+            .with_state(state);
         let (mut args, mut env) = (Key::new("args"), Key::new("env"));
         let mut all = Key::new("vars");
         for v in &state.vars {

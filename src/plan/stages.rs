@@ -155,6 +155,7 @@ impl Lowering<'_> {
             steps: Vec::new(),
             last: None,
             root: None,
+            configuration: Vec::new(),
         });
     }
 

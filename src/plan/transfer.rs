@@ -5,7 +5,7 @@ use super::key::{Key, owner_key};
 use super::lower::{Lowering, Place};
 use super::run::Inputs;
 use super::state::State;
-use super::{ContextInput, Dest, Input, StepKind, title};
+use super::{ContextInput, Dest, Input, StepKind, Written, title};
 use crate::diagnostic::shorten;
 use crate::dockerfile::check::{self, Remote};
 use crate::dockerfile::{Flag, Instruction, Kind, Transfer, expand_heredoc};
@@ -103,6 +103,19 @@ impl Lowering<'_> {
         let kind = if add { StepKind::Add } else { StepKind::Copy };
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, kind, &title);
+        let bodies: Vec<String> = t
+            .inline
+            .iter()
+            .filter_map(|i| ins.heredocs.get(*i))
+            .map(|doc| doc.body.clone())
+            .collect();
+        step.written = Written::default()
+            .with_all("source", &sources)
+            .with_all("text of a heredoc", &bodies)
+            .with("destination", &resolved)
+            .with("owner", owner.as_deref().unwrap_or_default())
+            .with("mode", mode.as_deref().unwrap_or_default())
+            .with_flags(ins);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;

@@ -311,9 +311,7 @@ impl<'a> Engine<'a> {
                 {
                     entry.oid = Oid::default();
                 }
-                source
-                    .members
-                    .apply(name, &relative, Term::File(entry), add);
+                source.members.apply(name, &relative, Term::of(entry), add);
             }
         }
         self.members[index] = Some(members);
@@ -664,10 +662,14 @@ impl<'a> Engine<'a> {
             if self.emptied.contains(&(path, index)) {
                 entry.oid = Oid::default();
             }
+            let node = match entry.kind {
+                EntryKind::Folder => Node::Dir(None),
+                _ => Node::File(entry, None),
+            };
             out.push(Taken {
                 matched: found.matched.to_vec(),
                 relative: found.relative.to_vec(),
-                node: Node::File(entry, None),
+                node,
             });
         }
         let mut filter = PathFilter::new(&self.context.rules[rules]);
