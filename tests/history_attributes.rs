@@ -281,7 +281,7 @@ fn generate(seed: u64, encodings: bool) -> Vec<Files> {
     for path in PATHS {
         files.insert(path.to_owned(), content(&mut random));
     }
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         let all = "[attr]win text eol=crlf\n[attr]twice win ident\n*.txt eol=crlf\n";
         files.insert(".gitattributes".to_owned(), all.into());
     }

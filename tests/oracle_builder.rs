@@ -422,6 +422,26 @@ fn counts(texts: &[String]) -> Vec<(&'static str, usize)> {
     FEATURES.into_iter().map(count).collect()
 }
 
+/// `maybe` is for what a RUN made, and for what stands behind it: without one everything is decided, until a build is
+/// refused, which leaves unknown what it had stored.
+#[test]
+fn nothing_is_open_where_nothing_ran() {
+    let texts = (1..=150).map(|seed| common::random_history::generate_with(seed, false));
+    let parsed: Vec<_> = texts
+        .map(|text| history::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}")))
+        .collect();
+    let predicted = builder::replay_many(&parsed).expect("git works");
+    let mut decided = 0;
+    for (seed, builds) in (1..).zip(predicted) {
+        let builds = builds.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        for build in builds.iter().take_while(|build| !build.is_refused()) {
+            assert!(build.open().is_empty(), "seed {seed}: {:?}", build.open());
+            decided += build.decided_from_stages();
+        }
+    }
+    assert!(decided > 300, "{decided} steps that take files of a stage");
+}
+
 #[test]
 fn every_feature_is_in_one_history_of_twenty() {
     let texts: Vec<String> = (1..=600).map(generate).collect();
@@ -487,13 +507,21 @@ fn generate(seed: u64) -> String {
     common::random_history::generate(seed)
 }
 
-/// Prints one random history, to look at a difference: `CACHEPLAN_SHOW=SEED`.
+/// Prints one random history, to look at a difference: `CACHEPLAN_SHOW=SEED`; with `CACHEPLAN_SHOW_IN=FOLDER` it makes
+/// the repository there, too.
 #[test]
 fn show_a_history() {
-    if let Some(seed) = std::env::var("CACHEPLAN_SHOW")
+    let Some(seed) = std::env::var("CACHEPLAN_SHOW")
         .ok()
         .and_then(|s| s.parse().ok())
-    {
-        println!("{}", generate(seed));
+    else {
+        return;
+    };
+    let text = generate(seed);
+    println!("{text}");
+    if let Ok(folder) = std::env::var("CACHEPLAN_SHOW_IN") {
+        std::fs::create_dir_all(&folder).expect("a new folder");
+        let parsed = history::parse(&text).expect("parses");
+        history::create_repository(&parsed, Path::new(&folder)).expect("git works");
     }
 }

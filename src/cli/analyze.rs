@@ -1,6 +1,8 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+use super::archives::archives;
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
+use super::epochs::Epochs;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
     Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
@@ -168,6 +170,8 @@ pub fn search(
 ) -> Result<Searched> {
     let changes = base_changes(place, builds, flags)?;
     let rules = [subject.rules.clone()];
+    let today = Epochs::frozen(subject, builds.log.len());
+    let archives = archives(place, builds, subject, &today)?;
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
     let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
     let rewrites: Vec<String> = search
@@ -184,11 +188,13 @@ pub fn search(
             links: &builds.links,
             dot_git: dot_git(flags),
             umask: flags.umask,
+            archives: &archives,
         },
         costs,
         policy: flags.cache_policy,
         seconds: &times(builds),
         copied: &|c| sizes.of(c),
+        assume_reproducible: flags.assume_reproducible,
         base_changes: &changes,
         objective: search.objective.into(),
         safety: search.safety.into(),

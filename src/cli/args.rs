@@ -197,6 +197,10 @@ pub struct HistoryFlags {
     /// The base image's content changed before that build; repeatable.
     #[arg(long = "base-change", value_name = "IMAGE@COMMIT")]
     pub base_changes: Vec<String>,
+    /// Take it that a RUN with equal inputs makes equal files: what could only be told by running it is decided.
+    /// For single steps, write `# cacheplan: reproducible` on the line above.
+    #[arg(long = "assume-reproducible")]
+    pub assume_reproducible: bool,
     /// Step costs, relative to PATH.
     #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
     pub costs: Option<PathBuf>,

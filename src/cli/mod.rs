@@ -4,6 +4,7 @@
 //! 1 a gate failed, 2 wrong input or usage, 3 an external program failed.
 
 mod analyze;
+mod archives;
 pub mod args;
 mod build_file;
 mod cache_dir;

@@ -1,6 +1,7 @@
 //! From a subject and a repository to what a replay needs: the change log, the texts of links, the
 //! Dockerfile and ignore rules of every build.
 
+use super::archives::archives;
 use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
 use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
@@ -259,6 +260,7 @@ pub fn replay_subject(
         .flatten()
         .collect();
     need_links(builds, subject, &all)?;
+    let archives = archives(place, builds, subject, &epochs)?;
     let Epochs {
         plans,
         rules,
@@ -273,6 +275,7 @@ pub fn replay_subject(
         links: &builds.links,
         dot_git: dot_git(flags),
         umask: flags.umask,
+        archives: &archives,
     };
     let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
@@ -297,6 +300,7 @@ pub fn replay_subject(
         plan: timeline,
         base_changes: base_changes(place, builds, flags)?,
         policy: flags.cache_policy,
+        assume_reproducible: flags.assume_reproducible,
     };
     replayed.outcome = replay_with(
         &replayed.models(),

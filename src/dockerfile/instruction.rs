@@ -21,6 +21,7 @@ pub(super) struct Frame {
     pub(super) line: u32,
     pub(super) end_line: u32,
     pub(super) leading_comments: Span,
+    pub(super) reproducible: bool,
 }
 
 /// An instruction before it is read.
@@ -134,6 +135,7 @@ impl Reader<'_> {
             line: self.frame.line,
             end_line: self.frame.end_line,
             leading_comments: self.frame.leading_comments,
+            reproducible: self.frame.reproducible,
             original: self.piece(head.whole),
             flags: match head.flags {
                 none if none.is_empty() => Vec::new(),

@@ -117,6 +117,8 @@ pub struct Instruction {
     pub end_line: u32,
     /// Comment lines directly above (no blank line between), or an empty span at `span.start`.
     pub leading_comments: Span,
+    /// One of them is `# cacheplan: reproducible`: equal inputs give equal output.
+    pub reproducible: bool,
     /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
     /// written, heredoc bodies not included.
     pub original: Text,

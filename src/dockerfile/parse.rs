@@ -242,12 +242,24 @@ fn draft(
         line: number(first + 1),
         end_line: number(next),
         leading_comments: Span::new(comments.unwrap_or(start), start),
+        reproducible: comments
+            .is_some_and(|from| says_reproducible(&bytes[from as usize..start as usize])),
     };
     Draft {
         head,
         frame,
         heredocs,
     }
+}
+
+/// Whether a comment of these lines tells cacheplan that the step's output depends on its inputs alone.
+fn says_reproducible(comments: &[u8]) -> bool {
+    let mut lines = comments.split(|b| *b == b'\n');
+    lines.any(|line| {
+        let text = line.trim_ascii().strip_prefix(b"#").unwrap_or_default();
+        let rest = text.trim_ascii_start().strip_prefix(b"cacheplan:");
+        rest.is_some_and(|rest| rest.trim_ascii() == b"reproducible")
+    })
 }
 
 fn unterminated_help(heredoc: &Heredoc) -> String {

@@ -67,6 +67,8 @@ pub struct Setting<'a> {
     pub seconds: &'a [i64],
     /// Bytes that a selection of context files adds to a layer.
     pub copied: &'a dyn Fn(&ContextInput) -> u64,
+    /// Equal inputs give equal output in every RUN.
+    pub assume_reproducible: bool,
     /// Base images that changed: normalised reference, build.
     pub base_changes: &'a [(String, u32)],
     /// What plans minimise.
@@ -256,6 +258,7 @@ impl<'a> Judge<'a> {
             plan: vec![Some(0); self.matrix.builds],
             base_changes: self.setting.base_changes.to_vec(),
             policy,
+            assume_reproducible: self.setting.assume_reproducible,
         };
         let outcome = replay_with(&models, &timeline, &self.matrix, &facts);
         let one = std::slice::from_ref;

@@ -340,6 +340,7 @@ impl Lowering<'_> {
                 args: 0,
                 env: 0,
             },
+            reproducible: true,
             volatile: reference.contains(super::VOLATILE),
             forced: false,
             keyed_by_parent: true,
@@ -352,6 +353,7 @@ impl Lowering<'_> {
             dest: None,
             inline: Vec::new(),
             parents: false,
+            fails: None,
         });
         let stage = &mut self.plan.stages[index];
         stage.steps.push(node);
@@ -441,7 +443,8 @@ impl Lowering<'_> {
         }
     }
 
-    pub fn push(&mut self, place: &Place, step: Step, stages: &[usize]) {
+    pub fn push(&mut self, place: &Place, mut step: Step, stages: &[usize]) {
+        self.owner_without_names(place, &mut step);
         let node = self.plan.graph.add_node(step);
         if let Some(last) = self.plan.stages[place.stage].last {
             self.plan.graph.add_edge(last, node, Depends::Key);
@@ -454,6 +457,27 @@ impl Lowering<'_> {
         let stage = &mut self.plan.stages[place.stage];
         stage.steps.push(node);
         stage.last = Some(node);
+    }
+
+    /// An owner is looked up in the files that a step stands on. Where there are none, on scratch and with
+    /// `--link`, a name other than root is refused, though not before the step is executed (seen on
+    /// BuildKit 0.25).
+    fn owner_without_names(&mut self, place: &Place, step: &mut Step) {
+        let owner = step.dest.as_ref().and_then(|d| d.owner.clone());
+        let number = |part: &str| part == "root" || part.bytes().all(|b| b.is_ascii_digit());
+        let Some(owner) = owner.filter(|o| !o.split(':').all(number)) else {
+            return;
+        };
+        if step.keyed_by_parent && self.plan.stages[place.stage].last.is_some() {
+            return;
+        }
+        step.fails = Some("invalid user index: -1");
+        let message = format!(
+            "the owner {owner} cannot be looked up: this step has no /etc/passwd to look into"
+        );
+        let d = Diagnostic::warning("build/owner-name", message, step.span);
+        let help = "write numbers, as in `--chown=1000:1000`";
+        self.plan.diagnostics.push(d.with_help(help));
     }
 
     pub fn step(&self, place: &Place, ins: &Instruction, kind: StepKind, title: &str) -> Step {
@@ -481,6 +505,7 @@ impl Lowering<'_> {
             span: ins.span,
             definition: 0,
             parts: Parts::default(),
+            reproducible: ins.reproducible,
             volatile: false,
             forced: kind != StepKind::Workdir && self.is_forced(place.stage),
             keyed_by_parent: true,
@@ -493,6 +518,7 @@ impl Lowering<'_> {
             dest: None,
             inline: Vec::new(),
             parents: false,
+            fails: None,
         }
     }
 

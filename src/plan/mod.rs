@@ -211,6 +211,8 @@ pub struct Step {
     pub definition: u128,
     /// The same, by part.
     pub parts: Parts,
+    /// A comment above the instruction says that its output depends on its inputs alone.
+    pub reproducible: bool,
     /// A per-build value is in the definition: it never equals an earlier one.
     pub volatile: bool,
     /// It runs whatever is stored: `--no-cache-filter` names its stage.
@@ -236,6 +238,8 @@ pub struct Step {
     pub inline: Vec<(String, String)>,
     /// `--parents`: sources keep their folders.
     pub parents: bool,
+    /// The builder's message where the step fails whenever it is executed.
+    pub fails: Option<&'static str>,
 }
 
 /// Where COPY, ADD or WORKDIR writes.

@@ -27,7 +27,7 @@ pub struct Standing<'a> {
     pub parent: Option<usize>,
     /// That step's file system is in its key.
     pub keyed_by_parent: bool,
-    /// Positions of the last steps of stages whose files it takes.
+    /// Positions of the last steps of stages whose files it takes, where those are not known.
     pub taken: &'a [usize],
 }
 

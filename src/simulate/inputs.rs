@@ -101,6 +101,8 @@ pub struct Context<'a> {
     pub dot_git: bool,
     /// Under which umask it was checked out.
     pub umask: u32,
+    /// Whether a file is an archive that ADD unpacks; one that is not listed may be.
+    pub archives: &'a FxHashMap<Oid, bool>,
 }
 
 /// Computes the matrix. The selections behind the views must be among those given.

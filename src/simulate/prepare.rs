@@ -21,14 +21,14 @@ impl Prepared {
     /// The plans as the replay takes them; they must be those it was made for.
     #[must_use]
     pub fn models<'a>(&self, plans: &'a [Plan]) -> Vec<PlanModel<'a>> {
-        let parts = plans.iter().zip(&self.selections).zip(&self.views);
-        let model =
-            |((plan, s), v): ((&'a Plan, &Vec<Vec<usize>>), &Vec<Vec<Option<usize>>>)| PlanModel {
-                plan,
-                selections: s.clone(),
-                views: v.clone(),
-            };
-        parts.map(model).collect()
+        let mut selections = self.selections.iter();
+        let mut views = self.views.iter();
+        let model = |plan| PlanModel {
+            plan,
+            selections: selections.next().cloned().unwrap_or_default(),
+            views: views.next().cloned().unwrap_or_default(),
+        };
+        plans.iter().map(model).collect()
     }
 }
 

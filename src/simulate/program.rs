@@ -6,7 +6,7 @@
 
 use super::inputs::Selection;
 use crate::footprint::{Certainty, PathClaim};
-use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind};
+use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind, VOLATILE};
 use std::sync::Arc;
 
 /// The files of a stage that one source list of COPY or a mount takes.
@@ -187,12 +187,17 @@ fn workdir(step: &Step) -> Op {
             path: Some(path),
             owner,
             ..
-        }) if !step.volatile => Op::Mkdir {
+        }) if !varies(path) && !owner.as_deref().is_some_and(varies) => Op::Mkdir {
             path: path.clone(),
             owner: owner.clone(),
         },
         _ => Op::Anything,
     }
+}
+
+/// Whether a text holds an argument that differs in every build.
+fn varies(text: &str) -> bool {
+    text.contains(VOLATILE)
 }
 
 fn copy(plan: &Plan, rules: usize, step: &Step) -> Op {
@@ -206,7 +211,12 @@ fn copy(plan: &Plan, rules: usize, step: &Step) -> Op {
         return Op::Anything;
     };
     let below = || Op::Changes(vec![PathClaim::subtree(path.clone())]);
-    if step.volatile || step.inputs.len() > 1 || step.parents {
+    let flags = [owner, mode].into_iter().flatten();
+    let texts = flags.chain(step.inline.iter().flat_map(|(name, text)| [name, text]));
+    if varies(path) {
+        return Op::Anything;
+    }
+    if texts.into_iter().any(|t| varies(t)) || step.inputs.len() > 1 || step.parents {
         return below();
     }
     let (from, excludes) = match step.inputs.first() {

@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::stage_tree::Content;
 use super::store::{Afterwards, Key, Node, RecordId, Slot, Store, Used, Verdict};
 use crate::history::PathId;
-use crate::plan::{Depends, Input, Parts, Plan, Step, StepKind};
+use crate::plan::{Base, Depends, Input, Parts, Plan, Step, StepKind};
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -32,6 +32,8 @@ pub struct Timeline {
     pub base_changes: Vec<(String, u32)>,
     /// What survives between builds.
     pub policy: Policy,
+    /// Equal inputs give equal output in every RUN, not only in those whose comment says so.
+    pub assume_reproducible: bool,
 }
 
 /// Why a step ran.
@@ -190,7 +192,9 @@ pub fn replay_with(
         let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
         let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
         let late = || {
-            run.absent_at_execution(&outcome)
+            let absent = run.absent_at_execution(&outcome);
+            absent
+                .or_else(|| run.refused_at_execution(&outcome))
                 .map(|f| (f, Kept::Ancestors))
         };
         let failed = context.or_else(stage).or_else(late);
@@ -267,6 +271,8 @@ struct Shape {
     parent: Vec<Option<usize>>,
     /// For every `Input::Stage`: position of that stage's last step.
     stage_last: FxHashMap<usize, Option<usize>>,
+    /// By stage: its files come from RUNs, and the output of each depends on its inputs alone.
+    reproducible: Vec<bool>,
 }
 
 impl Shape {
@@ -285,6 +291,29 @@ impl Shape {
                 .get(&petgraph::visit::EdgeRef::source(&edge))
                 .copied()
         });
+        // Whether all RUNs behind a stage's files are marked, and whether there is one at all.
+        let mut behind: Vec<(bool, bool)> = Vec::with_capacity(plan.stages.len());
+        for stage in &plan.stages {
+            let (mut marked, mut any) = match stage.base {
+                Base::Stage(b) => behind[b],
+                _ => (true, false),
+            };
+            for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+                if step.kind == StepKind::Run {
+                    (marked, any) = (marked && step.reproducible, true);
+                }
+                for input in &step.inputs {
+                    let taken = match input {
+                        Input::Stage { stage, .. } => behind.get(*stage),
+                        _ => None,
+                    };
+                    let (m, a) = taken.copied().unwrap_or((true, false));
+                    (marked, any) = (marked && m, any || a);
+                }
+            }
+            behind.push((marked, any));
+        }
+        let reproducible = behind.into_iter().map(|(marked, any)| marked && any);
         let last = |s: &crate::plan::Stage| s.last.and_then(|n| position.get(&n).copied());
         Self {
             parent: parent.collect(),
@@ -294,6 +323,7 @@ impl Shape {
                 .enumerate()
                 .map(|(i, s)| (i, last(s)))
                 .collect(),
+            reproducible: reproducible.collect(),
         }
     }
 }
@@ -333,6 +363,19 @@ impl Run<'_> {
             })
         };
         context.or_else(stage)
+    }
+
+    /// A step that fails whenever it is executed.
+    fn refused_at_execution(&self, outcome: &BuildOutcome) -> Option<Failure> {
+        let plan = self.model.plan;
+        let fails = |(step, n): (usize, &NodeIndex)| {
+            let message = plan.graph[*n].fails?;
+            (outcome.verdicts[step] != Verdict::Cached).then(|| Failure {
+                step,
+                message: message.to_owned(),
+            })
+        };
+        plan.order.iter().enumerate().find_map(fails)
     }
 
     /// A source that another stage certainly does not have.
@@ -388,6 +431,11 @@ impl Run<'_> {
         Failure { step, message }
     }
 
+    fn is_reproducible(&self, stage: usize) -> bool {
+        let marked = self.shape.reproducible.get(stage).copied();
+        self.timeline.assume_reproducible || marked.unwrap_or(false)
+    }
+
     /// What a view of another stage is in this build, where that is known.
     fn viewed(&self, view: Option<usize>) -> Option<Slot> {
         let view = view?;
@@ -421,14 +469,15 @@ impl Run<'_> {
     }
 
     /// Positions of the steps whose results are in a step's key.
-    fn inputs(&self, position: usize) -> impl Iterator<Item = usize> {
+    fn inputs(&self, position: usize, outcome: &BuildOutcome) -> impl Iterator<Item = usize> {
         let step = &self.model.plan.graph[self.model.plan.order[position]];
         let stages = step.inputs.iter().filter_map(|i| match i {
             Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
             _ => None,
         });
-        let parent = self.shape.parent[position].filter(|_| step.keyed_by_parent);
-        parent.into_iter().chain(stages)
+        let below = self.foundation(position, outcome);
+        let below = below.filter(|_| step.keyed_by_parent);
+        below.into_iter().chain(stages)
     }
 
     fn visit(&mut self, store: &mut Store) -> Visited {
@@ -442,6 +491,8 @@ impl Run<'_> {
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
+            // Stages of whose files too little is known.
+            let mut unknown = Vec::new();
             let mut slots = Vec::new();
             let mut sources = Vec::new();
             for input in &step.inputs {
@@ -463,7 +514,14 @@ impl Run<'_> {
                         sources.extend(last);
                         match (self.viewed(view), last) {
                             (Some(slot), _) => slot,
+                            (None, Some(last)) if self.is_reproducible(*stage) => {
+                                // Then the files are those of the same record, and no others.
+                                let record = all.nodes[last].record;
+                                let parts = [text_digest(paths), u128::from(record.0)];
+                                Slot::Known(text_digest(&parts.map(|p| p.to_string())))
+                            }
                             (None, Some(last)) => {
+                                unknown.extend(self.shape.stage_last.get(stage).copied().flatten());
                                 Slot::Stage(all.nodes[last].record, text_digest(paths))
                             }
                             (None, None) => Slot::Known(0),
@@ -503,15 +561,15 @@ impl Run<'_> {
                     Verdict::Executed
                 };
             }
-            let taken = self.taken(step);
+            let compares = !made.sources.is_empty();
             let standing = Standing {
                 parent: self.shape.parent[position],
                 keyed_by_parent: step.keyed_by_parent,
-                taken: &taken,
+                taken: &unknown,
             };
             made.found.layer = forced.verdict(standing, made.found.layer);
             // Files that are made anew have to be compared.
-            made.found.linked &= !forced.any() || taken.is_empty();
+            made.found.linked &= !(forced.any() && compares);
             let id = all.add(made);
             all.steps.push(id);
             chain.push(match (stands_on, parent) {
@@ -534,15 +592,6 @@ impl Run<'_> {
         let last = self.shape.stage_last.get(&plan.target).copied().flatten();
         all.target = last.map(|p| chain[p]);
         all
-    }
-
-    /// Positions of the last steps of the stages whose files a step takes.
-    fn taken(&self, step: &crate::plan::Step) -> Vec<usize> {
-        let of = |input: &Input| match input {
-            Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
-            _ => None,
-        };
-        step.inputs.iter().filter_map(of).collect()
     }
 
     fn causes(
@@ -585,7 +634,7 @@ impl Run<'_> {
             return cause;
         }
         cause.because_of = self
-            .inputs(position)
+            .inputs(position, outcome)
             .find(|p| outcome.verdicts[*p] != Verdict::Cached);
         if visited.nodes[visited.steps[position]].is_lost() {
             // The very same result was there once: nothing changed but what the cache holds.
@@ -635,13 +684,27 @@ impl Run<'_> {
         }
         // Nothing of its own changed: a step before it ran, or went back to what it was in a build
         // that had other things behind it.
-        cause.because_of = follows_from.or_else(|| self.inputs(position).next());
+        cause.because_of = follows_from.or_else(|| self.inputs(position, outcome).next());
         cause.kind = if cause.because_of.is_some() {
             CauseKind::Parent
         } else {
             CauseKind::Evicted
         };
         cause
+    }
+
+    /// The step below, or, where that is a `COPY --link` which did not run, the first one below it that did: what a
+    /// step stands on is the merge of them all.
+    fn foundation(&self, position: usize, outcome: &BuildOutcome) -> Option<usize> {
+        let plan = self.model.plan;
+        let mut below = self.shape.parent[position]?;
+        while outcome.verdicts[below] == Verdict::Cached
+            && !plan.graph[plan.order[below]].keyed_by_parent
+            && let Some(next) = self.shape.parent[below]
+        {
+            below = next;
+        }
+        Some(below)
     }
 
     /// What changed in the step's own definition since the build before, if anything.

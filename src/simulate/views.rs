@@ -119,7 +119,13 @@ impl Engine<'_> {
         };
         self.spent += taken.len();
         // An archive is unpacked, and what is one only its bytes can tell.
-        let archive = |t: &Taken| matches!(t.node, Node::File(..)) && t.relative.is_empty();
+        let archives = self.context.archives;
+        let archive = |t: &Taken| match &t.node {
+            Node::File(entry, _) if t.relative.is_empty() => {
+                archives.get(&entry.oid).copied().unwrap_or(true)
+            }
+            _ => false,
+        };
         if copy.unpacks && taken.iter().any(archive) {
             return tree.change(&[below]);
         }

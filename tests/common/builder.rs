@@ -544,6 +544,24 @@ pub struct Predicted {
     fails: Option<String>,
 }
 
+impl Predicted {
+    /// The builder is said to refuse it.
+    pub fn is_refused(&self) -> bool {
+        self.fails.is_some()
+    }
+
+    /// Names of the steps that are left open.
+    pub fn open(&self) -> &[String] {
+        &self.maybe
+    }
+
+    /// How many steps that take files of another stage have a verdict.
+    pub fn decided_from_stages(&self) -> usize {
+        let all = self.executed.iter().chain(&self.cached);
+        all.filter(|name| name.contains("--from=")).count()
+    }
+}
+
 /// Whether this build of the tool has the command at all.
 pub fn has_replay() -> bool {
     let output = Command::new(env!("CARGO_BIN_EXE_cacheplan"))

@@ -133,13 +133,13 @@ impl Generator {
             let number = self.number();
             let source = self.source();
             let line = match self.random.below(3) {
-                0 if has_shell => format!("ONBUILD RUN echo $A > /tmp/b{number}"),
+                0 if has_shell && self.runs => format!("ONBUILD RUN echo $A > /tmp/b{number}"),
                 1 => format!("ONBUILD WORKDIR /b{number}"),
                 _ => format!("ONBUILD COPY {source} /b{number}/"),
             };
             self.push(index, line, false);
         }
-        if has_shell && self.random.one_in(5) {
+        if has_shell && self.runs && self.random.one_in(5) {
             let user = *self.random.pick(&["app", "1000:1000", "0"]);
             let number = self.number();
             self.push(index, format!("USER {user}"), false);
@@ -274,7 +274,7 @@ impl Generator {
             flags += "--link ";
         }
         if self.random.one_in(7) {
-            let owner = if link {
+            let owner = if link || !self.runs {
                 "1000:1000"
             } else {
                 *self.random.pick(&["app", "1000", "app:app", "0:0"])
@@ -343,13 +343,14 @@ impl Generator {
         for _ in 0..1 + self.random.below(2) {
             let number = self.number();
             let mut path = match self.copied_path(from) {
-                Some(copied) if outputs.is_empty() || !self.random.one_in(6) => copied,
+                Some(copied) if outputs.is_empty() || !self.random.one_in(16) => copied,
                 _ if outputs.is_empty() => return self.copy(index),
                 _ => self.random.pick(&outputs).clone(),
             };
             if self.stages[from].has_shell && self.random.one_in(8) {
                 let paths = ["/etc/passwd", "/bin/sh", "/etc", "/o", "/o/*"];
-                let known = if outputs.is_empty() { 3 } else { 5 };
+                let made = !outputs.is_empty() && self.random.one_in(4);
+                let known = if made { 5 } else { 3 };
                 path = (*self.random.pick(&paths[..known])).to_string();
             }
             if self.random.one_in(20) {
@@ -385,6 +386,9 @@ impl Generator {
     }
 
     fn run(&mut self, index: usize) {
+        if !self.runs {
+            return self.copy(index);
+        }
         let number = self.number();
         let stage = &self.stages[index];
         let root = stage.is_root;
@@ -419,7 +423,7 @@ impl Generator {
                 let output = self.stages[from].outputs.first().cloned();
                 let copied = self.stages[from].certain.last().cloned();
                 let path = match (output, copied) {
-                    (Some(output), _) if self.random.one_in(6) => Some(output),
+                    (Some(output), _) if self.random.one_in(16) => Some(output),
                     (output, copied) => copied.or(output),
                 };
                 if let Some(path) = path {
@@ -455,12 +459,18 @@ impl Generator {
                 );
                 command = format!("cat /m{number}/passwd");
             }
-            9 => {
+            9 | 10 => {
                 // The stage's own base: the root becomes an input by content (cache keys 3.1).
                 let base = self.stages[index].from.split(' ').nth(1);
                 let any = format!("s{}", self.random.below(index.max(1)));
                 let base = base.filter(|b| b.starts_with('s') && *b != "scratch");
                 let base = base.or((index > 0).then_some(&*any));
+                // What a RUN made of the whole of a stage can't be told.
+                let made = |b: &&str| {
+                    let stage = b[1..].parse().ok().and_then(|n: usize| self.stages.get(n));
+                    stage.is_some_and(|s| s.instructions.iter().any(|i| i.text.starts_with("RUN")))
+                };
+                let base = base.filter(|b| !made(b));
                 if let Some(base) = base {
                     let _ = write!(mounts, "--mount=from={base},target=/m{number} ");
                     command = format!("ls /m{number}");

@@ -278,6 +278,7 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
         plans.push(plan);
         rules.push(set);
     }
+    let archives = rustc_hash::FxHashMap::default();
     let context = Context {
         log: &log,
         prefix: b"",
@@ -285,6 +286,7 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
         links: &links,
         dot_git: false,
         umask: 0o022,
+        archives: &archives,
     };
     let own: Vec<usize> = (0..plans.len()).collect();
     let each: Vec<Option<usize>> = own.iter().copied().map(Some).collect();
@@ -299,6 +301,7 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
         plan: each,
         base_changes,
         policy: Policy::Local,
+        assume_reproducible: false,
     };
     let outcome = replay(&prepared.models(&plans), &timeline, &prepared.matrix);
     let read = |build: &cacheplan::simulate::BuildOutcome| {
