@@ -135,6 +135,7 @@ fn outcome(plan: &Plan, matrix: &InputMatrix, policy: Policy, facts: &Facts) -> 
         plan: vec![Some(0); matrix.builds],
         base_changes: Vec::new(),
         policy,
+        assume_reproducible: false,
     };
     replay_with(&models, &timeline, matrix, facts)
 }

@@ -469,14 +469,15 @@ impl Run<'_> {
     }
 
     /// Positions of the steps whose results are in a step's key.
-    fn inputs(&self, position: usize) -> impl Iterator<Item = usize> {
+    fn inputs(&self, position: usize, outcome: &BuildOutcome) -> impl Iterator<Item = usize> {
         let step = &self.model.plan.graph[self.model.plan.order[position]];
         let stages = step.inputs.iter().filter_map(|i| match i {
             Input::Stage { stage, .. } => self.shape.stage_last.get(stage).copied().flatten(),
             _ => None,
         });
-        let parent = self.shape.parent[position].filter(|_| step.keyed_by_parent);
-        parent.into_iter().chain(stages)
+        let below = self.foundation(position, outcome);
+        let below = below.filter(|_| step.keyed_by_parent);
+        below.into_iter().chain(stages)
     }
 
     fn visit(&mut self, store: &mut Store) -> Visited {
@@ -490,8 +491,8 @@ impl Run<'_> {
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
-            // Positions of the last steps of stages of whose files too little is known.
-            let mut doubtful = Vec::new();
+            // Stages of whose files too little is known.
+            let mut unknown = Vec::new();
             let mut slots = Vec::new();
             let mut sources = Vec::new();
             for input in &step.inputs {
@@ -508,19 +509,19 @@ impl Run<'_> {
                         ..
                     } => {
                         let view = views.next().copied().flatten();
-                        let at = self.shape.stage_last.get(stage).copied().flatten();
-                        let last = at.map(|p| chain[p]);
+                        let last = self.shape.stage_last.get(stage).copied().flatten();
+                        let last = last.map(|p| chain[p]);
                         sources.extend(last);
                         match (self.viewed(view), last) {
                             (Some(slot), _) => slot,
                             (None, Some(last)) if self.is_reproducible(*stage) => {
                                 // Then the files are those of the same record, and no others.
-                                let record = u128::from(all.nodes[last].record.0);
-                                let parts = [text_digest(paths), record];
+                                let record = all.nodes[last].record;
+                                let parts = [text_digest(paths), u128::from(record.0)];
                                 Slot::Known(text_digest(&parts.map(|p| p.to_string())))
                             }
                             (None, Some(last)) => {
-                                doubtful.extend(at);
+                                unknown.extend(self.shape.stage_last.get(stage).copied().flatten());
                                 Slot::Stage(all.nodes[last].record, text_digest(paths))
                             }
                             (None, None) => Slot::Known(0),
@@ -560,15 +561,15 @@ impl Run<'_> {
                     Verdict::Executed
                 };
             }
-            let takes = step.inputs.iter().any(|i| matches!(i, Input::Stage { .. }));
+            let compares = !made.sources.is_empty();
             let standing = Standing {
                 parent: self.shape.parent[position],
                 keyed_by_parent: step.keyed_by_parent,
-                taken: &doubtful,
+                taken: &unknown,
             };
             made.found.layer = forced.verdict(standing, made.found.layer);
             // Files that are made anew have to be compared.
-            made.found.linked &= !forced.any() || !takes;
+            made.found.linked &= !(forced.any() && compares);
             let id = all.add(made);
             all.steps.push(id);
             chain.push(match (stands_on, parent) {
@@ -633,7 +634,7 @@ impl Run<'_> {
             return cause;
         }
         cause.because_of = self
-            .inputs(position)
+            .inputs(position, outcome)
             .find(|p| outcome.verdicts[*p] != Verdict::Cached);
         if visited.nodes[visited.steps[position]].is_lost() {
             // The very same result was there once: nothing changed but what the cache holds.
@@ -683,7 +684,7 @@ impl Run<'_> {
         }
         // Nothing of its own changed: a step before it ran, or went back to what it was in a build
         // that had other things behind it.
-        cause.because_of = follows_from.or_else(|| self.inputs(position).next());
+        cause.because_of = follows_from.or_else(|| self.inputs(position, outcome).next());
         cause.kind = if cause.because_of.is_some() {
             CauseKind::Parent
         } else {
