@@ -205,6 +205,8 @@ pub struct Subject {
     pub context_prefix: String,
     /// The ignore file relative to PATH.
     pub ignore_file: Option<String>,
+    /// Whose idea of ignore files.
+    pub ignore_lookup: IgnoreLookup,
     /// Its rules.
     pub rules: IgnoreRules,
     /// Everything there is to say, the parser's included: file it is about, and what.
@@ -372,6 +374,7 @@ fn subject(
         volatile_args,
         contexts,
         no_cache: Some(flags.no_cache_filter.clone()).filter(|names| !names.is_empty()),
+        builder: flags.builder_profile.builder(),
         ..BuildOptions::default()
     };
     let mut target = target.clone();
@@ -444,6 +447,7 @@ fn subject(
         p => p.trim_matches('/').to_owned(),
     };
     Ok(Subject {
+        ignore_lookup: lookup,
         target,
         file,
         source,

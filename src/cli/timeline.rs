@@ -3,6 +3,7 @@
 
 use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
 use super::subject::{Place, Subject};
+use crate::context::ignore_file_candidates;
 use crate::cost::CostTable;
 use crate::dockerfile;
 use crate::history::{
@@ -224,12 +225,13 @@ type Epochs = (Vec<Plan>, Vec<IgnoreRules>, Vec<usize>, Vec<Option<usize>>);
 fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
     let repository = place.repository()?;
     let file = place.shown(&subject.target.file);
-    let ignore_beside = format!("{file}.dockerignore");
-    let ignore_root = match subject.context_prefix.as_str() {
-        "" => ".dockerignore".to_owned(),
-        p => format!("{p}/.dockerignore"),
-    };
-    let names = [file.as_str(), ignore_beside.as_str(), ignore_root.as_str()];
+    let ignore_files =
+        ignore_file_candidates(Some(&file), &subject.context_prefix, subject.ignore_lookup);
+    let ignore_root = ignore_files.last().cloned().unwrap_or_default();
+    let names: Vec<&str> = std::iter::once(&file)
+        .chain(&ignore_files)
+        .map(String::as_str)
+        .collect();
     let mut texts: Vec<Option<Vec<u8>>> = vec![None; names.len()];
     let mut linked = false;
     let mut known: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
@@ -243,7 +245,7 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
         });
         if touched || linked || i == 0 {
             linked = false;
-            for (text, name) in texts.iter_mut().zip(names) {
+            for (text, name) in texts.iter_mut().zip(&names) {
                 let here = repository.read(commit.id, name.as_bytes())?;
                 // What a link leads to can change without the link: look again at every build.
                 linked |= here
@@ -259,10 +261,8 @@ fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
             timeline.push(None);
             continue;
         };
-        let ignore = texts[1]
-            .clone()
-            .or_else(|| texts[2].clone())
-            .unwrap_or_default();
+        let ignore = texts[1..].iter().flatten().next().cloned();
+        let ignore = ignore.unwrap_or_default();
         let next = plans.len();
         let index = *known
             .entry((dockerfile.clone(), ignore.clone()))

@@ -3,6 +3,7 @@
 //! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
+use super::builder::{self, Lacks};
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
 use super::state::{Globals, State};
@@ -35,6 +36,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
             order: Vec::new(),
             states: vec![None; file.instructions.len()],
             diagnostics: Vec::new(),
+            builder: options.builder,
         },
         globals: Globals::default(),
         ends: Vec::new(),
@@ -286,7 +288,11 @@ impl Lowering<'_> {
                 self.plan.stages[index].root = self.plan.stages[b].last;
                 self.plan.stages[index].last = self.plan.stages[b].last;
                 // The base stage's platform wins over a flag (grammar section 9).
-                (self.ends[b].child(), self.platforms[b].clone())
+                let mut state = self.ends[b].child();
+                if !self.options.builder.args_inherited {
+                    builder::fresh_scope(&mut state);
+                }
+                (state, self.platforms[b].clone())
             }
             Base::Scratch => (State::new(true), target()),
             Base::Image(name) => {
@@ -357,6 +363,47 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+        self.lacking(ins);
+        let steps = self.plan.graph.node_count();
+        let before = state.clone();
+        self.understand(place, ins, state);
+        if self.plan.graph.node_count() > steps {
+            (state.chain, state.volatile_chain) = (0, false);
+        } else {
+            // Words of an ENV see the environment before it, a WORKDIR what it comes to.
+            let cwd = state.cwd.clone();
+            let mut seen = State { cwd, ..before };
+            self.link_in_chain(ins, &mut seen);
+            (state.chain, state.volatile_chain) = (seen.chain, seen.volatile_chain);
+        }
+    }
+
+    /// What this builder does not know.
+    fn lacking(&mut self, ins: &Instruction) {
+        for lack in self.options.builder.lacks {
+            let (what, span) = match lack {
+                Lacks::Flag(keyword, name) if *ins.keyword == **keyword => {
+                    match ins.flags.iter().find(|f| f.name() == *name) {
+                        Some(flag) => (format!("{keyword} --{name}"), flag.span()),
+                        None => continue,
+                    }
+                }
+                Lacks::Heredocs if !ins.heredocs.is_empty() => {
+                    ("heredocs".to_owned(), ins.keyword_span())
+                }
+                _ => continue,
+            };
+            let name = self.options.builder.name;
+            self.report(
+                "build/builder-lacks",
+                format!("the {name} builder does not know {what}"),
+                span,
+                "build with BuildKit, or write it another way",
+            );
+        }
+    }
+
+    fn understand(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
         match &ins.kind {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
@@ -433,7 +480,10 @@ impl Lowering<'_> {
             if let Some(v) = value
                 && !NOT_IN_ENVIRONMENT.contains(&name.as_str())
             {
-                state.set_arg(name, v);
+                match self.options.builder.chained {
+                    true => state.set_hidden_arg(name, v),
+                    false => state.set_arg(name, v),
+                }
             }
         }
     }
@@ -518,6 +568,9 @@ impl Lowering<'_> {
         key.text(&resolved)
             .text(&owner_key(owner.as_deref().unwrap_or("")))
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
+        if self.options.builder.chained {
+            key = self.chained_workdir(ins, &resolved, state);
+        }
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, StepKind::Workdir, &title);
         step.volatile = key.volatile;
@@ -531,6 +584,16 @@ impl Lowering<'_> {
             mode: None,
         });
         self.push(place, step, &[]);
+    }
+
+    /// The user is in the chain, and times are in no key.
+    fn chained_workdir(&self, ins: &Instruction, resolved: &str, state: &State) -> Key {
+        let mut key = state.chain_key("mkdir");
+        match self.options.builder.unexpanded {
+            true => key.text(&ins.arguments),
+            false => key.text(resolved),
+        };
+        key
     }
 
     /// The platform that RUNs of a stage run on.
@@ -574,6 +637,9 @@ impl Lowering<'_> {
             stage.reachable = false;
         }
         let mut todo = vec![plan.target];
+        if self.options.builder.all_stages {
+            todo = (0..=plan.target).collect();
+        }
         while let Some(index) = todo.pop() {
             if std::mem::replace(&mut plan.stages[index].reachable, true) {
                 continue;

@@ -18,7 +18,7 @@ mod state;
 mod title;
 mod transfer;
 
-pub use builder::{Builder, ContentRule};
+pub use builder::{Builder, ContentRule, Lacks};
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
@@ -303,6 +303,8 @@ pub struct Plan {
     pub states: Vec<Option<StateView>>,
     /// Sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whose rules it was lowered with.
+    pub builder: Builder,
 }
 
 /// What an instruction sees of the state before it.

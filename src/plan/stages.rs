@@ -412,6 +412,9 @@ impl Lowering<'_> {
             .collect();
         self.passes = vec![1; count];
         let mut todo = vec![self.plan.target];
+        if self.options.builder.all_stages {
+            todo = (0..=self.plan.target).collect();
+        }
         let mut pass = 1;
         while !todo.is_empty() {
             let mut found = Vec::new();

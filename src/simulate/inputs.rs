@@ -6,6 +6,7 @@
 //! O(changed files) a build. Invariant: two versions of one selection are equal exactly when the
 //! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
 
+use super::walked::{Node, View};
 use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
 use crate::pattern::{DirState, ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
 use crate::plan::{ContentRule, ContextInput};
@@ -148,6 +149,8 @@ struct Engine<'a> {
     /// Files below each folder, and of those the ones each set of rules lets through.
     dirs: FxHashMap<Vec<u8>, Folder>,
     links: BTreeMap<Vec<u8>, Oid>,
+    /// What is missing from selections of builders that walk what they copy.
+    walked: Vec<Option<Absence>>,
     out: InputMatrix,
 }
 
@@ -216,6 +219,7 @@ impl<'a> Engine<'a> {
             current: vec![None; context.log.paths.len()],
             dirs: FxHashMap::default(),
             links: BTreeMap::new(),
+            walked: vec![None; n],
             out: InputMatrix {
                 selections: selections.to_vec(),
                 version: vec![Vec::with_capacity(builds); n],
@@ -406,9 +410,10 @@ impl<'a> Engine<'a> {
     fn versions(&mut self, build: u32, touched: &[bool], any_change: bool) {
         for (selection, touched) in touched.iter().enumerate() {
             let linked = any_change
-                && self.by_selection[selection]
-                    .iter()
-                    .any(|s| self.sources[*s].through_link);
+                && (self.is_walked(selection) && !self.links.is_empty()
+                    || self.by_selection[selection]
+                        .iter()
+                        .any(|s| self.sources[*s].through_link));
             let last = self.out.version[selection].last().copied();
             let mut version = match last {
                 Some(v) if !touched && !linked => v,
@@ -426,6 +431,12 @@ impl<'a> Engine<'a> {
 
     /// Digest per source, joined in descending order of the source paths (cache keys 3.2).
     fn selection_version(&mut self, selection: usize) -> u128 {
+        if self.is_walked(selection) {
+            let digest = self.view(selection);
+            let digest = digest.digest(&self.out.selections[selection].input);
+            self.walked[selection] = digest.err();
+            return digest.unwrap_or(0);
+        }
         let mut parts: Vec<(String, u128)> = Vec::new();
         for s in self.by_selection[selection].clone() {
             if self.sources[s].through_link {
@@ -447,7 +458,40 @@ impl<'a> Engine<'a> {
         hash(&slices)
     }
 
+    /// Whether the builder walks what it copies, as classic and buildah do.
+    fn is_walked(&self, selection: usize) -> bool {
+        let rule = self.out.selections[selection].input.rule;
+        matches!(rule, ContentRule::WholePaths | ContentRule::BelowSource)
+    }
+
+    /// Everything that is sent in this build.
+    fn view(&mut self, selection: usize) -> View {
+        let filter = &mut self.filters[self.out.selections[selection].rules];
+        let mut view = View::default();
+        for (entry, name) in self.current.iter().zip(&self.names) {
+            let (Some(entry), Some(name)) = (entry, name) else {
+                continue;
+            };
+            if filter.ignored(name) {
+                continue;
+            }
+            let node = match (entry.kind, self.context.links.get(&entry.oid)) {
+                (EntryKind::Symlink, text) => Node::Link(*entry, text.cloned().unwrap_or_default()),
+                _ => Node::File(*entry),
+            };
+            view.insert(name.clone(), node);
+        }
+        let folders = self.dirs.iter().filter(|(_, f)| f.files > 0);
+        for (name, _) in folders.filter(|(name, _)| !filter.ignored(name)) {
+            view.insert(name.clone(), Node::Folder);
+        }
+        view
+    }
+
     fn absence(&mut self, selection: usize) -> Option<Absence> {
+        if self.is_walked(selection) {
+            return self.walked[selection];
+        }
         for (i, s) in self.by_selection[selection].clone().iter().enumerate() {
             let source = &self.sources[*s];
             if source.through_link && source.dangling {

@@ -11,6 +11,7 @@ mod policy;
 mod replay;
 mod score;
 mod store;
+mod walked;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::Policy;

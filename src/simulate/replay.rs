@@ -156,13 +156,14 @@ pub fn replay(models: &[PlanModel<'_>], timeline: &Timeline, matrix: &InputMatri
             build,
             previous,
             policy: timeline.policy,
+            sequential: models[p].plan.builder.sequential,
         };
         let (mut outcome, ids) = run.visit(&mut store, now);
         let at_key = run.absent_at_key();
-        let kept = if at_key.is_some() {
-            Kept::Unknown
-        } else {
-            Kept::Ancestors
+        let kept = match at_key {
+            _ if now.sequential => Kept::Before,
+            Some(_) => Kept::Unknown,
+            None => Kept::Ancestors,
         };
         outcome.fails = at_key.or_else(|| run.absent_at_execution(&outcome));
         if let Some(failure) = &outcome.fails {
@@ -186,6 +187,8 @@ enum Kept {
     Unknown,
     /// A step failed: what that step stands on is kept.
     Ancestors,
+    /// Steps are made one after another: all before the failed one are kept.
+    Before,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -295,6 +298,12 @@ impl Run<'_> {
         kept: Kept,
     ) {
         let n = outcome.verdicts.len();
+        if kept == Kept::Before {
+            for id in ids.iter().skip(failed).flatten() {
+                store.withdraw(*id, Afterwards::Gone);
+            }
+            return;
+        }
         let inputs = |p: usize| -> Vec<usize> {
             let step = &self.model.plan.graph[self.model.plan.order[p]];
             let stages = step.inputs.iter().filter_map(|i| match i {

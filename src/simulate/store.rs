@@ -79,6 +79,8 @@ pub struct Moment {
     pub previous: Option<u32>,
     /// What survives.
     pub policy: Policy,
+    /// Steps are made one after another: what one made, the next finds in the same build.
+    pub sequential: bool,
 }
 
 /// What is known of a result after a refused build.
@@ -126,6 +128,9 @@ impl Store {
     fn revisit(&mut self, id: RecordId, now: Moment) -> Verdict {
         let alive = self.alive(id, now);
         let record = &mut self.records[id.0 as usize];
+        if record.created == now.build && now.sequential {
+            return Verdict::Cached;
+        }
         if record.created == now.build {
             // The same vertex a second time in one build: run once, same verdict (experiments row 80).
             return record.verdict;
@@ -181,7 +186,7 @@ impl Store {
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
         let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| matches!(s, Slot::Stage(..)));
         let may_be = |r: &Record| {
-            r.created != now.build
+            (now.sequential || r.created != now.build)
                 && !r.gone
                 && (unsure_parent || with_stage || earlier_stage(r))
                 && self.parents_may_equal(key.parent, r.key.parent)
