@@ -50,6 +50,9 @@ impl Lowering<'_> {
             platform: platform::arguments(&self.options.platform, &stage_name),
             ..Globals::default()
         };
+        if !self.options.builder.platform_args {
+            self.globals.platform.clear();
+        }
         for name in self.globals.platform.clone().keys() {
             if let Some(v) = self.arg(name) {
                 self.globals.platform.insert(name.clone(), v);

@@ -299,7 +299,9 @@ impl Run<'_> {
     ) {
         let n = outcome.verdicts.len();
         if kept == Kept::Before {
-            for id in ids.iter().skip(failed).flatten() {
+            // What an equal step before it made is there.
+            let (made, rest) = ids.split_at(failed.min(ids.len()));
+            for id in rest.iter().filter(|id| !made.contains(id)).flatten() {
                 store.withdraw(*id, Afterwards::Gone);
             }
             return;

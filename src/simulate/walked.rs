@@ -46,12 +46,9 @@ impl View {
             let missing = Absence::NotFound { source };
             match pattern.kind() {
                 SourceKind::Wildcard { .. } => {
-                    let before = parts.len();
                     for path in self.ordered(&pattern) {
-                        parts.extend(self.part(path, input.rule, exclude.as_ref()));
-                    }
-                    if parts.len() == before {
-                        return Err(missing);
+                        let part = self.part(path, input.rule, exclude.as_ref());
+                        parts.push(part.ok_or(missing)?);
                     }
                 }
                 _ => {
@@ -62,6 +59,8 @@ impl View {
             }
         }
         match parts.as_slice() {
+            // One wildcard of several may match nothing.
+            [] => Err(Absence::NotFound { source: 0 }),
             [one] => Ok(*one),
             all => {
                 let bytes: Vec<[u8; 16]> = all.iter().map(|p| p.to_le_bytes()).collect();

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// The random history of a seed without what the builder does not know: the Dockerfile at the root, each commit's own.
-pub fn history(seed: u64, builder: Builder) -> History {
-    let text = super::random_history::generate(seed).replace("docker/app.Dockerfile", "Dockerfile");
-    let mut history = history::parse(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+/// A random history without what the builder does not know: the Dockerfile at the root, each commit's own.
+pub fn history(text: &str, builder: Builder) -> History {
+    let text = text.replace("docker/app.Dockerfile", "Dockerfile");
+    let mut history = history::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let mut flags = Vec::new();
     for pair in history.replay.chunks(2) {
         if let [name, value] = pair
@@ -38,28 +38,27 @@ pub fn history(seed: u64, builder: Builder) -> History {
     history
 }
 
-/// The same file without flags that only BuildKit has, and without heredocs.
+/// The same file without what only BuildKit knows: its flags, heredocs, and triggers, which others print otherwise.
 fn simpler(text: &str) -> String {
+    let parsed = dockerfile::parse(&SourceFile::new("Dockerfile", text));
+    if parsed.diagnostics.iter().any(|d| d.is_error()) {
+        return text.to_owned();
+    }
     let mut out = String::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let words: Vec<&str> = line
-            .split(' ')
-            .filter(|w| {
-                let flags = ["--link", "--mount=", "--chmod=", "--exclude="];
-                !flags.iter().any(|f| w.starts_with(f))
-            })
-            .collect();
-        let line = words.join(" ");
-        let Some((head, rest)) = line.split_once("<<") else {
-            out += &(line + "\n");
+    for ins in &parsed.tree.instructions {
+        let keyword = ins.keyword.to_uppercase();
+        if keyword == "ONBUILD" || (keyword != "RUN" && !ins.heredocs.is_empty()) {
             continue;
-        };
-        let tag = rest.split(' ').next().unwrap_or_default();
-        let body: Vec<&str> = lines.by_ref().take_while(|l| *l != tag).collect();
-        if head.starts_with("RUN") {
-            out += &format!("RUN {}\n", body.join("; "));
         }
+        if let [doc] = ins.heredocs.as_slice() {
+            let body: Vec<&str> = doc.body.lines().collect();
+            out += &format!("RUN {}\n", body.join("; "));
+            continue;
+        }
+        let flags = ["--link", "--mount=", "--chmod=", "--exclude=", "--network="];
+        let words = ins.original.split(' ');
+        let words = words.filter(|w| !flags.iter().any(|f| w.starts_with(f)));
+        out += &(words.collect::<Vec<_>>().join(" ") + "\n");
     }
     out
 }

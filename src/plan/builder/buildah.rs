@@ -12,6 +12,7 @@ impl Builder {
         chained: true,
         args_inherited: false,
         proxies: false,
+        platform_args: true,
         unexpanded: true,
         sequential: true,
         all_stages: false,

@@ -11,6 +11,7 @@ impl Builder {
         chained: false,
         args_inherited: true,
         proxies: false,
+        platform_args: true,
         unexpanded: false,
         sequential: false,
         all_stages: false,

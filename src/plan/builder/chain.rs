@@ -96,10 +96,18 @@ impl Lowering<'_> {
                 let proxy = proxy.iter().any(|p| upper == format!("{p}_PROXY"));
                 proxy && (name == upper || name == upper.to_lowercase())
             };
+            // One that the file declares counts from there on, as any other.
+            let declared = |name: &str| {
+                let mut instructions = self.file.instructions.iter();
+                instructions.any(|i| match &i.kind {
+                    Kind::Arg(list) => list.iter().any(|(n, _)| *n == *name),
+                    _ => false,
+                })
+            };
             let given = self.options.args.iter();
             out.extend(
                 given
-                    .filter(|(name, _)| known(name))
+                    .filter(|(name, _)| known(name) && !declared(name))
                     .map(|(name, value)| format!("{name}={value}")),
             );
         }

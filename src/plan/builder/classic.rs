@@ -16,6 +16,7 @@ impl Builder {
         chained: true,
         args_inherited: false,
         proxies: true,
+        platform_args: false,
         unexpanded: false,
         sequential: true,
         all_stages: true,

@@ -53,6 +53,8 @@ pub struct Builder {
     pub args_inherited: bool,
     /// Proxies given as build arguments are in the key of every RUN.
     pub proxies: bool,
+    /// TARGETARCH and the like have values where they are declared.
+    pub platform_args: bool,
     /// Instructions are compared by their text before variables are expanded.
     pub unexpanded: bool,
     /// Steps are made one after another, so that one finds what another stage made in the same build.
