@@ -7,7 +7,7 @@
 
 mod common;
 
-use cacheplan::plan::BuildOptions;
+use cacheplan::plan::{BuildOptions, Builder};
 use common::builder::{self, Built};
 use common::history;
 use common::scenario::{self, Scenario};
@@ -67,6 +67,26 @@ fn model_says_what_the_builder_did() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// No such builder is at hand: its column of the experiments is all there is (row 23).
+#[test]
+fn release_0_32_notices_a_move_that_0_25_misses() {
+    let file = files().into_iter().next().expect("the chapter on files");
+    let text = std::fs::read_to_string(file).expect("readable");
+    let scenarios = scenario::read(&text);
+    let missed = scenarios.iter().find(|s| s.name.ends_with(": missed"));
+    let missed = missed.expect("row 23");
+    let second = |builder| {
+        let options = BuildOptions {
+            builder,
+            ..BuildOptions::default()
+        };
+        let builds = scenario::model(&missed.history, &options);
+        scenario::differences("2C 3C", &builds[1])
+    };
+    assert!(second(Builder::BUILDKIT).is_empty());
+    assert_eq!(second(Builder::BUILDKIT_0_32).len(), 2);
 }
 
 fn build(tree: &Path, flags: &[String]) -> Result<Built, String> {

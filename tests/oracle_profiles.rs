@@ -10,7 +10,7 @@
 mod common;
 
 use cacheplan::plan::{BuildOptions, Builder};
-use common::builder::{self, Built};
+use common::builder;
 use common::history::{self, History};
 use common::other_builders::{self, Buildah};
 use common::random_history;
@@ -73,6 +73,9 @@ fn can_build(history: &History, builder: Builder) -> bool {
         String::from_utf8_lossy(&file.unwrap_or_default()).into_owned()
     };
     let commits = &history.commits;
+    if commits.iter().any(|c| !c.bases.is_empty()) {
+        return false;
+    }
     if !builder.chained {
         // Where it differs from the containerd store, and the beginning of each chapter.
         return commits.iter().any(|c| text(c).contains("--link"));
@@ -93,9 +96,10 @@ fn can_build(history: &History, builder: Builder) -> bool {
     commits.iter().all(|c| {
         let text = text(c);
         // Both look the name up and refuse one that is not there (experiments row 83f).
+        // To buildah blanks at the end of a line count, which our parser drops (row 26).
         !text.contains("nobody-")
+            && !(builder == Builder::BUILDAH && text.contains(" \n"))
             && !strange.iter().any(|s| text.contains(s))
-            && c.bases.is_empty()
             && !c.flags.iter().any(no_flag)
     })
 }
@@ -161,7 +165,6 @@ fn check_kept(builder: Builder) {
         let lines = lines.lines().filter(|l| !l.trim().is_empty());
         answers.insert(name, lines.map(str::to_owned).collect());
     }
-    assert!(answers.len() >= 40, "only {} answers", answers.len());
     let mut total = Total::default();
     let mut compared = 0;
     for (name, history) in list {
@@ -174,14 +177,11 @@ fn check_kept(builder: Builder) {
     }
     assert_eq!(compared, answers.len(), "answers without a history");
     finish(builder, "kept", &total);
+    assert!(compared >= 25, "only {compared} answers");
 }
 
 /// Builds histories and keeps or compares what comes of it.
-fn check_live(
-    builder: Builder,
-    prune: &dyn Fn() -> Result<(), String>,
-    build: &dyn Fn(&Path, &[String]) -> Result<Built, String>,
-) {
+fn check_live(builder: Builder, prune: &dyn Fn() -> Result<(), String>, build: &scenario::Build) {
     let keep = builder::is_on("CACHEPLAN_KEEP_ANSWERS");
     let only = std::env::var("CACHEPLAN_PROFILE");
     if keep && only.is_ok_and(|o| o != builder.name) {
@@ -275,7 +275,8 @@ fn overlay2_and_classic_live() {
     };
     check_live(
         Builder::BUILDKIT_OVERLAY2,
-        &|| docker(&["builder", "prune", "-af"]),
+        // What an image of the classic builder shares with the cache is not pruned from it.
+        &|| docker(&["image", "prune", "-f"]).and_then(|()| docker(&["builder", "prune", "-af"])),
         &|tree, flags| {
             builder::build_on(Some(&host), tree, &tree.join("Dockerfile"), &on_host(flags))
         },

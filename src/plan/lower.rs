@@ -3,7 +3,7 @@
 //! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
-use super::builder::{self, Lacks};
+use super::builder;
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
 use super::state::{Globals, State};
@@ -370,36 +370,7 @@ impl Lowering<'_> {
         if self.plan.graph.node_count() > steps {
             (state.chain, state.volatile_chain) = (0, false);
         } else {
-            // Words of an ENV see the environment before it, a WORKDIR what it comes to.
-            let cwd = state.cwd.clone();
-            let mut seen = State { cwd, ..before };
-            self.link_in_chain(ins, &mut seen);
-            (state.chain, state.volatile_chain) = (seen.chain, seen.volatile_chain);
-        }
-    }
-
-    /// What this builder does not know.
-    fn lacking(&mut self, ins: &Instruction) {
-        for lack in self.options.builder.lacks {
-            let (what, span) = match lack {
-                Lacks::Flag(keyword, name) if *ins.keyword == **keyword => {
-                    match ins.flags.iter().find(|f| f.name() == *name) {
-                        Some(flag) => (format!("{keyword} --{name}"), flag.span()),
-                        None => continue,
-                    }
-                }
-                Lacks::Heredocs if !ins.heredocs.is_empty() => {
-                    ("heredocs".to_owned(), ins.keyword_span())
-                }
-                _ => continue,
-            };
-            let name = self.options.builder.name;
-            self.report(
-                "build/builder-lacks",
-                format!("the {name} builder does not know {what}"),
-                span,
-                "build with BuildKit, or write it another way",
-            );
+            self.link_in_chain(ins, &before, state);
         }
     }
 
@@ -540,18 +511,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// `--no-cache` speaks of RUN, COPY and ADD of every stage, `--no-cache-filter` of the stages of
-    /// its names, in any case (experiments row 99).
-    fn is_forced(&self, stage: usize) -> bool {
-        let name = self.plan.stages[stage].name.as_deref();
-        self.options.no_cache.as_ref().is_some_and(|names| {
-            names.is_empty()
-                || names
-                    .iter()
-                    .any(|n| name.is_some_and(|own| own.eq_ignore_ascii_case(n)))
-        })
-    }
-
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
@@ -584,16 +543,6 @@ impl Lowering<'_> {
             mode: None,
         });
         self.push(place, step, &[]);
-    }
-
-    /// The user is in the chain, and times are in no key.
-    fn chained_workdir(&self, ins: &Instruction, resolved: &str, state: &State) -> Key {
-        let mut key = state.chain_key("mkdir");
-        match self.options.builder.unexpanded {
-            true => key.text(&ins.arguments),
-            false => key.text(resolved),
-        };
-        key
     }
 
     /// The platform that RUNs of a stage run on.

@@ -64,7 +64,8 @@ impl Lowering<'_> {
         }
         let mut key = Key::new("run");
         match self.options.builder.unexpanded {
-            true => key.text(&ins.arguments).list(&argv[..argv.len().min(1)]),
+            // Everything behind the keyword as it is written.
+            true => key.text(ins.original.get(4..).unwrap_or_default()),
             false => key.list(&argv),
         };
         if let Some(doc) = lone.filter(|doc| doc.content().starts_with("#!")) {

@@ -481,9 +481,13 @@ impl<'a> Engine<'a> {
             };
             view.insert(name.clone(), node);
         }
-        let folders = self.dirs.iter().filter(|(_, f)| f.files > 0);
-        for (name, _) in folders.filter(|(name, _)| !filter.ignored(name)) {
-            view.insert(name.clone(), Node::Folder);
+        // buildah walks an ignored folder too, for what may be kept in it.
+        let walks = self.out.selections[selection].input.rule == ContentRule::BelowSource;
+        let rules = self.out.selections[selection].rules;
+        for (name, folder) in self.dirs.iter().filter(|(_, f)| f.files > 0) {
+            if !filter.ignored(name) || (walks && folder.through[rules] > 0) {
+                view.insert(name.clone(), Node::Folder);
+            }
         }
         view
     }

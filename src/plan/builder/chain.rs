@@ -7,26 +7,86 @@
 use super::super::key::Key;
 use super::super::lower::Lowering;
 use super::super::state::{Origin, State};
+use super::Lacks;
 use crate::dockerfile::{CommandForm, Instruction, Kind, Text};
 
 impl Lowering<'_> {
     /// Takes an instruction that makes no step into the chain.
-    pub fn link_in_chain(&mut self, ins: &Instruction, state: &mut State) {
+    pub fn link_in_chain(&mut self, ins: &Instruction, before: &State, state: &mut State) {
         if !self.options.builder.chained {
             return;
         }
         let mut key = Key::new(&ins.keyword.to_uppercase());
         key.number(state.chain);
-        if self.options.builder.unexpanded {
-            for flag in &ins.flags {
-                key.text(&flag.raw);
+        match (self.options.builder.unexpanded, &ins.kind) {
+            // Names of all arguments in force, and of proxies that were given.
+            (true, Kind::Arg(_)) => {
+                let given = self.options.args.iter().map(|(name, _)| name.as_str());
+                let vars = state.vars.iter().filter(|v| v.origin == Origin::Arg);
+                let mut names: Vec<String> = vars.map(|v| v.name.clone()).collect();
+                names.extend(given.filter(|n| is_proxy(n)).map(str::to_owned));
+                names.sort();
+                names.dedup();
+                key.list(&names);
             }
-            key.text(&ins.arguments);
-        } else {
-            self.meaning(ins, state, &mut key);
+            (true, _) => {
+                key.text(&ins.original);
+            }
+            // Words of an ENV see the environment before it, a WORKDIR what it comes to.
+            (false, Kind::Workdir(_)) => {
+                key.text(&state.cwd);
+            }
+            (false, _) => self.meaning(ins, before, &mut key),
         }
         state.volatile_chain |= key.volatile;
         state.chain = key.finish();
+    }
+
+    /// What this builder does not know.
+    pub fn lacking(&mut self, ins: &Instruction) {
+        for lack in self.options.builder.lacks {
+            let (what, span) = match lack {
+                Lacks::Flag(keyword, name) if *ins.keyword == **keyword => {
+                    match ins.flags.iter().find(|f| f.name() == *name) {
+                        Some(flag) => (format!("{keyword} --{name}"), flag.span()),
+                        None => continue,
+                    }
+                }
+                Lacks::Heredocs if !ins.heredocs.is_empty() => {
+                    ("heredocs".to_owned(), ins.keyword_span())
+                }
+                _ => continue,
+            };
+            let name = self.options.builder.name;
+            self.report(
+                "build/builder-lacks",
+                format!("the {name} builder does not know {what}"),
+                span,
+                "build with BuildKit, or write it another way",
+            );
+        }
+    }
+
+    /// `--no-cache` speaks of RUN, COPY and ADD of every stage, `--no-cache-filter` of the stages of
+    /// its names, in any case (experiments row 99).
+    pub fn is_forced(&self, stage: usize) -> bool {
+        let name = self.plan.stages[stage].name.as_deref();
+        self.options.no_cache.as_ref().is_some_and(|names| {
+            names.is_empty()
+                || names
+                    .iter()
+                    .any(|n| name.is_some_and(|own| own.eq_ignore_ascii_case(n)))
+        })
+    }
+
+    /// The user is in the chain, and times are in no key.
+    pub fn chained_workdir(&self, ins: &Instruction, resolved: &str, state: &State) -> Key {
+        let mut key = state.chain_key("mkdir");
+        match self.options.builder.unexpanded {
+            true => key.text(&ins.original),
+            false => key.text(resolved),
+        };
+        key
     }
 
     /// What an instruction says, however it is spelled.
@@ -72,9 +132,6 @@ impl Lowering<'_> {
                     }
                 }
             }
-            Kind::Workdir(_) => {
-                key.text(&state.cwd);
-            }
             _ => {
                 key.text(&ins.arguments);
             }
@@ -90,12 +147,6 @@ impl Lowering<'_> {
             .map(|v| format!("{}={}", v.name, v.value))
             .collect();
         if self.options.builder.proxies {
-            let known = |name: &str| {
-                let upper = name.to_uppercase();
-                let proxy = ["HTTP", "HTTPS", "FTP", "NO", "ALL"];
-                let proxy = proxy.iter().any(|p| upper == format!("{p}_PROXY"));
-                proxy && (name == upper || name == upper.to_lowercase())
-            };
             // One that the file declares counts from there on, as any other.
             let declared = |name: &str| {
                 let mut instructions = self.file.instructions.iter();
@@ -107,7 +158,7 @@ impl Lowering<'_> {
             let given = self.options.args.iter();
             out.extend(
                 given
-                    .filter(|(name, _)| known(name) && !declared(name))
+                    .filter(|(name, _)| is_proxy(name) && !declared(name))
                     .map(|(name, value)| format!("{name}={value}")),
             );
         }
@@ -115,6 +166,14 @@ impl Lowering<'_> {
         out.dedup();
         out
     }
+}
+
+/// Arguments that every builder knows undeclared.
+fn is_proxy(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    let proxy = ["HTTP", "HTTPS", "FTP", "NO", "ALL"];
+    let proxy = proxy.iter().any(|p| upper == format!("{p}_PROXY"));
+    proxy && (name == upper || name == upper.to_lowercase())
 }
 
 fn command(form: &CommandForm, key: &mut Key) {
