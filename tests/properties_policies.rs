@@ -131,7 +131,6 @@ fn outcome(plan: &Plan, matrix: &InputMatrix, policy: Policy, facts: &Facts) -> 
         views: plan.order.iter().map(views).collect(),
     }];
     let timeline = Timeline {
-        assume_reproducible: false,
         plan: vec![Some(0); matrix.builds],
         base_changes: Vec::new(),
         policy,

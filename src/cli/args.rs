@@ -3,6 +3,7 @@
 use crate::context::IgnoreLookup;
 use crate::context::digest::Release;
 use crate::optimize::Objective;
+use crate::plan::Builder;
 use crate::rewrite::Safety;
 use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -121,8 +122,7 @@ pub struct BuildFlags {
     /// Read Dockerfile and ignore file at this revision, without checkout.
     #[arg(long = "ref", value_name = "REV")]
     pub reference: Option<String>,
-    /// Whose rules. Commands that replay commits know `buildkit` so far; elsewhere this chooses the
-    /// ignore file and the kind of content keys.
+    /// Whose rules.
     #[arg(long = "builder-profile", value_enum, value_name = "P", default_value_t = BuilderProfile::Buildkit, env = "CACHEPLAN_BUILDER_PROFILE")]
     pub builder_profile: BuilderProfile,
 }
@@ -147,19 +147,31 @@ impl BuilderProfile {
         }
     }
 
-    /// For commands that replay commits: whether this builder's cache is simulated.
+    /// Whose keys.
+    #[must_use]
+    pub fn builder(self) -> Builder {
+        match self {
+            Self::Buildkit => Builder::BUILDKIT,
+            Self::BuildkitOverlay2 => Builder::BUILDKIT_OVERLAY2,
+            Self::Buildkit032 => Builder::BUILDKIT_0_32,
+            Self::Classic => Builder::CLASSIC,
+            Self::Buildah => Builder::BUILDAH,
+        }
+    }
+
+    /// For commands that look for better Dockerfiles: whether they can for this builder. Where every
+    /// instruction is in the key of all that follow, the bounds of the search do not hold.
     ///
     /// # Errors
-    /// When it is not.
+    /// When they cannot.
     pub fn simulated(self) -> anyhow::Result<()> {
-        if self == Self::Buildkit {
+        let builder = self.builder();
+        if !builder.chained {
             return Ok(());
         }
-        let name = self
-            .to_possible_value()
-            .map_or_else(String::new, |v| v.get_name().to_owned());
         anyhow::bail!(
-            "--builder-profile {name}: this builder's cache is not simulated yet, only that of buildkit"
+            "--builder-profile {}: better Dockerfiles are only looked for where BuildKit builds; replay knows this builder",
+            builder.name
         )
     }
 }

@@ -76,11 +76,6 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
     match &cli.command {
         Command::Analyze(a) => a.place.build.builder_profile.simulated()?,
         Command::Optimize(a) => a.place.build.builder_profile.simulated()?,
-        Command::Replay(a) => a.place.build.builder_profile.simulated()?,
-        Command::Explain(a) => a.place.build.builder_profile.simulated()?,
-        Command::Affected(a) => a.place.build.builder_profile.simulated()?,
-        Command::WhatIf(a) => a.place.build.builder_profile.simulated()?,
-        Command::Verify(a) => a.place.build.builder_profile.simulated()?,
         _ => {}
     }
     match &cli.command {

@@ -19,7 +19,7 @@ mod title;
 mod transfer;
 mod written;
 
-pub use builder::{Builder, ContentRule};
+pub use builder::{Builder, ContentRule, Lacks};
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
@@ -323,6 +323,8 @@ pub struct Plan {
     pub states: Vec<Option<StateView>>,
     /// Sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whose rules it was lowered with.
+    pub builder: Builder,
 }
 
 /// What an instruction sees of the state before it.

@@ -17,6 +17,7 @@ mod score;
 mod stage_tree;
 mod store;
 mod views;
+mod walked;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::{Horizon, InvalidPolicy, Policy, Size};

@@ -188,14 +188,16 @@ pub fn replay_with(
         last_time = time.or(last_time);
         let mut visited = run.visit(&mut store);
         visited.demand(&store);
-        let mut outcome = visited.outcome();
-        let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
-        let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
+        let mut outcome = visited.outcome(models[p].plan.builder.sequential);
+        let sequential = models[p].plan.builder.sequential;
+        let kept = |kept| if sequential { Kept::Before } else { kept };
+        let context = run.absent_at_key().map(|f| (f, kept(Kept::Unknown)));
+        let stage = || run.absent_in_stage().map(|f| (f, kept(Kept::Sources)));
         let late = || {
             let absent = run.absent_at_execution(&outcome);
             absent
                 .or_else(|| run.refused_at_execution(&outcome))
-                .map(|f| (f, Kept::Ancestors))
+                .map(|f| (f, kept(Kept::Ancestors)))
         };
         let failed = context.or_else(stage).or_else(late);
         let used = visited.used();
@@ -263,6 +265,8 @@ enum Kept {
     Ancestors,
     /// The key of a step failed on another stage's files: that stage is kept.
     Sources,
+    /// Steps are made one after another: all before the failed one are kept.
+    Before,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -693,6 +697,20 @@ impl Run<'_> {
         cause
     }
 
+    /// The step below, or, where that is a `COPY --link` which did not run, the first one below it that did: what a
+    /// step stands on is the merge of them all.
+    fn foundation(&self, position: usize, outcome: &BuildOutcome) -> Option<usize> {
+        let plan = self.model.plan;
+        let mut below = self.shape.parent[position]?;
+        while outcome.verdicts[below] == Verdict::Cached
+            && !plan.graph[plan.order[below]].keyed_by_parent
+            && let Some(next) = self.shape.parent[below]
+        {
+            below = next;
+        }
+        Some(below)
+    }
+
     /// What changed in the step's own definition since the build before, if anything.
     fn edited(
         &self,
@@ -803,6 +821,14 @@ impl Visited {
 
     /// Marks what a refused build can't be relied on to have stored (cache keys 8).
     fn withdraw(&self, store: &mut Store, failed: usize, kept: Kept) {
+        if kept == Kept::Before {
+            // What an equal step before it made is there.
+            let (made, rest) = self.steps.split_at(failed.min(self.steps.len()));
+            for s in rest.iter().filter(|s| !made.contains(s)) {
+                store.withdraw(self.nodes[*s].record, Afterwards::Gone);
+            }
+            return;
+        }
         let failed = self.steps[failed];
         let n = self.nodes.len();
         let inputs = |i: usize| {
@@ -819,7 +845,7 @@ impl Visited {
                 .sources
                 .iter()
                 .for_each(|s| below[*s] = true),
-            Kept::Unknown | Kept::Ancestors => below[failed] = true,
+            Kept::Unknown | Kept::Ancestors | Kept::Before => below[failed] = true,
         }
         for i in (0..=failed).rev() {
             if below[i] {
@@ -845,15 +871,21 @@ impl Visited {
         }
     }
 
-    fn outcome(&self) -> BuildOutcome {
+    /// `sequential`: steps are made one after another, so what one made an equal one finds.
+    fn outcome(&self, sequential: bool) -> BuildOutcome {
         let ids: Vec<_> = self
             .steps
             .iter()
             .map(|s| Some(self.nodes[*s].record))
             .collect();
+        let first = Store::first_visits(&ids);
+        let verdict = |(s, first): (&usize, &bool)| match self.nodes[*s].verdict {
+            _ if sequential && !first => Verdict::Cached,
+            verdict => verdict,
+        };
         BuildOutcome {
-            first: Store::first_visits(&ids),
-            verdicts: self.steps.iter().map(|s| self.nodes[*s].verdict).collect(),
+            verdicts: self.steps.iter().zip(&first).map(verdict).collect(),
+            first,
             ..BuildOutcome::default()
         }
     }
