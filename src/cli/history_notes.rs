@@ -152,7 +152,7 @@ pub fn refuse_other_repositories(
     for (what, path) in asked {
         let ends = path.match_indices('/').map(|(end, _)| end);
         for end in ends.chain([path.len()]).filter(|end| *end > 0) {
-            let found = repository.entry(tip, path[..end].as_bytes())?;
+            let found = repository.entry(tip, &path.as_bytes()[..end])?;
             if found.is_some_and(|e| e.kind == EntryKind::Submodule) {
                 bail!(
                     "the {what} {path} lies in the submodule {}, whose history is in another repository: run this command there",

@@ -32,7 +32,7 @@ pub(super) fn effective_id(oid: Oid, blob: &[u8], conversion: &Conversion) -> Oi
 /// Whether the encoding of the work tree is another one than UTF-8, as far as these bytes can tell.
 pub(super) fn is_encoded(written: &[u8], conversion: &Conversion) -> bool {
     let encoding = conversion.encoding.as_deref();
-    encoding.is_some_and(|name| !written.is_empty() && !(written.is_ascii() && extends_ascii(name)))
+    encoding.is_some_and(|name| !(written.is_empty() || written.is_ascii() && extends_ascii(name)))
 }
 
 /// As [`effective_id`] where the blob is not at hand: never equal to that of another conversion.
