@@ -24,3 +24,4 @@ pub mod rewrite;
 pub mod shell;
 pub mod simulate;
 pub mod source;
+pub mod verify;

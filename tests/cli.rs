@@ -339,3 +339,56 @@ fn hostile_names_stay_inside_their_cells() {
         );
     }
 }
+
+#[test]
+fn a_filtered_stage_runs_in_every_build_and_a_profile_has_its_own_keys() {
+    let dir = article(
+        "FROM scratch AS a\nCOPY other /r\nFROM scratch\nLABEL x=y\nCOPY --from=a /r /r\nCOPY f /\n",
+    );
+    std::fs::write(dir.path().join("other"), "x").expect("written");
+    system_git(dir.path(), &["add", "-A"]);
+    system_git(dir.path(), &["commit", "-qm", "another file"]);
+    std::fs::write(dir.path().join("f"), "9").expect("written");
+    system_git(dir.path(), &["commit", "-qam", "only f"]);
+    let last = |extra: &[&str]| {
+        let args = [
+            &["replay", "--format", "json", "--dot-git", "absent"],
+            extra,
+        ]
+        .concat();
+        let shown = cacheplan(dir.path(), &args);
+        assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+        let line = text(&shown.stdout).lines().last().map(str::to_owned);
+        serde_json::from_str::<serde_json::Value>(&line.expect("a build")).expect("JSON")
+    };
+    let plain = last(&[]);
+    assert_eq!(plain["executed"], serde_json::json!(["1.3"]));
+    let filtered = last(&["--no-cache-filter", "x,A"]);
+    assert_eq!(filtered["executed"], serde_json::json!(["0.1", "1.3"]));
+    assert_eq!(filtered["maybe"], serde_json::json!(["1.2"]));
+    assert_eq!(filtered["causes"][0]["kind"], "no-cache");
+    let classic = last(&["--builder-profile", "classic"]);
+    assert_eq!(classic["executed"], serde_json::json!(["1.3"]));
+    std::fs::write(
+        dir.path().join("Dockerfile"),
+        "FROM scratch AS a\nCOPY other /r\nFROM scratch\nLABEL x=z\nCOPY --from=a /r /r\nCOPY f /\n",
+    )
+    .expect("written");
+    system_git(dir.path(), &["commit", "-qam", "a label"]);
+    let each = ["--dockerfile-from", "each"];
+    assert_eq!(last(&each)["executed"], serde_json::json!([]));
+    let classic = last(&[&each[..], &["--builder-profile", "classic"]].concat());
+    assert_eq!(classic["executed"], serde_json::json!(["1.2", "1.3"]));
+    std::fs::write(
+        dir.path().join("Dockerfile"),
+        "FROM busybox\nRUN --mount=type=cache,target=/c x\n",
+    )
+    .expect("written");
+    let refused = cacheplan(dir.path(), &["replay", "--builder-profile", "classic"]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("the classic builder does not know RUN --mount"),
+        "{said}"
+    );
+}

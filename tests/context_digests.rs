@@ -127,7 +127,7 @@ fn named_folders_have_keys_too() {
 }
 
 #[test]
-fn a_profile_chooses_the_ignore_file_and_stops_replays() {
+fn a_profile_chooses_the_ignore_file_and_stops_the_search() {
     let dir = project("FROM scratch\nCOPY . /\n", "f\n");
     fs::write(dir.path().join(".containerignore"), "d\n").expect("written");
     let paths = |profile: &str| {
@@ -144,10 +144,10 @@ fn a_profile_chooses_the_ignore_file_and_stops_replays() {
         paths("buildah"),
         ".containerignore\n.dockerignore\nDockerfile\nf\n"
     );
-    for command in ["replay", "analyze", "optimize"] {
+    for command in ["analyze", "optimize"] {
         let refused = cacheplan(dir.path(), &[command, "--builder-profile", "buildah"]);
         assert_eq!(refused.status.code(), Some(2));
-        let said = "error: --builder-profile buildah: this builder's cache is not simulated yet, only that of buildkit\n";
+        let said = "error: --builder-profile buildah: better Dockerfiles are only looked for where BuildKit builds; replay knows this builder\n";
         assert_eq!(String::from_utf8_lossy(&refused.stderr), said, "{command}");
     }
 }

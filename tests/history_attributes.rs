@@ -311,8 +311,8 @@ fn generate(seed: u64, encodings: bool) -> Vec<Files> {
 #[test]
 fn equal_ids_are_equal_bytes_on_random_attribute_histories() {
     let mut converted = 0;
-    for seed in 1..=40 {
-        let encodings = seed % 4 == 0;
+    for seed in 1..=40_u64 {
+        let encodings = seed.is_multiple_of(4);
         let commits = generate(seed, encodings);
         let repo = Repo::new();
         import(&repo, &commits);

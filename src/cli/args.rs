@@ -3,10 +3,14 @@
 use crate::context::IgnoreLookup;
 use crate::context::digest::Release;
 use crate::optimize::Objective;
+use crate::plan::Builder;
 use crate::rewrite::Safety;
 use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+
+mod two_builds;
+pub use two_builds::{AffectedArgs, ExplainArgs, PairFlags, VerifyArgs, WhatIfArgs};
 
 /// Tells what a commit rebuilds in a container image, why and at what price, and finds the cheapest
 /// Dockerfile that still builds the same image.
@@ -48,6 +52,14 @@ pub enum Command {
     Inspect(InspectArgs),
     /// What the builder would be sent.
     Context(ContextArgs),
+    /// Why each step would run again behind another build.
+    Explain(ExplainArgs),
+    /// Which targets' images change between two commits.
+    Affected(AffectedArgs),
+    /// What a change that nobody made yet would run again.
+    WhatIf(WhatIfArgs),
+    /// Compare the prediction with a real builder.
+    Verify(VerifyArgs),
     /// Completions for a shell, on stdout.
     Completions {
         /// Which shell.
@@ -110,8 +122,7 @@ pub struct BuildFlags {
     /// Read Dockerfile and ignore file at this revision, without checkout.
     #[arg(long = "ref", value_name = "REV")]
     pub reference: Option<String>,
-    /// Whose rules. Commands that replay commits know `buildkit` so far; elsewhere this chooses the
-    /// ignore file and the kind of content keys.
+    /// Whose rules.
     #[arg(long = "builder-profile", value_enum, value_name = "P", default_value_t = BuilderProfile::Buildkit, env = "CACHEPLAN_BUILDER_PROFILE")]
     pub builder_profile: BuilderProfile,
 }
@@ -136,19 +147,31 @@ impl BuilderProfile {
         }
     }
 
-    /// For commands that replay commits: whether this builder's cache is simulated.
+    /// Whose keys.
+    #[must_use]
+    pub fn builder(self) -> Builder {
+        match self {
+            Self::Buildkit => Builder::BUILDKIT,
+            Self::BuildkitOverlay2 => Builder::BUILDKIT_OVERLAY2,
+            Self::Buildkit032 => Builder::BUILDKIT_0_32,
+            Self::Classic => Builder::CLASSIC,
+            Self::Buildah => Builder::BUILDAH,
+        }
+    }
+
+    /// For commands that look for better Dockerfiles: whether they can for this builder. Where every
+    /// instruction is in the key of all that follow, the bounds of the search do not hold.
     ///
     /// # Errors
-    /// When it is not.
+    /// When they cannot.
     pub fn simulated(self) -> anyhow::Result<()> {
-        if self == Self::Buildkit {
+        let builder = self.builder();
+        if !builder.chained {
             return Ok(());
         }
-        let name = self
-            .to_possible_value()
-            .map_or_else(String::new, |v| v.get_name().to_owned());
         anyhow::bail!(
-            "--builder-profile {name}: this builder's cache is not simulated yet, only that of buildkit"
+            "--builder-profile {}: better Dockerfiles are only looked for where BuildKit builds; replay knows this builder",
+            builder.name
         )
     }
 }
@@ -204,6 +227,9 @@ pub struct HistoryFlags {
     /// Step costs, relative to PATH.
     #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
     pub costs: Option<PathBuf>,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(skip)]
+    pub worktree: bool,
 }
 
 fn octal(text: &str) -> Result<u32, String> {
@@ -310,6 +336,9 @@ pub struct ReplayArgs {
     /// Which commits, which cache, which costs.
     #[command(flatten)]
     pub history: HistoryFlags,
+    /// One more build of the work tree as it is, with what is not committed.
+    #[arg(long, conflicts_with_all = ["reference", "range"])]
+    pub worktree: bool,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,
@@ -481,6 +510,24 @@ choices! {
         Text,
         /// JSON Lines.
         Json,
+    }
+}
+choices! {
+    /// What `explain` and `what-if` print.
+    ExplainFormat {
+        /// The verdict, then every cause with what follows from it.
+        Text,
+        /// One document.
+        Json,
+        /// For a comment.
+        Markdown,
+    }
+}
+choices! {
+    /// A builder that can be started.
+    BuilderArg {
+        /// `docker buildx build`.
+        Docker,
     }
 }
 choices! {

@@ -4,12 +4,15 @@
 //! and which build has which. Cost with each commit's own: three look-ups in trees per build, one parse per
 //! distinct pair. Invariant: files are found as the builder's client finds them ([`Follower`]).
 
+use super::build_file;
 use super::history_notes;
 use super::subject::{Place, Subject};
 use super::timeline::Builds;
+use super::worktree;
+use crate::context::ignore_file_candidates;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile;
-use crate::history::{EntryKind, Followed, Follower};
+use crate::history::{EntryKind, Followed, Follower, WORK_TREE};
 
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Plan};
@@ -29,6 +32,8 @@ pub struct Epochs {
     pub plan_rules: Vec<usize>,
     /// The plan of each build; none where the commit has no Dockerfile.
     pub timeline: Vec<Option<usize>>,
+    /// Base images that changed before a build, beside those of `--base-change`.
+    pub new_bases: Vec<(String, u32)>,
     /// What there is to say.
     pub notes: Vec<Diagnostic>,
 }
@@ -42,6 +47,7 @@ impl Epochs {
             rules: vec![subject.rules.clone()],
             plan_rules: vec![0],
             timeline: vec![Some(0); builds],
+            new_bases: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -84,18 +90,30 @@ impl Wanted {
 pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs> {
     let repository = place.repository()?;
     let file = place.shown(&subject.target.file);
-    let wanted = [
-        Wanted::beside(&file),
-        Wanted::beside(&format!("{file}.dockerignore")),
-        Wanted {
-            root: subject.context_prefix.clone(),
-            name: ".dockerignore".to_owned(),
-        },
-    ];
-    let names = wanted.each_ref().map(Wanted::full);
-    let ids = names.each_ref().map(|n| builds.log.paths.get(n.as_bytes()));
+    let context = subject.context_prefix.as_str();
+    let ignore_files = ignore_file_candidates(Some(&file), context, subject.ignore_lookup);
+    let ignore_file = |path: &String| {
+        let inside = path
+            .strip_prefix(context)
+            .map(|p| p.trim_start_matches('/'));
+        match inside.filter(|name| !name.contains('/') && name.starts_with('.')) {
+            Some(name) => Wanted {
+                root: context.to_owned(),
+                name: name.to_owned(),
+            },
+            None => Wanted::beside(path),
+        }
+    };
+    let wanted: Vec<Wanted> = std::iter::once(Wanted::beside(&file))
+        .chain(ignore_files.iter().map(ignore_file))
+        .collect();
+    let names: Vec<String> = wanted.iter().map(Wanted::full).collect();
+    let ids: Vec<_> = names
+        .iter()
+        .map(|n| builds.log.paths.get(n.as_bytes()))
+        .collect();
     let mut reader = Follower::new(repository);
-    let mut texts: [Option<Vec<u8>>; 3] = [None, None, None];
+    let mut texts: Vec<Option<Vec<u8>>> = vec![None; wanted.len()];
     // What a link leads to can change without the link; anything else changes with its path or with a link.
     let mut linked = false;
     let mut odd = Vec::new();
@@ -106,7 +124,13 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
             let mut sides = [c.old, c.new].into_iter().flatten();
             ids.contains(&Some(c.path)) || sides.any(|e| e.kind == EntryKind::Symlink)
         });
-        if touched || linked || i == 0 {
+        if commit.id == WORK_TREE {
+            let top = worktree::root(place)?;
+            for (n, wanted) in wanted.iter().enumerate() {
+                let root = top.join(&wanted.root).display().to_string();
+                texts[n] = build_file::read(place, &root, &wanted.name).bytes();
+            }
+        } else if touched || linked || i == 0 {
             linked = false;
             for (n, wanted) in wanted.iter().enumerate() {
                 let (root, name) = (wanted.root.as_bytes(), wanted.name.as_bytes());
@@ -125,11 +149,11 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
                 };
             }
         }
-        let [Some(dockerfile), beside, inside] = &texts else {
+        let Some((Some(dockerfile), ignores)) = texts.split_first() else {
             epochs.timeline.push(None);
             continue;
         };
-        let ignore = beside.as_ref().or(inside.as_ref());
+        let ignore = ignores.iter().flatten().next();
         let key = (dockerfile.clone(), ignore.cloned().unwrap_or_default());
         let next = epochs.plans.len();
         let index = *known.entry(key.clone()).or_insert(next);
@@ -162,12 +186,13 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
     Ok(epochs)
 }
 
-fn add(epochs: &mut Epochs, subject: &Subject, names: &[String; 3], texts: (Vec<u8>, Vec<u8>)) {
+fn add(epochs: &mut Epochs, subject: &Subject, names: &[String], texts: (Vec<u8>, Vec<u8>)) {
     let source = SourceFile::new(names[0].clone(), texts.0);
     let parsed = dockerfile::parse(&source);
     let mut plan = plan::lower(&parsed.tree, &subject.options);
     plan.diagnostics.extend(parsed.diagnostics);
-    let (set, found) = IgnoreRules::parse(&SourceFile::new(names[2].clone(), texts.1));
+    let (set, found) =
+        IgnoreRules::parse(&SourceFile::new(names[names.len() - 1].clone(), texts.1));
     plan.diagnostics.extend(found);
     epochs.plan_rules.push(epochs.rules.len());
     epochs.rules.push(set);

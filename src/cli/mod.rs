@@ -3,6 +3,7 @@
 //! Goes in: arguments. Comes out: text on stdout or in a file, notes on stderr, an exit code: 0 done,
 //! 1 a gate failed, 2 wrong input or usage, 3 an external program failed.
 
+mod affected;
 mod analyze;
 mod archives;
 pub mod args;
@@ -12,14 +13,19 @@ mod compare;
 mod context;
 mod context_digests;
 mod epochs;
+mod explain;
 mod history_notes;
 mod inspect;
 mod optimize;
 mod output;
 mod replay;
+mod scenario;
 mod subject;
 mod submodules;
 mod timeline;
+mod verify;
+mod what_if;
+mod worktree;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
@@ -33,6 +39,8 @@ pub enum Done {
     GateFailed,
     /// The input has errors; they are in the output or on stderr already.
     WrongInput,
+    /// A builder could not be started, or failed; stderr says why.
+    BuilderFailed,
 }
 
 /// Runs the program with the process's arguments; gives its exit code.
@@ -55,6 +63,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Ok(Done::Fine) => 0,
         Ok(Done::GateFailed) => 1,
         Ok(Done::WrongInput) => 2,
+        Ok(Done::BuilderFailed) => 3,
         Err(e) => {
             let text = crate::report::escape::terminal(&format!("{e:#}"));
             eprintln!("error: {text}");
@@ -67,7 +76,6 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
     match &cli.command {
         Command::Analyze(a) => a.place.build.builder_profile.simulated()?,
         Command::Optimize(a) => a.place.build.builder_profile.simulated()?,
-        Command::Replay(a) => a.place.build.builder_profile.simulated()?,
         _ => {}
     }
     match &cli.command {
@@ -75,6 +83,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
         Command::Optimize(a) => optimize::run(cli, a),
         Command::Replay(a) => replay::run(cli, a),
         Command::Compare(a) => compare::run(cli, a),
+        Command::Explain(a) => explain::run(cli, a),
+        Command::Affected(a) => affected::run(cli, a),
+        Command::WhatIf(a) => what_if::run(cli, a),
+        Command::Verify(a) => verify::run(cli, a),
         Command::Inspect(a) => inspect::run(cli, a),
         Command::Context(a) => context::run(cli, a),
         Command::Completions { shell } => {

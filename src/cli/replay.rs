@@ -1,9 +1,9 @@
 //! `cacheplan replay`: every build, step by step.
 
-use super::args::{Cli, DockerfileFrom, ReplayArgs, ReplayFormat};
+use super::args::{Cli, DockerfileFrom, HistoryFlags, ReplayArgs, ReplayFormat};
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
-use super::{Done, analyze, history_notes, output};
+use super::{Done, analyze, history_notes, output, worktree};
 use crate::cost::CostTable;
 use crate::plan::Plan;
 use crate::report::escape;
@@ -25,9 +25,13 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     if subject.failed() && args.history.dockerfile_from == DockerfileFrom::Frozen {
         return Ok(Done::WrongInput);
     }
-    let builds = read_builds(&place, &args.history, &[&subject])?;
+    let history = HistoryFlags {
+        worktree: args.worktree,
+        ..args.history.clone()
+    };
+    let builds = read_builds(&place, &history, &[&subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
-    let replayed = replay_subject(&place, &args.history, &builds, &subject, &costs)?;
+    let replayed = replay_subject(&place, &history, &builds, &subject, &costs)?;
     let text = match args.format {
         ReplayFormat::Json => lines(args, &builds, &replayed, &costs)?,
         ReplayFormat::Text => table(&builds, &replayed),
@@ -72,7 +76,7 @@ fn lines(
     writeln!(out, "{head}")?;
     let mut shown = first;
     for (i, build) in replayed.outcome.builds.iter().enumerate() {
-        let commit = builds.log.commits[i].id.to_string();
+        let commit = worktree::name(builds.log.commits[i].id);
         let Some(p) = build.plan else {
             writeln!(
                 out,
@@ -162,7 +166,7 @@ fn table(builds: &Builds, replayed: &Replayed) -> String {
                 Verdict::Maybe => '?',
             })
             .collect();
-        let short: String = commit.id.to_string().chars().take(10).collect();
+        let short: String = worktree::name(commit.id).chars().take(10).collect();
         let what = match (&build.fails, build.plan) {
             (_, None) => "skipped: no Dockerfile".to_owned(),
             (Some(f), _) => format!("refused: {}", f.message),

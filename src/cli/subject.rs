@@ -205,6 +205,8 @@ pub struct Subject {
     pub context_prefix: String,
     /// The ignore file relative to PATH.
     pub ignore_file: Option<String>,
+    /// Whose idea of ignore files.
+    pub ignore_lookup: IgnoreLookup,
     /// Its rules.
     pub rules: IgnoreRules,
     /// Everything there is to say, the parser's included: file it is about, and what.
@@ -404,6 +406,7 @@ fn subject(
             network: flags.network.clone().unwrap_or_default(),
             ..RunFlags::default()
         },
+        builder: flags.builder_profile.builder(),
         ..BuildOptions::default()
     };
     let mut target = target.clone();
@@ -481,6 +484,7 @@ fn subject(
         p => p.trim_matches('/').to_owned(),
     };
     Ok(Subject {
+        ignore_lookup: lookup,
         target,
         file,
         source,

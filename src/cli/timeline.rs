@@ -7,6 +7,7 @@ use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
 use super::subject::{Place, Subject};
 use super::submodules::{self, Taken};
+use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
     ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, Walk, WalkMode,
@@ -36,7 +37,7 @@ pub struct Builds {
     /// Link texts by object id.
     pub links: FxHashMap<Oid, Vec<u8>>,
     /// Links whose text a partial clone lacks: path in the repository, and the error.
-    missing_links: Vec<(Vec<u8>, String)>,
+    pub missing_links: Vec<(Vec<u8>, String)>,
     /// What there is to say about this history.
     pub notes: Vec<Note>,
 }
@@ -75,23 +76,29 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
     for subject in subjects {
         history_notes::refuse_other_repositories(repository, tip, place, subject)?;
     }
-    let log = change_log(
+    let mut log = change_log(
         repository,
         &Walk {
             tip,
             limit,
             mode,
-            prefixes,
+            prefixes: prefixes.clone(),
         },
     )?;
-    if log.commits.is_empty() {
+    if log.commits.is_empty() && !flags.worktree {
         match (&flags.range, &flags.since) {
             (Some(range), _) => bail!("--range {range} holds no commits to replay"),
             (None, Some(rev)) => bail!("there are no commits to replay since {rev}"),
             (None, None) => bail!("--history {} leaves no commits to replay", flags.history),
         }
     }
-    let (links, missing_links) = read_links(repository, &log);
+    let (mut links, missing_links) = read_links(repository, &log);
+    if flags.worktree {
+        if place.at.is_some() || tip != repository.head()? {
+            bail!("--worktree needs a history that ends at the HEAD of a work tree");
+        }
+        links.extend(worktree::append(place, &mut log, &prefixes, subjects)?);
+    }
     let mut builds = Builds {
         tip,
         log,
@@ -128,7 +135,10 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
 }
 
 /// Today's Dockerfile for all builds, or each commit's own.
-fn epochs(
+///
+/// # Errors
+/// When an older Dockerfile can't be read from the repository.
+pub fn epochs(
     place: &Place,
     flags: &HistoryFlags,
     builds: &Builds,
@@ -253,6 +263,21 @@ pub fn replay_subject(
     costs: &CostTable,
 ) -> Result<Replayed> {
     let epochs = epochs(place, flags, builds, subject)?;
+    replay_epochs(place, flags, builds, subject, costs, epochs)
+}
+
+/// Replays builds of several Dockerfiles in the context of a subject.
+///
+/// # Errors
+/// When a link that a source leads through can't be read, or a commit of `--base-change` is not among the builds.
+pub fn replay_epochs(
+    place: &Place,
+    flags: &HistoryFlags,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+    epochs: Epochs,
+) -> Result<Replayed> {
     let all: Vec<Selection> = epochs
         .selections()
         .into_iter()
@@ -266,6 +291,7 @@ pub fn replay_subject(
         rules,
         plan_rules,
         timeline,
+        new_bases,
         ..
     } = epochs;
     let context = Context {
@@ -298,7 +324,7 @@ pub fn replay_subject(
     };
     let timeline = Timeline {
         plan: timeline,
-        base_changes: base_changes(place, builds, flags)?,
+        base_changes: [base_changes(place, builds, flags)?, new_bases].concat(),
         policy: flags.cache_policy,
         assume_reproducible: flags.assume_reproducible,
     };

@@ -5,6 +5,7 @@
 //! `seconds_low <= seconds <= seconds_high`.
 
 mod file;
+pub mod log;
 
 use std::collections::BTreeMap;
 

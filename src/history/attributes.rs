@@ -43,6 +43,8 @@ struct Rule {
 /// One parsed file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AttributeFile {
+    /// As [`may_convert`] says.
+    converts: bool,
     rules: Vec<Rule>,
     macros: Vec<Macro>,
 }
@@ -91,7 +93,10 @@ pub(super) fn may_convert(file: &[u8]) -> bool {
 impl AttributeFile {
     /// Reads a file.
     pub(super) fn parse(bytes: &[u8]) -> Self {
-        let mut file = Self::default();
+        let mut file = Self {
+            converts: may_convert(bytes),
+            ..Self::default()
+        };
         let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         // Git's text ends at a NUL.
         let bytes = bytes.split(|b| *b == 0).next().unwrap_or_default();
@@ -147,6 +152,9 @@ pub(super) type Above<'a> = [(usize, &'a AttributeFile)];
 
 /// What a checkout does to the blob of `path`. `macros` is the root's file, if there is one.
 pub(super) fn conversion(above: &Above<'_>, path: &[u8]) -> Conversion {
+    if !above.iter().any(|(_, file)| file.converts) {
+        return Conversion::default();
+    }
     let mut values: Values<'_> = Vec::new();
     let macros = above.first().filter(|(length, _)| *length == 0);
     let macros: &[Macro] = macros.map_or(&[], |(_, file)| &file.macros);

@@ -58,8 +58,8 @@ pub struct ChangeLog {
     /// What was missing when conversions of `.gitattributes` were looked at.
     pub unread: Unread,
     /// Where the changes of each build start in `changes`; one more entry than builds.
-    starts: Vec<usize>,
-    changes: Vec<Change>,
+    pub(super) starts: Vec<usize>,
+    pub(super) changes: Vec<Change>,
 }
 
 impl ChangeLog {

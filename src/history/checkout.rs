@@ -241,7 +241,7 @@ impl<'a> Pass<'a> {
                 let conversion = self.above.conversion(&self.names[index]);
                 self.conversions.number(conversion)
             }
-            EntryKind::Symlink | EntryKind::Submodule => 0,
+            EntryKind::Symlink | EntryKind::Submodule | EntryKind::Folder => 0,
         };
         (entry, number)
     }
@@ -406,7 +406,7 @@ impl Repository {
         };
         let one = |(path, entry): &(Vec<u8>, Entry)| match entry.kind {
             EntryKind::File | EntryKind::Executable => above.conversion(path),
-            EntryKind::Symlink | EntryKind::Submodule => Conversion::default(),
+            EntryKind::Symlink | EntryKind::Submodule | EntryKind::Folder => Conversion::default(),
         };
         Ok(files.iter().map(one).collect())
     }

@@ -31,8 +31,11 @@ pub(super) fn effective_id(oid: Oid, blob: &[u8], conversion: &Conversion) -> Oi
 
 /// Whether the encoding of the work tree is another one than UTF-8, as far as these bytes can tell.
 pub(super) fn is_encoded(written: &[u8], conversion: &Conversion) -> bool {
-    let encoding = conversion.encoding.as_deref();
-    encoding.is_some_and(|name| !(written.is_empty() || written.is_ascii() && extends_ascii(name)))
+    let Some(name) = &conversion.encoding else {
+        return false;
+    };
+    let same = written.is_empty() || written.is_ascii() && extends_ascii(name);
+    !same
 }
 
 /// As [`effective_id`] where the blob is not at hand: never equal to that of another conversion.

@@ -92,6 +92,14 @@ pub enum HistoryError {
         /// Its size.
         bytes: u64,
     },
+    /// A folder or file of the work tree that cannot be read.
+    #[error("cannot read {} of the work tree: {source}", path.display())]
+    WorkTree {
+        /// What could not be read.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A commit with more paths, or deeper ones, than any real repository has.
     #[error("commit {commit}: {reason}")]
     TooManyPaths {

@@ -14,8 +14,10 @@ mod error;
 mod follow;
 mod paths;
 mod repository;
+mod touched;
 mod tree;
 mod walk;
+mod worktree;
 
 pub use changes::{Change, ChangeLog, CommitInfo, change_log};
 pub use checkout::Unread;
@@ -25,6 +27,7 @@ pub use paths::{PathId, PathTable};
 pub use repository::Repository;
 pub use tree::{Blob, MAX_BLOB_BYTES};
 pub use walk::{Limit, Walk, WalkMode};
+pub use worktree::{Sight, WORK_TREE, WorkTree, append_work_tree};
 
 use std::fmt;
 
@@ -58,6 +61,8 @@ pub enum EntryKind {
     Symlink,
     /// The commit of a submodule; there is no blob.
     Submodule,
+    /// A folder of the work tree that holds no file a build could see. Commits have none.
+    Folder,
 }
 
 /// One path's kind and content id.

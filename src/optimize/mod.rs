@@ -63,12 +63,12 @@ pub struct Setting<'a> {
     pub costs: &'a CostTable,
     /// What survives between builds.
     pub policy: Policy,
-    /// Equal inputs give equal output in every RUN.
-    pub assume_reproducible: bool,
     /// When each build was made, seconds since 1970; empty where that does not matter.
     pub seconds: &'a [i64],
     /// Bytes that a selection of context files adds to a layer.
     pub copied: &'a dyn Fn(&ContextInput) -> u64,
+    /// Equal inputs give equal output in every RUN.
+    pub assume_reproducible: bool,
     /// Base images that changed: normalised reference, build.
     pub base_changes: &'a [(String, u32)],
     /// What plans minimise.

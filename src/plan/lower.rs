@@ -3,13 +3,14 @@
 //! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
+use super::builder;
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
 use super::state::{Globals, State};
 use super::title::{self, Position};
 use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
-    image, platform,
+    Written, image, platform, written,
 };
 use crate::diagnostic::{self, Diagnostic, shorten};
 use crate::dockerfile::check::{self, Objection};
@@ -35,6 +36,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
             order: Vec::new(),
             states: vec![None; file.instructions.len()],
             diagnostics: Vec::new(),
+            builder: options.builder,
         },
         globals: Globals::default(),
         ends: Vec::new(),
@@ -286,7 +288,11 @@ impl Lowering<'_> {
                 self.plan.stages[index].root = self.plan.stages[b].last;
                 self.plan.stages[index].last = self.plan.stages[b].last;
                 // The base stage's platform wins over a flag (grammar section 9).
-                (self.ends[b].child(), self.platforms[b].clone())
+                let mut state = self.ends[b].child();
+                if !self.options.builder.args_inherited {
+                    builder::fresh_scope(&mut state);
+                }
+                (state, self.platforms[b].clone())
             }
             Base::Scratch => (State::new(true), target()),
             Base::Image(name) => {
@@ -341,6 +347,9 @@ impl Lowering<'_> {
                 env: 0,
             },
             reproducible: true,
+            written: Written::default()
+                .with("image", &reference)
+                .with("platform", platform),
             volatile: reference.contains(super::VOLATILE),
             forced: false,
             keyed_by_parent: true,
@@ -362,6 +371,21 @@ impl Lowering<'_> {
     }
 
     fn instruction(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+        if let Some(text) = written::configuration(ins, self.escape, state) {
+            self.plan.stages[place.stage].configuration.push(text);
+        }
+        self.lacking(ins);
+        let steps = self.plan.graph.node_count();
+        let before = state.clone();
+        self.understand(place, ins, state);
+        if self.plan.graph.node_count() > steps {
+            (state.chain, state.volatile_chain) = (0, false);
+        } else {
+            self.link_in_chain(ins, &before, state);
+        }
+    }
+
+    fn understand(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
         match &ins.kind {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
@@ -438,7 +462,10 @@ impl Lowering<'_> {
             if let Some(v) = value
                 && !NOT_IN_ENVIRONMENT.contains(&name.as_str())
             {
-                state.set_arg(name, v);
+                match self.options.builder.chained {
+                    true => state.set_hidden_arg(name, v),
+                    false => state.set_arg(name, v),
+                }
             }
         }
     }
@@ -506,6 +533,7 @@ impl Lowering<'_> {
             definition: 0,
             parts: Parts::default(),
             reproducible: ins.reproducible,
+            written: Written::default(),
             volatile: false,
             forced: kind != StepKind::Workdir && self.is_forced(place.stage),
             keyed_by_parent: true,
@@ -522,18 +550,6 @@ impl Lowering<'_> {
         }
     }
 
-    /// `--no-cache` speaks of RUN, COPY and ADD of every stage, `--no-cache-filter` of the stages of
-    /// its names, in any case (experiments row 99).
-    fn is_forced(&self, stage: usize) -> bool {
-        let name = self.plan.stages[stage].name.as_deref();
-        self.options.no_cache.as_ref().is_some_and(|names| {
-            names.is_empty()
-                || names
-                    .iter()
-                    .any(|n| name.is_some_and(|own| own.eq_ignore_ascii_case(n)))
-        })
-    }
-
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
@@ -546,12 +562,19 @@ impl Lowering<'_> {
             return;
         }
         let owner = state.user.clone();
+        let id = owner_key(owner.as_deref().unwrap_or(""));
         let mut key = Key::new("mkdir");
         key.text(&resolved)
-            .text(&owner_key(owner.as_deref().unwrap_or("")))
+            .text(&id)
             .text(&self.arg("SOURCE_DATE_EPOCH").unwrap_or_default());
+        if self.options.builder.chained {
+            key = self.chained_workdir(ins, &resolved, state);
+        }
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, StepKind::Workdir, &title);
+        step.written = Written::default()
+            .with("path", &resolved)
+            .with("owner", &id);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;
@@ -606,6 +629,9 @@ impl Lowering<'_> {
             stage.reachable = false;
         }
         let mut todo = vec![plan.target];
+        if self.options.builder.all_stages {
+            todo = (0..=plan.target).collect();
+        }
         while let Some(index) = todo.pop() {
             if std::mem::replace(&mut plan.stages[index].reachable, true) {
                 continue;

@@ -17,12 +17,14 @@ mod stages;
 mod state;
 mod title;
 mod transfer;
+mod written;
 
-pub use builder::{Builder, ContentRule};
+pub use builder::{Builder, ContentRule, Lacks};
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
 pub use state::{Origin, VOLATILE};
+pub use written::{Written, WrittenVar};
 
 use crate::diagnostic::Diagnostic;
 use crate::footprint::{Class, Footprint};
@@ -213,6 +215,8 @@ pub struct Step {
     pub parts: Parts,
     /// A comment above the instruction says that its output depends on its inputs alone.
     pub reproducible: bool,
+    /// The same, in words.
+    pub written: Written,
     /// A per-build value is in the definition: it never equals an earlier one.
     pub volatile: bool,
     /// It runs whatever is stored: `--no-cache-filter` names its stage.
@@ -300,6 +304,8 @@ pub struct Stage {
     pub last: Option<NodeIndex>,
     /// The step whose result the stage starts from: its image, or the base stage's last.
     pub root: Option<NodeIndex>,
+    /// Its instructions that change the image's configuration, expanded.
+    pub configuration: Vec<String>,
 }
 
 /// The step graph.
@@ -317,6 +323,8 @@ pub struct Plan {
     pub states: Vec<Option<StateView>>,
     /// Sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Whose rules it was lowered with.
+    pub builder: Builder,
 }
 
 /// What an instruction sees of the state before it.

@@ -6,7 +6,7 @@ use super::lower::{Lowering, Place};
 use super::mount::{self, Mount, MountType};
 use super::stages::{MOUNT_HELP, Named, Record};
 use super::state::{Origin, State, VOLATILE};
-use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, image, title};
+use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, Written, image, title};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
 use crate::footprint::{self, RunState};
@@ -63,7 +63,11 @@ impl Lowering<'_> {
             );
         }
         let mut key = Key::new("run");
-        key.list(&argv);
+        match self.options.builder.unexpanded {
+            // Everything behind the keyword as it is written.
+            true => key.text(ins.original.get(4..).unwrap_or_default()),
+            false => key.list(&argv),
+        };
         if let Some(doc) = lone.filter(|doc| doc.content().starts_with("#!")) {
             // It is run from a file of that name (experiments row 42).
             key.text(&doc.name);
@@ -120,9 +124,27 @@ impl Lowering<'_> {
         }
         let title = title::run(ins, lone, self.escape, state, &secrets);
         let mut step = self.step(place, ins, StepKind::Run, &title);
+        step.written = match &script {
+            Some(text) => Written::default()
+                .with("shell", &shell.join(" "))
+                .with("command", text),
+            None => Written::default().with("command", &argv.join(" ")),
+        };
+        step.written = std::mem::take(&mut step.written)
+            .with("platform", self.platform_of(place.stage))
+            .with_flags(ins)
+            .with_state(state);
         let (mut args, mut env) = (Key::new("args"), Key::new("env"));
-        let mut all = Key::new("vars");
-        for v in &state.vars {
+        let chained = self.options.builder.chained;
+        let mut all = state.chain_key("vars");
+        if chained {
+            // Everything else is in the chain.
+            let given = self.run_arguments(state);
+            all.list(&given);
+            args.list(&given);
+            env.number(state.chain);
+        }
+        for v in state.vars.iter().filter(|_| !chained) {
             all.text(&v.name).text(&v.value);
             let part = if v.origin == Origin::Arg {
                 &mut args
@@ -131,16 +153,17 @@ impl Lowering<'_> {
             };
             part.text(&v.name).text(&v.value);
         }
-        let user = state.user.as_deref().unwrap_or("");
-        env.text(&state.cwd).text(user);
+        let (cwd, user) = match chained {
+            true => ("", ""),
+            false => (state.cwd.as_str(), state.user.as_deref().unwrap_or("")),
+        };
+        env.text(cwd).text(user);
         step.parts = Parts {
             instruction: key.finish(),
             args: args.finish(),
             env: env.finish(),
         };
-        all.text(&state.cwd)
-            .text(user)
-            .number(step.parts.instruction);
+        all.text(cwd).text(user).number(step.parts.instruction);
         step.volatile = all.volatile || key.volatile;
         step.definition = all.finish();
         step.own_base = self.mounts_own_base(place, &inputs);

@@ -50,6 +50,9 @@ impl Lowering<'_> {
             platform: platform::arguments(&self.options.platform, &stage_name),
             ..Globals::default()
         };
+        if !self.options.builder.platform_args {
+            self.globals.platform.clear();
+        }
         for name in self.globals.platform.clone().keys() {
             if let Some(v) = self.arg(name) {
                 self.globals.platform.insert(name.clone(), v);
@@ -155,6 +158,7 @@ impl Lowering<'_> {
             steps: Vec::new(),
             last: None,
             root: None,
+            configuration: Vec::new(),
         });
     }
 
@@ -412,6 +416,9 @@ impl Lowering<'_> {
             .collect();
         self.passes = vec![1; count];
         let mut todo = vec![self.plan.target];
+        if self.options.builder.all_stages {
+            todo = (0..=self.plan.target).collect();
+        }
         let mut pass = 1;
         while !todo.is_empty() {
             let mut found = Vec::new();

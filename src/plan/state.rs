@@ -4,6 +4,7 @@
 //! assigns the image configuration's variables once more (grammar section 9.1, cache keys 3.1,
 //! experiments rows 45-71).
 
+use super::key::Key;
 use std::collections::BTreeMap;
 
 /// Stands in the value of a build arg that differs in every build; it can't occur in a Dockerfile
@@ -43,6 +44,10 @@ pub struct State {
     pub user: Option<String>,
     /// `None`: the default `/bin/sh -c` (or what the base image says).
     pub shell: Option<Vec<String>>,
+    /// Digest of the instructions since the last step, for builders to which all of them count.
+    pub chain: u128,
+    /// A per-build value is among them.
+    pub volatile_chain: bool,
 }
 
 /// The PATH of an image that has none of its own.
@@ -67,6 +72,8 @@ impl State {
             cwd: if known { "/" } else { "?" }.to_owned(),
             user: known.then(|| "root".to_owned()),
             shell: None,
+            chain: 0,
+            volatile_chain: false,
         }
     }
 
@@ -96,6 +103,14 @@ impl State {
             None => self.config_env.push((name.to_owned(), value.clone())),
         }
         self.assign(name, value, Origin::Env);
+    }
+
+    /// ARG with an effective value, where an ENV of its name hides it whatever comes first.
+    pub fn set_hidden_arg(&mut self, name: &str, value: String) {
+        let env = |v: &Variable| v.name == name && v.origin == Origin::Env;
+        if !self.vars.iter().any(env) {
+            self.set_arg(name, value);
+        }
     }
 
     /// ARG with an effective value.
@@ -130,6 +145,14 @@ impl State {
     /// The same where the whole path is known.
     pub fn absolute(&self, path: &str) -> Option<String> {
         Some(self.resolve(path)).filter(|p| p.starts_with('/'))
+    }
+
+    /// A key that starts with the chain up to here.
+    pub fn chain_key(&self, kind: &str) -> Key {
+        let mut key = Key::new(kind);
+        key.number(self.chain);
+        key.volatile = self.volatile_chain;
+        key
     }
 
     /// The working directory, clean, where it is known.

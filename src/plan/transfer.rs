@@ -5,7 +5,7 @@ use super::key::{Key, owner_key};
 use super::lower::{Lowering, Place};
 use super::run::Inputs;
 use super::state::State;
-use super::{ContextInput, Dest, Input, StepKind, title};
+use super::{ContextInput, Dest, Input, StepKind, Written, title};
 use crate::diagnostic::shorten;
 use crate::dockerfile::check::{self, Remote};
 use crate::dockerfile::{Flag, Instruction, Kind, Transfer, expand_heredoc};
@@ -23,14 +23,18 @@ impl Lowering<'_> {
         let mode = self.expand_flag(ins, "chmod", state);
         let mode = mode.filter(|m| !m.is_empty());
         let checksum = self.expand_flag(ins, "checksum", state);
-        let excludes: Vec<String> = ins.flag_values("exclude").map(str::to_owned).collect();
+        let excludes = ins
+            .flag_values("exclude")
+            .filter(|_| self.options.builder.exclude);
+        let excludes: Vec<String> = excludes.map(str::to_owned).collect();
+        let builder = self.options.builder;
         let is_dir =
             matches!(dest.as_str(), "" | ".") || dest.ends_with('/') || dest.ends_with("/.");
         let resolved = state.resolve(&dest);
         self.flag_values(ins, &sources, state);
         // `--chmod` makes the frontend fall back to a plain COPY (experiments row 85).
-        let link = ins.has_flag("link") && mode.is_none();
-        let mut key = Key::new("file");
+        let link = ins.has_flag("link") && mode.is_none() && builder.link;
+        let mut key = state.chain_key("file");
         let ending = match dest.as_str() {
             d if d.ends_with("/.") => "/.",
             _ if is_dir => "/",
@@ -38,12 +42,25 @@ impl Lowering<'_> {
         };
         // ADD differs in that it unpacks archives, which `--unpack` may say otherwise.
         let unpack = ins.flag("unpack").and_then(check::truth).unwrap_or(add);
-        key.text(if unpack { "unpack" } else { "" });
-        key.text(&resolved).text(ending);
-        key.text(&owner_key(owner.as_deref().unwrap_or("")))
-            .text(&mode_key(mode.as_deref().unwrap_or("")));
+        let (owned, moded) = (
+            owner.as_deref().unwrap_or(""),
+            mode.as_deref().unwrap_or(""),
+        );
+        if builder.chained {
+            // The comment of the image: keyword, owner and destination as they are written.
+            key.text(&ins.keyword.to_uppercase()).text(owned);
+            key.text(if builder.unexpanded { &t.dest } else { &dest });
+            key.text(moded);
+        } else {
+            key.text(if unpack { "unpack" } else { "" });
+            key.text(&resolved).text(ending);
+            key.text(&owner_key(owned)).text(&mode_key(moded));
+        }
         key.text(if link { "link" } else { "" }).list(&excludes);
         for flag in ["parents", "keep-git-dir"] {
+            if builder.is_classic() {
+                break;
+            }
             let value = ins.flags.iter().find(|f| f.name() == flag);
             key.text(value.map_or("", |f| f.raw.as_str()));
         }
@@ -72,7 +89,7 @@ impl Lowering<'_> {
             }
             if ins.has_flag("parents") {
                 key.text(&clean(source));
-            } else {
+            } else if !builder.chained {
                 key.text(SourcePattern::lenient(source).base_name());
             }
             paths.push(source.clone());
@@ -103,6 +120,19 @@ impl Lowering<'_> {
         let kind = if add { StepKind::Add } else { StepKind::Copy };
         let title = title::plain(ins, self.escape, state);
         let mut step = self.step(place, ins, kind, &title);
+        let bodies: Vec<String> = t
+            .inline
+            .iter()
+            .filter_map(|i| ins.heredocs.get(*i))
+            .map(|doc| doc.body.clone())
+            .collect();
+        step.written = Written::default()
+            .with_all("source", &sources)
+            .with_all("text of a heredoc", &bodies)
+            .with("destination", &resolved)
+            .with("owner", owner.as_deref().unwrap_or_default())
+            .with("mode", mode.as_deref().unwrap_or_default())
+            .with_flags(ins);
         step.volatile = key.volatile;
         step.definition = key.finish();
         step.parts.instruction = step.definition;

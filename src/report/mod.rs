@@ -1,8 +1,10 @@
 //! What people and programs read: one file per format, all views of one value.
 
+pub mod affected;
 pub mod bootstrap;
 pub mod diff;
 pub mod escape;
+pub mod explain;
 pub mod markdown;
 pub mod model;
 pub mod number;
@@ -10,4 +12,5 @@ pub mod number;
 mod sample;
 pub mod snippet;
 pub mod text;
+pub mod verify;
 pub mod wording;

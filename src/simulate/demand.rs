@@ -17,6 +17,8 @@ pub enum Kept {
     Ancestors,
     /// The key of a step failed on another stage's files: that stage is kept.
     Sources,
+    /// Steps are made one after another: all before the failed one are kept.
+    Before,
 }
 
 /// The vertices of one build, looked up.
@@ -102,6 +104,14 @@ impl Visited {
 
     /// Marks what a refused build can't be relied on to have stored (cache keys 8).
     pub fn withdraw(&self, store: &mut Store, failed: usize, kept: Kept) {
+        if kept == Kept::Before {
+            // What an equal step before it made is there.
+            let (made, rest) = self.steps.split_at(failed.min(self.steps.len()));
+            for s in rest.iter().filter(|s| !made.contains(s)) {
+                store.withdraw(self.nodes[*s].record, Afterwards::Gone);
+            }
+            return;
+        }
         let failed = self.steps[failed];
         let n = self.nodes.len();
         let inputs = |i: usize| {
@@ -118,7 +128,7 @@ impl Visited {
                 .sources
                 .iter()
                 .for_each(|s| below[*s] = true),
-            Kept::Unknown | Kept::Ancestors => below[failed] = true,
+            Kept::Unknown | Kept::Ancestors | Kept::Before => below[failed] = true,
         }
         for i in (0..=failed).rev() {
             if below[i] {
@@ -145,16 +155,21 @@ impl Visited {
         }
     }
 
-    /// The verdicts of the steps, in the plan's order.
-    pub fn outcome(&self) -> BuildOutcome {
+    /// The verdicts of the steps, in the plan's order. `sequential`: steps are made one after another, so what one made an equal one finds.
+    pub fn outcome(&self, sequential: bool) -> BuildOutcome {
         let ids: Vec<_> = self
             .steps
             .iter()
             .map(|s| Some(self.nodes[*s].record))
             .collect();
+        let first = Store::first_visits(&ids);
+        let verdict = |(s, first): (&usize, &bool)| match self.nodes[*s].verdict {
+            _ if sequential && !first => Verdict::Cached,
+            verdict => verdict,
+        };
         BuildOutcome {
-            first: Store::first_visits(&ids),
-            verdicts: self.steps.iter().map(|s| self.nodes[*s].verdict).collect(),
+            verdicts: self.steps.iter().zip(&first).map(verdict).collect(),
+            first,
             ..BuildOutcome::default()
         }
     }

@@ -9,9 +9,10 @@
 use super::members::{Members, Term, hash, joined};
 use super::stage_tree::{Content, Node, Taken};
 use super::views::{ViewRequest, Watched};
+use super::walked::{Node as Item, View as Sent};
 use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
 use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
-use crate::plan::ContextInput;
+use crate::plan::{ContentRule, ContextInput};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -164,6 +165,8 @@ pub(super) struct Engine<'a> {
     now: u32,
     /// Work done for views.
     pub(super) spent: usize,
+    /// What is missing from selections of builders that walk what they copy.
+    walked: Vec<Option<Absence>>,
     pub(super) out: InputMatrix,
 }
 
@@ -228,6 +231,7 @@ impl<'a> Engine<'a> {
             watched: Vec::new(),
             now: 0,
             spent: 0,
+            walked: vec![None; n],
             out: InputMatrix {
                 selections: selections.to_vec(),
                 version: vec![Vec::with_capacity(builds); n],
@@ -311,9 +315,7 @@ impl<'a> Engine<'a> {
                 {
                     entry.oid = Oid::default();
                 }
-                source
-                    .members
-                    .apply(name, &relative, Term::File(entry), add);
+                source.members.apply(name, &relative, Term::of(entry), add);
             }
         }
         self.members[index] = Some(members);
@@ -423,9 +425,10 @@ impl<'a> Engine<'a> {
     fn versions(&mut self, build: u32, touched: &[bool], any_change: bool) {
         for (selection, touched) in touched.iter().enumerate() {
             let linked = any_change
-                && self.by_selection[selection]
-                    .iter()
-                    .any(|s| self.sources[*s].through_link);
+                && (self.is_walked(selection) && !self.links.is_empty()
+                    || self.by_selection[selection]
+                        .iter()
+                        .any(|s| self.sources[*s].through_link));
             let last = self.out.version[selection].last().copied();
             let mut version = match last {
                 Some(v) if !touched && !linked => v,
@@ -443,6 +446,12 @@ impl<'a> Engine<'a> {
 
     /// Digest per source, joined in descending order of the source paths (cache keys 3.2).
     fn selection_version(&mut self, selection: usize) -> u128 {
+        if self.is_walked(selection) {
+            let digest = self.view(selection);
+            let digest = digest.digest(&self.out.selections[selection].input);
+            self.walked[selection] = digest.err();
+            return digest.unwrap_or(0);
+        }
         let mut parts: Vec<(String, u128)> = Vec::new();
         for s in self.by_selection[selection].clone() {
             if self.sources[s].through_link {
@@ -461,7 +470,45 @@ impl<'a> Engine<'a> {
         joined(parts)
     }
 
+    /// Whether the builder walks what it copies, as classic and buildah do.
+    fn is_walked(&self, selection: usize) -> bool {
+        let rule = self.out.selections[selection].input.rule;
+        matches!(rule, ContentRule::WholePaths | ContentRule::BelowSource)
+    }
+
+    /// Everything that is sent in this build.
+    fn view(&mut self, selection: usize) -> Sent {
+        let filter = &mut self.filters[self.out.selections[selection].rules];
+        let mut view = Sent::default();
+        for (entry, name) in self.current.iter().zip(&self.names) {
+            let (Some(entry), Some(name)) = (entry, name) else {
+                continue;
+            };
+            if filter.ignored(name) {
+                continue;
+            }
+            let node = match (entry.kind, self.context.links.get(&entry.oid)) {
+                (EntryKind::Symlink, text) => Item::Link(*entry, text.cloned().unwrap_or_default()),
+                (EntryKind::Folder, _) => Item::Folder,
+                _ => Item::File(*entry),
+            };
+            view.insert(name.clone(), node);
+        }
+        // buildah walks an ignored folder too, for what may be kept in it.
+        let walks = self.out.selections[selection].input.rule == ContentRule::BelowSource;
+        let rules = self.out.selections[selection].rules;
+        for (name, folder) in self.dirs.iter().filter(|(_, f)| f.files > 0) {
+            if !filter.ignored(name) || (walks && folder.through[rules] > 0) {
+                view.insert(name.clone(), Item::Folder);
+            }
+        }
+        view
+    }
+
     fn absence(&mut self, selection: usize) -> Option<Absence> {
+        if self.is_walked(selection) {
+            return self.walked[selection];
+        }
         for (i, s) in self.by_selection[selection].clone().iter().enumerate() {
             let source = &self.sources[*s];
             if source.through_link && source.dangling {
@@ -664,10 +711,14 @@ impl<'a> Engine<'a> {
             if self.emptied.contains(&(path, index)) {
                 entry.oid = Oid::default();
             }
+            let node = match entry.kind {
+                EntryKind::Folder => Node::Dir(None),
+                _ => Node::File(entry, None),
+            };
             out.push(Taken {
                 matched: found.matched.to_vec(),
                 relative: found.relative.to_vec(),
-                node: Node::File(entry, None),
+                node,
             });
         }
         let mut filter = PathFilter::new(&self.context.rules[rules]);

@@ -31,6 +31,16 @@ pub(super) enum Term<'a> {
     MarkedDir(&'a Header),
 }
 
+impl Term<'_> {
+    /// Only a work tree has folders that no file implies.
+    pub fn of(entry: Entry) -> Self {
+        match entry.kind {
+            EntryKind::Folder => Self::Dir,
+            _ => Self::File(entry),
+        }
+    }
+}
+
 /// The members of one source.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Members {
@@ -146,6 +156,7 @@ fn kind_byte(kind: EntryKind) -> u8 {
         EntryKind::Executable => b'x',
         EntryKind::Symlink => b'l',
         EntryKind::Submodule => b's',
+        EntryKind::Folder => b'd',
     }
 }
 

@@ -6,6 +6,7 @@
 //! decide is `maybe`.
 
 mod demand;
+pub mod explain;
 mod forced;
 mod inputs;
 mod members;
@@ -17,6 +18,7 @@ mod score;
 mod stage_tree;
 mod store;
 mod views;
+mod walked;
 
 pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use policy::{Horizon, InvalidPolicy, Policy, Size};

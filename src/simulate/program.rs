@@ -82,6 +82,10 @@ impl View {
         else {
             return None;
         };
+        if plan.builder.chained {
+            // Builders that walk what they copy have rules of their own.
+            return None;
+        }
         Some(Self {
             program: Arc::new(program(plan, rules, *stage)),
             sources: sources.clone(),

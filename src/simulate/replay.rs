@@ -189,14 +189,16 @@ pub fn replay_with(
         last_time = time.or(last_time);
         let mut visited = run.visit(&mut store);
         visited.demand(&store);
-        let mut outcome = visited.outcome();
-        let context = run.absent_at_key().map(|f| (f, Kept::Unknown));
-        let stage = || run.absent_in_stage().map(|f| (f, Kept::Sources));
+        let mut outcome = visited.outcome(models[p].plan.builder.sequential);
+        let sequential = models[p].plan.builder.sequential;
+        let kept = |kept| if sequential { Kept::Before } else { kept };
+        let context = run.absent_at_key().map(|f| (f, kept(Kept::Unknown)));
+        let stage = || run.absent_in_stage().map(|f| (f, kept(Kept::Sources)));
         let late = || {
             let absent = run.absent_at_execution(&outcome);
             absent
                 .or_else(|| run.refused_at_execution(&outcome))
-                .map(|f| (f, Kept::Ancestors))
+                .map(|f| (f, kept(Kept::Ancestors)))
         };
         let failed = context.or_else(stage).or_else(late);
         let used = visited.used();

@@ -295,7 +295,7 @@ impl Tree {
         match kind {
             EntryKind::File => octal(0o666 & !self.umask),
             EntryKind::Executable => octal(0o777 & !self.umask),
-            EntryKind::Symlink | EntryKind::Submodule => octal(0o777),
+            EntryKind::Symlink | EntryKind::Submodule | EntryKind::Folder => octal(0o777),
         }
     }
 

@@ -328,7 +328,20 @@ fn build(
 
 /// One build with BuildKit. `Err` where the builder itself is at fault.
 pub fn build_with(context: &Path, file: &Path, flags: &[String]) -> Result<Built, String> {
+    build_on(None, context, file, flags)
+}
+
+/// The same on a daemon other than that of the environment.
+pub fn build_on(
+    host: Option<&str>,
+    context: &Path,
+    file: &Path,
+    flags: &[String],
+) -> Result<Built, String> {
     let mut docker = Command::new("docker");
+    if let Some(host) = host {
+        docker.env("DOCKER_HOST", host);
+    }
     docker.args(["buildx", "build", "--provenance=false"]);
     if !flags.iter().any(|flag| flag.starts_with("--output")) {
         docker.args(["--output", "type=cacheonly"]);

@@ -20,6 +20,7 @@ pub fn side(entry: Option<Entry>) -> Side {
             EntryKind::File => "100644",
             EntryKind::Executable => "100755",
             EntryKind::Symlink => "120000",
+            EntryKind::Folder => unreachable!("commits have no folders"),
             EntryKind::Submodule => "160000",
         };
         (mode.to_owned(), CommitId(entry.oid).to_string())

@@ -317,11 +317,11 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
     outcome.builds.iter().map(read).collect()
 }
 
+/// One build of a work tree with these flags.
+pub type Build<'a> = dyn Fn(&Path, &[String]) -> std::result::Result<Built, String> + 'a;
+
 /// What a real builder does, on an emptied cache. `Err` where the builder itself is at fault.
-pub fn real(
-    history: &History,
-    build: &dyn Fn(&Path, &[String]) -> std::result::Result<Built, String>,
-) -> std::result::Result<Vec<Built>, String> {
+pub fn real(history: &History, build: &Build) -> std::result::Result<Vec<Built>, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let repository = folder.path().join("repository");
     std::fs::create_dir(&repository).map_err(|error| error.to_string())?;

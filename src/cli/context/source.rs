@@ -62,7 +62,7 @@ fn of_commit(
             GitKind::File => (EntryKind::File, 0o644),
             GitKind::Executable => (EntryKind::File, 0o755),
             GitKind::Symlink => (EntryKind::Symlink, 0o777),
-            GitKind::Submodule => (EntryKind::Directory, 0o755),
+            GitKind::Submodule | GitKind::Folder => (EntryKind::Directory, 0o755),
         };
         let link_target = match kind {
             EntryKind::Symlink => Some(

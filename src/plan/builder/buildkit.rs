@@ -7,7 +7,15 @@ impl Builder {
     pub const BUILDKIT: Self = Self {
         name: "buildkit",
         link: true,
+        exclude: true,
         chained: false,
+        args_inherited: true,
+        proxies: false,
+        platform_args: true,
+        unexpanded: false,
+        sequential: false,
+        all_stages: false,
         content: ContentRule::BaseNames,
+        lacks: &[],
     };
 }

@@ -1,0 +1,179 @@
+//! Output of a real build, as `docker buildx build --progress=plain` or `rawjson` writes it.
+//!
+//! Goes in: the text of a log. Comes out: its vertices in order of first mention, with what became of
+//! each and how long it took. Costs one pass. Invariant: the last word on a vertex counts, since the
+//! builder corrects itself (progress formats, section 1), and nothing is guessed: a line
+//! that should be readable and is not gives one error that names it.
+
+mod plain;
+mod rawjson;
+
+/// A log that can be read is shorter.
+pub const MAX_LOG_BYTES: u64 = 256 << 20;
+
+/// A format of build output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `--progress=plain`.
+    Plain,
+    /// `--progress=rawjson`.
+    RawJson,
+}
+
+impl LogFormat {
+    /// The name the builder's flag has for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::RawJson => "rawjson",
+        }
+    }
+}
+
+/// What became of a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Announced, and never begun: nothing needed its result.
+    NotStarted,
+    /// Reported as cached.
+    Cached,
+    /// It ran.
+    Ran,
+    /// It ended with an error.
+    Failed,
+    /// It was stopped because another one failed.
+    Canceled,
+}
+
+impl Seen {
+    /// The word in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not-started",
+            Self::Cached => "cached",
+            Self::Ran => "executed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+/// One vertex of a log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogStep {
+    /// As printed, e.g. `[build 2/4] COPY go.mod ./`; a title of several lines keeps its line feeds.
+    pub name: String,
+    /// What became of it.
+    pub seen: Seen,
+    /// Seconds it was at work, if the log says so.
+    pub seconds: Option<f64>,
+    /// Line of the log that mentions it first, 1-based.
+    pub line: usize,
+}
+
+/// A log, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Log {
+    /// Which format it is in.
+    pub format: LogFormat,
+    /// All vertices, `[internal] …` and exporters among them.
+    pub steps: Vec<LogStep>,
+    /// The builder's final `ERROR: …` line, if there is one.
+    pub error: Option<String>,
+}
+
+/// Why a log could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// Neither format.
+    #[error(
+        "no line of this log is progress of a build (write one with --progress=plain or --progress=rawjson)"
+    )]
+    Unknown,
+    /// A line that is not what the format has there.
+    #[error("line {line}: {reason}")]
+    Line {
+        /// 1-based.
+        line: usize,
+        /// One line.
+        reason: String,
+    },
+}
+
+/// Reads a log in whichever format it is in.
+///
+/// # Errors
+/// [`LogError`].
+pub fn read(text: &str) -> Result<Log, LogError> {
+    for line in text.lines() {
+        if rawjson::is_batch(line) {
+            return rawjson::read(text);
+        }
+        if plain::number(plain::bare(line).as_ref()).is_some() {
+            return plain::read(text);
+        }
+    }
+    // A file that is cut off in its first line is rawjson all the same.
+    match text.lines().find(|l| !l.trim().is_empty()) {
+        Some(first) if first.starts_with("{\"vertexes\"") => rawjson::read(text),
+        _ => Err(LogError::Unknown),
+    }
+}
+
+/// `[stage i/n] TEXT` in its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Title<'a> {
+    /// The stage's label; empty in a file with one stage. A platform or the name of a bake target in
+    /// front of it is taken off where it can be told from a stage.
+    pub stage: &'a str,
+    /// The number in front of the slash.
+    pub number: u32,
+    /// What follows the brackets.
+    pub text: &'a str,
+}
+
+/// Takes a step's name apart; `None` for `[internal] …`, exporters and the like.
+#[must_use]
+pub fn title(name: &str) -> Option<Title<'_>> {
+    let (inside, text) = name.strip_prefix('[')?.split_once("] ")?;
+    let (stage, count) = inside.rsplit_once(' ').unwrap_or(("", inside));
+    let number = count.split_once('/')?.0.parse().ok()?;
+    // A stage's name has neither blanks nor slashes.
+    let stage = stage.trim().rsplit(' ').next().unwrap_or_default();
+    let stage = if stage.contains('/') { "" } else { stage };
+    Some(Title {
+        stage,
+        number,
+        text,
+    })
+}
+
+impl Log {
+    /// The step with this name: by stage and number first, and where that place is not in the log by
+    /// text, since the builder shows equal steps of two stages under one of them.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&LogStep> {
+        let wanted = title(name)?;
+        let titled = || {
+            self.steps
+                .iter()
+                .filter_map(|s| title(&s.name).map(|t| (s, t)))
+                .filter(|(_, t)| !t.text.starts_with("LINK "))
+        };
+        let at_place = |t: &Title<'_>| t.stage == wanted.stage && t.number == wanted.number;
+        let found = titled().find(|(_, t)| at_place(t));
+        let same_text = |t: &Title<'_>| {
+            // Titles may be cut off (`PROGRESS_NO_TRUNC=0`).
+            let cut = t.text.strip_suffix("...").filter(|c| c.len() > 20);
+            t.text == wanted.text || cut.is_some_and(|c| wanted.text.starts_with(c))
+        };
+        found
+            .or_else(|| titled().find(|(_, t)| same_text(t)))
+            .map(|(s, _)| s)
+    }
+}
+
+#[cfg(test)]
+mod tests;

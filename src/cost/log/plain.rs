@@ -1,0 +1,162 @@
+//! `--progress=plain`: numbered vertices whose lines interleave.
+//!
+//! `#N` numbers vertices in the order they are printed. The first line of a number is its title, which
+//! may go on over lines without a number; the last `CACHED`, `DONE`, `ERROR` or `CANCELED` of it counts.
+//! A time stamp that a CI system puts in front of every line is taken off, colours too.
+
+use super::{Log, LogError, LogFormat, LogStep, Seen};
+use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+
+/// The line without a time stamp in front of it, colours and a carriage return at its end.
+pub(super) fn bare(line: &str) -> Cow<'_, str> {
+    let line = line.trim_end_matches('\r');
+    let line = match line.contains('\u{1b}') {
+        true => Cow::Owned(without_colour(line)),
+        false => Cow::Borrowed(line),
+    };
+    if line.starts_with('#') {
+        return line;
+    }
+    let Some((first, rest)) = line.split_once(' ') else {
+        // A blank line with a stamp.
+        return match stamp(&line) {
+            true => Cow::Borrowed(""),
+            false => line,
+        };
+    };
+    match stamp(first) {
+        true => Cow::Owned(rest.to_owned()),
+        false => line,
+    }
+}
+
+/// `2026-01-02T10:00:00.1234567Z` and the like, in brackets or not.
+fn stamp(word: &str) -> bool {
+    let word = word
+        .trim_start_matches(['[', '\u{feff}'])
+        .trim_end_matches(']');
+    let bytes = word.as_bytes();
+    bytes.len() >= 19
+        && bytes[..4].iter().all(u8::is_ascii_digit)
+        && bytes[4] == b'-'
+        && bytes[10] == b'T'
+        && bytes[13] == b':'
+}
+
+fn without_colour(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = rest.find("\u{1b}[") {
+        out.push_str(&rest[..at]);
+        let tail = &rest[at + 2..];
+        let end = tail.find(|c: char| c.is_ascii_alphabetic());
+        rest = end.map_or("", |e| &tail[e + 1..]);
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The number of a `#N …` line, and what follows it.
+pub(super) fn number(line: &str) -> Option<(u32, &str)> {
+    let rest = line.strip_prefix('#')?;
+    let end = rest.find(' ')?;
+    let number = rest[..end].parse().ok()?;
+    Some((number, &rest[end + 1..]))
+}
+
+/// What a line says of its vertex.
+enum Said {
+    Cached,
+    Done(Option<f64>),
+    Failed,
+    Canceled,
+    Other,
+}
+
+fn said(text: &str, line: usize) -> Result<Said, LogError> {
+    if text == "CACHED" {
+        return Ok(Said::Cached);
+    }
+    if text == "CANCELED" {
+        return Ok(Said::Canceled);
+    }
+    if text.starts_with("ERROR: ") || text == "ERROR" {
+        return Ok(Said::Failed);
+    }
+    let Some(time) = text.strip_prefix("DONE") else {
+        return Ok(Said::Other);
+    };
+    if time.is_empty() {
+        return Ok(Said::Done(None));
+    }
+    let seconds = time
+        .strip_prefix(' ')
+        .and_then(|t| t.strip_suffix('s'))
+        .and_then(|t| t.parse::<f64>().ok())
+        .filter(|s| s.is_finite() && *s >= 0.0);
+    match seconds {
+        Some(s) => Ok(Said::Done(Some(s))),
+        None => Err(LogError::Line {
+            line,
+            reason: format!("`{text}` ends a step, but not with seconds"),
+        }),
+    }
+}
+
+pub(super) fn read(text: &str) -> Result<Log, LogError> {
+    let mut steps: Vec<LogStep> = Vec::new();
+    let mut by_number: FxHashMap<u32, usize> = FxHashMap::default();
+    let mut error = None;
+    // The step whose title may go on in the next line.
+    let mut open: Option<usize> = None;
+    for (i, line) in text.lines().enumerate() {
+        let line = bare(line);
+        let Some((n, rest)) = number(&line) else {
+            match open {
+                Some(at) if !line.is_empty() => {
+                    steps[at].name.push('\n');
+                    steps[at].name.push_str(&line);
+                }
+                _ => open = None,
+            }
+            if line.starts_with("ERROR: ") {
+                error = Some(line.into_owned());
+            }
+            continue;
+        };
+        open = None;
+        let Some(at) = by_number.get(&n).copied() else {
+            by_number.insert(n, steps.len());
+            open = Some(steps.len());
+            steps.push(LogStep {
+                name: rest.to_owned(),
+                seen: Seen::NotStarted,
+                seconds: None,
+                line: i + 1,
+            });
+            continue;
+        };
+        let step = &mut steps[at];
+        if let Some(first) = step.name.split('\n').next()
+            && first == rest
+        {
+            continue;
+        }
+        match said(rest, i + 1)? {
+            Said::Cached => step.seen = Seen::Cached,
+            Said::Failed => step.seen = Seen::Failed,
+            Said::Canceled => step.seen = Seen::Canceled,
+            Said::Done(seconds) => {
+                step.seen = Seen::Ran;
+                step.seconds = seconds;
+            }
+            Said::Other => {}
+        }
+    }
+    Ok(Log {
+        format: LogFormat::Plain,
+        steps,
+        error,
+    })
+}

@@ -1,0 +1,121 @@
+//! What a real builder says of the prediction.
+//!
+//! Goes in: the document. Comes out: JSON by its fields, or the verdict and one line a difference.
+//! Invariant: everything from the repository or the builder passes through [`super::escape`].
+
+use super::escape::{line, shortened, without_commands};
+use super::number::count;
+use super::wording::short_commit;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// `cacheplan.verify/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verified {
+    /// The schema's name.
+    pub schema: &'static str,
+    /// Prediction against builds.
+    pub prediction: PredictionRow,
+}
+
+/// Prediction against builds.
+#[derive(Clone, Debug, Serialize)]
+pub struct PredictionRow {
+    /// The builder and its version.
+    pub builder: String,
+    /// The commit whose build filled the cache and was not compared.
+    pub filled_by: Option<String>,
+    /// Builds compared step by step.
+    pub builds: usize,
+    /// Builds that prediction and builder refuse.
+    pub refused: usize,
+    /// Commits without the Dockerfile.
+    pub skipped: usize,
+    /// Steps compared.
+    pub steps: usize,
+    /// Steps with a definite prediction that is right.
+    pub agree: usize,
+    /// Steps that only running could tell.
+    pub maybe: usize,
+    /// Differences.
+    pub wrong: Vec<DifferenceRow>,
+    /// Steps that were to run and were cached, where results of other builds can be the reason.
+    pub older_records: Vec<DifferenceRow>,
+    /// Builds that came to no end to compare.
+    pub failed: Vec<DifferenceRow>,
+}
+
+/// One difference.
+#[derive(Clone, Debug, Serialize)]
+pub struct DifferenceRow {
+    /// The commit that was built.
+    pub commit: String,
+    /// The step's id; none where the whole build or an unknown step is meant.
+    pub step: Option<String>,
+    /// The builder's name of the step.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// What was predicted.
+    pub predicted: String,
+    /// What the builder did.
+    pub seen: String,
+}
+
+/// For a terminal.
+#[must_use]
+pub fn text(v: &Verified, width: usize) -> String {
+    let p = &v.prediction;
+    let mut out = String::new();
+    let builds = count(p.builds, "build");
+    let steps = count(p.steps, "step");
+    let head = match p.wrong.len() {
+        0 if p.steps == 0 => format!("Nothing was compared: {builds}, no steps."),
+        0 => format!("The prediction holds: {steps} of {builds} compared, no difference."),
+        n => format!("{} in {steps} of {builds}.", count(n, "difference")),
+    };
+    let _ = writeln!(out, "{head}");
+    let _ = writeln!(
+        out,
+        "{} agree, {} maybe; {} refused by both; {}",
+        p.agree,
+        p.maybe,
+        count(p.refused, "build"),
+        line(&p.builder)
+    );
+    if let Some(commit) = &p.filled_by {
+        let _ = writeln!(
+            out,
+            "The build of {} ran every step to fill the cache, and is not compared.",
+            short_commit(commit)
+        );
+    }
+    let lists = [
+        ("Different:", &p.wrong),
+        (
+            "Cached though predicted to run, which results of earlier builds in this cache explain:",
+            &p.older_records,
+        ),
+        ("Not compared, the build came to no end:", &p.failed),
+    ];
+    for (title, rows) in lists.iter().filter(|(_, rows)| !rows.is_empty()) {
+        let _ = writeln!(out, "\n{title}");
+        for row in *rows {
+            let step = row.step.as_deref().unwrap_or("-");
+            let what = format!(
+                "{}  {step:<6} predicted {}, was {}",
+                short_commit(&row.commit),
+                row.predicted,
+                row.seen
+            );
+            let _ = writeln!(out, "  {}", shortened(&what, width.max(60) * 2));
+            if !row.name.is_empty() {
+                let _ = writeln!(
+                    out,
+                    "                     {}",
+                    shortened(&row.name, width.saturating_sub(21).max(40))
+                );
+            }
+        }
+    }
+    without_commands(&out).into_owned()
+}
