@@ -68,7 +68,13 @@ impl Visited {
 
     /// Decides from the result down what is asked for, and what of that has to run: a step whose
     /// result nobody asks for is skipped, which the builder reports as cached (cache keys 8 and 9).
-    pub fn demand(&mut self, store: &Store) {
+    /// `sequential`: the builder makes every step it knows of, asked for or not.
+    pub fn demand(&mut self, store: &Store, sequential: bool) {
+        if sequential {
+            for node in &mut self.nodes {
+                node.needed = Verdict::Executed;
+            }
+        }
         if let Some(t) = self.target {
             self.nodes[t].needed = Verdict::Executed;
         }

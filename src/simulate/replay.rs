@@ -188,7 +188,7 @@ pub fn replay_with(
         policy.before(&mut store, last_time.zip(time).map(|(a, b)| b - a));
         last_time = time.or(last_time);
         let mut visited = run.visit(&mut store);
-        visited.demand(&store);
+        visited.demand(&store, models[p].plan.builder.sequential);
         let mut outcome = visited.outcome(models[p].plan.builder.sequential);
         let sequential = models[p].plan.builder.sequential;
         let kept = |kept| if sequential { Kept::Before } else { kept };
