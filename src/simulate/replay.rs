@@ -562,6 +562,9 @@ impl Run<'_> {
             made.found.layer = forced.verdict(standing, made.found.layer);
             // Files that are made anew have to be compared.
             made.found.linked &= !(forced.any() && compares);
+            if plan.builder.sequential {
+                store.made(made.record);
+            }
             let id = all.add(made);
             all.steps.push(id);
             chain.push(match (stands_on, parent) {
