@@ -1,7 +1,7 @@
 //! The replay's prediction against a real builder, on random small histories and on those of `corpus/history`.
 //!
 //! In: a `docker` with buildx and the image `busybase:latest`; without them the live test says so and passes (with
-//! `CACHEPLAN_REQUIRE_BUILDER=1` it fails). `CACHEPLAN_ORACLE_HISTORIES` random histories from `CACHEPLAN_ORACLE_SEED` on.
+//! `CACHEPLAN_REQUIRE_BUILDER=1` it fails). `CACHEPLAN_HISTORIES` random histories from `CACHEPLAN_HISTORY_SEED` on.
 //! `CACHEPLAN_KEEP_ANSWERS=1` writes what the builder did to `corpus/answers`, which the second test replays without one;
 //! with `2` nothing is compared, for recording alone.
 //! Invariant: nothing random but the seed; equal steps of one build differ in text or are equal by definition, since which
@@ -84,8 +84,8 @@ fn prediction_equals_a_real_builder() {
     let Some(version) = builder::version_or_skip() else {
         return;
     };
-    let first = builder::number("CACHEPLAN_ORACLE_SEED", 1);
-    let count = builder::number("CACHEPLAN_ORACLE_HISTORIES", 30);
+    let first = builder::number("CACHEPLAN_HISTORY_SEED", 1);
+    let count = builder::number("CACHEPLAN_HISTORIES", 30);
     eprintln!("random histories: seeds {first} to {}", first + count - 1);
     let cases = cases().into_iter().map(|(name, text)| (name, None, text));
     let cases = cases.filter(|_| builder::number("CACHEPLAN_ORACLE_CASES", 1) == 1);

@@ -242,8 +242,7 @@ fn draft(
         line: number(first + 1),
         end_line: number(next),
         leading_comments: Span::new(comments.unwrap_or(start), start),
-        reproducible: comments
-            .is_some_and(|from| says_reproducible(&bytes[from as usize..start as usize])),
+        reproducible: comments.is_some_and(|from| says_reproducible(&bytes[from..start])),
     };
     Draft {
         head,

@@ -1,10 +1,11 @@
 //! The replay itself: every build of a history against the store, oldest first.
 
+use super::demand::{Kept, Visited};
 use super::forced::{Forced, Standing};
 use super::inputs::{Absence, InputMatrix};
 use super::policy::Policy;
 use super::stage_tree::Content;
-use super::store::{Afterwards, Key, Node, RecordId, Slot, Store, Used, Verdict};
+use super::store::{Key, Slot, Store, Verdict};
 use crate::history::PathId;
 use crate::plan::{Base, Depends, Input, Parts, Plan, Step, StepKind};
 use petgraph::Direction;
@@ -187,7 +188,7 @@ pub fn replay_with(
         policy.before(&mut store, last_time.zip(time).map(|(a, b)| b - a));
         last_time = time.or(last_time);
         let mut visited = run.visit(&mut store);
-        visited.demand(&store);
+        visited.demand(&store, models[p].plan.builder.sequential);
         let mut outcome = visited.outcome(models[p].plan.builder.sequential);
         let sequential = models[p].plan.builder.sequential;
         let kept = |kept| if sequential { Kept::Before } else { kept };
@@ -257,19 +258,6 @@ impl Mounts {
             }
         }
     }
-}
-
-/// What a refused build keeps of the steps that ran.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kept {
-    /// It failed while keys were computed: nothing is known.
-    Unknown,
-    /// A step failed: what that step stands on is kept.
-    Ancestors,
-    /// The key of a step failed on another stage's files: that stage is kept.
-    Sources,
-    /// Steps are made one after another: all before the failed one are kept.
-    Before,
 }
 
 /// Positions of a plan's steps, resolved once.
@@ -577,6 +565,9 @@ impl Run<'_> {
             made.found.layer = forced.verdict(standing, made.found.layer);
             // Files that are made anew have to be compared.
             made.found.linked &= !(forced.any() && compares);
+            if plan.builder.sequential {
+                store.made(made.record);
+            }
             let id = all.add(made);
             all.steps.push(id);
             chain.push(match (stands_on, parent) {
@@ -645,9 +636,14 @@ impl Run<'_> {
             .find(|p| outcome.verdicts[*p] != Verdict::Cached);
         // On a builder that is never cleaned nothing is lost.
         let loses = self.timeline.policy != Policy::Local;
-        if visited.nodes[visited.steps[position]].is_lost() && !step.forced {
-            // The very same result was there once: nothing changed but what the cache holds, or an
-            // equal step is made to run.
+        if step.forced {
+            cause.because_of = None;
+            cause.kind = CauseKind::NoCache;
+            return cause;
+        }
+        if visited.nodes[visited.steps[position]].is_lost() {
+            // The very same result was there once: nothing changed but what the cache holds, or
+            // an equal step of another stage is made to run.
             cause.kind = match cause.because_of {
                 Some(_) => CauseKind::Parent,
                 None if loses => CauseKind::Evicted,
@@ -671,10 +667,6 @@ impl Run<'_> {
                 cause.kind = CauseKind::BaseImage;
                 return cause;
             }
-        }
-        if step.forced {
-            cause.kind = CauseKind::NoCache;
-            return cause;
         }
         let selections = &self.model.selections[position];
         let moved = selections.iter().filter(|s| {
@@ -752,150 +744,6 @@ impl Run<'_> {
             return Some(CauseKind::Env);
         }
         Some(CauseKind::Instruction)
-    }
-}
-
-/// The vertices of one build, looked up.
-#[derive(Default)]
-struct Visited {
-    nodes: Vec<Node>,
-    by_record: FxHashMap<RecordId, usize>,
-    /// The vertex of every step of the plan's order.
-    steps: Vec<usize>,
-    target: Option<usize>,
-}
-
-impl Visited {
-    fn look_up(&self, store: &mut Store, key: Key, below: Vec<usize>, sources: Vec<usize>) -> Node {
-        let records: Vec<RecordId> = sources.iter().map(|s| self.nodes[*s].record).collect();
-        let found = store.find(key, &records);
-        Node {
-            record: found.id,
-            below,
-            sources,
-            is_from: false,
-            bytes: 0,
-            found,
-            needed: Verdict::Cached,
-            verdict: Verdict::Cached,
-        }
-    }
-
-    /// Adds a vertex; an equal one that is there already is the same (experiments row 80).
-    fn add(&mut self, node: Node) -> usize {
-        if let Some(same) = self.by_record.get(&node.record) {
-            return *same;
-        }
-        self.by_record.insert(node.record, self.nodes.len());
-        self.nodes.push(node);
-        self.nodes.len() - 1
-    }
-
-    /// Decides from the result down what is asked for, and what of that has to run: a step whose
-    /// result nobody asks for is skipped, which the builder reports as cached (cache keys 8 and 9).
-    fn demand(&mut self, store: &Store) {
-        if let Some(t) = self.target {
-            self.nodes[t].needed = Verdict::Executed;
-        }
-        for i in (0..self.nodes.len()).rev() {
-            let node = &self.nodes[i];
-            let verdict = match (node.needed, node.found.layer) {
-                (Verdict::Cached, _) | (_, Verdict::Cached) => Verdict::Cached,
-                (Verdict::Executed, Verdict::Executed) => Verdict::Executed,
-                _ => Verdict::Maybe,
-            };
-            let records: Vec<RecordId> =
-                node.sources.iter().map(|s| self.nodes[*s].record).collect();
-            let compared = |source: RecordId| -> Verdict {
-                // Files are compared where the way to a key is not known: someone must have them.
-                match &node.found {
-                    found if found.linked => Verdict::Cached,
-                    found if store.may_be_linked(found, &records, source) => Verdict::Maybe,
-                    _ => Verdict::Executed,
-                }
-            };
-            let mut asks: Vec<(usize, Verdict)> = Vec::new();
-            asks.extend(node.below.iter().map(|b| (*b, verdict)));
-            for s in &node.sources {
-                asks.push((*s, verdict.max(compared(self.nodes[*s].record))));
-            }
-            self.nodes[i].verdict = verdict;
-            for (input, how) in asks {
-                let needed = &mut self.nodes[input].needed;
-                *needed = (*needed).max(how);
-            }
-        }
-    }
-
-    /// Marks what a refused build can't be relied on to have stored (cache keys 8).
-    fn withdraw(&self, store: &mut Store, failed: usize, kept: Kept) {
-        if kept == Kept::Before {
-            // What an equal step before it made is there.
-            let (made, rest) = self.steps.split_at(failed.min(self.steps.len()));
-            for s in rest.iter().filter(|s| !made.contains(s)) {
-                store.withdraw(self.nodes[*s].record, Afterwards::Gone);
-            }
-            return;
-        }
-        let failed = self.steps[failed];
-        let n = self.nodes.len();
-        let inputs = |i: usize| {
-            let node = &self.nodes[i];
-            node.below.iter().chain(&node.sources).copied()
-        };
-        let (mut behind, mut below) = (vec![false; n], vec![false; n]);
-        behind[failed] = true;
-        for i in failed + 1..n {
-            behind[i] = inputs(i).any(|b| behind[b]);
-        }
-        match kept {
-            Kept::Sources => self.nodes[failed]
-                .sources
-                .iter()
-                .for_each(|s| below[*s] = true),
-            Kept::Unknown | Kept::Ancestors | Kept::Before => below[failed] = true,
-        }
-        for i in (0..=failed).rev() {
-            if below[i] {
-                inputs(i).for_each(|b| below[b] = true);
-            }
-        }
-        for (i, node) in self.nodes.iter().enumerate() {
-            if node.verdict == Verdict::Cached {
-                continue;
-            }
-            if behind[i] {
-                store.withdraw(node.record, Afterwards::Gone);
-            } else if kept == Kept::Unknown || !below[i] {
-                store.withdraw(node.record, Afterwards::Unsure);
-            }
-        }
-    }
-
-    fn used(&self) -> Used<'_> {
-        Used {
-            nodes: &self.nodes,
-            target: self.target,
-        }
-    }
-
-    /// `sequential`: steps are made one after another, so what one made an equal one finds.
-    fn outcome(&self, sequential: bool) -> BuildOutcome {
-        let ids: Vec<_> = self
-            .steps
-            .iter()
-            .map(|s| Some(self.nodes[*s].record))
-            .collect();
-        let first = Store::first_visits(&ids);
-        let verdict = |(s, first): (&usize, &bool)| match self.nodes[*s].verdict {
-            _ if sequential && !first => Verdict::Cached,
-            verdict => verdict,
-        };
-        BuildOutcome {
-            verdicts: self.steps.iter().zip(&first).map(verdict).collect(),
-            first,
-            ..BuildOutcome::default()
-        }
     }
 }
 

@@ -267,6 +267,12 @@ impl Store {
         }
     }
 
+    /// The step was made before the next one is looked at: builders that make one after another.
+    pub fn made(&mut self, id: RecordId) {
+        let record = &mut self.records[id.at()];
+        (record.known, record.layer, record.certain) = (true, true, true);
+    }
+
     /// Whether files of `source`, the last of `sources` or any other, need no comparing where what was
     /// found turns out to be one of its candidates: the way from them may be known already.
     #[must_use]
