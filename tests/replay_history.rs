@@ -466,3 +466,63 @@ fn a_filtered_step_is_not_said_to_be_evicted() {
     assert_eq!(last["causes"][0]["kind"], "no-cache", "{last}");
     assert_eq!(last["causes"][1]["kind"], "no-cache", "{last}");
 }
+
+#[test]
+fn flags_that_name_nothing_and_names_that_are_nothing() {
+    let repo = Repo::new();
+    repo.write("Dockerfile", "FROM busybox\nARG A\nRUN x\n");
+    repo.commit("one");
+    let said = cacheplan(
+        &repo.root,
+        &[
+            "replay",
+            "--volatile-arg",
+            "B",
+            "--base-change",
+            "alpine@HEAD",
+        ],
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(
+        said.err,
+        "warning: --base-change alpine@HEAD: no step takes from that image (they take from docker.io/library/busybox:latest)\n\
+         warning: --volatile-arg B: no ARG declares it, so nothing depends on it\n"
+    );
+    let fine = [
+        "replay",
+        "--volatile-arg",
+        "A",
+        "--base-change",
+        "busybox@HEAD",
+    ];
+    assert_eq!(cacheplan(&repo.root, &fine).err, "");
+    let said = cacheplan(&repo.root, &["replay", "nowhere"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (
+            2,
+            "error: cannot read the directory nowhere: No such file or directory (os error 2)\n"
+        )
+    );
+    let said = cacheplan(&repo.root, &["explain", "--from", "nowhere"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (2, "error: --from: `nowhere` does not name a commit\n")
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn messages_that_nobody_can_read_change_nothing() {
+    let repo = Repo::new();
+    repo.write("Dockerfile", "FROM busybox\nCOPY\n");
+    repo.commit("broken");
+    for arguments in [&["replay", "-f", "nowhere"][..], &["inspect"], &["replay"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
+        command.args(arguments).current_dir(&repo.root);
+        command.stderr(full.expect("it is there"));
+        let output = command.output().expect("it starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}
