@@ -205,6 +205,9 @@ pub fn replay_with(
         match &failed {
             None => {
                 store.commit(&used, build);
+                if policy == Policy::Local {
+                    store.settle(&used);
+                }
                 policy.after(&mut store, &used);
             }
             // Nothing is exported by a build that fails.
@@ -631,16 +634,20 @@ impl Run<'_> {
         cause.because_of = self
             .inputs(position, outcome)
             .find(|p| outcome.verdicts[*p] != Verdict::Cached);
+        // On a builder that is never cleaned nothing is lost.
+        let loses = self.timeline.policy != Policy::Local;
         if step.forced {
             cause.because_of = None;
             cause.kind = CauseKind::NoCache;
             return cause;
         }
         if visited.nodes[visited.steps[position]].is_lost() {
-            // The very same result was there once: nothing changed but what the cache holds.
+            // The very same result was there once: nothing changed but what the cache holds, or
+            // an equal step of another stage is made to run.
             cause.kind = match cause.because_of {
                 Some(_) => CauseKind::Parent,
-                None => CauseKind::Evicted,
+                None if loses => CauseKind::Evicted,
+                None => CauseKind::NoCache,
             };
             return cause;
         }
@@ -681,10 +688,11 @@ impl Run<'_> {
         // Nothing of its own changed: a step before it ran, or went back to what it was in a build
         // that had other things behind it.
         cause.because_of = follows_from.or_else(|| self.inputs(position, outcome).next());
-        cause.kind = if cause.because_of.is_some() {
-            CauseKind::Parent
-        } else {
-            CauseKind::Evicted
+        cause.kind = match cause.because_of {
+            Some(_) => CauseKind::Parent,
+            None if loses => CauseKind::Evicted,
+            // Only refused builds had it so far, and what they left is not known.
+            None => CauseKind::FirstBuild,
         };
         cause
     }

@@ -339,6 +339,24 @@ impl Store {
         }
     }
 
+    /// Behind a build that passed, on a cache that loses nothing: whoever made a layer had what its
+    /// key stands on, so where the layer is there, that is too (cache keys 8 leaves it open for a refused build).
+    pub fn settle(&mut self, used: &Used<'_>) {
+        let mut there = vec![false; used.nodes.len()];
+        for (i, node) in used.nodes.iter().enumerate().rev() {
+            if !there[i] && node.needed != Verdict::Executed {
+                continue;
+            }
+            let record = &mut self.records[node.record.at()];
+            (record.layer, record.certain, record.once) = (true, true, true);
+            for b in &node.below {
+                let below = used.nodes[*b].record;
+                there[*b] |= record.key.parent == Some(below)
+                    || record.key.slots.contains(&Slot::Record(below));
+            }
+        }
+    }
+
     /// Takes back what a refused build seemed to store.
     pub fn withdraw(&mut self, id: RecordId, to: Afterwards) {
         let record = &mut self.records[id.at()];
