@@ -8,6 +8,9 @@
 pub mod explain;
 mod forced;
 mod inputs;
+mod matching;
+#[cfg(test)]
+mod matching_tests;
 mod members;
 mod policy;
 mod prepare;
