@@ -197,7 +197,7 @@ pub fn replay_with(
         let late = || {
             let absent = run.absent_at_execution(&outcome);
             absent
-                .or_else(|| run.refused_at_execution(&outcome))
+                .or_else(|| run.refused_at_execution())
                 .map(|f| (f, kept(Kept::Ancestors)))
         };
         let failed = context.or_else(stage).or_else(late);
@@ -371,15 +371,12 @@ impl Run<'_> {
         context.or_else(stage)
     }
 
-    /// A step that fails whenever it is executed.
-    fn refused_at_execution(&self, outcome: &BuildOutcome) -> Option<Failure> {
+    /// A step that fails whenever it is executed, and so has no result that anything could be cached behind.
+    fn refused_at_execution(&self) -> Option<Failure> {
         let plan = self.model.plan;
         let fails = |(step, n): (usize, &NodeIndex)| {
-            let message = plan.graph[*n].fails?;
-            (outcome.verdicts[step] != Verdict::Cached).then(|| Failure {
-                step,
-                message: message.to_owned(),
-            })
+            let message = plan.graph[*n].fails?.to_owned();
+            Some(Failure { step, message })
         };
         plan.order.iter().enumerate().find_map(fails)
     }
