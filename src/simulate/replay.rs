@@ -204,13 +204,13 @@ pub fn replay_with(
         let used = visited.used();
         match &failed {
             None => {
-                store.commit(&used, build);
+                store.commit(&used, build, false);
                 policy.after(&mut store, &used);
             }
             // Nothing is exported by a build that fails.
             Some(_) if policy.is_exported() => {}
             Some((failure, kept)) => {
-                store.commit(&used, build);
+                store.commit(&used, build, true);
                 visited.withdraw(&mut store, failure.step, *kept);
             }
         }
