@@ -135,6 +135,20 @@ fn files_with_their_commits_sources_and_rules() {
     );
     let one = json_of(&repo, &["explain", "--from", "HEAD~1", "--step", "0.7"]);
     assert_eq!(one["steps"].as_array().map(Vec::len), Some(1));
+    assert_eq!(one["work_s"], one["steps"][0]["cost_s"]);
+    let said = |id: &str| {
+        let text = text_of(&repo, &["explain", "--from", "HEAD~1", "--step", id]);
+        text.lines().next().expect("a line").to_owned()
+    };
+    assert_eq!(
+        said("0.7"),
+        "Step 0.7 runs again, about 60 s (prior costs)."
+    );
+    assert_eq!(
+        said("1.1"),
+        "Step 1.1 may run again, about 0 s to 0.50 s (prior costs)."
+    );
+    assert_eq!(said("0.0"), "Step 0.0 is cached.");
     let wrong = tool(&repo, &["explain", "--from", "HEAD~1", "--step", "9.9"]);
     assert_eq!(wrong.status.code(), Some(2));
     // Backwards: what was added is gone, and no commit on the way did it.

@@ -413,3 +413,116 @@ fn modes_cases_and_bytes_of_names() {
     repo.write(".dockerignore", "s/caf*\n");
     assert_eq!(cacheplan(&repo.root, &["replay"]).err, "");
 }
+
+/// The last build of a replay.
+fn last_build(repo: &Repo, arguments: &[&str]) -> Value {
+    let all = [
+        &["replay", "--format", "json", "--dot-git", "absent"],
+        arguments,
+    ]
+    .concat();
+    let said = cacheplan(&repo.root, &all);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let last = said.out.lines().last().expect("a build");
+    serde_json::from_str(last).expect("JSON")
+}
+
+#[test]
+fn behind_a_build_that_passed_nothing_below_its_result_is_in_doubt() {
+    let repo = Repo::new();
+    repo.write(
+        "Dockerfile",
+        "FROM busybox\nRUN one\nCOPY a /a\nCOPY b /b\n",
+    );
+    repo.write("a", "1");
+    repo.commit("refused, for want of b");
+    repo.write("b", "1");
+    repo.commit("what the refused build left is not known");
+    let unsure = last_build(&repo, &[]);
+    assert_eq!(unsure["maybe"], serde_json::json!(["0.0", "0.1", "0.2"]));
+    let kinds = unsure["causes"].as_array().expect("a list").iter();
+    assert!(
+        kinds.clone().all(|c| c["kind"] == "first-build"),
+        "{unsure}"
+    );
+    repo.write("a", "2");
+    repo.commit("the image before stands on the base and RUN, so they are there");
+    let sure = last_build(&repo, &[]);
+    assert_eq!(sure["cached"], serde_json::json!(["0.0", "0.1"]), "{sure}");
+    assert_eq!(sure["executed"], serde_json::json!(["0.2", "0.3"]));
+}
+
+#[test]
+fn a_filtered_step_is_not_said_to_be_evicted() {
+    let repo = Repo::new();
+    repo.write("Dockerfile", "FROM busybox AS x\nRUN one\nCOPY a /a\n");
+    for content in ["1", "2", "3"] {
+        repo.write("a", "1");
+        repo.write("other", content);
+        repo.commit(content);
+    }
+    let last = last_build(&repo, &["--no-cache-filter", "x"]);
+    assert_eq!(last["causes"][0]["step"], "0.1");
+    assert_eq!(last["causes"][0]["kind"], "no-cache", "{last}");
+    assert_eq!(last["causes"][1]["kind"], "no-cache", "{last}");
+}
+
+#[test]
+fn flags_that_name_nothing_and_names_that_are_nothing() {
+    let repo = Repo::new();
+    repo.write("Dockerfile", "FROM busybox\nARG A\nRUN x\n");
+    repo.commit("one");
+    let said = cacheplan(
+        &repo.root,
+        &[
+            "replay",
+            "--volatile-arg",
+            "B",
+            "--base-change",
+            "alpine@HEAD",
+        ],
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(
+        said.err,
+        "warning: --base-change alpine@HEAD: no step takes from that image (they take from docker.io/library/busybox:latest)\n\
+         warning: --volatile-arg B: no ARG declares it, so nothing depends on it\n"
+    );
+    let fine = [
+        "replay",
+        "--volatile-arg",
+        "A",
+        "--base-change",
+        "busybox@HEAD",
+    ];
+    assert_eq!(cacheplan(&repo.root, &fine).err, "");
+    let said = cacheplan(&repo.root, &["replay", "nowhere"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (
+            2,
+            "error: cannot read the directory nowhere: No such file or directory (os error 2)\n"
+        )
+    );
+    let said = cacheplan(&repo.root, &["explain", "--from", "nowhere"]);
+    assert_eq!(
+        (said.code, said.err.as_str()),
+        (2, "error: --from: `nowhere` does not name a commit\n")
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn messages_that_nobody_can_read_change_nothing() {
+    let repo = Repo::new();
+    repo.write("Dockerfile", "FROM busybox\nCOPY\n");
+    repo.commit("broken");
+    for arguments in [&["replay", "-f", "nowhere"][..], &["inspect"], &["replay"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
+        command.args(arguments).current_dir(&repo.root);
+        command.stderr(full.expect("it is there"));
+        let output = command.output().expect("it starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}

@@ -126,6 +126,15 @@ pub fn print(cli: &Cli, mut document: Explanation, shape: &Shape<'_>) -> Result<
             );
         }
         document.steps.retain(|s| s.id == id);
+        // The sums are those of the steps that are listed.
+        let of = |sure: bool| {
+            let ran = document.steps.iter().filter(|s| match s.verdict {
+                "executed" => true,
+                verdict => verdict == "maybe" && !sure,
+            });
+            ran.map(|s| s.cost_s).sum()
+        };
+        (document.work_s, document.work_s_min) = (of(false), of(true));
     }
     let titles = Titles {
         between: shape.between.clone(),

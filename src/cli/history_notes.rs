@@ -2,16 +2,19 @@
 //!
 //! Goes in: the change log and what was read with it. Comes out: diagnostics without a place in a file.
 
+use super::args::{DockerfileFrom, HistoryFlags};
 use super::subject::{Place, Subject};
 use super::timeline::Builds;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::dockerfile::Kind;
 use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
+use crate::plan::{Input, normalize_reference};
 use crate::simulate::Selection;
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A diagnostic about one target, by its file as shown, or about the whole history.
 pub type Note = (Option<String>, Diagnostic);
@@ -60,6 +63,54 @@ pub fn of_log(log: &ChangeLog) -> Vec<Note> {
         );
         let d = Diagnostic::whole(Severity::Note, "history/partial-clone", message);
         out.push((None, d));
+    }
+    out
+}
+
+/// Of flags that name what no Dockerfile has, most likely by a slip of the pen. Older Dockerfiles may have it.
+#[must_use]
+pub fn of_flags(flags: &HistoryFlags, subjects: &[&Subject]) -> Vec<Note> {
+    if flags.dockerfile_from == DockerfileFrom::Each {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    let mut warn = |message: String| {
+        let d = Diagnostic::whole(Severity::Warning, "history/flag-without-effect", message);
+        out.push((None, d));
+    };
+    let inputs = subjects.iter().flat_map(|s| {
+        let steps = s.plan.order.iter();
+        steps.flat_map(|n| &s.plan.graph[*n].inputs)
+    });
+    let images: BTreeSet<&str> = inputs
+        .filter_map(|i| match i {
+            Input::Image(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    for text in &flags.base_changes {
+        let image = text.rsplit_once('@').map_or(text.as_str(), |(i, _)| i);
+        if !images.contains(normalize_reference(image).as_str()) {
+            let known: Vec<&str> = images.iter().copied().collect();
+            let known = known.join(", ");
+            warn(format!(
+                "--base-change {text}: no step takes from that image (they take from {known})"
+            ));
+        }
+    }
+    let declared = |wanted: &str| {
+        let files = subjects.iter().map(|s| &s.parsed.tree);
+        files.flat_map(|f| &f.instructions).any(|i| match &i.kind {
+            Kind::Arg(list) => list.iter().any(|(name, _)| name == wanted),
+            _ => false,
+        })
+    };
+    for name in &flags.volatile_args {
+        if !declared(name) {
+            warn(format!(
+                "--volatile-arg {name}: no ARG declares it, so nothing depends on it"
+            ));
+        }
     }
     out
 }

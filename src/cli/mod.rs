@@ -65,8 +65,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
         Ok(Done::WrongInput) => 2,
         Ok(Done::BuilderFailed) => 3,
         Err(e) => {
-            let text = crate::report::escape::terminal(&format!("{e:#}"));
-            eprintln!("error: {text}");
+            output::say(&format!("error: {e:#}"));
             2
         }
     }

@@ -5,6 +5,7 @@ use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
 use super::{Done, analyze, history_notes, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
+use crate::report::wording;
 use anyhow::{Context as _, Result, bail};
 use std::io::Write as _;
 
@@ -44,6 +45,8 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         let searched =
             analyze::search(&place, &args.history, &args.search, builds, subject, &costs)?;
         let plans = analyze::plan_rows(&subject.source, &searched);
+        let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
+        let baseline = analyze::figures(&searched.baseline.summary, bytes);
         let best = best(&plans);
         if let Some(p) = best {
             match args.format {
@@ -54,15 +57,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             if p.edits.is_empty() {
                 output::note(
                     cli,
-                    &format!(
-                        "{}: nothing to do{}",
-                        subject.file,
-                        if p.optimal {
-                            ", this is optimal"
-                        } else {
-                            " was found"
-                        }
-                    ),
+                    &format!("{}: {}", subject.file, wording::nothing(&baseline, p)),
                 );
             } else if args.write {
                 rewrite(&place, subject, p)?;
@@ -76,10 +71,9 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
                 );
             }
         }
-        let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
         targets.push(OptimizedTarget::Done {
             file: subject.file.clone(),
-            baseline: analyze::figures(&searched.baseline.summary, bytes),
+            baseline,
             plans,
         });
     }

@@ -64,12 +64,11 @@ pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
         if d.labels.is_empty() {
             let help = d.help.as_ref().map_or(String::new(), |h| format!(" ({h})"));
             let text = format!("{}: {}{help}", d.severity.as_str(), d.message);
-            eprintln!("{}", escape::terminal(&text));
+            say(&text);
         } else {
-            eprint!(
-                "{}",
-                snippet::diagnostics(source, std::slice::from_ref(d), color)
-            );
+            let shown = snippet::diagnostics(source, std::slice::from_ref(d), color);
+            // As in `say`.
+            let _ = std::io::stderr().lock().write_all(shown.as_bytes());
         }
     }
 }
@@ -77,8 +76,15 @@ pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
 /// A note on stderr unless `--quiet`.
 pub fn note(cli: &Cli, text: &str) {
     if !cli.quiet {
-        eprintln!("{}", escape::terminal(text));
+        say(text);
     }
+}
+
+/// A line on stderr. Nobody may be reading there any more, or the disk behind it is full: that changes
+/// nothing in what a command found, nor in its exit code.
+pub fn say(text: &str) {
+    let line = escape::terminal(text) + "\n";
+    let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
 /// Diagnostics as JSON rows; `own` is the target's file.

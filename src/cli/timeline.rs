@@ -107,6 +107,9 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
         notes: Vec::new(),
     };
     builds.notes = history_notes::of_log(&builds.log);
+    builds
+        .notes
+        .extend(history_notes::of_flags(flags, subjects));
     let submodules = submodules::submodules(&builds.log);
     for subject in subjects {
         let epochs = epochs(place, flags, &builds, subject)?;

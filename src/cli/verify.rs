@@ -94,22 +94,21 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
     };
     output::write(args.output.as_deref(), &bytes)?;
     if let Some((build, error)) = gave_up {
-        eprintln!("note: at the build of {}", name(build));
+        output::say(&format!("note: at the build of {}", name(build)));
         return Ok(gone(&error));
     }
     if !tally.wrong.is_empty() {
         return Ok(Done::GateFailed);
     }
     if tally.builds == 0 && !tally.failed.is_empty() {
-        eprintln!("error: no build could be compared");
+        output::say("error: no build could be compared");
         return Ok(Done::BuilderFailed);
     }
     Ok(Done::Fine)
 }
 
 fn gone(error: &BuilderError) -> Done {
-    let text = crate::report::escape::terminal(&error.to_string());
-    eprintln!("error: {text}");
+    output::say(&format!("error: {error}"));
     Done::BuilderFailed
 }
 

@@ -15,7 +15,7 @@ pub enum HistoryError {
         path: PathBuf,
     },
     /// The path is missing, unreadable, or not a directory.
-    #[error("cannot read the directory {}: {source}", path.display())]
+    #[error("cannot read the directory {}", path.display())]
     Directory {
         /// The path as given.
         path: PathBuf,
@@ -45,11 +45,11 @@ pub enum HistoryError {
         branch: String,
     },
     /// A revision does not name exactly one commit.
-    #[error("`{rev}` does not name a commit: {reason}")]
+    #[error("`{rev}` does not name a commit{reason}")]
     Revision {
         /// As the user wrote it.
         rev: String,
-        /// One line.
+        /// One line with `: ` before it; empty where there is just no such name.
         reason: String,
     },
     /// A range that is not of the form `A..B`.

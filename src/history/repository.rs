@@ -156,9 +156,9 @@ impl Repository {
     /// [`HistoryError::UnbornHead`] before the first commit; `Revision` when HEAD is broken.
     pub fn head(&self) -> Result<CommitId, HistoryError> {
         let repo = self.handle();
-        let broken = |reason| HistoryError::Revision {
+        let broken = |reason: String| HistoryError::Revision {
             rev: "HEAD".to_owned(),
-            reason,
+            reason: format!(": {reason}"),
         };
         let head = repo.head().map_err(|error| broken(one_line(&error)))?;
         if let gix::head::Kind::Unborn(name) = &head.kind {
@@ -177,7 +177,11 @@ impl Repository {
     pub fn resolve(&self, rev: &str) -> Result<CommitId, HistoryError> {
         let failed = |reason: String| HistoryError::Revision {
             rev: rev.to_owned(),
-            reason,
+            reason: match reason {
+                // A whole chain of words for what the head of the message says already.
+                r if r.contains("could not be found") => String::new(),
+                r => format!(": {r}"),
+            },
         };
         let repo = self.handle();
         let id = repo

@@ -177,6 +177,9 @@ impl Explanation {
         let of = |v: &str| self.steps.iter().filter(|s| s.verdict == v).count();
         let (ran, maybe, n) = (of("executed"), of("maybe"), self.steps.len());
         if ran + maybe == 0 {
+            if let [only] = self.steps.as_slice() {
+                return format!("Step {} is cached.", only.id);
+            }
             return format!("Nothing runs again: all {} are cached.", count(n, "step"));
         }
         let sources: Vec<&str> = self
@@ -191,11 +194,14 @@ impl Explanation {
             all if all.iter().all(|s| *s == "prior") => " (prior costs)",
             _ => " (partly prior costs)",
         };
-        let runs = match (ran, n) {
+        let runs = match (ran, self.steps.as_slice()) {
+            (1, [only]) => format!("Step {} runs again", only.id),
+            (_, [only]) => format!("Step {} may run again", only.id),
             (1, _) => format!("1 of {n} steps runs again"),
             _ => format!("{ran} of {n} steps run again"),
         };
         let unsure = match maybe {
+            _ if n == 1 => String::new(),
             0 => String::new(),
             1 => ", 1 more may".to_owned(),
             m => format!(", {m} more may"),

@@ -76,9 +76,13 @@ pub fn text(v: &Verified, width: usize) -> String {
     let _ = writeln!(out, "{head}");
     let _ = writeln!(
         out,
-        "{} agree, {} maybe; {} refused by both; {}",
+        "{} agree, {} maybe{}; {} refused by both; {}",
         p.agree,
         p.maybe,
+        match p.older_records.len() {
+            0 => String::new(),
+            n => format!(", {n} cached by older results"),
+        },
         count(p.refused, "build"),
         line(&p.builder)
     );

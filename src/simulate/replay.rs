@@ -205,6 +205,9 @@ pub fn replay_with(
         match &failed {
             None => {
                 store.commit(&used, build, false);
+                if policy == Policy::Local {
+                    store.settle(&used);
+                }
                 policy.after(&mut store, &used);
             }
             // Nothing is exported by a build that fails.
@@ -265,6 +268,8 @@ struct Shape {
     stage_last: FxHashMap<usize, Option<usize>>,
     /// By stage: its files come from RUNs, and the output of each depends on its inputs alone.
     reproducible: Vec<bool>,
+    /// For every step, and every one of its inputs that is a stage's files: digest of the paths it takes.
+    paths: Vec<Vec<u128>>,
 }
 
 impl Shape {
@@ -306,6 +311,14 @@ impl Shape {
             behind.push((marked, any));
         }
         let reproducible = behind.into_iter().map(|(marked, any)| marked && any);
+        let taken = |n: &NodeIndex| {
+            let inputs = plan.graph[*n].inputs.iter();
+            let digest = |i: &Input| match i {
+                Input::Stage { sources, .. } => Some(text_digest(sources)),
+                _ => None,
+            };
+            inputs.filter_map(digest).collect()
+        };
         let last = |s: &crate::plan::Stage| s.last.and_then(|n| position.get(&n).copied());
         Self {
             parent: parent.collect(),
@@ -316,6 +329,7 @@ impl Shape {
                 .map(|(i, s)| (i, last(s)))
                 .collect(),
             reproducible: reproducible.collect(),
+            paths: plan.order.iter().map(taken).collect(),
         }
     }
 }
@@ -483,6 +497,7 @@ impl Run<'_> {
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
+            let mut paths = self.shape.paths[position].iter().copied();
             // Stages of whose files too little is known.
             let mut unknown = Vec::new();
             let mut slots = Vec::new();
@@ -495,11 +510,8 @@ impl Run<'_> {
                             .map_or(0, |s| self.matrix.version[*s][self.build as usize]);
                         Slot::Known(s)
                     }
-                    Input::Stage {
-                        stage,
-                        sources: paths,
-                        ..
-                    } => {
+                    Input::Stage { stage, .. } => {
+                        let paths = paths.next().unwrap_or_default();
                         let view = views.next().copied().flatten();
                         let last = self.shape.stage_last.get(stage).copied().flatten();
                         let last = last.map(|p| chain[p]);
@@ -509,12 +521,12 @@ impl Run<'_> {
                             (None, Some(last)) if self.is_reproducible(*stage) => {
                                 // Then the files are those of the same record, and no others.
                                 let record = all.nodes[last].record;
-                                let parts = [text_digest(paths), u128::from(record.0)];
+                                let parts = [paths, u128::from(record.0)];
                                 Slot::Known(text_digest(&parts.map(|p| p.to_string())))
                             }
                             (None, Some(last)) => {
                                 unknown.extend(self.shape.stage_last.get(stage).copied().flatten());
-                                Slot::Stage(all.nodes[last].record, text_digest(paths))
+                                Slot::Stage(all.nodes[last].record, paths)
                             }
                             (None, None) => Slot::Known(0),
                         }
@@ -631,16 +643,20 @@ impl Run<'_> {
         cause.because_of = self
             .inputs(position, outcome)
             .find(|p| outcome.verdicts[*p] != Verdict::Cached);
+        // On a builder that is never cleaned nothing is lost.
+        let loses = self.timeline.policy != Policy::Local;
         if step.forced {
             cause.because_of = None;
             cause.kind = CauseKind::NoCache;
             return cause;
         }
         if visited.nodes[visited.steps[position]].is_lost() {
-            // The very same result was there once: nothing changed but what the cache holds.
+            // The very same result was there once: nothing changed but what the cache holds, or
+            // an equal step of another stage is made to run.
             cause.kind = match cause.because_of {
                 Some(_) => CauseKind::Parent,
-                None => CauseKind::Evicted,
+                None if loses => CauseKind::Evicted,
+                None => CauseKind::NoCache,
             };
             return cause;
         }
@@ -681,10 +697,11 @@ impl Run<'_> {
         // Nothing of its own changed: a step before it ran, or went back to what it was in a build
         // that had other things behind it.
         cause.because_of = follows_from.or_else(|| self.inputs(position, outcome).next());
-        cause.kind = if cause.because_of.is_some() {
-            CauseKind::Parent
-        } else {
-            CauseKind::Evicted
+        cause.kind = match cause.because_of {
+            Some(_) => CauseKind::Parent,
+            None if loses => CauseKind::Evicted,
+            // Only refused builds had it so far, and what they left is not known.
+            None => CauseKind::FirstBuild,
         };
         cause
     }

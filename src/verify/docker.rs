@@ -112,9 +112,12 @@ pub(super) fn outcome(text: &str, success: bool) -> Result<Outcome, BuilderError
     })
 }
 
+/// What is said last, pointers to a manual left out.
 fn last_line(text: &str) -> String {
-    let line = text.lines().rev().find(|l| !l.trim().is_empty());
-    line.unwrap_or("it said nothing").trim().to_owned()
+    let hint = |l: &&str| l.starts_with("Run '") || l.starts_with("See '");
+    let mut lines = text.lines().rev().map(str::trim);
+    let line = lines.find(|l| !l.is_empty() && !hint(l));
+    line.unwrap_or("it said nothing").to_owned()
 }
 
 fn wait(mut child: Child, timeout: Duration) -> Result<ExitStatus, BuilderError> {

@@ -269,6 +269,14 @@ fn output_of_the_client_is_understood() {
     );
     let fault = of("ERROR: failed to commit abc", false);
     assert!(matches!(fault, Err(BuilderError::Fault(_))));
+    let usage = outcome(
+        "unknown flag: --x\n\nRun 'docker buildx build --help' for more information\n",
+        false,
+    );
+    assert!(
+        matches!(&usage, Err(BuilderError::Fault(why)) if why == "unknown flag: --x"),
+        "{usage:?}"
+    );
     let gone = outcome("ERROR: Cannot connect to the Docker daemon at x\n", false);
     assert!(matches!(gone, Err(BuilderError::NotStarted { .. })));
     assert!(matches!(
