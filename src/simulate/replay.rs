@@ -204,7 +204,7 @@ pub fn replay_with(
         let used = visited.used();
         match &failed {
             None => {
-                store.commit(&used, build);
+                store.commit(&used, build, false);
                 if policy == Policy::Local {
                     store.settle(&used);
                 }
@@ -213,7 +213,7 @@ pub fn replay_with(
             // Nothing is exported by a build that fails.
             Some(_) if policy.is_exported() => {}
             Some((failure, kept)) => {
-                store.commit(&used, build);
+                store.commit(&used, build, true);
                 visited.withdraw(&mut store, failure.step, *kept);
             }
         }

@@ -326,8 +326,9 @@ impl Store {
         build.is_some() && self.records[id.at()].seen == build
     }
 
-    /// Writes down what a build did.
-    pub fn commit(&mut self, used: &Used<'_>, build: u32) {
+    /// Writes down what a build did. In a build that is `refused` nobody knows which files were
+    /// compared before it stopped, so no new ways to earlier results are learned.
+    pub fn commit(&mut self, used: &Used<'_>, build: u32, refused: bool) {
         for node in used.nodes {
             self.clock += 1;
             let clock = self.clock;
@@ -347,7 +348,7 @@ impl Store {
             record.bytes = node.bytes;
             record.is_from = node.is_from;
             record.below = below;
-            if !sources.is_empty() && !record.has_link(&sources) {
+            if !(refused || sources.is_empty() || record.has_link(&sources)) {
                 record.links.push(sources);
             }
             if node.needed == Verdict::Cached {
