@@ -118,6 +118,7 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
     let mut linked = false;
     let mut odd = Vec::new();
     let mut known: BTreeMap<(Vec<u8>, Vec<u8>), usize> = BTreeMap::new();
+    let mut known_rules: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut epochs = Epochs::default();
     for (i, commit) in builds.log.commits.iter().enumerate() {
         let touched = builds.log.changes(i).iter().any(|c| {
@@ -158,7 +159,7 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
         let next = epochs.plans.len();
         let index = *known.entry(key.clone()).or_insert(next);
         if index == next {
-            add(&mut epochs, subject, &names, key);
+            add(&mut epochs, &mut known_rules, subject, &names, key);
         }
         epochs.timeline.push(Some(index));
     }
@@ -186,15 +187,27 @@ pub fn each(place: &Place, builds: &Builds, subject: &Subject) -> Result<Epochs>
     Ok(epochs)
 }
 
-fn add(epochs: &mut Epochs, subject: &Subject, names: &[String], texts: (Vec<u8>, Vec<u8>)) {
+fn add(
+    epochs: &mut Epochs,
+    known_rules: &mut BTreeMap<Vec<u8>, usize>,
+    subject: &Subject,
+    names: &[String],
+    texts: (Vec<u8>, Vec<u8>),
+) {
     let source = SourceFile::new(names[0].clone(), texts.0);
     let parsed = dockerfile::parse(&source);
     let mut plan = plan::lower(&parsed.tree, &subject.options);
     plan.diagnostics.extend(parsed.diagnostics);
-    let (set, found) =
-        IgnoreRules::parse(&SourceFile::new(names[names.len() - 1].clone(), texts.1));
+    let (set, found) = IgnoreRules::parse(&SourceFile::new(
+        names[names.len() - 1].clone(),
+        texts.1.clone(),
+    ));
     plan.diagnostics.extend(found);
-    epochs.plan_rules.push(epochs.rules.len());
-    epochs.rules.push(set);
+    let next = epochs.rules.len();
+    let rules = *known_rules.entry(texts.1).or_insert(next);
+    if rules == next {
+        epochs.rules.push(set);
+    }
+    epochs.plan_rules.push(rules);
     epochs.plans.push(plan);
 }

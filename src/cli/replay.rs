@@ -5,12 +5,16 @@ use super::subject::{Place, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output, worktree};
 use crate::cost::CostTable;
+use crate::history::PathId;
 use crate::plan::Plan;
 use crate::report::escape;
 use crate::simulate::{BuildOutcome, Cause, Verdict};
 use anyhow::Result;
+use rayon::prelude::*;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 /// Most paths listed per cause.
 const PATHS: usize = 20;
@@ -34,9 +38,9 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let replayed = replay_subject(&place, &history, &builds, &subject, &costs)?;
     let text = match args.format {
         ReplayFormat::Json => lines(args, &builds, &replayed, &costs)?,
-        ReplayFormat::Text => table(&builds, &replayed),
+        ReplayFormat::Text => table(&builds, &replayed).into_bytes(),
     };
-    output::write(args.output.as_deref(), text.as_bytes())?;
+    output::write(args.output.as_deref(), &text)?;
     Ok(Done::Fine)
 }
 
@@ -57,8 +61,8 @@ fn lines(
     builds: &Builds,
     replayed: &Replayed,
     costs: &CostTable,
-) -> Result<String> {
-    let mut out = String::new();
+) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
     let first = replayed
         .outcome
         .builds
@@ -74,82 +78,163 @@ fn lines(
         "policy": args.history.cache_policy.to_string(), "walk": walk,
     });
     writeln!(out, "{head}")?;
-    let mut shown = first;
-    for (i, build) in replayed.outcome.builds.iter().enumerate() {
+    let files: Vec<Written> = replayed.plans.iter().map(Written::new).collect();
+    let all = &replayed.outcome.builds;
+    let plans: Vec<usize> = shown(first, all);
+    let line = |i: usize| -> Result<Vec<u8>> {
+        let mut out = Vec::new();
         let commit = worktree::name(builds.log.commits[i].id);
-        let Some(p) = build.plan else {
-            writeln!(
-                out,
-                "{}",
-                json!({"commit": commit, "skipped": "no Dockerfile"})
-            )?;
-            continue;
+        let Some(p) = all[i].plan else {
+            let line = json!({"commit": commit, "skipped": "no Dockerfile"});
+            writeln!(out, "{line}")?;
+            return Ok(out);
         };
-        if p != shown {
-            writeln!(
-                out,
-                "{}",
-                json!({"steps": steps(&replayed.plans[p], costs)})
-            )?;
-            shown = p;
+        let before = i.checked_sub(1).map_or(first, |i| plans[i]);
+        if p != before {
+            let line = json!({"steps": steps(&replayed.plans[p], costs)});
+            writeln!(out, "{line}")?;
         }
-        writeln!(
-            out,
-            "{}",
-            line(&commit, build, &replayed.plans[p], builds, replayed, i)
-        )?;
+        write(&mut out, &commit, &files[p], builds, replayed, i)?;
+        Ok(out)
+    };
+    // Lines do not depend on each other, and paths of large changes take time to spell out.
+    let lines: Vec<Result<Vec<u8>>> = (0..all.len()).into_par_iter().map(line).collect();
+    for line in lines {
+        out.append(&mut line?);
     }
     Ok(out)
 }
 
-fn line(
+/// The plan whose steps were listed last, after each build.
+fn shown(first: usize, all: &[BuildOutcome]) -> Vec<usize> {
+    let mut shown = first;
+    let mut after = |b: &BuildOutcome| {
+        shown = b.plan.unwrap_or(shown);
+        shown
+    };
+    all.iter().map(&mut after).collect()
+}
+
+/// What the lines of a plan's builds have in common.
+struct Written<'a> {
+    /// Names of the steps by position.
+    ids: Vec<String>,
+    /// Why the builder refuses the file.
+    refused: Option<&'a str>,
+}
+
+impl<'a> Written<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let ids = plan.order.iter().map(|n| plan.graph[*n].id.to_string());
+        let refused = plan.diagnostics.iter().find(|d| d.is_error());
+        Self {
+            ids: ids.collect(),
+            refused: refused.map(|d| d.message.as_str()),
+        }
+    }
+}
+
+/// One build. Fields are in the order of their names, as everywhere in this output.
+#[derive(Serialize)]
+struct Line<'a> {
+    cached: Vec<&'a str>,
+    causes: Vec<CauseRow<'a>>,
+    commit: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    critical_path_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    critical_path_s_min: Option<f64>,
+    executed: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fails: Option<Fails<'a>>,
+    maybe: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    work_s_min: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct CauseRow<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because_of: Option<&'a str>,
+    kind: &'a str,
+    more: usize,
+    paths: Vec<String>,
+    step: &'a str,
+}
+
+#[derive(Serialize)]
+struct Fails<'a> {
+    message: &'a str,
+    step: Option<&'a str>,
+}
+
+fn write(
+    out: &mut Vec<u8>,
     commit: &str,
-    build: &BuildOutcome,
-    plan: &Plan,
+    file: &Written<'_>,
     builds: &Builds,
     replayed: &Replayed,
     i: usize,
-) -> Value {
-    let id = |position: usize| plan.graph[plan.order[position]].id.to_string();
-    if let Some(d) = plan.diagnostics.iter().find(|d| d.is_error()) {
-        return json!({"commit": commit, "executed": [], "cached": [], "maybe": [], "causes": [], "fails": {"step": null, "message": d.message}});
-    }
-    let with = |v: Verdict| -> Vec<String> {
-        (0..build.verdicts.len())
-            .filter(|p| build.verdicts[*p] == v)
-            .map(id)
-            .collect()
+) -> Result<()> {
+    let build = &replayed.outcome.builds[i];
+    let refused = |message| Fails {
+        message,
+        step: None,
+    };
+    let cost = Some(&replayed.costs[i]).filter(|_| file.refused.is_none());
+    let id = |position: usize| file.ids[position].as_str();
+    let with = |v: Verdict| -> Vec<&str> {
+        let positions = build.verdicts.iter().enumerate();
+        let same = positions.filter(|(_, verdict)| **verdict == v);
+        same.map(|(p, _)| id(p)).collect()
     };
     let cause = |c: &Cause| {
-        let mut paths: Vec<String> = c
-            .paths
-            .iter()
-            .map(|p| crate::pattern::display(&builds.log.paths.bytes(*p)))
-            .collect();
-        if c.git {
-            paths.push(".git".to_owned());
+        let (paths, more) = paths(c, builds);
+        CauseRow {
+            because_of: c.because_of.map(id),
+            kind: c.kind.as_str(),
+            more,
+            paths,
+            step: id(c.step),
         }
-        paths.sort();
-        let more = paths.len().saturating_sub(PATHS);
-        paths.truncate(PATHS);
-        let mut value =
-            json!({"step": id(c.step), "kind": c.kind.as_str(), "paths": paths, "more": more});
-        if let Some(b) = c.because_of {
-            value["because_of"] = json!(id(b));
-        }
-        value
     };
-    let cost = &replayed.costs[i];
-    let mut value = json!({
-        "commit": commit, "executed": with(Verdict::Executed), "cached": with(Verdict::Cached), "maybe": with(Verdict::Maybe),
-        "causes": build.causes.iter().map(cause).collect::<Vec<_>>(),
-        "work_s": cost.work_s, "work_s_min": cost.work_s_min,
-        "critical_path_s": cost.critical_path_s, "critical_path_s_min": cost.critical_path_s_min,
+    let fails = build.fails.as_ref().map(|f| Fails {
+        message: &f.message,
+        step: file.ids.get(f.step).map(String::as_str),
     });
-    if let Some(f) = &build.fails {
-        value["fails"] = json!({"step": id(f.step), "message": f.message});
+    let line = Line {
+        cached: with(Verdict::Cached),
+        causes: build.causes.iter().map(cause).collect(),
+        commit,
+        critical_path_s: cost.map(|c| c.critical_path_s),
+        critical_path_s_min: cost.map(|c| c.critical_path_s_min),
+        executed: with(Verdict::Executed),
+        fails: file.refused.map(refused).or(fails),
+        maybe: with(Verdict::Maybe),
+        work_s: cost.map(|c| c.work_s),
+        work_s_min: cost.map(|c| c.work_s_min),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// The first changed paths behind a cause, sorted as they are shown, and how many more there are.
+fn paths(cause: &Cause, builds: &Builds) -> (Vec<String>, usize) {
+    let shown = |p: &PathId| crate::pattern::display(&builds.log.paths.bytes(*p));
+    let mut paths: Vec<String> = cause.paths.iter().map(shown).collect();
+    if cause.git {
+        paths.push(".git".to_owned());
     }
-    value
+    let more = paths.len().saturating_sub(PATHS);
+    if more > 0 {
+        paths.select_nth_unstable(PATHS);
+        paths.truncate(PATHS);
+    }
+    paths.sort_unstable();
+    (paths, more)
 }
 
 /// One line a build: commit, a mark per step, seconds, subject.
@@ -180,4 +265,49 @@ fn table(builds: &Builds, replayed: &Replayed) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines read as maps and written again are the same: fields stand in the order of their names.
+    #[test]
+    fn lines_are_as_maps_would_be_written() {
+        let cause = CauseRow {
+            because_of: Some("0.1"),
+            kind: "parent",
+            more: 0,
+            paths: vec!["é \"q\"\n".to_owned()],
+            step: "1.0",
+        };
+        let line = |cost: Option<f64>, fails| Line {
+            cached: vec!["0.0"],
+            causes: vec![cause_of(&cause)],
+            commit: "c",
+            critical_path_s: cost,
+            critical_path_s_min: cost,
+            executed: vec!["1.0"],
+            fails,
+            maybe: Vec::new(),
+            work_s: cost,
+            work_s_min: cost,
+        };
+        let fails = Fails {
+            message: "no",
+            step: None,
+        };
+        for line in [line(Some(1.5), None), line(None, Some(fails))] {
+            let text = serde_json::to_string(&line).expect("writes");
+            let value: Value = serde_json::from_str(&text).expect("reads");
+            assert_eq!(value.to_string(), text);
+        }
+    }
+
+    fn cause_of<'a>(c: &CauseRow<'a>) -> CauseRow<'a> {
+        CauseRow {
+            paths: c.paths.clone(),
+            ..*c
+        }
+    }
 }

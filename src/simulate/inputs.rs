@@ -6,14 +6,16 @@
 //! O(changed files) a build. Invariant: two versions of one selection are equal exactly when the
 //! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
 
+use super::matching::{Folders, Matcher, Matches, Shape, matches};
 use super::members::{Members, Term, hash, joined};
 use super::stage_tree::{Content, Node, Taken};
 use super::views::{ViewRequest, Watched};
 use super::walked::{Node as Item, View as Sent};
-use crate::history::{ChangeLog, Entry, EntryKind, Oid, PathId};
+use crate::history::{Change, ChangeLog, Entry, EntryKind, Oid, PathId};
 use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
 use crate::plan::{ContentRule, ContextInput};
-use rustc_hash::FxHashMap;
+use rayon::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
 
 /// A selection of the context under one set of ignore rules.
@@ -118,10 +120,16 @@ pub fn matrix(
     engine.out.views = vec![Vec::with_capacity(engine.out.builds); views.len()];
     engine.out.requests = views.to_vec();
     let builds = context.log.commits.len();
-    for build in 0..builds {
-        let build = u32::try_from(build).unwrap_or(u32::MAX);
-        engine.build(build);
-        engine.watch(build);
+    let mut next = 0;
+    while next < builds {
+        let batch = engine.batch(next);
+        let mut values = engine.values(next..batch).into_iter().flatten();
+        for build in next..batch {
+            let build = u32::try_from(build).unwrap_or(u32::MAX);
+            engine.build(build, &mut values);
+            engine.watch(build);
+        }
+        next = batch;
     }
     engine.out
 }
@@ -131,6 +139,8 @@ struct Source {
     pattern: SourcePattern,
     exclude: Option<ExcludeRules>,
     selection: usize,
+    /// Index of the selection's ignore rules.
+    rules: usize,
     members: Members,
     /// A symbolic link is involved: evaluated afresh in every build that changes anything.
     through_link: bool,
@@ -144,6 +154,23 @@ struct Source {
     digest: u128,
 }
 
+impl Matcher for Source {
+    fn pattern(&self) -> &SourcePattern {
+        &self.pattern
+    }
+
+    fn exclude(&self) -> Option<&ExcludeRules> {
+        self.exclude.as_ref()
+    }
+
+    fn rules(&self) -> usize {
+        self.rules
+    }
+}
+
+/// Changes whose digests are computed ahead, in parallel: some megabytes.
+const AHEAD: usize = 1 << 14;
+
 pub(super) struct Engine<'a> {
     pub(super) context: &'a Context<'a>,
     filters: Vec<PathFilter<'a>>,
@@ -151,14 +178,14 @@ pub(super) struct Engine<'a> {
     by_selection: Vec<Vec<usize>>,
     /// Context-relative path of every known path; `None` outside the context.
     names: Vec<Option<Vec<u8>>>,
-    /// Sources each path belongs to, found on first use.
-    members: Vec<Option<Box<[u32]>>>,
+    /// Sources each path belongs to.
+    members: Matches,
     /// Sources that get the path without its bytes: the walk keeps it, but the builder's flat check at
     /// reading time ignores it (seen with `foo`, `!foo/x`, `foo`).
-    emptied: Vec<(u32, u32)>,
+    emptied: FxHashSet<(u32, u32)>,
     current: Vec<Option<Entry>>,
-    /// Files below each folder, and of those the ones each set of rules lets through.
-    dirs: FxHashMap<Vec<u8>, Folder>,
+    /// What is in each folder.
+    dirs: Folders,
     links: BTreeMap<Vec<u8>, Oid>,
     pub(super) watched: Vec<Watched>,
     /// The build whose files `current` holds.
@@ -189,6 +216,7 @@ impl<'a> Engine<'a> {
                     .flatten();
                 sources.push(Source {
                     selection: index,
+                    rules: selection.rules,
                     members: Members::new(&pattern, exclude.as_ref(), selection.input.rule),
                     exclude,
                     through_link: false,
@@ -212,21 +240,22 @@ impl<'a> Engine<'a> {
         }
         let n = selections.len();
         let builds = context.log.commits.len();
+        let ids: Vec<PathId> = context.log.paths.ids().collect();
+        let names: Vec<Option<Vec<u8>>> = ids
+            .par_iter()
+            .map(|id| context_name(context, *id))
+            .collect();
+        let members = matches(&names, &sources, context.rules, true);
         Self {
+            emptied: emptied(context, &names, &sources, &members),
+            dirs: Folders::new(&names, &sources, context.rules),
             context,
             filters,
             sources,
             by_selection,
-            names: context
-                .log
-                .paths
-                .ids()
-                .map(|id| context_name(context, id))
-                .collect(),
-            members: vec![None; context.log.paths.len()],
-            emptied: Vec::new(),
+            names,
+            members,
             current: vec![None; context.log.paths.len()],
-            dirs: FxHashMap::default(),
             links: BTreeMap::new(),
             watched: Vec::new(),
             now: 0,
@@ -245,7 +274,55 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn build(&mut self, build: u32) {
+    /// The end of a piece of the builds whose changes are worth looking at ahead.
+    fn batch(&self, start: usize) -> usize {
+        let log = self.context.log;
+        let mut changes = 0;
+        let mut end = start;
+        while end < log.len() && (end == start || changes + log.changes(end).len() <= AHEAD) {
+            changes += log.changes(end).len();
+            end += 1;
+        }
+        end
+    }
+
+    /// What every change of some builds takes from and adds to its sources, in order: for each source
+    /// the old entry's value, then the new one's.
+    fn values(&self, builds: std::ops::Range<usize>) -> Vec<Vec<u128>> {
+        let log = self.context.log;
+        let changes: Vec<&Change> = builds.flat_map(|b| log.changes(b)).collect();
+        let chunk = |changes: &[&Change]| {
+            let mut out = Vec::with_capacity(changes.len() * 2);
+            for change in changes {
+                let index = change.path.index();
+                let Some(name) = &self.names[index] else {
+                    continue;
+                };
+                for entry in [change.old, change.new].into_iter().flatten() {
+                    for s in &*self.members.sources[index] {
+                        out.push(self.value(index, name, *s, entry));
+                    }
+                }
+            }
+            out
+        };
+        changes.par_chunks(128).map(chunk).collect()
+    }
+
+    fn value(&self, index: usize, name: &[u8], s: u32, mut entry: Entry) -> u128 {
+        let source = &self.sources[s as usize];
+        let path = u32::try_from(index).unwrap_or(u32::MAX);
+        if !self.emptied.is_empty() && self.emptied.contains(&(path, s)) {
+            entry.oid = Oid::default();
+        }
+        // A member is selected, or it would be none.
+        let found = source.pattern.select(name);
+        let relative = found.map_or(&name[..0], |f| f.relative);
+        source.members.value(name, relative, Term::of(entry))
+    }
+
+    /// `values` as [`Engine::values`] gives them, from this build on.
+    fn build(&mut self, build: u32, values: &mut impl Iterator<Item = u128>) {
         self.now = build;
         let log = self.context.log;
         let mut touched = vec![false; self.by_selection.len()];
@@ -254,7 +331,7 @@ impl<'a> Engine<'a> {
         for change in changes {
             let index = change.path.index();
             self.current[index] = change.new;
-            let Some(name) = self.names[index].clone() else {
+            let Some(name) = &self.names[index] else {
                 continue;
             };
             for (entry, add) in [(change.old, false), (change.new, true)] {
@@ -264,15 +341,18 @@ impl<'a> Engine<'a> {
                     if add {
                         self.links.insert(name.clone(), entry.oid);
                     } else {
-                        self.links.remove(&name);
+                        self.links.remove(name);
                     }
                 }
-                self.member(index, &name, entry, add);
+                for s in &*self.members.sources[index] {
+                    let value = values.next().unwrap_or_default();
+                    self.sources[*s as usize].members.put(name, value, add);
+                }
             }
             if change.old.is_none() != change.new.is_none() {
-                self.directories(&name, change.new.is_some(), &mut touched);
+                self.directories(index, change.new.is_some(), &mut touched);
             }
-            for s in self.members[index].as_deref().unwrap_or_default() {
+            for s in &*self.members.sources[index] {
                 let selection = self.sources[*s as usize].selection;
                 touched[selection] = true;
                 let list = &mut self.out.changed[selection];
@@ -287,114 +367,40 @@ impl<'a> Engine<'a> {
         self.versions(build, &touched, !changes.is_empty());
     }
 
-    /// Adds or removes one file's term in every source it belongs to.
-    fn member(&mut self, index: usize, name: &[u8], entry: Entry, add: bool) {
-        if self.members[index].is_none() {
-            let found = self.find_members(name);
-            for s in &found {
-                let rules = &self.context.rules
-                    [self.out.selections[self.sources[*s as usize].selection].rules];
-                let reinstated = rules.patterns().iter().any(|p| p.negated);
-                if reinstated && rules.is_ignored_flat(name) {
-                    self.emptied
-                        .push((u32::try_from(index).unwrap_or(u32::MAX), *s));
-                }
-            }
-            self.members[index] = Some(found);
-        }
-        let members = self.members[index].take().unwrap_or_default();
-        for s in &members {
-            let source = &mut self.sources[*s as usize];
-            if let Some(found) = source.pattern.select(name) {
-                let relative = found.relative.to_vec();
-                let mut entry = entry;
-                if self
-                    .emptied
-                    .iter()
-                    .any(|(p, at)| *p as usize == index && at == s)
-                {
-                    entry.oid = Oid::default();
-                }
-                source.members.apply(name, &relative, Term::of(entry), add);
-            }
-        }
-        self.members[index] = Some(members);
-    }
-
-    fn find_members(&mut self, name: &[u8]) -> Box<[u32]> {
-        let mut out = Vec::new();
-        for (i, source) in self.sources.iter().enumerate() {
-            let Some(found) = source.pattern.select(name) else {
-                continue;
-            };
-            if source
-                .exclude
-                .as_ref()
-                .is_some_and(|e| e.is_excluded(found.relative))
-            {
-                continue;
-            }
-            let rules = self.out.selections[source.selection].rules;
-            if !self.filters[rules].ignored(name) {
-                out.push(u32::try_from(i).unwrap_or(u32::MAX));
-            }
-        }
-        out.into_boxed_slice()
-    }
-
     /// A folder exists in a checkout while it holds a file, ignored or not (cache keys 5); in the
     /// context it is there when it is not ignored itself, or has a survivor below it.
-    fn directories(&mut self, name: &[u8], add: bool, touched: &mut [bool]) {
-        let through: Vec<bool> = self.filters.iter_mut().map(|f| !f.ignored(name)).collect();
-        let mut end = name.len();
-        while let Some(slash) = name[..end].iter().rposition(|b| *b == b'/') {
-            end = slash;
-            let dir = &name[..end];
-            let folder = match self.dirs.get_mut(dir) {
-                Some(f) => f,
-                None => self
-                    .dirs
-                    .entry(dir.to_vec())
-                    .or_insert_with(|| Folder::new(through.len())),
-            };
-            let before = folder.clone();
-            folder.count(add, &through);
-            let after = folder.clone();
-            if before.shape() == after.shape() {
-                continue;
-            }
-            for i in 0..self.sources.len() {
-                let source = &mut self.sources[i];
-                let Some(found) = source.pattern.select(dir) else {
-                    continue;
+    fn directories(&mut self, path: usize, add: bool, touched: &mut [bool]) {
+        let sources = &mut self.sources;
+        let ignored = self.members.ignored(path);
+        self.dirs
+            .count(path, ignored, add, |dirs, folder, before, after| {
+                let Some(dir) = &dirs.names[folder] else {
+                    return;
                 };
-                if source
-                    .exclude
-                    .as_ref()
-                    .is_some_and(|e| e.is_excluded(found.relative))
-                {
-                    continue;
+                let ignored = dirs.matches.ignored(folder);
+                for s in &*dirs.matches.sources[folder] {
+                    let source = &mut sources[*s as usize];
+                    let rules = source.rules;
+                    // A list names every folder; a sum only those that no file below them implies.
+                    let listed = source.members.is_list();
+                    let is = |shape: &Shape| {
+                        let (ignored, sends) = (ignored[rules], shape.sends[rules]);
+                        shape.there
+                            && if listed {
+                                !ignored || sends
+                            } else {
+                                !ignored && !sends
+                            }
+                    };
+                    let (was, now) = (is(before), is(after));
+                    if was != now
+                        && let Some(found) = source.pattern.select(dir)
+                    {
+                        source.members.apply(dir, found.relative, Term::Dir, now);
+                        touched[source.selection] = true;
+                    }
                 }
-                let rules = self.out.selections[source.selection].rules;
-                let ignored = self.filters[rules].ignored(dir);
-                // A list names every folder; a sum only those that no file below them implies.
-                let listed = source.members.is_list();
-                let is = |f: &Folder| {
-                    f.files > 0
-                        && if listed {
-                            !ignored || f.through[rules] > 0
-                        } else {
-                            !ignored && f.through[rules] == 0
-                        }
-                };
-                let (was, now) = (is(&before), is(&after));
-                if was != now {
-                    let relative = found.relative.to_vec();
-                    source.members.apply(dir, &relative, Term::Dir, now);
-                    touched[source.selection] = true;
-                }
-            }
-        }
+            });
     }
 
     /// Notes which sources are reached through a symbolic link.
@@ -497,8 +503,8 @@ impl<'a> Engine<'a> {
         // buildah walks an ignored folder too, for what may be kept in it.
         let walks = self.out.selections[selection].input.rule == ContentRule::BelowSource;
         let rules = self.out.selections[selection].rules;
-        for (name, folder) in self.dirs.iter().filter(|(_, f)| f.files > 0) {
-            if !filter.ignored(name) || (walks && folder.through[rules] > 0) {
+        for (folder, name) in self.dirs.there() {
+            if !filter.ignored(name) || (walks && self.dirs.sends(folder, rules)) {
                 view.insert(name.clone(), Item::Folder);
             }
         }
@@ -542,7 +548,7 @@ impl<'a> Engine<'a> {
         let there = self
             .dirs
             .get(dir)
-            .is_some_and(|f| f.files > 0 && (!ignored || f.through[rules] > 0));
+            .is_some_and(|f| self.dirs.is_there(f) && (!ignored || self.dirs.sends(f, rules)));
         // A file of that name will do: nothing below it matches, and nothing is missing.
         let is_file = || {
             let mut all = self.names.iter().zip(&self.current);
@@ -702,7 +708,7 @@ impl<'a> Engine<'a> {
             let (Some(entry), Some(name)) = (entry, &self.names[i]) else {
                 continue;
             };
-            let member = self.members[i].as_ref().is_some_and(|m| m.contains(&index));
+            let member = self.members.sources[i].contains(&index);
             let Some(found) = source.pattern.select(name).filter(|_| member) else {
                 continue;
             };
@@ -721,9 +727,9 @@ impl<'a> Engine<'a> {
                 node,
             });
         }
-        let mut filter = PathFilter::new(&self.context.rules[rules]);
-        for (dir, folder) in &self.dirs {
-            let there = folder.files > 0 && (folder.through[rules] > 0 || !filter.ignored(dir));
+        for (folder, dir) in self.dirs.there() {
+            let ignored = self.dirs.matches.ignored(folder)[rules];
+            let there = !ignored || self.dirs.sends(folder, rules);
             let Some(found) = source.pattern.select(dir).filter(|_| there) else {
                 continue;
             };
@@ -767,40 +773,6 @@ impl<'a> Engine<'a> {
             path = cleaned.trim_start_matches('/').as_bytes().to_vec();
         }
         None
-    }
-}
-
-/// How many files a folder holds.
-#[derive(Clone)]
-struct Folder {
-    files: u32,
-    through: Vec<u32>,
-}
-
-impl Folder {
-    fn new(rules: usize) -> Self {
-        Self {
-            files: 0,
-            through: vec![0; rules],
-        }
-    }
-
-    fn count(&mut self, add: bool, through: &[bool]) {
-        let step = |n: &mut u32| *n = if add { *n + 1 } else { n.saturating_sub(1) };
-        step(&mut self.files);
-        for (n, yes) in self.through.iter_mut().zip(through) {
-            if *yes {
-                step(n);
-            }
-        }
-    }
-
-    /// What of the counts can matter.
-    fn shape(&self) -> (bool, Vec<bool>) {
-        (
-            self.files > 0,
-            self.through.iter().map(|n| *n > 0).collect(),
-        )
     }
 }
 
@@ -860,6 +832,31 @@ impl Source {
             self.members.count
         }
     }
+}
+
+/// Members that arrive empty.
+fn emptied(
+    context: &Context<'_>,
+    names: &[Option<Vec<u8>>],
+    sources: &[Source],
+    members: &Matches,
+) -> FxHashSet<(u32, u32)> {
+    let reinstates = |r: &IgnoreRules| r.patterns().iter().any(|p| p.negated);
+    let reinstates: Vec<bool> = context.rules.iter().map(reinstates).collect();
+    let mut out = FxHashSet::default();
+    if !reinstates.contains(&true) {
+        return out;
+    }
+    for (index, name) in names.iter().enumerate() {
+        let Some(name) = name else { continue };
+        for s in &*members.sources[index] {
+            let rules = sources[*s as usize].rules;
+            if reinstates[rules] && context.rules[rules].is_ignored_flat(name) {
+                out.insert((u32::try_from(index).unwrap_or(u32::MAX), *s));
+            }
+        }
+    }
+    out
 }
 
 fn context_name(context: &Context<'_>, id: PathId) -> Option<Vec<u8>> {

@@ -90,6 +90,12 @@ impl Members {
 
     /// Adds or removes a member: `name` in full, `relative` below what the source names.
     pub fn apply(&mut self, name: &[u8], relative: &[u8], term: Term<'_>, add: bool) {
+        let value = self.value(name, relative, term);
+        self.put(name, value, add);
+    }
+
+    /// What a member counts as; depends on the source, not on its other members.
+    pub fn value(&self, name: &[u8], relative: &[u8], term: Term<'_>) -> u128 {
         // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
         let named = match (&self.list, &self.fixed) {
             (Some(_), Some(fixed)) => name.strip_prefix(&fixed[..]).unwrap_or(name),
@@ -97,7 +103,7 @@ impl Members {
             (None, _) => relative.strip_prefix(b"/").unwrap_or(relative),
         };
         let hidden = self.hides_itself && relative.is_empty();
-        let value = match term {
+        match term {
             Term::File(_) | Term::Marked(..) if hidden => hash(&[b"hidden"]),
             Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
             Term::Dir => hash(&[b"dir", named]),
@@ -112,7 +118,11 @@ impl Members {
                 hash(&[b"file", named, kind, &e.oid, mode, owner])
             }
             Term::MarkedDir(h) => hash(&[b"dir", named, h.mode.as_bytes(), h.owner.as_bytes()]),
-        };
+        }
+    }
+
+    /// Adds or removes a member of this value.
+    pub fn put(&mut self, name: &[u8], value: u128, add: bool) {
         if add {
             self.sum = self.sum.wrapping_add(value);
             self.count += 1;

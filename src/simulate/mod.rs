@@ -9,6 +9,9 @@ mod demand;
 pub mod explain;
 mod forced;
 mod inputs;
+mod matching;
+#[cfg(test)]
+mod matching_tests;
 mod members;
 mod policy;
 mod prepare;

@@ -268,6 +268,8 @@ struct Shape {
     stage_last: FxHashMap<usize, Option<usize>>,
     /// By stage: its files come from RUNs, and the output of each depends on its inputs alone.
     reproducible: Vec<bool>,
+    /// For every step, and every one of its inputs that is a stage's files: digest of the paths it takes.
+    paths: Vec<Vec<u128>>,
 }
 
 impl Shape {
@@ -309,6 +311,14 @@ impl Shape {
             behind.push((marked, any));
         }
         let reproducible = behind.into_iter().map(|(marked, any)| marked && any);
+        let taken = |n: &NodeIndex| {
+            let inputs = plan.graph[*n].inputs.iter();
+            let digest = |i: &Input| match i {
+                Input::Stage { sources, .. } => Some(text_digest(sources)),
+                _ => None,
+            };
+            inputs.filter_map(digest).collect()
+        };
         let last = |s: &crate::plan::Stage| s.last.and_then(|n| position.get(&n).copied());
         Self {
             parent: parent.collect(),
@@ -319,6 +329,7 @@ impl Shape {
                 .map(|(i, s)| (i, last(s)))
                 .collect(),
             reproducible: reproducible.collect(),
+            paths: plan.order.iter().map(taken).collect(),
         }
     }
 }
@@ -486,6 +497,7 @@ impl Run<'_> {
             let parent = self.shape.parent[position].map(|p| chain[p]);
             let mut context = self.model.selections[position].iter();
             let mut views = self.model.views[position].iter();
+            let mut paths = self.shape.paths[position].iter().copied();
             // Stages of whose files too little is known.
             let mut unknown = Vec::new();
             let mut slots = Vec::new();
@@ -498,11 +510,8 @@ impl Run<'_> {
                             .map_or(0, |s| self.matrix.version[*s][self.build as usize]);
                         Slot::Known(s)
                     }
-                    Input::Stage {
-                        stage,
-                        sources: paths,
-                        ..
-                    } => {
+                    Input::Stage { stage, .. } => {
+                        let paths = paths.next().unwrap_or_default();
                         let view = views.next().copied().flatten();
                         let last = self.shape.stage_last.get(stage).copied().flatten();
                         let last = last.map(|p| chain[p]);
@@ -512,12 +521,12 @@ impl Run<'_> {
                             (None, Some(last)) if self.is_reproducible(*stage) => {
                                 // Then the files are those of the same record, and no others.
                                 let record = all.nodes[last].record;
-                                let parts = [text_digest(paths), u128::from(record.0)];
+                                let parts = [paths, u128::from(record.0)];
                                 Slot::Known(text_digest(&parts.map(|p| p.to_string())))
                             }
                             (None, Some(last)) => {
                                 unknown.extend(self.shape.stage_last.get(stage).copied().flatten());
-                                Slot::Stage(all.nodes[last].record, text_digest(paths))
+                                Slot::Stage(all.nodes[last].record, paths)
                             }
                             (None, None) => Slot::Known(0),
                         }

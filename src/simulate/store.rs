@@ -57,6 +57,22 @@ pub struct Key {
     pub slots: Vec<Slot>,
 }
 
+impl Key {
+    /// Whether the content of every slot is known.
+    fn is_known(&self) -> bool {
+        self.slots.iter().all(|s| matches!(s, Slot::Known(_)))
+    }
+}
+
+/// Adds to an ascending list without doubles; new ids come last, which costs nothing.
+fn add_sorted(list: &mut Vec<RecordId>, id: RecordId) {
+    if list.last().is_none_or(|last| *last < id) {
+        list.push(id);
+    } else if let Err(at) = list.binary_search(&id) {
+        list.insert(at, id);
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Record {
     key: Key,
@@ -79,7 +95,7 @@ struct Record {
     bytes: u64,
     /// Records whose layers it stands on, as the last build had it.
     below: Vec<RecordId>,
-    /// Records that may hold the same result.
+    /// Records that may hold the same result, ascending.
     perhaps: Vec<RecordId>,
     /// Other records than those of the key's slots whose files were found equal: from these too the
     /// way to this record is known without comparing files.
@@ -92,12 +108,20 @@ impl Record {
     }
 }
 
+/// The records of one definition, ascending.
+#[derive(Clone, Debug, Default)]
+struct SameDefinition {
+    all: Vec<RecordId>,
+    /// Those with a slot whose content is not known.
+    unknown: Vec<RecordId>,
+}
+
 /// All results so far.
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     records: Vec<Record>,
     exact: FxHashMap<Key, RecordId>,
-    by_definition: FxHashMap<u128, Vec<RecordId>>,
+    by_definition: FxHashMap<u128, SameDefinition>,
     /// Records whose key is known, under policies that drop some.
     present: Vec<RecordId>,
     /// Counts look-ups that used a record.
@@ -201,7 +225,7 @@ impl Store {
         let layer = self.layer_of_any(&candidates);
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
         for c in &candidates {
-            self.records[c.at()].perhaps.push(id);
+            add_sorted(&mut self.records[c.at()].perhaps, id);
         }
         self.records.push(Record {
             key: key.clone(),
@@ -220,7 +244,10 @@ impl Store {
             links: Vec::new(),
         });
         let same = self.by_definition.entry(key.definition).or_default();
-        same.push(id);
+        same.all.push(id);
+        if !key.is_known() {
+            same.unknown.push(id);
+        }
         self.exact.insert(key, id);
         Found {
             id,
@@ -239,10 +266,8 @@ impl Store {
             self.possible(key)
         };
         for c in &candidates {
-            if !self.records[id.at()].perhaps.contains(c) {
-                self.records[id.at()].perhaps.push(*c);
-                self.records[c.at()].perhaps.push(id);
-            }
+            add_sorted(&mut self.records[id.at()].perhaps, *c);
+            add_sorted(&mut self.records[c.at()].perhaps, id);
         }
         let record = &self.records[id.at()];
         let layer = match (record.layer, record.certain) {
@@ -489,10 +514,12 @@ impl Store {
             return Vec::new();
         };
         // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
-        let earlier_stage = |r: &Record| r.key.slots.iter().any(|s| !matches!(s, Slot::Known(_)));
+        let earlier = match unsure_parent || with_stage {
+            true => &same.all,
+            false => &same.unknown,
+        };
         let may_be = |r: &Record| {
             r.known
-                && (unsure_parent || with_stage || earlier_stage(r))
                 && self.parents_may_equal(key.parent, r.key.parent)
                 && key.slots.len() == r.key.slots.len()
                 && key
@@ -501,12 +528,12 @@ impl Store {
                     .zip(&r.key.slots)
                     .all(|(a, b)| self.slots_may_equal(a, b))
         };
-        let ids = same.iter().copied();
+        let ids = earlier.iter().copied();
         ids.filter(|id| may_be(&self.records[id.at()])).collect()
     }
 
     fn may_equal(&self, a: RecordId, b: RecordId) -> bool {
-        a == b || self.records[a.at()].perhaps.contains(&b)
+        a == b || self.records[a.at()].perhaps.binary_search(&b).is_ok()
     }
 
     fn parents_may_equal(&self, a: Option<RecordId>, b: Option<RecordId>) -> bool {

@@ -32,6 +32,8 @@ pub(super) struct Watched {
     /// Columns of the selections behind it.
     columns: Vec<usize>,
     seen: FxHashMap<Vec<u128>, Content>,
+    /// The versions of the columns in the last build that needed the view, and what it was there.
+    last: Option<(Vec<u128>, Content)>,
 }
 
 impl Watched {
@@ -45,6 +47,7 @@ impl Watched {
             columns: wanted.iter().filter_map(find).collect(),
             request: request.clone(),
             seen: FxHashMap::default(),
+            last: None,
         }
     }
 }
@@ -58,12 +61,17 @@ impl Engine<'_> {
             let needed = needed.is_none_or(|b| b.get(build as usize).copied().unwrap_or(false));
             let content = if needed {
                 let version = |c: &usize| self.out.version[*c].last().copied().unwrap_or(0);
-                let key: Vec<u128> = w.columns.iter().map(version).collect();
-                match w.seen.get(&key) {
-                    Some(content) => *content,
-                    None => {
-                        let content = self.content(&w.request.view);
-                        w.seen.insert(key, content);
+                let key = || w.columns.iter().map(version);
+                match &w.last {
+                    Some((last, content)) if key().eq(last.iter().copied()) => *content,
+                    _ => {
+                        let key: Vec<u128> = key().collect();
+                        let content = match w.seen.get(&key) {
+                            Some(content) => *content,
+                            None => self.content(&w.request.view),
+                        };
+                        w.seen.insert(key.clone(), content);
+                        w.last = Some((key, content));
                         content
                     }
                 }
