@@ -97,10 +97,11 @@ fn can_build(history: &History, builder: Builder) -> bool {
         let text = text(c);
         // Both look the name up and refuse one that is not there (experiments row 83f).
         // To buildah blanks at the end of a line count, which our parser drops (row 26).
-        !text.contains("nobody-")
-            && !(builder == Builder::BUILDAH && text.contains(" \n"))
-            && !strange.iter().any(|s| text.contains(s))
-            && !c.flags.iter().any(no_flag)
+        let left_out = text.contains("nobody-")
+            || (builder == Builder::BUILDAH && text.contains(" \n"))
+            || strange.iter().any(|s| text.contains(s))
+            || c.flags.iter().any(no_flag);
+        !left_out
     })
 }
 

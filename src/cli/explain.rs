@@ -132,7 +132,8 @@ pub fn print(cli: &Cli, mut document: Explanation, shape: &Shape<'_>) -> Result<
                 "executed" => true,
                 verdict => verdict == "maybe" && !sure,
             });
-            ran.map(|s| s.cost_s).sum()
+            // The sum of nothing would be -0.
+            ran.fold(0.0, |sum, s| sum + s.cost_s)
         };
         (document.work_s, document.work_s_min) = (of(false), of(true));
     }

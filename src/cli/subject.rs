@@ -407,7 +407,6 @@ fn subject(
             ..RunFlags::default()
         },
         builder: flags.builder_profile.builder(),
-        ..BuildOptions::default()
     };
     let mut target = target.clone();
     target.stage.clone_from(&options.target);
