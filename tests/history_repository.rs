@@ -125,7 +125,7 @@ fn revisions_resolve_or_say_why_not() {
     for rev in ["nope", "HEAD~999", "", "HEAD:src", "-x", "a..b"] {
         let message = repository.resolve(rev).expect_err("no commit").to_string();
         assert!(
-            message.starts_with(&format!("`{rev}` does not name a commit: ")),
+            message.starts_with(&format!("`{rev}` does not name a commit")),
             "{message}"
         );
         assert!(!message.contains('\n'), "{message}");
