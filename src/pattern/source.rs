@@ -96,6 +96,15 @@ impl SourcePattern {
         Self::new(text).unwrap_or_else(|_| Self::literal(text))
     }
 
+    /// A source of COPY, or with `literal` one of a mount, in which wildcard characters are ordinary.
+    #[must_use]
+    pub fn taken(text: &str, literal: bool) -> Self {
+        match literal {
+            true => Self::literal(text),
+            false => Self::lenient(text),
+        }
+    }
+
     /// Root, plain path or wildcard.
     #[must_use]
     pub fn kind(&self) -> SourceKind<'_> {

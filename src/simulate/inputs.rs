@@ -6,6 +6,7 @@
 //! O(changed files) a build. Invariant: two versions of one selection are equal exactly when the
 //! builder's content key of it would be (cache keys 4.2, 4.3; modes are git's, under one umask).
 
+use super::links::{self, prefixes};
 use super::matching::{Folders, Matcher, Matches, Shape, matches};
 use super::members::{Members, Term, hash, joined};
 use super::stage_tree::{Content, Node, Taken};
@@ -206,10 +207,7 @@ impl<'a> Engine<'a> {
         for (index, selection) in selections.iter().enumerate() {
             let first = sources.len();
             for text in &selection.input.sources {
-                let pattern = match selection.input.literal {
-                    true => SourcePattern::literal(text),
-                    false => SourcePattern::lenient(text),
-                };
+                let pattern = SourcePattern::taken(text, selection.input.literal);
                 let filtered = !selection.input.excludes.is_empty();
                 let exclude = filtered
                     .then(|| ExcludeRules::new(&selection.input.excludes).ok())
@@ -755,22 +753,12 @@ impl<'a> Engine<'a> {
     /// Resolves every link on the way, inside the context; `None` when it dangles or loops.
     fn follow(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut path = path.to_vec();
-        for _ in 0..40 {
+        for _ in 0..links::MOST {
             let Some(link) = prefixes(&path).find(|p| self.links.contains_key(*p)) else {
                 return Some(path);
             };
             let target = self.context.links.get(&self.links[link])?;
-            let target = String::from_utf8(target.clone()).ok()?;
-            let rest = String::from_utf8(path[link.len()..].to_vec()).ok()?;
-            let link = String::from_utf8(link.to_vec()).ok()?;
-            let joined = if target.starts_with('/') {
-                format!("{target}{rest}")
-            } else {
-                let dir = link.rsplit_once('/').map_or("", |(d, _)| d);
-                format!("/{dir}/{target}{rest}")
-            };
-            let cleaned = crate::pattern::clean(&joined);
-            path = cleaned.trim_start_matches('/').as_bytes().to_vec();
+            path = links::behind(&path, link.len(), target)?;
         }
         None
     }
@@ -898,16 +886,4 @@ fn reads_git(source: &Source, filter: &mut PathFilter<'_>) -> bool {
 fn below_git(pattern: &SourcePattern) -> bool {
     let path = pattern.cleaned();
     path == ".git" || path.starts_with(".git/")
-}
-
-/// The path's ancestors and the path itself, shortest first.
-fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| **b == b'/')
-        .map(|(i, _)| i);
-    slashes
-        .chain(std::iter::once(path.len()))
-        .map(|i| &path[..i])
 }

@@ -9,6 +9,7 @@ mod demand;
 pub mod explain;
 mod forced;
 mod inputs;
+mod links;
 mod matching;
 #[cfg(test)]
 mod matching_tests;

@@ -757,12 +757,6 @@ impl Run<'_> {
 const MERGE: u128 = 0x006d_6572_6765;
 
 fn text_digest(items: &[String]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for item in items {
-        hasher.update(&(item.len() as u64).to_le_bytes());
-        hasher.update(item.as_bytes());
-    }
-    let mut half = [0u8; 16];
-    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    u128::from_le_bytes(half)
+    let bytes: Vec<&[u8]> = items.iter().map(String::as_bytes).collect();
+    super::members::hash(&bytes)
 }

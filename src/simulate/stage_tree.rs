@@ -9,6 +9,7 @@
 //! get `--chown` and `--chmod`. Taken for granted: no link of an image leads from one path that a stage
 //! writes to another that is read (docs/limits.md).
 
+use super::links::prefixes;
 use super::members::{Header, Members, Term, hash, joined};
 use crate::footprint::{Extent, PathClaim};
 use crate::history::{Entry, EntryKind, Oid};
@@ -411,7 +412,7 @@ impl Tree {
     /// Resolves links that are known, in every component.
     fn follow(&self, path: &[u8], links: &FxHashMap<Oid, Vec<u8>>) -> Result<Vec<u8>, Refusal> {
         let mut path = path.to_vec();
-        for _ in 0..40 {
+        for _ in 0..super::links::MOST {
             let link = prefixes(&path).find_map(|p| match self.nodes.get(p) {
                 Some(Node::File(e, _)) if e.kind == EntryKind::Symlink => Some((p, e.oid)),
                 _ => None,
@@ -420,17 +421,7 @@ impl Tree {
                 return Ok(path);
             };
             let target = links.get(&oid).ok_or(Refusal::Unknown)?;
-            let text = |b: &[u8]| String::from_utf8(b.to_vec()).map_err(|_| Refusal::Unknown);
-            let (target, link) = (text(target)?, text(link)?);
-            let behind = text(&path[link.len()..])?;
-            let joined = if target.starts_with('/') {
-                format!("{target}{behind}")
-            } else {
-                let dir = link.rsplit_once('/').map_or("", |(d, _)| d);
-                format!("/{dir}/{target}{behind}")
-            };
-            let cleaned = crate::pattern::clean(&joined);
-            path = cleaned.trim_start_matches('/').as_bytes().to_vec();
+            path = super::links::behind(&path, link.len(), target).ok_or(Refusal::Unknown)?;
         }
         Err(Refusal::Missing)
     }
@@ -658,11 +649,4 @@ fn is_below(path: &[u8], top: &[u8]) -> bool {
 fn rest<'a>(path: &'a [u8], top: &[u8]) -> &'a [u8] {
     let rest = &path[top.len()..];
     rest.strip_prefix(b"/").unwrap_or(rest)
-}
-
-/// The path's ancestors and the path itself, shortest first; none of the root.
-fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
-    let ends = slashes.map(|(i, _)| i).chain(std::iter::once(path.len()));
-    ends.filter(|end| *end > 0).map(|i| &path[..i])
 }

@@ -68,9 +68,12 @@ impl Engine<'_> {
                         let key: Vec<u128> = key().collect();
                         let content = match w.seen.get(&key) {
                             Some(content) => *content,
-                            None => self.content(&w.request.view),
+                            None => {
+                                let content = self.content(&w.request.view);
+                                w.seen.insert(key.clone(), content);
+                                content
+                            }
                         };
-                        w.seen.insert(key.clone(), content);
                         w.last = Some((key, content));
                         content
                     }
@@ -162,10 +165,7 @@ impl Engine<'_> {
 }
 
 fn compiled(view: &View) -> (Vec<SourcePattern>, Option<ExcludeRules>) {
-    let compile = |s: &String| match view.literal {
-        true => SourcePattern::literal(s),
-        false => SourcePattern::lenient(s),
-    };
+    let compile = |s: &String| SourcePattern::taken(s, view.literal);
     let rules = ExcludeRules::new(&view.excludes).ok();
     let rules = rules.filter(|_| !view.excludes.is_empty());
     (view.sources.iter().map(compile).collect(), rules)

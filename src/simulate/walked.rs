@@ -5,8 +5,10 @@
 //! source selects. Source: experiments, columns classic and buildah; other-builders page.
 
 use super::inputs::Absence;
+use super::links::{self, prefixes};
+use super::members::hash;
 use crate::history::{Entry, EntryKind};
-use crate::pattern::{ExcludeRules, SourceKind, SourcePattern, clean};
+use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
 use crate::plan::{ContentRule, ContextInput};
 use std::collections::BTreeMap;
 
@@ -39,10 +41,7 @@ impl View {
         let exclude = exclude.filter(|_| !input.excludes.is_empty());
         let mut parts: Vec<u128> = Vec::new();
         for (source, text) in input.sources.iter().enumerate() {
-            let pattern = match input.literal {
-                true => SourcePattern::literal(text),
-                false => SourcePattern::lenient(text),
-            };
+            let pattern = SourcePattern::taken(text, input.literal);
             let missing = Absence::NotFound { source };
             match pattern.kind() {
                 SourceKind::Wildcard { .. } => {
@@ -139,9 +138,9 @@ impl View {
     /// Resolves every link on the way, inside the context; `None` where it leads nowhere.
     fn follow(&self, path: &[u8]) -> Option<Vec<u8>> {
         let mut path = path.to_vec();
-        for _ in 0..40 {
-            let link = prefixes(&path).find_map(|end| match self.nodes.get(&path[..end]) {
-                Some(Node::Link(_, text)) => Some((end, text)),
+        for _ in 0..links::MOST {
+            let link = prefixes(&path).find_map(|p| match self.nodes.get(p) {
+                Some(Node::Link(_, text)) => Some((p.len(), text)),
                 _ => None,
             });
             let Some((end, text)) = link else {
@@ -152,15 +151,7 @@ impl View {
                     || below.is_some_and(|(p, _)| p.starts_with(&start));
                 return there.then_some(path);
             };
-            let text = String::from_utf8(text.clone()).ok()?;
-            let head = String::from_utf8(path[..end].to_vec()).ok()?;
-            let rest = String::from_utf8(path[end..].to_vec()).ok()?;
-            let joined = match (text.starts_with('/'), head.rsplit_once('/')) {
-                (true, _) => format!("{text}{rest}"),
-                (false, Some((dir, _))) => format!("/{dir}/{text}{rest}"),
-                (false, None) => format!("/{text}{rest}"),
-            };
-            path = clean(&joined).trim_start_matches('/').as_bytes().to_vec();
+            path = links::behind(&path, end, text)?;
         }
         None
     }
@@ -173,22 +164,4 @@ fn file(name: &[u8], entry: Entry) -> Vec<u8> {
     };
     let oid = hash(&[&entry.oid[..]]);
     [&[kind][..], name, b"\0", &oid.to_le_bytes()].concat()
-}
-
-/// Ends of the path's ancestors and of the path itself, shortest first.
-fn prefixes(path: &[u8]) -> impl Iterator<Item = usize> {
-    let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
-    slashes.map(|(i, _)| i).chain(std::iter::once(path.len()))
-}
-
-/// 128 bits of blake3 over length-prefixed parts.
-fn hash(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut half = [0u8; 16];
-    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    u128::from_le_bytes(half)
 }
