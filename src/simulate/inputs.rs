@@ -589,7 +589,7 @@ impl<'a> Engine<'a> {
         let roots: Vec<(Vec<u8>, Option<Vec<u8>>)> = match source.pattern.kind() {
             SourceKind::Plain(_) | SourceKind::Root => {
                 let path = source.pattern.cleaned().as_bytes();
-                vec![(path.to_vec(), self.follow(path))]
+                vec![(path.to_vec(), self.follow(path, &mut filter))]
             }
             SourceKind::Wildcard { .. } => {
                 let mut nodes = std::collections::BTreeSet::new();
@@ -603,7 +603,7 @@ impl<'a> Engine<'a> {
                 }
                 nodes
                     .into_iter()
-                    .map(|n| (n.clone(), self.follow(&n)))
+                    .map(|n| (n.clone(), self.follow(&n, &mut filter)))
                     .collect()
             }
         };
@@ -750,13 +750,16 @@ impl<'a> Engine<'a> {
         out
     }
 
-    /// Resolves every link on the way, inside the context; `None` when it dangles or loops.
-    fn follow(&self, path: &[u8]) -> Option<Vec<u8>> {
+    /// Resolves every link on the way, inside the context; `None` when it dangles, loops or is not sent.
+    fn follow(&self, path: &[u8], filter: &mut PathFilter<'_>) -> Option<Vec<u8>> {
         let mut path = path.to_vec();
         for _ in 0..links::MOST {
             let Some(link) = prefixes(&path).find(|p| self.links.contains_key(*p)) else {
                 return Some(path);
             };
+            if filter.ignored(link) {
+                return None;
+            }
             let target = self.context.links.get(&self.links[link])?;
             path = links::behind(&path, link.len(), target)?;
         }
