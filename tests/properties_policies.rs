@@ -81,7 +81,7 @@ fn matrix_of(plan: &Plan, versions: &[[u8; FILES]]) -> InputMatrix {
             match stage % 2 {
                 0 => Content::Known {
                     digest: u128::from(sum / 2) + 100 * stage as u128,
-                    image: false,
+                    places: None,
                 },
                 _ => Content::Made,
             }

@@ -78,6 +78,39 @@ pub fn transferred(entries: &[ContextEntry], sources: &[String]) -> Vec<ContextE
     kept.cloned().collect()
 }
 
+/// Whether paths reach the builder, where links and sources are known.
+pub struct Reach(Option<IncludeRules>);
+
+impl Reach {
+    /// `links` are the links of the context; what else is in it does not matter.
+    #[must_use]
+    pub fn new(links: &[ContextEntry], sources: &[String]) -> Self {
+        let patterns = transfer_patterns(links, sources);
+        Self(patterns.and_then(|p| IncludeRules::new(&p).ok()))
+    }
+
+    /// Whether a path is sent, if no ignore rule leaves it out.
+    #[must_use]
+    pub fn includes(&self, path: &[u8]) -> bool {
+        let Some(rules) = &self.0 else {
+            return true;
+        };
+        let mut state = DirState::root();
+        let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
+        for end in slashes.map(|(i, _)| i).chain([path.len()]) {
+            let verdict = rules.test(&state, &path[..end]);
+            if end == path.len() {
+                return verdict.ignored;
+            }
+            if !verdict.ignored && rules.leads_nowhere(&path[..end]) {
+                return false;
+            }
+            state = verdict.state;
+        }
+        false
+    }
+}
+
 struct Links<'a> {
     entries: &'a [ContextEntry],
     resolved: BTreeSet<String>,

@@ -167,7 +167,14 @@ fn known_versions(request: &Request<'_>, view: usize) -> Option<Vec<u128>> {
     let moved = |(r, _): &(String, u32)| images.contains(r);
     let fixed = !request.setting.base_changes.iter().any(moved);
     let known = |b: &usize| match request.matrix.views[view][*b] {
-        Content::Known { digest, image } if fixed || !image => Some(digest),
+        Content::Known {
+            digest,
+            places: None,
+        } => Some(digest),
+        Content::Known {
+            digest,
+            places: Some(places),
+        } if fixed => Some(digest ^ places),
         _ => None,
     };
     request.counted.iter().map(known).collect()

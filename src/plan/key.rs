@@ -51,10 +51,11 @@ impl Key {
 }
 
 /// An owner as it is in the key: numbers and `root` are resolved, other names are not; a group that is
-/// given counts even where it is the user's own (experiments rows 37, 49).
+/// given counts even where it is the user's own, and an empty side of the colon is root (experiments rows 37, 48, 49).
 pub fn owner_key(owner: &str) -> String {
     let id = |name: &str| match name {
         "root" => "0".to_owned(),
+        "" if owner.contains(':') => "0".to_owned(),
         _ => name
             .parse::<u32>()
             .map_or_else(|_| name.to_owned(), |id| id.to_string()),

@@ -59,6 +59,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
             low.stage(index);
         }
         low.order();
+        super::sent::note(&mut low.plan);
     }
     diagnostic::sort(&mut low.plan.diagnostics);
     low.plan.diagnostics.dedup();
@@ -355,6 +356,7 @@ impl Lowering<'_> {
             keyed_by_parent: true,
             cache_mounts: Vec::new(),
             own_base: false,
+            sends_context: false,
             inputs: vec![Input::Image(reference.clone())],
             text: reference,
             footprint: None,
@@ -539,6 +541,7 @@ impl Lowering<'_> {
             keyed_by_parent: true,
             cache_mounts: Vec::new(),
             own_base: false,
+            sends_context: false,
             inputs: Vec::new(),
             text: ins.arguments.to_string(),
             footprint: None,

@@ -13,6 +13,7 @@ mod lower;
 mod mount;
 mod platform;
 mod run;
+mod sent;
 mod stages;
 mod state;
 mod title;
@@ -145,6 +146,10 @@ pub struct ContextInput {
     pub literal: bool,
     /// How the builder digests these files.
     pub rule: ContentRule,
+    /// All sources of the build, where they decide which targets of links are sent; else nothing.
+    pub beside: Vec<String>,
+    /// Everything is sent, whatever the sources are.
+    pub whole: bool,
 }
 
 /// Files of a named context that a step's key depends on by content.
@@ -228,6 +233,8 @@ pub struct Step {
     /// A mount takes the files of the very step that the RUN stands on: its file system is then an
     /// input by content, the whole of it, instead of by key (cache keys 3.1).
     pub own_base: bool,
+    /// A mount of it makes the client send all of the context, though nothing of that is an input.
+    pub sends_context: bool,
     /// Content inputs in slot order.
     pub inputs: Vec<Input>,
     /// Text that cost rules match: the command of a RUN, else the arguments.

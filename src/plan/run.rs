@@ -81,6 +81,7 @@ impl Lowering<'_> {
         let mut mounts = Vec::new();
         let mut secrets = Vec::new();
         let mut cache_mounts = Vec::new();
+        let mut sends_context = false;
         let flags: Vec<(&str, Span)> = ins
             .flags
             .iter()
@@ -100,6 +101,7 @@ impl Lowering<'_> {
                         let given = (!m.id.is_empty()).then(|| m.id.clone());
                         cache_mounts.push(given.unwrap_or_else(|| clean(&m.target)));
                     }
+                    sends_context |= m.kind == MountType::Tmpfs && m.from.is_empty();
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
                     self.mount_target(&m, state, span);
                     mounts.push(self.mount_key(&m, state));
@@ -170,6 +172,7 @@ impl Lowering<'_> {
         step.keyed_by_parent = !step.own_base;
         step.inputs = joined(inputs.list, step.own_base);
         step.cache_mounts = cache_mounts;
+        step.sends_context = sends_context;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
             CommandForm::Exec(_) => ins.arguments.to_string(),
@@ -277,6 +280,7 @@ impl Lowering<'_> {
                 excludes: Vec::new(),
                 literal: true,
                 rule: self.options.builder.content,
+                ..ContextInput::default()
             }));
         } else if let Some(record) = source {
             self.take(place, record, paths, Vec::new(), ("mount", span), inputs);
@@ -324,6 +328,7 @@ impl Lowering<'_> {
                     excludes,
                     literal: what == "mount",
                     rule: self.options.builder.content,
+                    ..ContextInput::default()
                 },
             }),
         });

@@ -70,7 +70,8 @@ impl State {
             open: !known,
             config_env: path.into_iter().collect(),
             cwd: if known { "/" } else { "?" }.to_owned(),
-            user: known.then(|| "root".to_owned()),
+            // None given is not root given: a folder made for no user has another key (experiments row 48).
+            user: None,
             shell: None,
             chain: 0,
             volatile_chain: false,

@@ -102,6 +102,7 @@ impl Lowering<'_> {
                     excludes,
                     literal: false,
                     rule: self.options.builder.content,
+                    ..ContextInput::default()
                 })),
                 (Some(Some(record)), _) => {
                     let flag = ins.flags.iter().find(|f| f.name() == "from");

@@ -96,6 +96,7 @@ fn selection() -> impl Strategy<Value = Selection> {
                 excludes: owned(excludes),
                 literal: false,
                 rule,
+                ..ContextInput::default()
             },
             rules,
         }

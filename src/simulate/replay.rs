@@ -443,20 +443,20 @@ impl Run<'_> {
     fn viewed(&self, view: Option<usize>) -> Option<Slot> {
         let view = view?;
         match self.matrix.views[view][self.build as usize] {
-            Content::Known { digest, image } => {
-                if !image {
-                    return Some(Slot::Known(digest));
-                }
-                let changes = &self.timeline.base_changes;
-                let images = self.matrix.requests[view].view.images();
-                if !changes.iter().any(|(r, _)| images.contains(r)) {
-                    return Some(Slot::Known(digest));
-                }
+            Content::Known {
+                digest,
+                places: None,
+            } => Some(Slot::Known(digest)),
+            Content::Known {
+                digest,
+                places: Some(places),
+            } => {
                 // The image's own files there may be the same after it changed, or not.
+                let images = self.matrix.requests[view].view.images();
                 let of = |i: &String| self.base_version(i, self.build).to_string();
                 let mut parts: Vec<String> = images.iter().map(of).collect();
-                parts.push(digest.to_string());
-                Some(Slot::Unsure(text_digest(&parts)))
+                parts.push(places.to_string());
+                Some(Slot::Placed(digest, text_digest(&parts)))
             }
             Content::Unsure { digest } => Some(Slot::Unsure(digest)),
             Content::Made | Content::Missing { .. } | Content::MissingAtExecution { .. } => None,

@@ -25,8 +25,9 @@ pub enum Content {
     Known {
         /// Equal exactly when the files are.
         digest: u128,
-        /// Files of the stage's image may be among them: they are part of the digest by their place.
-        image: bool,
+        /// Where files of an image may be among them: a number that is equal where image and place are. Other
+        /// places may hold the same files, or none.
+        places: Option<u128>,
     },
     /// Equal digests are equal files; different ones may be equal, too.
     Unsure {
@@ -52,6 +53,45 @@ pub enum Content {
 pub(super) enum Node {
     File(Entry, Option<Header>),
     Dir(Option<Header>),
+    /// Whatever an image has in the folder, under the name [`IMAGE`]: a number for the image, the place in it, and
+    /// what a copy did to it. What was written before lies below it nowhere, what was written later lies on top.
+    Image(u128),
+}
+
+/// No file has this name.
+const IMAGE: &[u8] = b"\0";
+
+/// `--exclude`, and the words it was written in.
+pub(super) struct Exclude {
+    rules: ExcludeRules,
+    text: String,
+}
+
+impl Exclude {
+    /// `None` where nothing is excluded.
+    pub fn new(values: &[String]) -> Option<Self> {
+        let rules = ExcludeRules::new(values).ok()?;
+        (!values.is_empty()).then(|| Self {
+            rules,
+            text: values.join("\n"),
+        })
+    }
+
+    fn takes_out(exclude: Option<&Self>, relative: &[u8]) -> bool {
+        !relative.is_empty() && exclude.is_some_and(|e| e.rules.is_excluded(relative))
+    }
+
+    /// The number of what is left of an image's folder.
+    fn of_image(exclude: Option<&Self>, parts: &[u128]) -> u128 {
+        match (parts, exclude) {
+            ([one], None) => *one,
+            _ => {
+                let text = exclude.map_or("", |e| e.text.as_str());
+                let parts: Vec<u8> = parts.iter().flat_map(|p| p.to_le_bytes()).collect();
+                hash(&[text.as_bytes(), &parts])
+            }
+        }
+    }
 }
 
 /// One path that a COPY takes.
@@ -75,8 +115,6 @@ pub(super) struct Target<'a> {
 /// A file system.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
-    /// An image lies below: any path may hold files of it.
-    image: bool,
     /// By path without a slash in front.
     nodes: BTreeMap<Vec<u8>, Node>,
     /// Paths that something changed in a way that is not known.
@@ -98,8 +136,21 @@ impl Tree {
         self.nodes.len()
     }
 
-    pub fn start_from_image(&mut self) {
-        self.image = true;
+    /// An image lies below: any path may hold files of it.
+    pub fn start_from_image(&mut self, reference: &str) {
+        let id = hash(&[b"image", reference.as_bytes()]);
+        self.nodes.insert(IMAGE.to_vec(), Node::Image(id));
+    }
+
+    /// The images that may have files at the path, as numbers for what they have there.
+    fn images_at(&self, path: &[u8]) -> Vec<u128> {
+        let folders = std::iter::once(&path[..0]).chain(prefixes(path));
+        let part = |folder: &[u8]| match self.nodes.get(&join(folder, IMAGE)) {
+            Some(Node::Image(id)) if folder.len() == path.len() => Some(*id),
+            Some(Node::Image(id)) => Some(hash(&[&id.to_le_bytes(), rest(path, folder)])),
+            _ => None,
+        };
+        folders.filter_map(part).collect()
     }
 
     /// Something happened that may have changed everything.
@@ -175,7 +226,7 @@ impl Tree {
         for p in paths {
             match self.nodes.get(&p) {
                 Some(Node::Dir(_)) => {}
-                Some(Node::File(..)) => {
+                Some(Node::File(..) | Node::Image(_)) => {
                     self.taint_below(&p);
                     return false;
                 }
@@ -193,6 +244,21 @@ impl Tree {
         let made = self.dir_header(to.mode, to.owner);
         for t in taken {
             let whole = t.relative.is_empty();
+            if let Node::Image(_) = t.node {
+                let folder = join(&dest, above(&t.relative));
+                let folder = folder.strip_suffix(b"/").unwrap_or(&folder).to_vec();
+                if self.ensure_dir(&folder, made.as_ref()) {
+                    // Over what is there already it would lie in an order that is not kept.
+                    let is_full = self.below(&folder).any(|(p, _)| p.len() > folder.len());
+                    if is_full {
+                        self.taint_below(&folder);
+                    } else {
+                        let node = self.written(&t.node, to);
+                        self.nodes.insert(join(&folder, IMAGE), node);
+                    }
+                }
+                continue;
+            }
             let (at, parent) = match &t.node {
                 Node::File(..) if whole => {
                     let Some(at) = self.file_target(&dest, t, to.is_dir) else {
@@ -231,9 +297,9 @@ impl Tree {
         }
         match self.nodes.get(dest) {
             Some(Node::Dir(_)) => Some(join(dest, name)),
-            Some(Node::File(..)) => Some(dest.to_vec()),
+            Some(Node::File(..) | Node::Image(_)) => Some(dest.to_vec()),
             // An image may have a folder of that name; hardly one of the file's own name.
-            None if self.image || self.is_unknown(dest) => {
+            None if !self.images_at(dest).is_empty() || self.is_unknown(dest) => {
                 (base_name(dest) == name).then(|| dest.to_vec())
             }
             None => Some(dest.to_vec()),
@@ -275,6 +341,11 @@ impl Tree {
                 let own = own.unwrap_or_else(|| octal(0o777 & !self.umask));
                 let mode = to.mode.map_or(own.clone(), |m| changed_mode(m, &own));
                 Node::Dir(self.header(mode, owner))
+            }
+            Node::Image(id) if to.owner.is_none() && to.mode.is_none() => Node::Image(*id),
+            Node::Image(id) => {
+                let [owner, mode] = [to.owner, to.mode].map(|t| t.unwrap_or_default().as_bytes());
+                Node::Image(hash(&[&id.to_le_bytes(), owner, mode]))
             }
         }
     }
@@ -318,37 +389,54 @@ impl Tree {
     pub fn take(
         &self,
         pattern: &SourcePattern,
-        exclude: Option<&ExcludeRules>,
+        exclude: Option<&Exclude>,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Result<Vec<Taken>, Refusal> {
         let mut out = Vec::new();
-        let excluded = |r: &[u8]| exclude.is_some_and(|e| !r.is_empty() && e.is_excluded(r));
+        let excluded = |r: &[u8]| Exclude::takes_out(exclude, r);
+        let kept = |node: &Node| match node {
+            Node::Image(id) => Node::Image(Exclude::of_image(exclude, &[*id])),
+            other => other.clone(),
+        };
         match pattern.kind() {
             SourceKind::Root | SourceKind::Plain(_) => {
                 let named = pattern.cleaned().as_bytes();
                 let path = self.follow(named, links)?;
+                let mut images = Vec::new();
                 if !matches!(self.nodes.get(&path), Some(Node::File(..))) {
-                    if self.unknown_below(&path) || self.image {
+                    images = self.images_at(&path);
+                    let there = path.is_empty() || self.nodes.contains_key(&path);
+                    // What only an image may have can be a file as well.
+                    if self.unknown_below(&path) || (!there && !images.is_empty()) {
                         return Err(Refusal::Unknown);
                     }
-                    if !path.is_empty() && !self.nodes.contains_key(&path) {
+                    if !there {
                         return Err(Refusal::Missing);
                     }
                 }
+                let taken = |relative: &[u8], node: Node| Taken {
+                    matched: named.to_vec(),
+                    relative: relative.to_vec(),
+                    node,
+                };
+                let own = join(&path, IMAGE);
                 for (p, node) in self.below(&path) {
                     let relative = rest(p, &path);
-                    if !excluded(relative) {
-                        out.push(Taken {
-                            matched: named.to_vec(),
-                            relative: relative.to_vec(),
-                            node: node.clone(),
-                        });
+                    let is_image = matches!(node, Node::Image(_));
+                    if *p != own && (is_image || !excluded(relative)) {
+                        out.push(taken(relative, kept(node)));
                     }
+                }
+                if !images.is_empty() {
+                    // Behind the folder itself, before what is in it.
+                    let at = usize::from(out.first().is_some_and(|t| t.relative.is_empty()));
+                    let id = Exclude::of_image(exclude, &images);
+                    out.insert(at, taken(IMAGE, Node::Image(id)));
                 }
             }
             SourceKind::Wildcard { prefix_dir } => {
                 let folder = prefix_dir.as_bytes();
-                if self.unknown_below(folder) || self.image {
+                if self.unknown_below(folder) || !self.images_at(folder).is_empty() {
                     return Err(Refusal::Unknown);
                 }
                 for (p, node) in self.below(folder) {
@@ -357,14 +445,15 @@ impl Tree {
                     };
                     let link = matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink);
                     if link && found.relative.is_empty() {
-                        out.extend(self.linked(p, exclude, links)?);
+                        out.extend(self.linked(p, exclude, links)?.0);
                         continue;
                     }
-                    if !excluded(found.relative) {
+                    let is_image = matches!(node, Node::Image(_));
+                    if is_image || !excluded(found.relative) {
                         out.push(Taken {
                             matched: found.matched.to_vec(),
                             relative: found.relative.to_vec(),
-                            node: node.clone(),
+                            node: kept(node),
                         });
                     }
                 }
@@ -373,40 +462,47 @@ impl Tree {
         Ok(out)
     }
 
-    /// What a link that a wildcard matches leads to, under the link's own name.
+    /// What a link that a wildcard matches leads to, under the link's own name, and the folder it leads to.
     fn linked(
         &self,
         link: &[u8],
-        exclude: Option<&ExcludeRules>,
+        exclude: Option<&Exclude>,
         links: &FxHashMap<Oid, Vec<u8>>,
-    ) -> Result<Vec<Taken>, Refusal> {
+    ) -> Result<(Vec<Taken>, Option<Vec<u8>>), Refusal> {
         let path = self.follow(link, links)?;
-        if !matches!(self.nodes.get(&path), Some(Node::File(..))) {
+        let is_folder = !matches!(self.nodes.get(&path), Some(Node::File(..)));
+        if is_folder {
             if self.unknown_below(&path) {
                 return Err(Refusal::Unknown);
             }
             if !path.is_empty() && !self.nodes.contains_key(&path) {
-                let usual = self.image && in_every_image(&path);
+                // The stage's own image lies at the root; what was copied from another may be anything.
+                let copied = self.images_at(&path).len() > 1 || !self.nodes.contains_key(IMAGE);
+                let usual = !self.images_at(&path).is_empty() && (copied || in_every_image(&path));
                 return Err(if usual {
                     Refusal::Unknown
                 } else {
                     Refusal::Missing
                 });
             }
-            if self.image {
-                return Err(Refusal::Unknown);
-            }
         }
-        let excluded = |r: &[u8]| exclude.is_some_and(|e| !r.is_empty() && e.is_excluded(r));
+        let excluded = |r: &[u8]| Exclude::takes_out(exclude, r);
         let all = self.below(&path).map(|(p, node)| (rest(p, &path), node));
-        let kept = all.filter(|(relative, _)| !excluded(relative));
-        Ok(kept
-            .map(|(relative, node)| Taken {
-                matched: link.to_vec(),
-                relative: relative.to_vec(),
-                node: node.clone(),
-            })
-            .collect())
+        let kept = all.filter(|(r, node)| matches!(node, Node::Image(_)) || !excluded(r));
+        let taken = kept.map(|(relative, node)| Taken {
+            matched: link.to_vec(),
+            relative: relative.to_vec(),
+            node: node.clone(),
+        });
+        let taken = taken.collect();
+        Ok((taken, is_folder.then_some(path)))
+    }
+
+    /// Whether the path is a link itself, whatever leads to it.
+    fn is_link(&self, path: &[u8], links: &FxHashMap<Oid, Vec<u8>>) -> Result<bool, Refusal> {
+        let real = join(&self.follow(above(path), links)?, base_name(path));
+        let node = self.nodes.get(&real);
+        Ok(matches!(node, Some(Node::File(e, _)) if e.kind == EntryKind::Symlink))
     }
 
     /// Resolves links that are known, in every component.
@@ -430,16 +526,19 @@ impl Tree {
     pub fn content(
         &self,
         patterns: &[SourcePattern],
-        exclude: Option<&ExcludeRules>,
+        exclude: Option<&Exclude>,
         rule: ContentRule,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Content {
         let mut parts = Vec::new();
-        let (mut image, mut unsure) = (false, false);
+        let (mut places, mut unsure) = (Vec::new(), false);
         for (source, pattern) in patterns.iter().enumerate() {
             match self.one(pattern, exclude, rule, links) {
                 Ok(one) => {
-                    image |= one.image;
+                    if !one.images.is_empty() {
+                        let id = Exclude::of_image(exclude, &one.images);
+                        places.push((pattern.cleaned().to_owned(), id));
+                    }
                     unsure |= one.unsure;
                     parts.push((pattern.cleaned().to_owned(), one.digest));
                 }
@@ -455,19 +554,23 @@ impl Tree {
         if unsure {
             Content::Unsure { digest }
         } else {
-            Content::Known { digest, image }
+            let places = (!places.is_empty()).then(|| joined(places));
+            Content::Known { digest, places }
         }
     }
 
     fn one(
         &self,
         pattern: &SourcePattern,
-        exclude: Option<&ExcludeRules>,
+        exclude: Option<&Exclude>,
         rule: ContentRule,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Result<One, Refusal> {
         let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
-        let mut members = Members::new(pattern, exclude, rule);
+        let is_root = matches!(pattern.kind(), SourceKind::Root);
+        // What a link leads to that is a source itself is digested whole, whatever is excluded.
+        let is_link = !wild && !is_root && self.is_link(pattern.cleaned().as_bytes(), links)?;
+        let mut members = Members::new(pattern, exclude.map(|e| &e.rules), rule);
         let mut one = One::default();
         let folder = match pattern.kind() {
             SourceKind::Wildcard { prefix_dir } => prefix_dir.as_bytes().to_vec(),
@@ -478,11 +581,19 @@ impl Tree {
             if self.unknown_below(&folder) {
                 return Err(Refusal::Unknown);
             }
-            one.image = self.image;
+            let text = pattern.cleaned().as_bytes();
+            let seen = |id: u128| {
+                if wild {
+                    hash(&[text, &id.to_le_bytes()])
+                } else {
+                    id
+                }
+            };
+            one.images = self.images_at(&folder).into_iter().map(seen).collect();
             let there = folder.is_empty() || self.nodes.contains_key(&folder);
             let blocked =
                 prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
-            if blocked || (!there && !self.image) {
+            if blocked || (!there && one.images.is_empty()) {
                 return Err(if wild {
                     Refusal::NoFolder
                 } else {
@@ -490,6 +601,8 @@ impl Tree {
                 });
             }
         }
+        let own = join(&folder, IMAGE);
+        let below = |p: &[u8], id: u128| hash(&[p, &id.to_le_bytes()]);
         let mut full: Vec<&[u8]> = Vec::new();
         if !members.is_list() {
             // Of folders, a sum holds those that nothing below implies.
@@ -498,6 +611,12 @@ impl Tree {
             full.dedup();
         }
         for (p, node) in self.below(&folder) {
+            if let Node::Image(id) = node {
+                if *p != own {
+                    one.images.push(below(rest(p, &folder), *id));
+                }
+                continue;
+            }
             let found = if wild {
                 match pattern.select(p) {
                     Some(found) => found.relative,
@@ -506,53 +625,38 @@ impl Tree {
             } else {
                 rest(p, &folder)
             };
-            if exclude.is_some_and(|e| !found.is_empty() && e.is_excluded(found)) {
+            if !is_link && Exclude::takes_out(exclude, found) {
                 continue;
             }
-            let header = match node {
-                Node::File(_, h) | Node::Dir(h) => h.as_ref(),
+            let Some(term) = node.term() else { continue };
+            one.unsure |= !node.is_settled();
+            let implied = || full.binary_search(&&p[..]).is_ok();
+            if matches!(term, Term::Dir) && !members.is_list() && implied() {
+                continue;
+            }
+            // With `--exclude`, links that lie in the root are followed as those that a wildcard matches.
+            let follows = match wild {
+                true => found.is_empty(),
+                false => is_root && exclude.is_some() && !found.contains(&b'/'),
             };
-            one.unsure |= header.is_some_and(|h| !settled(h));
-            let term = match (node, header) {
-                (Node::File(e, _), None) => Term::File(*e),
-                (Node::File(e, _), Some(h)) => Term::Marked(*e, h),
-                (Node::Dir(_), Some(h)) => Term::MarkedDir(h),
-                (Node::Dir(_), None) => {
-                    let implied = full.binary_search(&&p[..]).is_ok();
-                    if !members.is_list() && implied {
-                        continue;
-                    }
-                    Term::Dir
-                }
-            };
-            if wild
-                && found.is_empty()
-                && matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink)
-            {
-                for t in self.linked(p, exclude, links)? {
+            if follows && matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink) {
+                let (taken, folder) = self.linked(p, None, links)?;
+                let images = folder.map_or(Vec::new(), |f| self.images_at(&f));
+                one.images.extend(images.into_iter().map(|id| below(p, id)));
+                for t in taken {
                     let name = join(p, &t.relative);
-                    let header = match &t.node {
-                        Node::File(_, h) | Node::Dir(h) => h.as_ref(),
-                    };
-                    one.unsure |= header.is_some_and(|h| !settled(h));
-                    let term = match (&t.node, header) {
-                        (Node::File(e, _), None) => Term::File(*e),
-                        (Node::File(e, _), Some(h)) => Term::Marked(*e, h),
-                        (Node::Dir(_), Some(h)) => Term::MarkedDir(h),
-                        (Node::Dir(_), None) => Term::Dir,
-                    };
-                    members.apply(&name, &t.relative, term, true);
+                    one.unsure |= !t.node.is_settled();
+                    match (&t.node, t.node.term()) {
+                        (_, Some(term)) => members.apply(&name, &t.relative, term, true),
+                        (Node::Image(id), None) => one.images.push(below(&name, *id)),
+                        _ => {}
+                    }
                 }
                 continue;
             }
             members.apply(p, found, term, true);
         }
         one.digest = members.digest();
-        if one.image {
-            // The image's own files there are named by their place.
-            let place = folder.as_slice();
-            one.digest = hash(&[b"image", place, &one.digest.to_le_bytes()]);
-        }
         Ok(one)
     }
 }
@@ -569,8 +673,32 @@ pub(super) enum Refusal {
 #[derive(Default)]
 struct One {
     digest: u128,
-    image: bool,
+    /// The images that may have files there.
+    images: Vec<u128>,
     unsure: bool,
+}
+
+impl Node {
+    /// What the node counts as in a digest; nothing where only an image could tell.
+    fn term(&self) -> Option<Term<'_>> {
+        Some(match self {
+            Self::File(e, None) => Term::File(*e),
+            Self::File(e, Some(h)) => Term::Marked(*e, h),
+            Self::Dir(Some(h)) => Term::MarkedDir(h),
+            Self::Dir(None) => Term::Dir,
+            Self::Image(_) => return None,
+        })
+    }
+
+    /// Whether its header is known to the last bit: names are looked up in the image, a symbolic mode is not worked
+    /// out.
+    fn is_settled(&self) -> bool {
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || b == b':');
+        match self {
+            Self::File(_, Some(h)) | Self::Dir(Some(h)) => digits(&h.owner) && digits(&h.mode),
+            _ => true,
+        }
+    }
 }
 
 const ROOT: &str = "0:0";
@@ -586,16 +714,10 @@ fn in_every_image(path: &[u8]) -> bool {
     FOLDERS.contains(&first)
 }
 
-/// Whether a header is known to the last bit: names are looked up in the image, a symbolic mode is not worked out.
-fn settled(header: &Header) -> bool {
-    let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || b == b':');
-    digits(&header.owner) && digits(&header.mode)
-}
-
 /// `--chown` as `uid:gid` where it says so; a lone number is both.
 fn numbers(owner: &str) -> String {
     let id = |s: &str| {
-        if s == "root" {
+        if s == "root" || s.is_empty() {
             "0".to_owned()
         } else {
             s.to_owned()

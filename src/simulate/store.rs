@@ -28,6 +28,8 @@ pub enum Slot {
     Known(u128),
     /// Files of which equal numbers are equal files, and different ones may be.
     Unsure(u128),
+    /// Files that are known, and those that images have in some places: other places may have the same, or none.
+    Placed(u128, u128),
     /// Files of the result of a record, selected by these paths (as a digest).
     Stage(RecordId, u128),
     /// Files of an image under one of its contents: another content may hold the same files.
@@ -433,7 +435,7 @@ impl Store {
             open.extend(record.below.iter().chain(&record.key.parent));
             open.extend(record.key.slots.iter().filter_map(|s| match s {
                 Slot::Stage(id, _) | Slot::Record(id) => Some(*id),
-                Slot::Known(_) | Slot::Unsure(_) | Slot::Image(_) => None,
+                Slot::Known(_) | Slot::Unsure(_) | Slot::Placed(..) | Slot::Image(_) => None,
             }));
             open.extend(record.links.iter().flatten().copied());
         }
@@ -507,7 +509,7 @@ impl Store {
             .parent
             .is_some_and(|p| !self.records[p.at()].perhaps.is_empty());
         let with_stage = key.slots.iter().any(|s| match s {
-            Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) => true,
+            Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) | Slot::Placed(..) => true,
             Slot::Record(id) => !self.records[id.at()].perhaps.is_empty(),
             Slot::Known(_) => false,
         });
@@ -548,7 +550,7 @@ impl Store {
     /// Unknown files may equal anything; known content only itself.
     fn slots_may_equal(&self, a: &Slot, b: &Slot) -> bool {
         match (a, b) {
-            (Slot::Known(a), Slot::Known(b)) => a == b,
+            (Slot::Known(a) | Slot::Placed(a, _), Slot::Known(b) | Slot::Placed(b, _)) => a == b,
             (Slot::Image(_), Slot::Known(_)) | (Slot::Known(_), Slot::Image(_)) => false,
             (Slot::Record(a), Slot::Record(b)) => self.may_equal(*a, *b),
             (Slot::Record(_), _) | (_, Slot::Record(_)) => false,

@@ -8,10 +8,10 @@
 use super::inputs::{Engine, Selection, Taking};
 use super::members::hash;
 use super::program::{Copy, From, Op, View};
-use super::stage_tree::{Content, Node, Refusal, Taken, Target, Tree};
+use super::stage_tree::{Content, Exclude, Node, Refusal, Taken, Target, Tree};
 use crate::footprint::PathClaim;
 use crate::history::{Entry, EntryKind, Oid};
-use crate::pattern::{ExcludeRules, SourcePattern};
+use crate::pattern::SourcePattern;
 use rustc_hash::FxHashMap;
 
 /// Nodes handled over a whole history: some seconds of work.
@@ -104,7 +104,7 @@ impl Engine<'_> {
                 break;
             }
             match op {
-                Op::Image(_) => tree.start_from_image(),
+                Op::Image(name) => tree.start_from_image(name),
                 Op::Anything => tree.forget(),
                 Op::Changes(claims) => tree.change(claims),
                 Op::Mkdir { path, owner } => tree.make_dir(path, owner.as_deref()),
@@ -164,11 +164,10 @@ impl Engine<'_> {
     }
 }
 
-fn compiled(view: &View) -> (Vec<SourcePattern>, Option<ExcludeRules>) {
+fn compiled(view: &View) -> (Vec<SourcePattern>, Option<Exclude>) {
     let compile = |s: &String| SourcePattern::taken(s, view.literal);
-    let rules = ExcludeRules::new(&view.excludes).ok();
-    let rules = rules.filter(|_| !view.excludes.is_empty());
-    (view.sources.iter().map(compile).collect(), rules)
+    let patterns = view.sources.iter().map(compile).collect();
+    (patterns, Exclude::new(&view.excludes))
 }
 
 /// A text file of the Dockerfile: its content stands for an object id.

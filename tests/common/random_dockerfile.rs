@@ -4,7 +4,7 @@
 //! Invariant: a RUN never fails, and a path in `outputs` is there whatever the history did before.
 
 use super::history::Kind;
-use super::random_history::Generator;
+use super::random_history::{Generator, selects};
 use std::fmt::Write as _;
 
 /// One instruction; only movable ones change places in an edit, as the others carry what follows.
@@ -172,7 +172,7 @@ impl Generator {
             0..=3 => self.copy(index),
             4..=7 if shell => self.run(index),
             8 => {
-                let mut folder = *self.random.pick(&["/w", "w", "/w/", "/", "sub/x", "/w$E"]);
+                let mut folder = *self.random.pick(&["/w", "w", "/w/", "sub/x", "/w$E"]);
                 if !self.stages[index].has_dir && !folder.starts_with('/') {
                     folder = "/w";
                 }
@@ -225,7 +225,10 @@ impl Generator {
     }
 
     fn source(&mut self) -> String {
-        let mut files = self.files();
+        // One source in eight may be one that is ignored or not there.
+        let blind = self.random.one_in(8);
+        let sent = if blind { self.files() } else { self.sent() };
+        let mut files = sent.clone();
         if !self.random.one_in(4) {
             // Links may dangle and these names are often ignored, which refuses the build.
             let rare =
@@ -235,7 +238,7 @@ impl Generator {
         if files.is_empty() {
             return ".".to_string();
         }
-        match self.random.below(10) {
+        let source = match self.random.below(10) {
             0 => ".".to_string(),
             1..=3 => (*self.random.pick(&[
                 "src",
@@ -259,7 +262,11 @@ impl Generator {
                 "src/l*",
             ]))
             .to_string(),
+        };
+        if blind || selects(&source, &sent) {
+            return source;
         }
+        self.random.pick(&files).0.clone()
     }
 
     fn copy(&mut self, index: usize) {
@@ -329,7 +336,7 @@ impl Generator {
             1 => format!("{path}/*"),
             2 => format!("{path}/*.txt"),
             3 => format!("{path}/."),
-            4 if !self.stages[from].has_shell => format!("{path}/x.json"),
+            4 if !self.stages[from].has_shell && self.random.one_in(3) => format!("{path}/x.json"),
             _ => path,
         })
     }
@@ -343,7 +350,8 @@ impl Generator {
         for _ in 0..1 + self.random.below(2) {
             let number = self.number();
             let mut path = match self.copied_path(from) {
-                Some(copied) if outputs.is_empty() || !self.random.one_in(16) => copied,
+                Some(copied) if outputs.is_empty() || !self.random.one_in(48) => copied,
+                None if !self.random.one_in(6) => return self.copy(index),
                 _ if outputs.is_empty() => return self.copy(index),
                 _ => self.random.pick(&outputs).clone(),
             };
@@ -423,8 +431,8 @@ impl Generator {
                 let output = self.stages[from].outputs.first().cloned();
                 let copied = self.stages[from].certain.last().cloned();
                 let path = match (output, copied) {
-                    (Some(output), _) if self.random.one_in(16) => Some(output),
-                    (output, copied) => copied.or(output),
+                    (Some(output), _) if self.random.one_in(48) => Some(output),
+                    (output, copied) => copied.or(output.filter(|_| self.random.one_in(4))),
                 };
                 if let Some(path) = path {
                     let _ = write!(

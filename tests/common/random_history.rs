@@ -6,6 +6,8 @@
 
 use super::history::{self, Kind, Tree};
 use super::random_dockerfile::Stage;
+use cacheplan::pattern::{IgnoreRules, SourcePattern};
+use cacheplan::source::SourceFile;
 use std::fmt::Write as _;
 
 const FOLDERS: [&str; 6] = ["", "src/", "src/lib/", "conf/", "docs/", "data/deep/"];
@@ -113,10 +115,59 @@ pub fn generate_with(seed: u64, runs: bool) -> String {
     for n in 0..3 + g.random.below(4) {
         let _ = writeln!(g.text, "commit change {}", n + 2);
         for _ in 0..1 + g.random.below(2) {
+            let before = g.text.len();
             g.change(n + 2);
+            if g.lacks_a_source() && !g.random.one_in(4) {
+                g.text.truncate(before);
+                let files = g.files();
+                let path = files
+                    .first()
+                    .map_or("src/a.txt".to_owned(), |_| g.random.pick(&files).0.clone());
+                g.write_file(&path);
+            }
         }
     }
-    g.text
+    own_names(&g.text, seed)
+}
+
+/// The text with the seed in every destination. What a refused build left behind is cached for as long as the daemon
+/// runs, whatever is pruned, so two histories must not have a step in common.
+fn own_names(text: &str, seed: u64) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['/', ' ']) {
+        let (front, tail) = rest.split_at(at + 1);
+        out += front;
+        rest = tail;
+        let digits = tail.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+        let ends = |b: &u8| matches!(b, b'/' | b' ' | b'\n' | b',');
+        if tail.starts_with(['b', 'd', 'f', 'h', 'u'])
+            && digits > 0
+            && tail.as_bytes().get(digits + 1).is_none_or(|b| ends(b))
+        {
+            out += &format!("{}x{seed}", &tail[..=digits]);
+            rest = &tail[digits + 1..];
+        }
+    }
+    out += rest;
+    for (old, new) in [
+        ("WORKDIR /w", "/w"),
+        ("WORKDIR /v", "/v"),
+        ("WORKDIR w", "w"),
+    ] {
+        out = out.replace(old, &format!("WORKDIR {new}{seed}"));
+    }
+    out.replace("WORKDIR sub/x", &format!("WORKDIR sub/x{seed}"))
+}
+
+/// Whether a source selects any of the files.
+pub fn selects(source: &str, files: &[(String, Kind)]) -> bool {
+    let Ok(pattern) = SourcePattern::new(source) else {
+        return false;
+    };
+    files
+        .iter()
+        .any(|(path, _)| pattern.select(path.as_bytes()).is_some())
 }
 
 impl Generator {
@@ -143,6 +194,50 @@ impl Generator {
             .filter(|(path, _)| !own(path))
             .map(|(path, entry)| (path, entry.kind))
             .collect()
+    }
+
+    /// Those that the ignore rules let through.
+    pub fn sent(&self) -> Vec<(String, Kind)> {
+        let tree = self.tree();
+        let own = format!("{}.dockerignore", self.file);
+        let rules = tree.get(&own).or_else(|| tree.get(".dockerignore"));
+        let rules = rules.map_or_else(IgnoreRules::empty, |entry| {
+            IgnoreRules::parse(&SourceFile::new(".dockerignore", entry.bytes.clone())).0
+        });
+        let mut files = self.files();
+        files.retain(|(path, _)| !rules.is_ignored(path.as_bytes()));
+        files
+    }
+
+    /// Whether a source that the Dockerfile has now selects nothing, which mostly refuses the build. Links are not
+    /// followed here.
+    fn lacks_a_source(&self) -> bool {
+        let tree = self.tree();
+        let Some(file) = tree.get(&self.file) else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&file.bytes).into_owned();
+        let sent = self.sent();
+        let of_line = |line: &str| -> Vec<String> {
+            let line = line.trim_start_matches("ONBUILD ");
+            let is_copy = line.starts_with("COPY ") || line.starts_with("ADD ");
+            if is_copy && !line.contains("--from=") && !line.contains("<<") {
+                let words: Vec<&str> = line.split(' ').skip(1).collect();
+                let sources = words[..words.len().saturating_sub(1)].iter();
+                return sources
+                    .filter(|w| !w.starts_with("--"))
+                    .map(|w| w.to_string())
+                    .collect();
+            }
+            let mounts = line
+                .split(' ')
+                .filter(|w| w.starts_with("--mount=") && !w.contains("from="));
+            let source = |m: &str| Some(m.split_once("source=")?.1.split(',').next()?.to_owned());
+            mounts.filter_map(source).collect()
+        };
+        text.lines()
+            .flat_map(of_line)
+            .any(|source| !selects(&source, &sent))
     }
 
     fn header(&mut self) {
