@@ -11,6 +11,7 @@ mod common;
 
 use common::builder::{self, Built, Comparison, Predicted};
 use common::history::{self, Kind, Tree};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -199,36 +200,44 @@ fn prediction_of_written_histories_equals_kept_answers() {
 const STALE: &str =
     "the history changed after the answer was kept: run with CACHEPLAN_KEEP_ANSWERS=1";
 
+/// The answers of one file against the prediction: their builder, what was found, and the histories.
+fn check(file: &Path) -> (String, Comparison, Vec<String>) {
+    let (mut total, mut texts) = (Comparison::default(), Vec::new());
+    let pack = Pack::read(file);
+    assert!(
+        !pack.lines.is_empty(),
+        "{}: of another generator: {STALE}",
+        file.display()
+    );
+    let mut parsed = Vec::new();
+    for (seed, (kept, _)) in &pack.lines {
+        let text = generate(*seed);
+        assert_eq!(*kept, common::fingerprint(&text), "seed {seed}: {STALE}");
+        parsed.push(history::parse(&text).unwrap_or_else(|error| panic!("{seed}: {error}")));
+        texts.push(text);
+    }
+    let predicted = builder::replay_many(&parsed).expect("git works");
+    for ((seed, (_, builds)), predicted) in pack.lines.iter().zip(predicted) {
+        let builds = predicted.as_ref().map_or(Vec::new(), |predicted| {
+            let pairs = builds.iter().zip(predicted);
+            pairs
+                .map(|(text, p)| builder::expand(text, p).expect("a kept answer"))
+                .collect()
+        });
+        total.add(compare(&format!("seed {seed}"), predicted, &builds));
+    }
+    (pack.builder, total, texts)
+}
+
 #[test]
 fn prediction_of_random_histories_equals_kept_answers() {
+    let packs: Vec<_> = kept("txt").into_par_iter().map(|f| check(&f)).collect();
     let (mut total, mut texts) = (Comparison::default(), Vec::new());
     let mut builders = BTreeSet::new();
-    for file in kept("txt") {
-        let pack = Pack::read(&file);
-        assert!(
-            !pack.lines.is_empty(),
-            "{}: of another generator: {STALE}",
-            file.display()
-        );
-        builders.insert(pack.builder.clone());
-        let mut parsed = Vec::new();
-        for (seed, (kept, _)) in &pack.lines {
-            let text = generate(*seed);
-            assert_eq!(*kept, common::fingerprint(&text), "seed {seed}: {STALE}");
-            parsed.push(history::parse(&text).unwrap_or_else(|error| panic!("{seed}: {error}")));
-            texts.push(text);
-        }
-        let predicted = builder::replay_many(&parsed).expect("git works");
-        for ((seed, (_, builds)), predicted) in pack.lines.iter().zip(predicted) {
-            let label = format!("seed {seed}");
-            let builds = predicted.as_ref().map_or(Vec::new(), |predicted| {
-                let pairs = builds.iter().zip(predicted);
-                pairs
-                    .map(|(text, p)| builder::expand(text, p).expect("a kept answer"))
-                    .collect()
-            });
-            total.add(compare(&label, predicted, &builds));
-        }
+    for (builder, result, histories) in packs {
+        builders.insert(builder);
+        total.add(result);
+        texts.extend(histories);
     }
     eprintln!("answers of {builders:?}");
     report(&total, &texts, 0);

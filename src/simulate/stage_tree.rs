@@ -385,6 +385,17 @@ impl Tree {
         self.unknown.iter().any(meets)
     }
 
+    /// The same of what is in a folder: its own mode and owner do not count.
+    fn unknown_inside(&self, folder: &[u8]) -> bool {
+        let all = PathClaim::subtree(format!("/{}", String::from_utf8_lossy(folder)));
+        let itself = PathClaim::exact(&all.path);
+        let meets = |c: &PathClaim| match c.extent {
+            Extent::Subtree => all.covers(c) || c.covers(&itself),
+            Extent::Exact => all.covers(c) && *c != itself,
+        };
+        self.unknown.iter().any(meets)
+    }
+
     /// What one source takes, for a COPY into another stage.
     pub fn take(
         &self,
@@ -436,7 +447,7 @@ impl Tree {
             }
             SourceKind::Wildcard { prefix_dir } => {
                 let folder = prefix_dir.as_bytes();
-                if self.unknown_below(folder) || !self.images_at(folder).is_empty() {
+                if self.unknown_inside(folder) || !self.images_at(folder).is_empty() {
                     return Err(Refusal::Unknown);
                 }
                 for (p, node) in self.below(folder) {
@@ -578,7 +589,11 @@ impl Tree {
         };
         let is_file = matches!(self.nodes.get(&folder), Some(Node::File(..)));
         if !is_file {
-            if self.unknown_below(&folder) {
+            let unknown = match wild {
+                true => self.unknown_inside(&folder),
+                false => self.unknown_below(&folder),
+            };
+            if unknown {
                 return Err(Refusal::Unknown);
             }
             let text = pattern.cleaned().as_bytes();
@@ -590,7 +605,7 @@ impl Tree {
                 }
             };
             one.images = self.images_at(&folder).into_iter().map(seen).collect();
-            let there = folder.is_empty() || self.nodes.contains_key(&folder);
+            let there = folder.is_empty() || self.below(&folder).next().is_some();
             let blocked =
                 prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
             if blocked || (!there && one.images.is_empty()) {

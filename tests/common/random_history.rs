@@ -8,6 +8,7 @@ use super::history::{self, Kind, Tree};
 use super::random_dockerfile::Stage;
 use cacheplan::pattern::{IgnoreRules, SourcePattern};
 use cacheplan::source::SourceFile;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 const FOLDERS: [&str; 6] = ["", "src/", "src/lib/", "conf/", "docs/", "data/deep/"];
@@ -89,7 +90,11 @@ pub struct Generator {
     pub frozen: bool,
     /// The image that stages start from.
     pub base: &'static str,
+    /// The files that a text came to, and those of them that are sent: both are asked for more often than they change.
+    seen: RefCell<(String, Tree, Files)>,
 }
+
+type Files = Vec<(String, Kind)>;
 
 /// The history of a seed.
 pub fn generate(seed: u64) -> String {
@@ -109,6 +114,7 @@ pub fn generate_with(seed: u64, runs: bool) -> String {
         frozen: false,
         runs,
         base: "busybase",
+        seen: RefCell::default(),
     };
     g.header();
     g.first_commit();
@@ -160,6 +166,14 @@ fn own_names(text: &str, seed: u64) -> String {
     out.replace("WORKDIR sub/x", &format!("WORKDIR sub/x{seed}"))
 }
 
+fn context_files(tree: &Tree) -> Files {
+    let own = |path: &str| path.contains("ocker");
+    let files = tree.iter().filter(|(path, _)| !own(path));
+    files
+        .map(|(path, entry)| (path.clone(), entry.kind))
+        .collect()
+}
+
 /// Whether a source selects any of the files.
 pub fn selects(source: &str, files: &[(String, Kind)]) -> bool {
     let Ok(pattern) = SourcePattern::new(source) else {
@@ -177,36 +191,40 @@ impl Generator {
     }
 
     fn tree(&self) -> Tree {
+        self.look();
+        self.seen.borrow().1.clone()
+    }
+
+    /// Reads the text again where it is another one.
+    fn look(&self) {
+        let mut seen = self.seen.borrow_mut();
+        if seen.0 == self.text {
+            return;
+        }
         let parsed =
             history::parse(&self.text).unwrap_or_else(|error| panic!("{error}\n{}", self.text));
-        parsed
-            .commits
-            .last()
-            .map(|commit| commit.tree.clone())
-            .unwrap_or_default()
-    }
-
-    /// The files of the context proper.
-    pub fn files(&self) -> Vec<(String, Kind)> {
-        let own = |path: &str| path.contains("ocker");
-        self.tree()
-            .into_iter()
-            .filter(|(path, _)| !own(path))
-            .map(|(path, entry)| (path, entry.kind))
-            .collect()
-    }
-
-    /// Those that the ignore rules let through.
-    pub fn sent(&self) -> Vec<(String, Kind)> {
-        let tree = self.tree();
+        let tree = parsed.commits.last().map(|commit| commit.tree.clone());
+        let tree = tree.unwrap_or_default();
         let own = format!("{}.dockerignore", self.file);
         let rules = tree.get(&own).or_else(|| tree.get(".dockerignore"));
         let rules = rules.map_or_else(IgnoreRules::empty, |entry| {
             IgnoreRules::parse(&SourceFile::new(".dockerignore", entry.bytes.clone())).0
         });
-        let mut files = self.files();
-        files.retain(|(path, _)| !rules.is_ignored(path.as_bytes()));
-        files
+        let mut sent = context_files(&tree);
+        sent.retain(|(path, _)| !rules.is_ignored(path.as_bytes()));
+        *seen = (self.text.clone(), tree, sent);
+    }
+
+    /// The files of the context proper.
+    pub fn files(&self) -> Files {
+        self.look();
+        context_files(&self.seen.borrow().1)
+    }
+
+    /// Those that the ignore rules let through.
+    pub fn sent(&self) -> Files {
+        self.look();
+        self.seen.borrow().2.clone()
     }
 
     /// Whether a source that the Dockerfile has now selects nothing, which mostly refuses the build. Links are not
