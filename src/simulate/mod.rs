@@ -5,6 +5,7 @@
 //! Invariant: nothing is called cached that the builder would run; what only a RUN's output can
 //! decide is `maybe`.
 
+mod classes;
 mod demand;
 pub mod explain;
 mod forced;

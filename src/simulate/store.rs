@@ -2,11 +2,11 @@
 //!
 //! A record is one result under one key: definition, parent record, content slots. A step whose slot
 //! holds files of a stage that ran again may or may not equal an earlier record; it gets a record of
-//! its own that is remembered as perhaps equal to those (prediction model, section 2). A key can be
+//! its own, in one class with those (`classes.rs`; prediction model, section 2). A key can be
 //! known without its layer: what stands on it may still be found (cache keys 9). Records are never
-//! removed, only their flags change. Cost: one hash look-up a step, and a scan over records of one
-//! definition where a stage ran again.
+//! removed, only their flags change. Cost: two hash look-ups a step.
 
+use super::classes::{ClassId, Classes, Counts};
 use super::policy::{Candidate, Keep};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -59,22 +59,6 @@ pub struct Key {
     pub slots: Vec<Slot>,
 }
 
-impl Key {
-    /// Whether the content of every slot is known.
-    fn is_known(&self) -> bool {
-        self.slots.iter().all(|s| matches!(s, Slot::Known(_)))
-    }
-}
-
-/// Adds to an ascending list without doubles; new ids come last, which costs nothing.
-fn add_sorted(list: &mut Vec<RecordId>, id: RecordId) {
-    if list.last().is_none_or(|last| *last < id) {
-        list.push(id);
-    } else if let Err(at) = list.binary_search(&id) {
-        list.insert(at, id);
-    }
-}
-
 #[derive(Clone, Debug)]
 struct Record {
     key: Key,
@@ -97,25 +81,30 @@ struct Record {
     bytes: u64,
     /// Records whose layers it stands on, as the last build had it.
     below: Vec<RecordId>,
-    /// Records that may hold the same result, ascending.
-    perhaps: Vec<RecordId>,
+    /// With all that may hold the same result.
+    class: ClassId,
     /// Other records than those of the key's slots whose files were found equal: from these too the
     /// way to this record is known without comparing files.
-    links: Vec<Vec<RecordId>>,
+    links: FxHashSet<Vec<RecordId>>,
 }
 
 impl Record {
     fn has_link(&self, sources: &[RecordId]) -> bool {
-        self.links.iter().any(|l| l == sources)
+        self.links.contains(sources)
     }
-}
 
-/// The records of one definition, ascending.
-#[derive(Clone, Debug, Default)]
-struct SameDefinition {
-    all: Vec<RecordId>,
-    /// Those with a slot whose content is not known.
-    unknown: Vec<RecordId>,
+    /// The records whose files it is known to be made from.
+    fn made_from(&self) -> impl Iterator<Item = RecordId> {
+        let slots = self.key.slots.iter().filter_map(|s| match s {
+            Slot::Stage(id, _) => Some(*id),
+            _ => None,
+        });
+        slots.chain(self.links.iter().flatten().copied())
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::of(self.known, self.layer, self.certain)
+    }
 }
 
 /// All results so far.
@@ -123,7 +112,7 @@ struct SameDefinition {
 pub struct Store {
     records: Vec<Record>,
     exact: FxHashMap<Key, RecordId>,
-    by_definition: FxHashMap<u128, SameDefinition>,
+    classes: Classes,
     /// Records whose key is known, under policies that drop some.
     present: Vec<RecordId>,
     /// Counts look-ups that used a record.
@@ -141,8 +130,10 @@ pub struct Found {
     pub linked: bool,
     /// The record was there in an earlier build.
     pub once: bool,
-    /// Earlier records that it may turn out to be.
-    pub candidates: Vec<RecordId>,
+    /// Whether there are earlier records that it may turn out to be.
+    pub may_be_earlier: bool,
+    /// There are, and the layers of all of them are there for certain.
+    pub all_there: bool,
 }
 
 /// A vertex of one build.
@@ -207,6 +198,13 @@ impl Used<'_> {
     }
 }
 
+fn layer_of_any(earlier: Counts) -> Verdict {
+    match earlier.layer {
+        0 => Verdict::Executed,
+        _ => Verdict::Maybe,
+    }
+}
+
 /// What is known of a result after a refused build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
@@ -221,14 +219,12 @@ impl Store {
     /// whose files the key was made from.
     pub fn find(&mut self, key: Key, sources: &[RecordId]) -> Found {
         if let Some(id) = self.exact.get(&key).copied() {
-            return self.find_again(id, &key, sources);
+            return self.find_again(id, sources);
         }
-        let candidates = self.possible(&key);
-        let layer = self.layer_of_any(&candidates);
+        let records = &self.records;
+        let class = self.classes.of(&key, |id| records[id.at()].class);
+        let earlier = self.classes.counts(class);
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
-        for c in &candidates {
-            add_sorted(&mut self.records[c.at()].perhaps, id);
-        }
         self.records.push(Record {
             key: key.clone(),
             known: false,
@@ -242,84 +238,78 @@ impl Store {
             uses: 0,
             bytes: 0,
             below: Vec::new(),
-            perhaps: candidates.clone(),
-            links: Vec::new(),
+            class,
+            links: FxHashSet::default(),
         });
-        let same = self.by_definition.entry(key.definition).or_default();
-        same.all.push(id);
-        if !key.is_known() {
-            same.unknown.push(id);
-        }
         self.exact.insert(key, id);
         Found {
             id,
-            layer,
+            layer: layer_of_any(earlier),
             linked: sources.is_empty(),
             once: false,
-            candidates,
+            may_be_earlier: earlier.known > 0,
+            all_there: earlier.known > 0 && earlier.certain == earlier.known,
         }
     }
 
-    fn find_again(&mut self, id: RecordId, key: &Key, sources: &[RecordId]) -> Found {
-        // A key that the cache lost may still be another name for one that it has.
-        let candidates = if self.records[id.at()].known {
-            Vec::new()
-        } else {
-            self.possible(key)
-        };
-        for c in &candidates {
-            add_sorted(&mut self.records[id.at()].perhaps, *c);
-            add_sorted(&mut self.records[c.at()].perhaps, id);
-        }
+    fn find_again(&mut self, id: RecordId, sources: &[RecordId]) -> Found {
         let record = &self.records[id.at()];
+        // A key that the cache lost may still be another name for one that it has.
+        let earlier = match record.known {
+            true => Counts::default(),
+            false => self.classes.counts(record.class),
+        };
         let layer = match (record.layer, record.certain) {
             (true, true) => Verdict::Cached,
             (true, false) => Verdict::Maybe,
-            (false, _) => self.layer_of_any(&candidates),
+            (false, _) => layer_of_any(earlier),
         };
         Found {
             id,
             layer,
             linked: sources.is_empty() || record.known && record.has_link(sources),
             once: record.once,
-            candidates,
+            may_be_earlier: earlier.known > 0,
+            all_there: earlier.known > 0 && earlier.certain == earlier.known,
         }
     }
 
-    fn layer_of_any(&self, candidates: &[RecordId]) -> Verdict {
-        if candidates.iter().any(|c| self.records[c.at()].layer) {
-            Verdict::Maybe
-        } else {
-            Verdict::Executed
+    /// Changes a record, and what its class is counted by.
+    fn change<T>(&mut self, id: RecordId, how: impl FnOnce(&mut Record) -> T) -> T {
+        let record = &mut self.records[id.at()];
+        let before = record.counts();
+        let out = how(record);
+        let (class, after) = (record.class, record.counts());
+        if before != after {
+            self.classes.change(class, before, after);
         }
+        if before.known != after.known {
+            let record = &self.records[id.at()];
+            for source in record.made_from() {
+                let source = self.records[source.at()].class;
+                self.classes.made_from(class, source, record.known);
+            }
+        }
+        out
     }
 
     /// The step was made before the next one is looked at: builders that make one after another.
     pub fn made(&mut self, id: RecordId) {
-        let record = &mut self.records[id.at()];
-        (record.known, record.layer, record.certain) = (true, true, true);
+        self.change(id, |record| {
+            (record.known, record.layer, record.certain) = (true, true, true);
+        });
     }
 
     /// Whether files of `source`, the last of `sources` or any other, need no comparing where what was
     /// found turns out to be one of its candidates: the way from them may be known already.
     #[must_use]
     pub fn may_be_linked(&self, found: &Found, sources: &[RecordId], source: RecordId) -> bool {
-        if found.candidates.is_empty() {
+        if !found.may_be_earlier {
             return false;
         }
-        if self.records[found.id.at()].has_link(sources) {
-            return true;
-        }
-        let made_from = |c: &RecordId| {
-            let record = &self.records[c.at()];
-            let slots = record.key.slots.iter().filter_map(|s| match s {
-                Slot::Stage(id, _) => Some(*id),
-                _ => None,
-            });
-            slots.chain(record.links.iter().flatten().copied())
-        };
-        let mut known = found.candidates.iter().flat_map(made_from);
-        known.any(|s| self.may_equal(source, s))
+        let record = &self.records[found.id.at()];
+        let source = self.records[source.at()].class;
+        record.has_link(sources) || self.classes.may_be_made_from(record.class, source)
     }
 
     /// Whether the build before, under a policy that lives by exports, had this record.
@@ -337,33 +327,34 @@ impl Store {
             let below = node.below.iter().map(|b| used.nodes[*b].record).collect();
             let sources: Vec<RecordId> =
                 node.sources.iter().map(|s| used.nodes[*s].record).collect();
-            // It turned out to be one of these, or it is new: then whatever is made of it is new as
-            // well, and it was asked for and ran.
-            let one_way_or_other = !node.found.candidates.is_empty()
-                && node.found.candidates.iter().all(|c| {
-                    let c = &self.records[c.at()];
-                    c.layer && c.certain
-                });
-            let record = &mut self.records[node.record.at()];
-            record.known = true;
-            record.seen = Some(build);
-            record.bytes = node.bytes;
-            record.is_from = node.is_from;
-            record.below = below;
+            let record = &self.records[node.record.at()];
             if !(refused || sources.is_empty() || record.has_link(&sources)) {
-                record.links.push(sources);
+                for source in sources.iter().filter(|_| record.known) {
+                    let source = self.records[source.at()].class;
+                    self.classes.made_from(record.class, source, true);
+                }
+                self.records[node.record.at()].links.insert(sources);
             }
-            if node.needed == Verdict::Cached {
-                continue;
-            }
-            record.last_used = clock;
-            record.uses = record.uses.saturating_add(1);
-            if node.needed == Verdict::Executed || one_way_or_other {
-                (record.layer, record.certain) = (true, true);
-            } else if !record.layer {
-                (record.layer, record.certain) = (true, false);
-            }
-            record.once = true;
+            self.change(node.record, |record| {
+                record.known = true;
+                record.seen = Some(build);
+                record.bytes = node.bytes;
+                record.is_from = node.is_from;
+                record.below = below;
+                if node.needed == Verdict::Cached {
+                    return;
+                }
+                record.last_used = clock;
+                record.uses = record.uses.saturating_add(1);
+                // It turned out to be one of the earlier ones, or it is new: then whatever is made of it is
+                // new as well, and it was asked for and ran.
+                if node.needed == Verdict::Executed || node.found.all_there {
+                    (record.layer, record.certain) = (true, true);
+                } else if !record.layer {
+                    (record.layer, record.certain) = (true, false);
+                }
+                record.once = true;
+            });
         }
     }
 
@@ -375,8 +366,10 @@ impl Store {
             if !there[i] && node.needed != Verdict::Executed {
                 continue;
             }
-            let record = &mut self.records[node.record.at()];
-            (record.layer, record.certain, record.once) = (true, true, true);
+            self.change(node.record, |record| {
+                (record.layer, record.certain, record.once) = (true, true, true);
+            });
+            let record = &self.records[node.record.at()];
             for b in &node.below {
                 let below = used.nodes[*b].record;
                 there[*b] |= record.key.parent == Some(below)
@@ -387,11 +380,10 @@ impl Store {
 
     /// Takes back what a refused build seemed to store.
     pub fn withdraw(&mut self, id: RecordId, to: Afterwards) {
-        let record = &mut self.records[id.at()];
-        match to {
+        self.change(id, |record| match to {
             Afterwards::Gone => (record.known, record.layer, record.once) = (false, false, false),
             Afterwards::Unsure => record.certain = false,
-        }
+        });
     }
 
     /// The cache is now these records and the keys that lead to them.
@@ -402,13 +394,15 @@ impl Store {
             .collect();
         let before = std::mem::take(&mut self.present);
         for id in before.into_iter().chain(kept.iter().map(|k| k.0)) {
-            let record = &mut self.records[id.at()];
-            (record.known, record.layer, record.listed) = (false, false, false);
+            self.change(id, |record| {
+                (record.known, record.layer, record.listed) = (false, false, false);
+            });
         }
         for (id, keep, layer) in &kept {
-            let record = &mut self.records[id.at()];
-            record.layer = *layer && *keep != Keep::Key;
-            record.certain &= *keep == Keep::Layer;
+            self.change(*id, |record| {
+                record.layer = *layer && *keep != Keep::Key;
+                record.certain &= *keep == Keep::Layer;
+            });
         }
         self.reach(kept.into_iter().map(|k| k.0).collect());
     }
@@ -426,10 +420,10 @@ impl Store {
     /// Marks the keys that lead to these records as known and lists them.
     fn reach(&mut self, mut open: Vec<RecordId>) {
         while let Some(id) = open.pop() {
-            let record = &mut self.records[id.at()];
-            if std::mem::replace(&mut record.known, true) {
+            if self.change(id, |record| std::mem::replace(&mut record.known, true)) {
                 continue;
             }
+            let record = &mut self.records[id.at()];
             record.listed = true;
             self.present.push(id);
             open.extend(record.below.iter().chain(&record.key.parent));
@@ -501,61 +495,6 @@ impl Store {
             }
         }
         self.reach(layers);
-    }
-
-    /// Earlier records that this key would hit if unknown files turned out equal.
-    fn possible(&self, key: &Key) -> Vec<RecordId> {
-        let unsure_parent = key
-            .parent
-            .is_some_and(|p| !self.records[p.at()].perhaps.is_empty());
-        let with_stage = key.slots.iter().any(|s| match s {
-            Slot::Stage(..) | Slot::Image(_) | Slot::Unsure(_) | Slot::Placed(..) => true,
-            Slot::Record(id) => !self.records[id.at()].perhaps.is_empty(),
-            Slot::Known(_) => false,
-        });
-        let Some(same) = self.by_definition.get(&key.definition) else {
-            return Vec::new();
-        };
-        // A context copy can equal an earlier copy from a stage under the same definition (row 77b).
-        let earlier = match unsure_parent || with_stage {
-            true => &same.all,
-            false => &same.unknown,
-        };
-        let may_be = |r: &Record| {
-            r.known
-                && self.parents_may_equal(key.parent, r.key.parent)
-                && key.slots.len() == r.key.slots.len()
-                && key
-                    .slots
-                    .iter()
-                    .zip(&r.key.slots)
-                    .all(|(a, b)| self.slots_may_equal(a, b))
-        };
-        let ids = earlier.iter().copied();
-        ids.filter(|id| may_be(&self.records[id.at()])).collect()
-    }
-
-    fn may_equal(&self, a: RecordId, b: RecordId) -> bool {
-        a == b || self.records[a.at()].perhaps.binary_search(&b).is_ok()
-    }
-
-    fn parents_may_equal(&self, a: Option<RecordId>, b: Option<RecordId>) -> bool {
-        match (a, b) {
-            (None, None) => true,
-            (Some(a), Some(b)) => self.may_equal(a, b),
-            _ => false,
-        }
-    }
-
-    /// Unknown files may equal anything; known content only itself.
-    fn slots_may_equal(&self, a: &Slot, b: &Slot) -> bool {
-        match (a, b) {
-            (Slot::Known(a) | Slot::Placed(a, _), Slot::Known(b) | Slot::Placed(b, _)) => a == b,
-            (Slot::Image(_), Slot::Known(_)) | (Slot::Known(_), Slot::Image(_)) => false,
-            (Slot::Record(a), Slot::Record(b)) => self.may_equal(*a, *b),
-            (Slot::Record(_), _) | (_, Slot::Record(_)) => false,
-            _ => true,
-        }
     }
 
     /// Ids visited twice in one build count once; this tells which those are.

@@ -1,0 +1,313 @@
+//! Which results may be one and the same, in groups.
+//!
+//! Goes in: keys, one after another. Comes out: the class of each, and what is known of all members of a class and of
+//! the classes that it may equal. Two keys whose known parts are the same are of one class: what sets them apart is only
+//! what nobody knows. Classes of one definition may equal each other where one knows what the other does not. Costs a
+//! look-up per key, and for a new class one comparison with every class of another shape on the same ground.
+//! Invariant: `may_equal` is what comparing the keys part by part would say.
+
+use super::store::{Key, Slot};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+
+/// A class of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassId(u32);
+
+/// What is known of one input of every member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Part {
+    Known(u128),
+    Anything,
+    /// Files of an image, which no known files are.
+    Image,
+    Result(ClassId),
+}
+
+impl Part {
+    fn kind(self) -> u8 {
+        match self {
+            Self::Known(_) => 0,
+            Self::Anything => 1,
+            Self::Image => 2,
+            Self::Result(_) => 3,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Signature {
+    definition: u128,
+    parent: Option<ClassId>,
+    parts: Vec<Part>,
+}
+
+/// How many members are there, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Their key is in the cache.
+    pub known: usize,
+    /// So is their layer, perhaps.
+    pub layer: usize,
+    /// So is their layer, for certain.
+    pub certain: usize,
+}
+
+impl Counts {
+    /// The counts of one record.
+    pub fn of(known: bool, layer: bool, certain: bool) -> Self {
+        let count = usize::from;
+        Self {
+            known: count(known),
+            layer: count(known && layer),
+            certain: count(known && layer && certain),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Class {
+    signature: Signature,
+    /// Other classes that may equal it.
+    near: BTreeSet<ClassId>,
+    counts: Counts,
+    /// Classes of the results whose files known members were made from, and how often.
+    made_from: FxHashMap<ClassId, usize>,
+}
+
+type Shape = Vec<u8>;
+
+/// The classes of one definition.
+#[derive(Clone, Debug, Default)]
+struct Siblings {
+    /// By shape and parent, in order.
+    by_parent: FxHashMap<Shape, FxHashMap<Option<ClassId>, Vec<ClassId>>>,
+    /// By the parts that have to be equal, and parent.
+    by_values: FxHashMap<(Vec<Part>, Option<ClassId>), Vec<ClassId>>,
+}
+
+/// All classes.
+#[derive(Clone, Debug, Default)]
+pub struct Classes {
+    classes: Vec<Class>,
+    by_signature: FxHashMap<Signature, ClassId>,
+    siblings: FxHashMap<u128, Siblings>,
+}
+
+impl Classes {
+    /// The class of a key; `of` gives that of a record.
+    pub fn of(&mut self, key: &Key, of: impl Fn(super::store::RecordId) -> ClassId) -> ClassId {
+        let part = |slot: &Slot| match slot {
+            Slot::Known(n) | Slot::Placed(n, _) => Part::Known(*n),
+            Slot::Unsure(_) | Slot::Stage(..) => Part::Anything,
+            Slot::Image(_) => Part::Image,
+            Slot::Record(id) => Part::Result(of(*id)),
+        };
+        let signature = Signature {
+            definition: key.definition,
+            parent: key.parent.map(&of),
+            parts: key.slots.iter().map(part).collect(),
+        };
+        if let Some(known) = self.by_signature.get(&signature) {
+            return *known;
+        }
+        let id = ClassId(u32::try_from(self.classes.len()).unwrap_or(u32::MAX));
+        let near = self.near(&signature);
+        for n in &near {
+            self.class_mut(*n).near.insert(id);
+        }
+        let siblings = self.siblings.entry(signature.definition).or_default();
+        let shape: Shape = signature.parts.iter().map(|p| p.kind()).collect();
+        let by_parent = siblings.by_parent.entry(shape).or_default();
+        by_parent.entry(signature.parent).or_default().push(id);
+        let values = (fixed(&signature.parts), signature.parent);
+        siblings.by_values.entry(values).or_default().push(id);
+        self.by_signature.insert(signature.clone(), id);
+        self.classes.push(Class {
+            signature,
+            near,
+            counts: Counts::default(),
+            made_from: FxHashMap::default(),
+        });
+        id
+    }
+
+    /// The classes so far that a new one may equal.
+    fn near(&self, new: &Signature) -> BTreeSet<ClassId> {
+        let mut out = BTreeSet::new();
+        let Some(siblings) = self.siblings.get(&new.definition) else {
+            return out;
+        };
+        let others = new.parent.iter().flat_map(|p| &self.class(*p).near);
+        let grounds: Vec<Option<ClassId>> = std::iter::once(new.parent)
+            .chain(others.map(|p| Some(*p)))
+            .collect();
+        let shape: Shape = new.parts.iter().map(|p| p.kind()).collect();
+        let values = fixed(&new.parts);
+        let mut try_all = |list: &[ClassId]| {
+            let fits = |c: &&ClassId| self.unify(&new.parts, &self.class(**c).signature.parts);
+            out.extend(list.iter().filter(fits));
+        };
+        for (other, by_parent) in &siblings.by_parent {
+            if *other == shape || other.len() != shape.len() {
+                continue;
+            }
+            for ground in &grounds {
+                try_all(by_parent.get(ground).map_or(&[], Vec::as_slice));
+            }
+        }
+        let mut key = (values, None);
+        for ground in grounds {
+            key.1 = ground;
+            try_all(siblings.by_values.get(&key).map_or(&[], Vec::as_slice));
+        }
+        out
+    }
+
+    /// Unknown files may equal anything but results as a whole; known content only itself.
+    fn unify(&self, a: &[Part], b: &[Part]) -> bool {
+        let pair = |(a, b): (&Part, &Part)| match (a, b) {
+            (Part::Known(a), Part::Known(b)) => a == b,
+            (Part::Image, Part::Known(_)) | (Part::Known(_), Part::Image) => false,
+            (Part::Result(a), Part::Result(b)) => self.may_equal(*a, *b),
+            (Part::Result(_), _) | (_, Part::Result(_)) => false,
+            _ => true,
+        };
+        a.len() == b.len() && a.iter().zip(b).all(pair)
+    }
+
+    fn class(&self, id: ClassId) -> &Class {
+        &self.classes[id.0 as usize]
+    }
+
+    fn class_mut(&mut self, id: ClassId) -> &mut Class {
+        &mut self.classes[id.0 as usize]
+    }
+
+    /// Whether members of the two may be the same result.
+    pub fn may_equal(&self, a: ClassId, b: ClassId) -> bool {
+        a == b || self.class(a).near.contains(&b)
+    }
+
+    fn with_near(&self, id: ClassId) -> impl Iterator<Item = &Class> {
+        let near = self.class(id).near.iter().map(|n| self.class(*n));
+        std::iter::once(self.class(id)).chain(near)
+    }
+
+    /// All members of a class and of those that it may equal.
+    pub fn counts(&self, id: ClassId) -> Counts {
+        self.with_near(id).fold(Counts::default(), |sum, c| Counts {
+            known: sum.known + c.counts.known,
+            layer: sum.layer + c.counts.layer,
+            certain: sum.certain + c.counts.certain,
+        })
+    }
+
+    /// A member changes.
+    pub fn change(&mut self, id: ClassId, from: Counts, to: Counts) {
+        let counts = &mut self.class_mut(id).counts;
+        counts.known = counts.known - from.known + to.known;
+        counts.layer = counts.layer - from.layer + to.layer;
+        counts.certain = counts.certain - from.certain + to.certain;
+    }
+
+    /// A known member was made from files of a result of that class, or it is known no more.
+    pub fn made_from(&mut self, id: ClassId, source: ClassId, known: bool) {
+        let from = &mut self.class_mut(id).made_from;
+        let count = from.entry(source).or_default();
+        if known {
+            *count += 1;
+        } else {
+            *count = count.saturating_sub(1);
+        }
+        if *count == 0 {
+            from.remove(&source);
+        }
+    }
+
+    /// Whether something that a member may be was made from something that the source may be.
+    pub fn may_be_made_from(&self, id: ClassId, source: ClassId) -> bool {
+        let near = &self.class(source).near;
+        self.with_near(id).any(|c| {
+            let from = &c.made_from;
+            from.contains_key(&source) || near.iter().any(|n| from.contains_key(n))
+        })
+    }
+}
+
+/// The parts that are equal in classes of one shape that may equal each other; the others are blanks.
+fn fixed(parts: &[Part]) -> Vec<Part> {
+    let blank = |p: &Part| match p {
+        Part::Known(_) | Part::Image => *p,
+        Part::Anything | Part::Result(_) => Part::Anything,
+    };
+    parts.iter().map(blank).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::store::RecordId;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule, part by part.
+    fn brute(keys: &[Key], a: usize, b: usize) -> bool {
+        let (x, y) = (&keys[a], &keys[b]);
+        let same = |a: RecordId, b: RecordId| brute(keys, a.0 as usize, b.0 as usize);
+        let parents = match (x.parent, y.parent) {
+            (None, None) => true,
+            (Some(a), Some(b)) => same(a, b),
+            _ => false,
+        };
+        let slot = |(a, b): (&Slot, &Slot)| match (a, b) {
+            (Slot::Known(a) | Slot::Placed(a, _), Slot::Known(b) | Slot::Placed(b, _)) => a == b,
+            (Slot::Image(_), Slot::Known(_) | Slot::Placed(..)) => false,
+            (Slot::Known(_) | Slot::Placed(..), Slot::Image(_)) => false,
+            (Slot::Record(a), Slot::Record(b)) => same(*a, *b),
+            (Slot::Record(_), _) | (_, Slot::Record(_)) => false,
+            _ => true,
+        };
+        a == b
+            || x.definition == y.definition
+                && parents
+                && x.slots.len() == y.slots.len()
+                && x.slots.iter().zip(&y.slots).all(slot)
+    }
+
+    fn keys() -> impl Strategy<Value = Vec<(u8, u8, Vec<(u8, u8)>)>> {
+        let slot = (0..7u8, 0..3u8);
+        let key = (0..2u8, 0..6u8, proptest::collection::vec(slot, 0..3));
+        proptest::collection::vec(key, 1..14)
+    }
+
+    proptest! {
+        #[test]
+        fn classes_say_what_comparing_keys_says(raw in keys()) {
+            let mut keys: Vec<Key> = Vec::new();
+            let (mut classes, mut of): (Classes, Vec<ClassId>) = Default::default();
+            for (definition, parent, slots) in raw {
+                let earlier = |n: u8| (!keys.is_empty()).then(|| RecordId(u32::from(n) % keys.len() as u32));
+                let slot = |(kind, n): &(u8, u8)| match kind {
+                    0 | 1 => Slot::Known(u128::from(*n)),
+                    2 => Slot::Unsure(u128::from(*n)),
+                    3 => Slot::Placed(u128::from(*n), u128::from(*kind)),
+                    4 => earlier(*n).map_or(Slot::Known(0), |id| Slot::Stage(id, 0)),
+                    5 => Slot::Image(u128::from(*n)),
+                    _ => earlier(*n).map_or(Slot::Known(0), Slot::Record),
+                };
+                let key = Key {
+                    definition: u128::from(definition),
+                    parent: if parent < 2 { None } else { earlier(parent) },
+                    slots: slots.iter().map(slot).collect(),
+                };
+                of.push(classes.of(&key, |id| of[id.0 as usize]));
+                keys.push(key);
+            }
+            for a in 0..keys.len() {
+                for b in 0..keys.len() {
+                    prop_assert_eq!(classes.may_equal(of[a], of[b]), brute(&keys, a, b), "{:?} {:?}", &keys[a], &keys[b]);
+                }
+            }
+        }
+    }
+}
