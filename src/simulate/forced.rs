@@ -27,6 +27,8 @@ pub struct Standing<'a> {
     pub parent: Option<usize>,
     /// That step's file system is in its key.
     pub keyed_by_parent: bool,
+    /// It has that step's files among its inputs by content, and so shows a key of its own.
+    pub own_base: bool,
     /// Positions of the last steps of stages whose files it takes, where those are not known.
     pub taken: &'a [usize],
 }
@@ -78,8 +80,9 @@ impl Forced {
             Verdict::Cached if doubt => Verdict::Maybe,
             other => other,
         };
-        let fresh = own || parent(&self.fresh);
-        let unsure = !fresh && (doubt || parent(&self.unsure));
+        let rests = !at.own_base;
+        let fresh = own || (rests && parent(&self.fresh));
+        let unsure = !fresh && (doubt || (rests && parent(&self.unsure)));
         self.fresh.push(fresh);
         self.unsure.push(unsure);
         verdict

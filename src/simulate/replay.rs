@@ -566,6 +566,7 @@ impl Run<'_> {
             let standing = Standing {
                 parent: self.shape.parent[position],
                 keyed_by_parent: step.keyed_by_parent,
+                own_base: step.own_base,
                 taken: &unknown,
             };
             made.found.layer = forced.verdict(standing, made.found.layer);
