@@ -9,12 +9,13 @@
 //! get `--chown` and `--chmod`. Taken for granted: no link of an image leads from one path that a stage
 //! writes to another that is read (docs/limits.md).
 
+mod digest;
+
 use super::links::prefixes;
-use super::members::{Header, Members, Term, hash, joined};
+use super::members::{Header, hash};
 use crate::footprint::{Extent, PathClaim};
 use crate::history::{Entry, EntryKind, Oid};
 use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
-use crate::plan::ContentRule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -532,148 +533,6 @@ impl Tree {
         }
         Err(Refusal::Missing)
     }
-
-    /// The digest of what a source list takes.
-    pub fn content(
-        &self,
-        patterns: &[SourcePattern],
-        exclude: Option<&Exclude>,
-        rule: ContentRule,
-        links: &FxHashMap<Oid, Vec<u8>>,
-    ) -> Content {
-        let mut parts = Vec::new();
-        let (mut places, mut unsure) = (Vec::new(), false);
-        for (source, pattern) in patterns.iter().enumerate() {
-            match self.one(pattern, exclude, rule, links) {
-                Ok(one) => {
-                    if !one.images.is_empty() {
-                        let id = Exclude::of_image(exclude, &one.images);
-                        places.push((pattern.cleaned().to_owned(), id));
-                    }
-                    unsure |= one.unsure;
-                    parts.push((pattern.cleaned().to_owned(), one.digest));
-                }
-                Err(Refusal::Unknown) => return Content::Made,
-                Err(Refusal::Missing) if exclude.is_some() => {
-                    return Content::MissingAtExecution { source };
-                }
-                Err(Refusal::Missing) => return Content::Missing { source },
-                Err(Refusal::NoFolder) => return Content::MissingAtExecution { source },
-            }
-        }
-        let digest = joined(parts);
-        if unsure {
-            Content::Unsure { digest }
-        } else {
-            let places = (!places.is_empty()).then(|| joined(places));
-            Content::Known { digest, places }
-        }
-    }
-
-    fn one(
-        &self,
-        pattern: &SourcePattern,
-        exclude: Option<&Exclude>,
-        rule: ContentRule,
-        links: &FxHashMap<Oid, Vec<u8>>,
-    ) -> Result<One, Refusal> {
-        let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
-        let is_root = matches!(pattern.kind(), SourceKind::Root);
-        // What a link leads to that is a source itself is digested whole, whatever is excluded.
-        let is_link = !wild && !is_root && self.is_link(pattern.cleaned().as_bytes(), links)?;
-        let mut members = Members::new(pattern, exclude.map(|e| &e.rules), rule);
-        let mut one = One::default();
-        let folder = match pattern.kind() {
-            SourceKind::Wildcard { prefix_dir } => prefix_dir.as_bytes().to_vec(),
-            _ => self.follow(pattern.cleaned().as_bytes(), links)?,
-        };
-        let is_file = matches!(self.nodes.get(&folder), Some(Node::File(..)));
-        if !is_file {
-            let unknown = match wild {
-                true => self.unknown_inside(&folder),
-                false => self.unknown_below(&folder),
-            };
-            if unknown {
-                return Err(Refusal::Unknown);
-            }
-            let text = pattern.cleaned().as_bytes();
-            let seen = |id: u128| {
-                if wild {
-                    hash(&[text, &id.to_le_bytes()])
-                } else {
-                    id
-                }
-            };
-            one.images = self.images_at(&folder).into_iter().map(seen).collect();
-            let there = folder.is_empty() || self.below(&folder).next().is_some();
-            let blocked =
-                prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
-            if blocked || (!there && one.images.is_empty()) {
-                return Err(if wild {
-                    Refusal::NoFolder
-                } else {
-                    Refusal::Missing
-                });
-            }
-        }
-        let own = join(&folder, IMAGE);
-        let below = |p: &[u8], id: u128| hash(&[p, &id.to_le_bytes()]);
-        let mut full: Vec<&[u8]> = Vec::new();
-        if !members.is_list() {
-            // Of folders, a sum holds those that nothing below implies.
-            full.extend(self.below(&folder).map(|(p, _)| above(p)));
-            full.sort_unstable();
-            full.dedup();
-        }
-        for (p, node) in self.below(&folder) {
-            if let Node::Image(id) = node {
-                if *p != own {
-                    one.images.push(below(rest(p, &folder), *id));
-                }
-                continue;
-            }
-            let found = if wild {
-                match pattern.select(p) {
-                    Some(found) => found.relative,
-                    None => continue,
-                }
-            } else {
-                rest(p, &folder)
-            };
-            if !is_link && Exclude::takes_out(exclude, found) {
-                continue;
-            }
-            let Some(term) = node.term() else { continue };
-            one.unsure |= !node.is_settled();
-            let implied = || full.binary_search(&&p[..]).is_ok();
-            if matches!(term, Term::Dir) && !members.is_list() && implied() {
-                continue;
-            }
-            // With `--exclude`, links that lie in the root are followed as those that a wildcard matches.
-            let follows = match wild {
-                true => found.is_empty(),
-                false => is_root && exclude.is_some() && !found.contains(&b'/'),
-            };
-            if follows && matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink) {
-                let (taken, folder) = self.linked(p, None, links)?;
-                let images = folder.map_or(Vec::new(), |f| self.images_at(&f));
-                one.images.extend(images.into_iter().map(|id| below(p, id)));
-                for t in taken {
-                    let name = join(p, &t.relative);
-                    one.unsure |= !t.node.is_settled();
-                    match (&t.node, t.node.term()) {
-                        (_, Some(term)) => members.apply(&name, &t.relative, term, true),
-                        (Node::Image(id), None) => one.images.push(below(&name, *id)),
-                        _ => {}
-                    }
-                }
-                continue;
-            }
-            members.apply(p, found, term, true);
-        }
-        one.digest = members.digest();
-        Ok(one)
-    }
 }
 
 /// Why there is no answer.
@@ -683,37 +542,6 @@ pub(super) enum Refusal {
     Missing,
     /// The folder before a wildcard is not there.
     NoFolder,
-}
-
-#[derive(Default)]
-struct One {
-    digest: u128,
-    /// The images that may have files there.
-    images: Vec<u128>,
-    unsure: bool,
-}
-
-impl Node {
-    /// What the node counts as in a digest; nothing where only an image could tell.
-    fn term(&self) -> Option<Term<'_>> {
-        Some(match self {
-            Self::File(e, None) => Term::File(*e),
-            Self::File(e, Some(h)) => Term::Marked(*e, h),
-            Self::Dir(Some(h)) => Term::MarkedDir(h),
-            Self::Dir(None) => Term::Dir,
-            Self::Image(_) => return None,
-        })
-    }
-
-    /// Whether its header is known to the last bit: names are looked up in the image, a symbolic mode is not worked
-    /// out.
-    fn is_settled(&self) -> bool {
-        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit() || b == b':');
-        match self {
-            Self::File(_, Some(h)) | Self::Dir(Some(h)) => digits(&h.owner) && digits(&h.mode),
-            _ => true,
-        }
-    }
 }
 
 const ROOT: &str = "0:0";

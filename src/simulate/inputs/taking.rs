@@ -1,0 +1,150 @@
+//! The files that a source takes, for those who copy them on.
+//!
+//! Goes in: a selection. Comes out: its files and folders as they are now. Costs a pass over all paths. Invariant:
+//! where a link can't be followed there is no list.
+
+use super::followed::Found;
+use super::{Engine, Selection};
+use crate::history::{Entry, EntryKind, Oid};
+use crate::pattern::SourceKind;
+use crate::simulate::stage_tree::{Node, Taken};
+
+impl Engine<'_> {
+    /// The nodes that a selection takes now, folders before what is in them.
+    pub(in crate::simulate) fn taking(&self, selection: &Selection) -> Taking {
+        let all = &self.out.selections;
+        let Some(column) = all.iter().position(|s| s == selection) else {
+            return Taking::Linked;
+        };
+        let mut out = Vec::new();
+        for s in &self.by_selection[column] {
+            let source = &self.sources[*s];
+            if source.in_git {
+                // What is in there is not known.
+                return Taking::Linked;
+            }
+            // Links in the root are copied as links, though their targets are in the key.
+            let is_root = matches!(source.pattern.kind(), SourceKind::Root);
+            let mut part = if source.through_link && !is_root {
+                let mut found = self.resolved(*s);
+                let excluded = |f: &Found| {
+                    let rules = source.exclude.as_ref();
+                    rules.is_some_and(|e| e.is_excluded(&f.relative))
+                };
+                found.files.retain(|f| !excluded(f));
+                if found.dangling {
+                    return Taking::Linked;
+                }
+                found
+                    .files
+                    .into_iter()
+                    .flat_map(taken_with_folders)
+                    .collect()
+            } else {
+                self.selected(*s)
+            };
+            part.sort_by(|a, b| (&a.matched, &a.relative).cmp(&(&b.matched, &b.relative)));
+            part.dedup_by(|a, b| (&a.matched, &a.relative) == (&b.matched, &b.relative));
+            if let Some(found) = source.pattern.select(b".git/HEAD")
+                && self.out.holds_git[column]
+            {
+                // One file stands for all of it: another one in every build.
+                let mut oid = Oid::default();
+                oid[..4].copy_from_slice(&self.now.to_le_bytes());
+                let kind = EntryKind::File;
+                part.extend(taken_with_folders(Found {
+                    name: Vec::new(),
+                    matched: found.matched.to_vec(),
+                    relative: found.relative.to_vec(),
+                    entry: Entry { kind, oid },
+                    linked: false,
+                }));
+            }
+            out.extend(part);
+        }
+        Taking::Nodes(out)
+    }
+
+    /// The files and folders that a source takes, no link being involved.
+    fn selected(&self, s: usize) -> Vec<Taken> {
+        let source = &self.sources[s];
+        let rules = self.out.selections[source.selection].rules;
+        let index = u32::try_from(s).unwrap_or(u32::MAX);
+        let mut out = Vec::new();
+        for (i, entry) in self.current.iter().enumerate() {
+            let (Some(entry), Some(name)) = (entry, &self.names[i]) else {
+                continue;
+            };
+            let member = self.members.sources[i].contains(&index);
+            let Some(found) = source.pattern.select(name).filter(|_| member) else {
+                continue;
+            };
+            let mut entry = *entry;
+            let path = u32::try_from(i).unwrap_or(u32::MAX);
+            if self.emptied.contains(&(path, index)) {
+                entry.oid = Oid::default();
+            }
+            let node = match entry.kind {
+                EntryKind::Folder => Node::Dir(None),
+                _ => Node::File(entry, None),
+            };
+            out.push(Taken {
+                matched: found.matched.to_vec(),
+                relative: found.relative.to_vec(),
+                node,
+            });
+        }
+        for (folder, dir) in self.dirs.there() {
+            let ignored = self.dirs.matches.ignored(folder)[rules];
+            let there = !ignored || self.dirs.sends(folder, rules);
+            let Some(found) = source.pattern.select(dir).filter(|_| there) else {
+                continue;
+            };
+            let excluded = source.exclude.as_ref();
+            if !excluded.is_some_and(|e| e.is_excluded(found.relative)) {
+                out.push(Taken {
+                    matched: found.matched.to_vec(),
+                    relative: found.relative.to_vec(),
+                    node: Node::Dir(None),
+                });
+            }
+        }
+        if matches!(source.pattern.kind(), SourceKind::Root) {
+            out.push(Taken {
+                matched: Vec::new(),
+                relative: Vec::new(),
+                node: Node::Dir(None),
+            });
+        }
+        out
+    }
+}
+
+/// What a selection takes.
+pub(in crate::simulate) enum Taking {
+    Nodes(Vec<Taken>),
+    /// Something in the way can't be followed.
+    Linked,
+}
+
+/// A file that was found through links, with the folders between what was named and it.
+fn taken_with_folders(found: Found) -> Vec<Taken> {
+    let mut out = Vec::new();
+    if !found.relative.is_empty() {
+        let slashes = found.relative.iter().enumerate();
+        let ends = slashes.filter(|(_, b)| **b == b'/').map(|(i, _)| i);
+        for end in std::iter::once(0).chain(ends) {
+            out.push(Taken {
+                matched: found.matched.clone(),
+                relative: found.relative[..end].to_vec(),
+                node: Node::Dir(None),
+            });
+        }
+    }
+    out.push(Taken {
+        matched: found.matched,
+        relative: found.relative,
+        node: Node::File(found.entry, None),
+    });
+    out
+}
