@@ -12,6 +12,7 @@ pub mod cli;
 pub mod context;
 pub mod cost;
 pub mod diagnostic;
+pub mod disk;
 pub mod dockerfile;
 pub mod footprint;
 pub mod history;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// Module, floor, and modules of the same floor that it may use.
-const FLOORS: [(&str, u8, &[&str]); 19] = [
+const FLOORS: [(&str, u8, &[&str]); 20] = [
     ("source", 0, &[]),
     ("diagnostic", 0, &["source"]),
     ("dockerfile", 1, &[]),
     ("shell", 1, &[]),
+    ("disk", 1, &[]),
     ("pattern", 1, &[]),
     ("footprint", 2, &[]),
     ("plan", 2, &["footprint"]),

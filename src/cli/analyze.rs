@@ -81,7 +81,7 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
     let builds = if good.is_empty() {
         None
     } else {
-        Some(read_builds(place, &args.history, &good)?)
+        Some(read_builds(cli, place, &args.history, &good)?)
     };
     if let Some(builds) = &builds {
         output::diagnostics(cli, &history_notes::about(builds, &good));

@@ -27,7 +27,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
         return Ok(Done::WrongInput);
     }
     let all: Vec<&Subject> = subjects.iter().collect();
-    let builds = read_builds(&place, &args.history, &all)?;
+    let builds = read_builds(cli, &place, &args.history, &all)?;
     output::diagnostics(cli, &history_notes::about(&builds, &all));
     let replays: Vec<Replayed> = subjects
         .iter()

@@ -22,7 +22,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
     let builds = if good.is_empty() {
         None
     } else {
-        Some(read_builds(&place, &args.history, &good)?)
+        Some(read_builds(cli, &place, &args.history, &good)?)
     };
     if let Some(builds) = &builds {
         output::diagnostics(cli, &history_notes::about(builds, &good));

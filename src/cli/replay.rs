@@ -33,7 +33,7 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
         worktree: args.worktree,
         ..args.history.clone()
     };
-    let builds = read_builds(&place, &history, &[&subject])?;
+    let builds = read_builds(cli, &place, &history, &[&subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
     let replayed = replay_subject(&place, &history, &builds, &subject, &costs)?;
     let text = match args.format {

@@ -2,7 +2,8 @@
 //! Dockerfile and ignore rules of every build.
 
 use super::archives::archives;
-use super::args::{DockerfileFrom, DotGit, HistoryFlags, WalkArg};
+use super::args::{Cli, DockerfileFrom, DotGit, HistoryFlags, WalkArg};
+use super::cache_dir::cache_dir;
 use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
 use super::subject::{Place, Subject};
@@ -11,7 +12,7 @@ use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
     ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, Walk, WalkMode,
-    change_log,
+    change_log_kept,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
@@ -46,7 +47,12 @@ pub struct Builds {
 ///
 /// # Errors
 /// When a revision is not known, the history is empty, or objects are missing.
-pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -> Result<Builds> {
+pub fn read_builds(
+    cli: &Cli,
+    place: &Place,
+    flags: &HistoryFlags,
+    subjects: &[&Subject],
+) -> Result<Builds> {
     let repository = place.repository()?;
     let head = || match place.at {
         Some(c) => Ok(c),
@@ -76,15 +82,14 @@ pub fn read_builds(place: &Place, flags: &HistoryFlags, subjects: &[&Subject]) -
     for subject in subjects {
         history_notes::refuse_other_repositories(repository, tip, place, subject)?;
     }
-    let mut log = change_log(
-        repository,
-        &Walk {
-            tip,
-            limit,
-            mode,
-            prefixes: prefixes.clone(),
-        },
-    )?;
+    let walk = Walk {
+        tip,
+        limit,
+        mode,
+        prefixes: prefixes.clone(),
+    };
+    let store = cache_dir(cli, place)?;
+    let mut log = change_log_kept(repository, &walk, store.as_deref())?;
     if log.commits.is_empty() && !flags.worktree {
         match (&flags.range, &flags.since) {
             (Some(range), _) => bail!("--range {range} holds no commits to replay"),

@@ -37,7 +37,7 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
             subject.file
         );
     }
-    let builds = read_builds(&place, &flags, &[&subject])?;
+    let builds = read_builds(cli, &place, &flags, &[&subject])?;
     if builds.log.len() < 2 && !args.empty_cache {
         bail!(
             "one commit cannot be verified: the first build only fills the cache (--empty-cache compares it too)"

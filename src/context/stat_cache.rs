@@ -6,29 +6,18 @@
 //! nothing, and a file as young as the run that read it is not remembered, since a write within the
 //! clock's grain would leave its stat data as they are.
 
+use crate::disk::Kept;
 use serde::{Deserialize, Serialize};
-use std::ffi::OsStr;
-use std::fs::{self, File, Metadata};
-use std::io::{Read as _, Write as _};
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::SystemTime;
 
 /// Changes with the format; an older store is a miss.
 const MAGIC: &[u8] = b"cacheplan stat cache\x001";
-const CHECKSUM: usize = 32;
-
 /// Coarsest time stamps of file systems in use (FAT: two seconds), in nanoseconds.
 const GRAIN: i128 = 2_000_000_000;
-
-/// A store larger than this is neither written nor read: some two million files.
-const MAX_STORE_BYTES: u64 = 256 << 20;
-/// What all stores together may hold; the ones written longest ago go first.
-const MAX_STORES: usize = 128;
-const MAX_TOTAL_BYTES: u64 = 1 << 30;
-/// A temporary file as old as this is what a killed run left.
-const STALE_TEMPORARY: Duration = Duration::from_secs(24 * 3600);
 
 /// What tells one state of a file from another without reading it. Times are nanoseconds since
 /// 1970. The time of the last status change moves with every write and cannot be set back, so an
@@ -92,8 +81,7 @@ struct Store<'a> {
 /// What is remembered of one root.
 #[derive(Debug)]
 pub(super) struct StatCache {
-    folder: PathBuf,
-    file: PathBuf,
+    kept: Kept,
     root: Vec<u8>,
     /// The store as read, checked; empty when there is none that can be used.
     bytes: Vec<u8>,
@@ -102,26 +90,15 @@ pub(super) struct StatCache {
 impl StatCache {
     /// The store of `root` in `cache_dir`; neither needs to hold anything yet.
     pub(super) fn open(cache_dir: &Path, root: &Path) -> Self {
-        let folder = cache_dir.join("stat");
         let root = root.as_os_str().as_bytes().to_vec();
-        let file = folder.join(blake3::hash(&root).to_hex().as_str());
-        let bytes = read_limited(&file).unwrap_or_default();
-        let sound = body(&bytes).is_some();
-        Self {
-            folder,
-            file,
-            root,
-            bytes: if sound { bytes } else { Vec::new() },
-        }
+        let kept = Kept::new(cache_dir.join("stat"), &root, MAGIC);
+        let bytes = kept.read();
+        Self { kept, root, bytes }
     }
 
     /// Everything remembered, sorted by path.
     pub(super) fn known(&self) -> Vec<Known<'_>> {
-        // Checked when it was read.
-        let body = self
-            .bytes
-            .get(MAGIC.len()..self.bytes.len().saturating_sub(CHECKSUM));
-        let store = body.and_then(|b| postcard::from_bytes::<Store>(b).ok());
+        let store = postcard::from_bytes::<Store>(&self.bytes).ok();
         let Some(store) = store.filter(|s| s.root == self.root) else {
             return Vec::new();
         };
@@ -139,92 +116,17 @@ impl StatCache {
             root: &self.root,
             known: known.to_vec(),
         };
-        let Ok(mut bytes) = postcard::to_extend(&store, MAGIC.to_vec()) else {
-            return;
-        };
-        let checksum = blake3::hash(&bytes);
-        bytes.extend_from_slice(checksum.as_bytes());
-        if bytes.len() as u64 > MAX_STORE_BYTES {
-            return;
-        }
-        if write_atomically(&self.folder, &self.file, &bytes).is_ok() {
-            prune(&self.folder, &self.file);
+        if let Ok(bytes) = postcard::to_stdvec(&store) {
+            self.kept.write(&bytes);
         }
     }
-}
-
-/// The part between magic and checksum, if both are right.
-fn body(bytes: &[u8]) -> Option<&[u8]> {
-    let split = bytes.len().checked_sub(CHECKSUM)?;
-    let (text, checksum) = bytes.split_at(split);
-    let body = text.strip_prefix(MAGIC)?;
-    (blake3::hash(text).as_bytes() == checksum).then_some(body)
-}
-
-fn read_limited(file: &Path) -> std::io::Result<Vec<u8>> {
-    // A regular file only: anything else was not written here, and opening a pipe would wait.
-    let size = fs::metadata(file)
-        .ok()
-        .filter(|m| m.is_file() && m.len() <= MAX_STORE_BYTES)
-        .map_or(0, |m| m.len());
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    if size > 0 {
-        File::open(file)?.take(size).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-fn write_atomically(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut temporary = tempfile::Builder::new()
-        .prefix("new-")
-        .tempfile_in(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.persist(file)?;
-    Ok(())
-}
-
-/// Keeps the folder small: the newest stores, and no leftovers.
-fn prune(folder: &Path, keep: &Path) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    let now = SystemTime::now();
-    let mut stores = Vec::new();
-    for entry in entries.flatten() {
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        let name = entry.file_name();
-        if name.as_bytes().starts_with(b"new-") {
-            let age = now.duration_since(written).unwrap_or_default();
-            if age > STALE_TEMPORARY {
-                let _ = fs::remove_file(entry.path());
-            }
-        } else if is_store_name(&name) && entry.path() != keep {
-            stores.push((written, metadata.len(), entry.path()));
-        }
-    }
-    stores.sort_unstable_by(|a, b| b.cmp(a));
-    let mut total = fs::metadata(keep).map_or(0, |m| m.len());
-    for (i, (_, size, path)) in stores.into_iter().enumerate() {
-        total += size;
-        if i + 2 > MAX_STORES || total > MAX_TOTAL_BYTES {
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// Only files that this module may have written are ever removed.
-fn is_store_name(name: &OsStr) -> bool {
-    name.len() == 64 && name.as_bytes().iter().all(u8::is_ascii_hexdigit)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     fn known(path: &[u8]) -> Known<'_> {
         Known {
@@ -253,7 +155,7 @@ mod tests {
         );
         // A store under another root's name is not believed.
         let b = StatCache::open(dir.path(), Path::new("/b"));
-        fs::copy(&again.file, &b.file).unwrap();
+        fs::copy(again.kept.path(), b.kept.path()).unwrap();
         assert!(
             StatCache::open(dir.path(), Path::new("/b"))
                 .known()
@@ -266,9 +168,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = StatCache::open(dir.path(), Path::new("/a"));
         cache.save(&[known(b"x"), known(b"y")]);
-        let whole = fs::read(&cache.file).unwrap();
+        let whole = fs::read(cache.kept.path()).unwrap();
         let none = |bytes: &[u8]| {
-            fs::write(&cache.file, bytes).unwrap();
+            fs::write(cache.kept.path(), bytes).unwrap();
             StatCache::open(dir.path(), Path::new("/a"))
                 .known()
                 .is_empty()
@@ -287,13 +189,16 @@ mod tests {
     #[test]
     fn the_folder_stays_small_and_strangers_stay() {
         let dir = tempfile::tempdir().unwrap();
-        for i in 0..MAX_STORES + 5 {
+        for i in 0..crate::disk::MAX_FILES + 5 {
             StatCache::open(dir.path(), Path::new(&format!("/{i}"))).save(&[known(b"x")]);
         }
         let folder = dir.path().join("stat");
         fs::write(folder.join("stranger"), "x").unwrap();
         StatCache::open(dir.path(), Path::new("/last")).save(&[known(b"x")]);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), MAX_STORES + 1);
+        assert_eq!(
+            fs::read_dir(&folder).unwrap().count(),
+            crate::disk::MAX_FILES + 1
+        );
         assert_eq!(
             StatCache::open(dir.path(), Path::new("/last"))
                 .known()
@@ -307,7 +212,7 @@ mod tests {
     fn a_store_that_is_no_file_or_cannot_be_written_is_no_error() {
         let dir = tempfile::tempdir().unwrap();
         let cache = StatCache::open(dir.path(), Path::new("/a"));
-        fs::create_dir_all(&cache.file).unwrap();
+        fs::create_dir_all(cache.kept.path()).unwrap();
         cache.save(&[known(b"x")]);
         assert!(
             StatCache::open(dir.path(), Path::new("/a"))
@@ -348,7 +253,7 @@ mod tests {
             } else {
                 bytes
             };
-            fs::write(&cache.file, bytes).unwrap();
+            fs::write(cache.kept.path(), bytes).unwrap();
             let again = StatCache::open(dir.path(), Path::new("/a"));
             prop_assert!(again.known().is_sorted_by(|a, b| a.path < b.path));
             if !sealed {

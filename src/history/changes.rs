@@ -9,6 +9,7 @@ use super::attributes::FILE_NAME;
 use super::error::one_line;
 use super::paths::{DirId, Merge, ROOT};
 use super::repository::bytes_of;
+use super::stored::{Pair, Stored};
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
 use super::walk::{Commit, select};
 use super::{
@@ -20,6 +21,7 @@ use gix::objs::{TreeRefIter, tree};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 
 /// A build of the log.
@@ -154,6 +156,19 @@ impl ChangeLog {
 /// `Missing` and `Damaged` of [`HistoryError`] name a commit that needs the object (where several
 /// objects are missing, which one is met first is not fixed); `TooManyPaths`.
 pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, HistoryError> {
+    change_log_kept(repository, walk, None)
+}
+
+/// The same, with a folder of the tool's own in which comparisons of trees are remembered: another run compares only
+/// what is new. What is remembered needs no objects, so in a partial clone more may be known than is there.
+///
+/// # Errors
+/// As [`change_log`].
+pub fn change_log_kept(
+    repository: &Repository,
+    walk: &Walk,
+    cache_dir: Option<&Path>,
+) -> Result<ChangeLog, HistoryError> {
     let selected = select(repository, walk)?;
     let mut prefixes = normal_prefixes(&walk.prefixes);
     // What is above the prefixes says how files below them are checked out.
@@ -165,14 +180,24 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
         false => Scope::Some(prefixes.iter().map(Vec::as_slice).collect()),
     };
     let commits = &selected.commits;
+    let stored = cache_dir.map(|dir| Stored::open(dir, name(repository, &prefixes)));
+    let known = stored.as_ref().map(Stored::known).unwrap_or_default();
+    let before = |i: usize| i.checked_sub(1).map(|i| bytes_of(&commits[i].id));
+    let pair = |i: usize| (before(i), bytes_of(&commits[i].id));
+    let pairs: Vec<Pair> = (0..commits.len()).map(pair).collect();
     // More pieces than threads even out pieces of unequal weight; below 64 builds a piece is not
     // worth its handle.
     let pieces = (rayon::current_num_threads() * 4).min(commits.len() / 64 + 1);
     let size = commits.len().div_ceil(pieces).max(1);
-    let ranges: Vec<Range<usize>> = (0..commits.len())
-        .step_by(size)
-        .map(|start| start..(start + size).min(commits.len()))
-        .collect();
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (i, pair) in pairs.iter().enumerate().filter(|(_, p)| !known.has(p)) {
+        match ranges.last_mut() {
+            Some(last) if last.end == i && last.len() < size => last.end += 1,
+            _ => ranges.push(i..i + 1),
+        }
+        debug_assert!(pair.1 == bytes_of(&commits[i].id));
+    }
+    let starts: Vec<usize> = ranges.iter().map(|r| r.start).collect();
     let pieces: Vec<Result<Piece, HistoryError>> = ranges
         .into_par_iter()
         .map(|range| piece(repository, commits, range, &scope))
@@ -182,8 +207,23 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
         starts: vec![0],
         ..ChangeLog::default()
     };
-    for piece in pieces {
+    let mut ids = Vec::new();
+    let mut next = 0;
+    for (at, piece) in starts
+        .iter()
+        .zip(pieces)
+        .map(|(at, p)| (*at, Some(p)))
+        .chain([(commits.len(), None)])
+    {
+        for pair in &pairs[next..at] {
+            let changes = known.changes(pair, &mut log.paths, &mut ids);
+            // Checked when it was looked up; a row that can't be read is a damaged store.
+            log.changes.extend(changes.unwrap_or_default());
+            log.starts.push(log.changes.len());
+        }
+        let Some(piece) = piece else { break };
         let piece = piece?;
+        next = at + piece.ends.len();
         let mut merge = Merge::new(&piece.paths);
         for build in (0..piece.ends.len()).rev() {
             let start = build.checked_sub(1).map_or(0, |before| piece.ends[before]);
@@ -193,6 +233,9 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
             }
             log.starts.push(log.changes.len());
         }
+    }
+    if let Some(stored) = stored.as_ref().filter(|_| !starts.is_empty()) {
+        stored.keep(&pairs, &log, &known);
     }
     let commits = selected.commits.into_iter().map(|commit| CommitInfo {
         id: CommitId(bytes_of(&commit.id)),
@@ -204,6 +247,18 @@ pub fn change_log(repository: &Repository, walk: &Walk) -> Result<ChangeLog, His
     checkout::as_checked_out(repository, &mut log);
     log.remove(&prefixes[wanted..]);
     Ok(log)
+}
+
+/// What a memory belongs to: one repository, and the part of it that is looked at.
+fn name(repository: &Repository, prefixes: &[Vec<u8>]) -> Vec<u8> {
+    let dir = repository.git_dir();
+    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    let mut out = dir.into_os_string().into_encoded_bytes();
+    for prefix in prefixes {
+        out.push(0);
+        out.extend_from_slice(prefix);
+    }
+    out
 }
 
 /// The `.gitattributes` in directories above the prefixes, as far as no prefix holds them.
@@ -282,7 +337,7 @@ impl<'a> Scope<'a> {
 }
 
 /// A directory that differs between two builds.
-struct Pair<'a> {
+struct Differing<'a> {
     dir: DirId,
     depth: usize,
     old: Option<ObjectId>,
@@ -307,7 +362,7 @@ fn compare(
     // Errors name the commit whose tree could not be read.
     let owner = |commit: &Commit| CommitId(bytes_of(&commit.id));
     let (old_owner, new_owner) = (owner(before.unwrap_or(now)), owner(now));
-    let mut stack = vec![Pair {
+    let mut stack = vec![Differing {
         dir: ROOT,
         depth: 0,
         old,
@@ -367,7 +422,7 @@ fn compare(
             let (old_tree, old_file) = split(left);
             let (new_tree, new_file) = split(right);
             if old_tree.is_some() || new_tree.is_some() {
-                stack.push(Pair {
+                stack.push(Differing {
                     dir: piece.paths.dir(pair.dir, entry.filename),
                     depth: pair.depth + 1,
                     old: old_tree,

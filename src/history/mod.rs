@@ -14,12 +14,13 @@ mod error;
 mod follow;
 mod paths;
 mod repository;
+mod stored;
 mod touched;
 mod tree;
 mod walk;
 mod worktree;
 
-pub use changes::{Change, ChangeLog, CommitInfo, change_log};
+pub use changes::{Change, ChangeLog, CommitInfo, change_log, change_log_kept};
 pub use checkout::Unread;
 pub use error::HistoryError;
 pub use follow::{Followed, Follower, Found};

@@ -1,0 +1,121 @@
+//! Comparisons of trees that are kept from one run to the next: the log is the same as without.
+
+#![cfg(unix)]
+
+#[path = "common/git.rs"]
+mod git;
+#[path = "common/raw_log.rs"]
+mod raw_log;
+
+use cacheplan::history::{
+    ChangeLog, Limit, Repository, Walk, WalkMode, change_log, change_log_kept,
+};
+use git::Repo;
+use raw_log::{eventful, walk};
+use std::path::Path;
+
+/// Everything a log says, paths by name.
+fn told(log: &ChangeLog) -> Vec<String> {
+    let builds = log.commits.iter().enumerate();
+    let build = builds.map(|(i, commit)| {
+        let changes = log.changes(i).iter();
+        let rows = changes.map(|c| (c.path, log.paths.bytes(c.path), c.old, c.new));
+        format!("{commit:?} {:?}", rows.collect::<Vec<_>>())
+    });
+    build.collect()
+}
+
+fn same(repository: &Repository, walk: &Walk, store: &Path) {
+    let plain = told(&change_log(repository, walk).expect("readable"));
+    for time in ["first", "again"] {
+        let kept = change_log_kept(repository, walk, Some(store)).expect("readable");
+        assert_eq!(told(&kept), plain, "{time}: {walk:?}");
+    }
+}
+
+fn files(store: &Path) -> Vec<std::path::PathBuf> {
+    let list = std::fs::read_dir(store.join("history")).expect("a store");
+    list.map(|e| e.expect("an entry").path()).collect()
+}
+
+#[test]
+fn a_log_from_the_store_is_the_log() {
+    let repo = eventful();
+    let repository = Repository::discover(&repo.root).expect("a repository");
+    let store = tempfile::tempdir().expect("a folder");
+    for mode in [WalkMode::FirstParent, WalkMode::All] {
+        for count in [2, 5, 500, 3, 1] {
+            same(
+                &repository,
+                &walk(&repository, Limit::Count(count), mode),
+                store.path(),
+            );
+        }
+        let mut part = walk(&repository, Limit::Count(500), mode);
+        part.prefixes = vec![b"src".to_vec()];
+        same(&repository, &part, store.path());
+    }
+    assert_eq!(files(store.path()).len(), 2, "one file a scope");
+}
+
+#[test]
+fn new_commits_are_added_to_what_is_known() {
+    let repo = Repo::new();
+    let store = tempfile::tempdir().expect("a folder");
+    for n in 0..6 {
+        repo.write("f", &n.to_string());
+        repo.write(&format!("d{}/g", n % 2), &n.to_string());
+        repo.commit("next");
+        let repository = Repository::discover(&repo.root).expect("a repository");
+        let all = walk(&repository, Limit::Count(4), WalkMode::FirstParent);
+        same(&repository, &all, store.path());
+    }
+}
+
+/// With every pair known no tree is read: the log is there when the trees are gone.
+#[test]
+fn what_is_known_needs_no_trees() {
+    let repo = Repo::new();
+    for n in 0..3 {
+        repo.write("d/f", &n.to_string());
+        repo.commit("next");
+    }
+    let store = tempfile::tempdir().expect("a folder");
+    let repository = Repository::discover(&repo.root).expect("a repository");
+    let all = walk(&repository, Limit::Count(9), WalkMode::FirstParent);
+    let before = change_log_kept(&repository, &all, Some(store.path())).expect("readable");
+    let tree = repo.rev("HEAD~1:d");
+    let object = format!(".git/objects/{}/{}", &tree[..2], &tree[2..]);
+    std::fs::remove_file(repo.root.join(object)).expect("it is loose");
+    let repository = Repository::discover(&repo.root).expect("a repository");
+    change_log(&repository, &all).expect_err("a tree is missing");
+    let after = change_log_kept(&repository, &all, Some(store.path())).expect("remembered");
+    assert_eq!(told(&before), told(&after));
+}
+
+#[test]
+fn a_damaged_store_is_no_store() {
+    let repo = eventful();
+    let repository = Repository::discover(&repo.root).expect("a repository");
+    let all = walk(&repository, Limit::Count(500), WalkMode::FirstParent);
+    let store = tempfile::tempdir().expect("a folder");
+    change_log_kept(&repository, &all, Some(store.path())).expect("readable");
+    let file = files(store.path()).pop().expect("one file");
+    let whole = std::fs::read(&file).expect("readable");
+    for at in (0..whole.len()).step_by(whole.len() / 40 + 1) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&file, bytes).expect("writable");
+        same(&repository, &all, store.path());
+        // The checksum made right again: the decoder meets it, and must not fall over.
+        let body = whole.len() - 32;
+        let mut bytes = whole.clone();
+        bytes[at.min(body - 1)] ^= 1;
+        let sum = blake3::hash(&bytes[..body]);
+        bytes[body..].copy_from_slice(sum.as_bytes());
+        std::fs::write(&file, bytes).expect("writable");
+        let _ = change_log_kept(&repository, &all, Some(store.path()));
+        std::fs::write(&file, &whole[..at]).expect("writable");
+        same(&repository, &all, store.path());
+    }
+}
