@@ -274,7 +274,10 @@ mod tests {
                 && x.slots.iter().zip(&y.slots).all(slot)
     }
 
-    fn keys() -> impl Strategy<Value = Vec<(u8, u8, Vec<(u8, u8)>)>> {
+    /// Definition, parent, and kind and number of every slot.
+    type Raw = (u8, u8, Vec<(u8, u8)>);
+
+    fn keys() -> impl Strategy<Value = Vec<Raw>> {
         let slot = (0..7u8, 0..3u8);
         let key = (0..2u8, 0..6u8, proptest::collection::vec(slot, 0..3));
         proptest::collection::vec(key, 1..14)

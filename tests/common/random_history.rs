@@ -149,7 +149,7 @@ fn own_names(text: &str, seed: u64) -> String {
         let ends = |b: &u8| matches!(b, b'/' | b' ' | b'\n' | b',');
         if tail.starts_with(['b', 'd', 'f', 'h', 'u'])
             && digits > 0
-            && tail.as_bytes().get(digits + 1).is_none_or(|b| ends(b))
+            && tail.as_bytes().get(digits + 1).is_none_or(ends)
         {
             out += &format!("{}x{seed}", &tail[..=digits]);
             rest = &tail[digits + 1..];

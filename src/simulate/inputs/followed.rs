@@ -71,6 +71,9 @@ impl Engine<'_> {
                 }
             }
         }
+        for name in found.empty {
+            members.put(&name, hash(&[b"behind a link", b""]), true);
+        }
         (members.digest(), members.count, dangling)
     }
 
@@ -175,8 +178,18 @@ impl Engine<'_> {
                     linked,
                 });
             }
-            // What a link leads to may be missing, or ignored and so not sent.
-            out.dangling |= out.files.len() == before && target != as_named;
+            // What a link leads to may be missing, or ignored and so not sent; a folder is sent without its files.
+            if out.files.len() == before && target != as_named {
+                let reached = reach.as_ref().is_none_or(|r| r.includes(&target));
+                let empty = self.dirs.get(&target).is_some_and(|folder| {
+                    self.dirs.is_there(folder) && !filter.ignored(&target) && reached
+                });
+                if empty {
+                    out.empty.push(as_named);
+                } else {
+                    out.dangling = true;
+                }
+            }
         }
         out
     }
@@ -247,6 +260,8 @@ fn is_in_root(path: &[u8]) -> bool {
 #[derive(Default)]
 pub(super) struct Resolved {
     pub files: Vec<Found>,
+    /// Links to folders of which no file is sent.
+    pub empty: Vec<Vec<u8>>,
     /// A link on the way leads nowhere.
     pub dangling: bool,
 }
