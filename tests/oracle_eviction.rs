@@ -137,7 +137,8 @@ fn report(total: &Comparison) {
         total.agree,
         wrong.len()
     );
-    assert_eq!(total.maybe, 0, "nothing here depends on a RUN");
+    let open = total.open.join("\n");
+    assert_eq!(total.maybe, 0, "nothing here depends on a RUN:\n{open}");
     assert!(
         wrong.is_empty(),
         "{} differences:\n{}",

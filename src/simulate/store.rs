@@ -480,17 +480,15 @@ impl Store {
 
     /// Deletes a layer; one made anew starts counting its uses anew.
     pub fn evict(&mut self, id: RecordId) {
-        let record = &mut self.records[id.at()];
-        (record.layer, record.uses) = (false, 0);
+        self.change(id, |record| (record.layer, record.uses) = (false, 0));
     }
 
     /// Drops keys that lead to no layer.
     pub fn forget_unreachable_keys(&mut self) {
         let mut layers = Vec::new();
         for id in std::mem::take(&mut self.present) {
-            let record = &mut self.records[id.at()];
-            (record.known, record.listed) = (false, false);
-            if record.layer {
+            self.change(id, |record| (record.known, record.listed) = (false, false));
+            if self.records[id.at()].layer {
                 layers.push(id);
             }
         }
