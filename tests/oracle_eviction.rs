@@ -66,6 +66,9 @@ fn eviction_equals_a_real_builder() {
     let Some(version) = builder::version_or_skip() else {
         return;
     };
+    if let Ok(host) = std::env::var("CACHEPLAN_CLEAN_HOST") {
+        builder::use_host(host);
+    }
     let keep = builder::is_on("CACHEPLAN_KEEP_ANSWERS");
     let first = builder::number("CACHEPLAN_ORACLE_SEED", *KEPT.start());
     let all = KEPT.end() - KEPT.start() + 1;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// What one build did; steps by the builder's own names, without those of FROM.
 ///
@@ -208,11 +208,11 @@ pub fn build_between(
         }
         if let Between::Pruned(bytes) = between {
             // The copies of the context are no layers, and every build here has a folder of its own.
-            let prune = ["buildx", "prune", "-f"];
-            let mut context = Command::new("docker");
+            let prune = ["prune", "-f"];
+            let mut context = buildx();
             context.args(prune).args(["--filter", "type=source.local"]);
             history::output_of(&mut context)?;
-            let mut layers = Command::new("docker");
+            let mut layers = buildx();
             layers.args(prune).arg(format!("--max-used-space={bytes}"));
             history::output_of(&mut layers)?;
         }
@@ -342,12 +342,25 @@ fn buildx() -> Command {
         let path = PathBuf::from(path.trim());
         path.is_file().then_some(path)
     });
-    if let Some(plugin) = &*PLUGIN {
-        return Command::new(plugin);
+    let mut command = match &*PLUGIN {
+        Some(plugin) => Command::new(plugin),
+        None => Command::new("docker"),
+    };
+    if PLUGIN.is_none() {
+        command.arg("buildx");
     }
-    let mut docker = Command::new("docker");
-    docker.arg("buildx");
-    docker
+    if let Some(host) = HOST.get() {
+        command.env("DOCKER_HOST", host);
+    }
+    command
+}
+
+/// The daemon of this process's builds, where it is not that of the environment.
+static HOST: OnceLock<String> = OnceLock::new();
+
+/// Builds on another daemon from here on.
+pub fn use_host(host: String) {
+    let _ = HOST.set(host);
 }
 
 /// The same on a daemon other than that of the environment.
