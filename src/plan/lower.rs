@@ -351,6 +351,7 @@ impl Lowering<'_> {
             written: Written::default()
                 .with("image", &reference)
                 .with("platform", platform),
+            variable_places: None,
             volatile: reference.contains(super::VOLATILE),
             forced: false,
             keyed_by_parent: true,
@@ -536,6 +537,7 @@ impl Lowering<'_> {
             parts: Parts::default(),
             reproducible: ins.reproducible,
             written: Written::default(),
+            variable_places: None,
             volatile: false,
             forced: kind != StepKind::Workdir && self.is_forced(place.stage),
             keyed_by_parent: true,

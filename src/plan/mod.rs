@@ -222,6 +222,9 @@ pub struct Step {
     pub reproducible: bool,
     /// The same, in words.
     pub written: Written,
+    /// Of a RUN, which variables may stand among those of an image that is not known, as a number. Steps that differ in
+    /// this alone may be the same.
+    pub variable_places: Option<u128>,
     /// A per-build value is in the definition: it never equals an earlier one.
     pub volatile: bool,
     /// It runs whatever is stored: `--no-cache-filter` names its stage.

@@ -155,6 +155,10 @@ impl Lowering<'_> {
             };
             part.text(&v.name).text(&v.value);
         }
+        if state.ahead > 0 && !chained {
+            all.number(state.ahead as u128);
+            args.number(state.ahead as u128);
+        }
         let (cwd, user) = match chained {
             true => ("", ""),
             false => (state.cwd.as_str(), state.user.as_deref().unwrap_or("")),
@@ -168,6 +172,7 @@ impl Lowering<'_> {
         all.text(cwd).text(user).number(step.parts.instruction);
         step.volatile = all.volatile || key.volatile;
         step.definition = all.finish();
+        step.variable_places = state.places().filter(|_| !chained);
         step.own_base = self.mounts_own_base(place, &inputs);
         step.keyed_by_parent = !step.own_base;
         step.inputs = joined(inputs.list, step.own_base);

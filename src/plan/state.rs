@@ -26,6 +26,9 @@ pub struct Variable {
     pub name: String,
     pub value: String,
     pub origin: Origin,
+    /// A stage that this one starts from has set it. Where the image has a variable of that name, it stands among the
+    /// image's own.
+    pub inherited: bool,
 }
 
 /// Everything later instructions of a stage inherit.
@@ -33,8 +36,10 @@ pub struct Variable {
 pub struct State {
     /// In key order.
     pub vars: Vec<Variable>,
-    /// The base image may set variables that nobody here knows.
+    /// The base image may set variables that nobody here knows, beside PATH, which every image has.
     pub open: bool,
+    /// How many of `vars` stand before those of the image: ARGs of a stage that this one starts from.
+    pub ahead: usize,
     /// The image configuration's ENV, in its own order.
     pub config_env: Vec<(String, String)>,
     /// Working directory as written (a trailing slash stays: it is in the key of every RUN,
@@ -65,9 +70,11 @@ impl State {
                     name: name.clone(),
                     value: value.clone(),
                     origin: Origin::Env,
+                    inherited: false,
                 })
                 .collect(),
             open: !known,
+            ahead: 0,
             config_env: path.into_iter().collect(),
             cwd: if known { "/" } else { "?" }.to_owned(),
             // None given is not root given: a folder made for no user has another key (experiments row 48).
@@ -79,22 +86,45 @@ impl State {
     }
 
     /// State of a stage that starts from the stage this one ended: configuration variables are
-    /// assigned again in configuration order, so ARG-only ones end up in front.
+    /// assigned again in configuration order, the image's own first, so ARG-only ones end up in front.
     pub fn child(&self) -> Self {
         let mut out = self.clone();
+        let configured = |v: &Variable| self.config_env.iter().any(|(name, _)| *name == v.name);
+        out.vars.retain(|v| !configured(v));
+        out.ahead = if self.open { out.vars.len() } else { 0 };
         for (name, value) in self.config_env.clone() {
             out.assign(&name, value, Origin::Env);
+        }
+        for v in &mut out.vars[out.ahead..] {
+            v.inherited = self.open;
         }
         out
     }
 
     fn assign(&mut self, name: &str, value: String, origin: Origin) {
-        self.vars.retain(|v| v.name != name);
+        if let Some(at) = self.vars.iter().position(|v| v.name == name) {
+            self.vars.remove(at);
+            self.ahead -= usize::from(at < self.ahead);
+        }
         self.vars.push(Variable {
             name: name.to_owned(),
             value,
             origin,
+            inherited: false,
         });
+    }
+
+    /// Which variables may stand among those of the image, as a number: where two differ in nothing else, only the
+    /// image could tell whether they are the same. `None` where nothing does.
+    pub fn places(&self) -> Option<u128> {
+        if !self.open || self.vars.is_empty() {
+            return None;
+        }
+        let mut key = Key::new("places");
+        for v in self.vars.iter().filter(|v| v.inherited) {
+            key.text(&v.name);
+        }
+        Some(key.finish())
     }
 
     /// ENV.

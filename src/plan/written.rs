@@ -76,7 +76,10 @@ impl Written {
         let vars = state.vars.iter().map(var).collect();
         let cwd = state.cwd.strip_prefix('?').unwrap_or(&state.cwd);
         let user = state.user.as_deref().unwrap_or_default();
+        let ahead = state.vars[..state.ahead].iter().map(|v| v.name.as_str());
+        let ahead: Vec<&str> = ahead.collect();
         let mut out = self.with("working directory", cwd).with("user", user);
+        out = out.with("variables before those of the image", &ahead.join(" "));
         out.vars = vars;
         out
     }

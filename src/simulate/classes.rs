@@ -8,7 +8,6 @@
 
 use super::store::{Key, Slot};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
 
 /// A class of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,8 +67,8 @@ impl Counts {
 #[derive(Clone, Debug)]
 struct Class {
     signature: Signature,
-    /// Other classes that may equal it.
-    near: BTreeSet<ClassId>,
+    /// Other classes that may equal it, ascending.
+    near: Vec<ClassId>,
     counts: Counts,
     /// Classes of the results whose files known members were made from, and how often.
     made_from: FxHashMap<ClassId, usize>,
@@ -77,13 +76,15 @@ struct Class {
 
 type Shape = Vec<u8>;
 
+/// The parts that have to be equal, and the parent.
+type Values = (Vec<Part>, Option<ClassId>);
+
 /// The classes of one definition.
 #[derive(Clone, Debug, Default)]
 struct Siblings {
     /// By shape and parent, in order.
     by_parent: FxHashMap<Shape, FxHashMap<Option<ClassId>, Vec<ClassId>>>,
-    /// By the parts that have to be equal, and parent.
-    by_values: FxHashMap<(Vec<Part>, Option<ClassId>), Vec<ClassId>>,
+    by_values: FxHashMap<Values, Vec<ClassId>>,
 }
 
 /// All classes.
@@ -112,15 +113,16 @@ impl Classes {
             return *known;
         }
         let id = ClassId(u32::try_from(self.classes.len()).unwrap_or(u32::MAX));
-        let near = self.near(&signature);
+        let shape: Shape = signature.parts.iter().map(|p| p.kind()).collect();
+        let values = (fixed(&signature.parts), signature.parent);
+        let near = self.near(&signature, &shape, &values);
         for n in &near {
-            self.class_mut(*n).near.insert(id);
+            // It is the newest, so the list stays in order.
+            self.class_mut(*n).near.push(id);
         }
         let siblings = self.siblings.entry(signature.definition).or_default();
-        let shape: Shape = signature.parts.iter().map(|p| p.kind()).collect();
         let by_parent = siblings.by_parent.entry(shape).or_default();
         by_parent.entry(signature.parent).or_default().push(id);
-        let values = (fixed(&signature.parts), signature.parent);
         siblings.by_values.entry(values).or_default().push(id);
         self.by_signature.insert(signature.clone(), id);
         self.classes.push(Class {
@@ -133,8 +135,8 @@ impl Classes {
     }
 
     /// The classes so far that a new one may equal.
-    fn near(&self, new: &Signature) -> BTreeSet<ClassId> {
-        let mut out = BTreeSet::new();
+    fn near(&self, new: &Signature, shape: &Shape, values: &Values) -> Vec<ClassId> {
+        let mut out = Vec::new();
         let Some(siblings) = self.siblings.get(&new.definition) else {
             return out;
         };
@@ -142,25 +144,25 @@ impl Classes {
         let grounds: Vec<Option<ClassId>> = std::iter::once(new.parent)
             .chain(others.map(|p| Some(*p)))
             .collect();
-        let shape: Shape = new.parts.iter().map(|p| p.kind()).collect();
-        let values = fixed(&new.parts);
         let mut try_all = |list: &[ClassId]| {
             let fits = |c: &&ClassId| self.unify(&new.parts, &self.class(**c).signature.parts);
             out.extend(list.iter().filter(fits));
         };
         for (other, by_parent) in &siblings.by_parent {
-            if *other == shape || other.len() != shape.len() {
+            if other == shape || other.len() != shape.len() {
                 continue;
             }
             for ground in &grounds {
                 try_all(by_parent.get(ground).map_or(&[], Vec::as_slice));
             }
         }
-        let mut key = (values, None);
+        let mut key = values.clone();
         for ground in grounds {
             key.1 = ground;
             try_all(siblings.by_values.get(&key).map_or(&[], Vec::as_slice));
         }
+        out.sort_unstable();
+        out.dedup();
         out
     }
 
@@ -186,7 +188,7 @@ impl Classes {
 
     /// Whether members of the two may be the same result.
     pub fn may_equal(&self, a: ClassId, b: ClassId) -> bool {
-        a == b || self.class(a).near.contains(&b)
+        a == b || self.class(a).near.binary_search(&b).is_ok()
     }
 
     fn with_near(&self, id: ClassId) -> impl Iterator<Item = &Class> {

@@ -6,7 +6,6 @@
 
 use super::replay::BuildOutcome;
 use super::store::{Afterwards, Key, Node, RecordId, Store, Used, Verdict};
-use rustc_hash::FxHashMap;
 
 /// What a refused build keeps of the steps that ran.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,29 +20,97 @@ pub enum Kept {
     Before,
 }
 
-/// The vertices of one build, looked up.
+/// Where a step of the plan's order ended up.
+#[derive(Clone, Copy)]
+struct Place {
+    step: usize,
+    record: RecordId,
+    /// What the next step stands on: for `COPY --link` the merge of the copy and its parent.
+    chain: usize,
+    /// The record of that merge.
+    merged: Option<RecordId>,
+    /// No step before it is the same vertex.
+    first: bool,
+    /// Vertices and records are those of the build before.
+    steady: bool,
+}
+
+/// The vertices of one build, looked up. Used again for the next one, which mostly has the same.
 #[derive(Default)]
 pub struct Visited {
     /// In the order of conversion: inputs come first.
     pub nodes: Vec<Node>,
-    by_record: FxHashMap<RecordId, usize>,
-    /// The vertex of every step of the plan's order.
-    pub steps: Vec<usize>,
     /// The vertex whose result is the image.
     pub target: Option<usize>,
+    places: Vec<Place>,
+    /// The places of the build before.
+    old: Vec<Place>,
+    /// How many of `nodes` are this build's so far; the rest are those of the build before.
+    filled: usize,
+    /// All vertices so far have the numbers that they had in the build before.
+    aligned: bool,
+    /// By record: the visit that met it last, and its vertex then.
+    at: Vec<(u32, usize)>,
+    visit: u32,
+    /// Plan and build that this is of.
+    of: Option<(usize, u32)>,
+    /// Records of a vertex's sources, for a moment.
+    scratch: Vec<RecordId>,
 }
 
 impl Visited {
+    /// Starts a build of a plan; the number of the build that this held, if it was of the same plan.
+    pub fn begin(&mut self, plan: usize, build: u32, steps: usize) -> Option<u32> {
+        self.visit += 1;
+        self.filled = 0;
+        self.target = None;
+        std::mem::swap(&mut self.old, &mut self.places);
+        self.places.clear();
+        let before = self.of.filter(|(p, _)| *p == plan);
+        let before = before.filter(|_| self.old.len() == steps);
+        self.aligned = before.is_some();
+        self.of = Some((plan, build));
+        before.map(|(_, build)| build)
+    }
+
+    /// The build is complete; the image is the result of that vertex.
+    pub fn finish(&mut self, target: Option<usize>) {
+        self.nodes.truncate(self.filled);
+        self.target = target;
+    }
+
+    /// The vertex of a step.
+    pub fn step(&self, position: usize) -> usize {
+        self.places[position].step
+    }
+
+    /// The vertex that the step next in the stage stands on.
+    pub fn chain(&self, position: usize) -> usize {
+        self.places[position].chain
+    }
+
+    /// Whether no step before it is the same vertex.
+    pub fn is_first(&self, position: usize) -> bool {
+        self.places[position].first
+    }
+
+    /// Whether a step of this build has the vertices and records that it had in the build before.
+    pub fn is_as_before(&self, position: usize) -> bool {
+        self.places[position].steady
+    }
+
     /// Looks a key up in the store; `below` and `sources` are vertices added before.
     pub fn look_up(
-        &self,
+        &mut self,
         store: &mut Store,
         key: Key,
         below: Vec<usize>,
         sources: Vec<usize>,
     ) -> Node {
-        let records: Vec<RecordId> = sources.iter().map(|s| self.nodes[*s].record).collect();
-        let found = store.find(key, &records);
+        self.scratch.clear();
+        let records = sources.iter().map(|s| self.nodes[*s].record);
+        self.scratch.extend(records);
+        let found = store.find(key, &self.scratch);
         Node {
             record: found.id,
             below,
@@ -56,14 +123,106 @@ impl Visited {
         }
     }
 
-    /// Adds a vertex; an equal one that is there already is the same (experiments row 80).
-    pub fn add(&mut self, node: Node) -> usize {
-        if let Some(same) = self.by_record.get(&node.record) {
-            return *same;
+    /// The vertex of a record, if this build has it already.
+    fn met(&self, record: RecordId) -> Option<usize> {
+        let (visit, node) = self.at.get(record.0 as usize)?;
+        (*visit == self.visit).then_some(*node)
+    }
+
+    fn meet(&mut self, record: RecordId, node: usize) {
+        let at = record.0 as usize;
+        if self.at.len() <= at {
+            self.at.resize((at + 1).next_power_of_two(), (0, 0));
         }
-        self.by_record.insert(node.record, self.nodes.len());
-        self.nodes.push(node);
-        self.nodes.len() - 1
+        self.at[at] = (self.visit, node);
+    }
+
+    /// Adds a vertex; an equal one that is there already is the same (experiments row 80).
+    fn add(&mut self, node: Node) -> usize {
+        if let Some(same) = self.met(node.record) {
+            return same;
+        }
+        let id = self.filled;
+        self.meet(node.record, id);
+        match self.nodes.get_mut(id) {
+            Some(place) => *place = node,
+            None => self.nodes.push(node),
+        }
+        self.filled += 1;
+        id
+    }
+
+    /// Adds the vertex of the step that is next in order.
+    pub fn put(&mut self, node: Node) {
+        let record = node.record;
+        let first = self.met(record).is_none();
+        let step = self.add(node);
+        let old = self.old.get(self.places.len()).filter(|_| self.aligned);
+        let steady = old.is_some_and(|old| old.step == step && old.record == record);
+        self.aligned &= old.is_some_and(|old| old.step == step);
+        self.places.push(Place {
+            step,
+            record,
+            chain: step,
+            merged: None,
+            first,
+            steady,
+        });
+    }
+
+    /// Adds the merge that stands on the step added last.
+    pub fn put_merge(&mut self, position: usize, node: Node) {
+        let record = node.record;
+        let chain = self.add(node);
+        let old = self.old.get(position).filter(|_| self.aligned);
+        let steady = old.is_some_and(|o| o.chain == chain && o.merged == Some(record));
+        self.aligned &= old.is_some_and(|old| old.chain == chain);
+        let place = &mut self.places[position];
+        place.steady &= steady;
+        (place.chain, place.merged) = (chain, Some(record));
+    }
+
+    /// Adds the step that is next in order as the build before had it, its key being the same. False, and nothing
+    /// is done, where its vertex would be another one.
+    pub fn again(&mut self, store: &Store) -> bool {
+        let Some(old) = self.old.get(self.places.len()).filter(|_| self.aligned) else {
+            return false;
+        };
+        let old = *old;
+        let mut next = self.filled;
+        let mut fits = |record: RecordId, node: usize| match self.met(record) {
+            Some(met) => met == node,
+            None => std::mem::replace(&mut next, node + 1) == node,
+        };
+        let merges = old.merged.map(|m| (m, old.chain));
+        if !fits(old.record, old.step) || !merges.is_none_or(|(m, node)| fits(m, node)) {
+            return false;
+        }
+        let first = self.met(old.record).is_none();
+        for (record, node) in std::iter::once((old.record, old.step)).chain(merges) {
+            if self.met(record).is_none() {
+                self.renew(store, node);
+                self.meet(record, node);
+                self.filled += 1;
+            }
+        }
+        self.places.push(Place {
+            first,
+            steady: true,
+            ..old
+        });
+        true
+    }
+
+    /// What the store says now of a vertex of the build before.
+    fn renew(&mut self, store: &Store, node: usize) {
+        self.scratch.clear();
+        let records = self.nodes[node].sources.iter();
+        let records = records.map(|s| self.nodes[*s].record);
+        self.scratch.extend(records);
+        let node = &mut self.nodes[node];
+        node.found = store.find_again(node.record, &self.scratch);
+        (node.needed, node.verdict) = (Verdict::Cached, Verdict::Cached);
     }
 
     /// Decides from the result down what is asked for, and what of that has to run: a step whose
@@ -78,47 +237,54 @@ impl Visited {
         if let Some(t) = self.target {
             self.nodes[t].needed = Verdict::Executed;
         }
+        let mut records = std::mem::take(&mut self.scratch);
         for i in (0..self.nodes.len()).rev() {
-            let node = &self.nodes[i];
+            let (inputs, rest) = self.nodes.split_at_mut(i);
+            let node = &mut rest[0];
             let verdict = match (node.needed, node.found.layer) {
                 (Verdict::Cached, _) | (_, Verdict::Cached) => Verdict::Cached,
                 (Verdict::Executed, Verdict::Executed) => Verdict::Executed,
                 _ => Verdict::Maybe,
             };
-            let records: Vec<RecordId> =
-                node.sources.iter().map(|s| self.nodes[*s].record).collect();
-            let compared = |source: RecordId| -> Verdict {
-                // Files are compared where the way to a key is not known: someone must have them.
-                match &node.found {
-                    found if found.linked => Verdict::Cached,
-                    found if store.may_be_linked(found, &records, source) => Verdict::Maybe,
-                    _ => Verdict::Executed,
-                }
-            };
-            let mut asks: Vec<(usize, Verdict)> = Vec::new();
-            asks.extend(node.below.iter().map(|b| (*b, verdict)));
-            for s in &node.sources {
-                asks.push((*s, verdict.max(compared(self.nodes[*s].record))));
+            node.verdict = verdict;
+            // Files are compared where the way to a key is not known: someone must have them.
+            let compares = !node.found.linked;
+            if verdict == Verdict::Cached && !compares {
+                continue;
             }
-            self.nodes[i].verdict = verdict;
-            for (input, how) in asks {
-                let needed = &mut self.nodes[input].needed;
+            let mut ask = |input: usize, how: Verdict| {
+                let needed = &mut inputs[input].needed;
                 *needed = (*needed).max(how);
+            };
+            node.below.iter().for_each(|b| ask(*b, verdict));
+            if !compares {
+                node.sources.iter().for_each(|s| ask(*s, verdict));
+                continue;
+            }
+            records.clear();
+            records.extend(node.sources.iter().map(|s| inputs[*s].record));
+            for (source, record) in node.sources.iter().zip(&records) {
+                let how = match store.may_be_linked(&node.found, &records, *record) {
+                    true => Verdict::Maybe,
+                    false => Verdict::Executed,
+                };
+                let needed = &mut inputs[*source].needed;
+                *needed = (*needed).max(verdict).max(how);
             }
         }
+        self.scratch = records;
     }
 
     /// Marks what a refused build can't be relied on to have stored (cache keys 8).
     pub fn withdraw(&self, store: &mut Store, failed: usize, kept: Kept) {
         if kept == Kept::Before {
             // What an equal step before it made is there.
-            let (made, rest) = self.steps.split_at(failed.min(self.steps.len()));
-            for s in rest.iter().filter(|s| !made.contains(s)) {
-                store.withdraw(self.nodes[*s].record, Afterwards::Gone);
+            for place in self.places.iter().skip(failed).filter(|p| p.first) {
+                store.withdraw(place.record, Afterwards::Gone);
             }
             return;
         }
-        let failed = self.steps[failed];
+        let failed = self.step(failed);
         let n = self.nodes.len();
         let inputs = |i: usize| {
             let node = &self.nodes[i];
@@ -165,19 +331,13 @@ impl Visited {
     ///
     /// `sequential`: steps are made one after another, so what one made an equal one finds.
     pub fn outcome(&self, sequential: bool) -> BuildOutcome {
-        let ids: Vec<_> = self
-            .steps
-            .iter()
-            .map(|s| Some(self.nodes[*s].record))
-            .collect();
-        let first = Store::first_visits(&ids);
-        let verdict = |(s, first): (&usize, &bool)| match self.nodes[*s].verdict {
-            _ if sequential && !first => Verdict::Cached,
+        let verdict = |p: &Place| match self.nodes[p.step].verdict {
+            _ if sequential && !p.first => Verdict::Cached,
             verdict => verdict,
         };
         BuildOutcome {
-            verdicts: self.steps.iter().zip(&first).map(verdict).collect(),
-            first,
+            verdicts: self.places.iter().map(verdict).collect(),
+            first: self.places.iter().map(|p| p.first).collect(),
             ..BuildOutcome::default()
         }
     }

@@ -96,6 +96,7 @@ impl Exclude {
 }
 
 /// One path that a COPY takes.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     /// What its source names or matches, without slashes in front.
     pub matched: Vec<u8>,
@@ -386,6 +387,11 @@ impl Tree {
         self.unknown.iter().any(meets)
     }
 
+    /// Whether a folder above the path may be another one than it was.
+    fn unknown_above(&self, path: &[u8]) -> bool {
+        prefixes(path).any(|p| p.len() < path.len() && self.is_unknown(p))
+    }
+
     /// The same of what is in a folder: its own mode and owner do not count.
     fn unknown_inside(&self, folder: &[u8]) -> bool {
         let all = PathClaim::subtree(format!("/{}", String::from_utf8_lossy(folder)));
@@ -419,7 +425,8 @@ impl Tree {
                     images = self.images_at(&path);
                     let there = path.is_empty() || self.nodes.contains_key(&path);
                     // What only an image may have can be a file as well.
-                    if self.unknown_below(&path) || (!there && !images.is_empty()) {
+                    let open = !images.is_empty() || self.unknown_above(&path);
+                    if self.unknown_below(&path) || (!there && open) {
                         return Err(Refusal::Unknown);
                     }
                     if !there {
@@ -491,7 +498,7 @@ impl Tree {
                 // The stage's own image lies at the root; what was copied from another may be anything.
                 let copied = self.images_at(&path).len() > 1 || !self.nodes.contains_key(IMAGE);
                 let usual = !self.images_at(&path).is_empty() && (copied || in_every_image(&path));
-                return Err(if usual {
+                return Err(if usual || self.unknown_above(&path) {
                     Refusal::Unknown
                 } else {
                     Refusal::Missing
@@ -508,6 +515,20 @@ impl Tree {
         });
         let taken = taken.collect();
         Ok((taken, is_folder.then_some(path)))
+    }
+
+    /// Whether a wildcard certainly matches a link that leads nowhere, whatever else is in the folder.
+    fn matches_dangling(
+        &self,
+        pattern: &SourcePattern,
+        folder: &[u8],
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> bool {
+        self.below(folder).any(|(p, node)| {
+            matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink)
+                && pattern.select(p).is_some_and(|f| f.relative.is_empty())
+                && self.linked(p, None, links) == Err(Refusal::Missing)
+        })
     }
 
     /// Whether the path is a link itself, whatever leads to it.

@@ -59,15 +59,33 @@ pub struct Key {
     pub slots: Vec<Slot>,
 }
 
+/// What the cache has of a record. Classes count these: only [`Store::change`] changes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct There {
+    /// The key.
+    known: bool,
+    /// The layer.
+    layer: bool,
+    /// The layer is certainly there (it may not be after a refused build).
+    certain: bool,
+}
+
+impl There {
+    const ALL: Self = Self {
+        known: true,
+        layer: true,
+        certain: true,
+    };
+
+    fn counts(self) -> Counts {
+        Counts::of(self.known, self.layer, self.certain)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Record {
     key: Key,
-    /// The key is in the cache.
-    known: bool,
-    /// The layer is in the cache.
-    layer: bool,
-    /// The layer is certainly in the store (it may not be after a refused build).
-    certain: bool,
+    there: There,
     /// A build had it, however long ago.
     once: bool,
     /// FROM of an image.
@@ -100,10 +118,6 @@ impl Record {
             _ => None,
         });
         slots.chain(self.links.iter().flatten().copied())
-    }
-
-    fn counts(&self) -> Counts {
-        Counts::of(self.known, self.layer, self.certain)
     }
 }
 
@@ -227,9 +241,7 @@ impl Store {
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
         self.records.push(Record {
             key: key.clone(),
-            known: false,
-            layer: false,
-            certain: false,
+            there: There::default(),
             once: false,
             is_from: false,
             listed: false,
@@ -252,14 +264,16 @@ impl Store {
         }
     }
 
-    fn find_again(&mut self, id: RecordId, sources: &[RecordId]) -> Found {
+    /// Looks up a record whose key is known.
+    pub fn find_again(&self, id: RecordId, sources: &[RecordId]) -> Found {
         let record = &self.records[id.at()];
+        let there = record.there;
         // A key that the cache lost may still be another name for one that it has.
-        let earlier = match record.known {
+        let earlier = match there.known {
             true => Counts::default(),
             false => self.classes.counts(record.class),
         };
-        let layer = match (record.layer, record.certain) {
+        let layer = match (there.layer, there.certain) {
             (true, true) => Verdict::Cached,
             (true, false) => Verdict::Maybe,
             (false, _) => layer_of_any(earlier),
@@ -267,37 +281,36 @@ impl Store {
         Found {
             id,
             layer,
-            linked: sources.is_empty() || record.known && record.has_link(sources),
+            linked: sources.is_empty() || there.known && record.has_link(sources),
             once: record.once,
             may_be_earlier: earlier.known > 0,
             all_there: earlier.known > 0 && earlier.certain == earlier.known,
         }
     }
 
-    /// Changes a record, and what its class is counted by.
-    fn change<T>(&mut self, id: RecordId, how: impl FnOnce(&mut Record) -> T) -> T {
+    /// Changes what there is of a record, and what its class is counted by; what there was.
+    fn change(&mut self, id: RecordId, how: impl FnOnce(&mut There)) -> There {
         let record = &mut self.records[id.at()];
-        let before = record.counts();
-        let out = how(record);
-        let (class, after) = (record.class, record.counts());
-        if before != after {
-            self.classes.change(class, before, after);
+        let before = record.there;
+        how(&mut record.there);
+        let (class, after) = (record.class, record.there);
+        if before == after {
+            return before;
         }
+        self.classes.change(class, before.counts(), after.counts());
         if before.known != after.known {
             let record = &self.records[id.at()];
             for source in record.made_from() {
                 let source = self.records[source.at()].class;
-                self.classes.made_from(class, source, record.known);
+                self.classes.made_from(class, source, after.known);
             }
         }
-        out
+        before
     }
 
     /// The step was made before the next one is looked at: builders that make one after another.
     pub fn made(&mut self, id: RecordId) {
-        self.change(id, |record| {
-            (record.known, record.layer, record.certain) = (true, true, true);
-        });
+        self.change(id, |there| *there = There::ALL);
     }
 
     /// Whether files of `source`, the last of `sources` or any other, need no comparing where what was
@@ -321,39 +334,44 @@ impl Store {
     /// Writes down what a build did. In a build that is `refused` nobody knows which files were
     /// compared before it stopped, so no new ways to earlier results are learned.
     pub fn commit(&mut self, used: &Used<'_>, build: u32, refused: bool) {
+        let (mut sources, mut below) = (Vec::new(), Vec::new());
         for node in used.nodes {
             self.clock += 1;
-            let clock = self.clock;
-            let below = node.below.iter().map(|b| used.nodes[*b].record).collect();
-            let sources: Vec<RecordId> =
-                node.sources.iter().map(|s| used.nodes[*s].record).collect();
+            sources.clear();
+            sources.extend(node.sources.iter().map(|s| used.nodes[*s].record));
+            below.clear();
+            below.extend(node.below.iter().map(|b| used.nodes[*b].record));
             let record = &self.records[node.record.at()];
             if !(refused || sources.is_empty() || record.has_link(&sources)) {
-                for source in sources.iter().filter(|_| record.known) {
+                for source in sources.iter().filter(|_| record.there.known) {
                     let source = self.records[source.at()].class;
                     self.classes.made_from(record.class, source, true);
                 }
-                self.records[node.record.at()].links.insert(sources);
+                let links = &mut self.records[node.record.at()].links;
+                links.insert(sources.clone());
             }
-            self.change(node.record, |record| {
-                record.known = true;
-                record.seen = Some(build);
-                record.bytes = node.bytes;
-                record.is_from = node.is_from;
-                record.below = below;
-                if node.needed == Verdict::Cached {
-                    return;
-                }
-                record.last_used = clock;
+            let record = &mut self.records[node.record.at()];
+            record.seen = Some(build);
+            record.bytes = node.bytes;
+            record.is_from = node.is_from;
+            if record.below != below {
+                record.below.clone_from(&below);
+            }
+            let asked = node.needed != Verdict::Cached;
+            if asked {
+                record.last_used = self.clock;
                 record.uses = record.uses.saturating_add(1);
+                record.once = true;
+            }
+            self.change(node.record, |there| {
+                there.known = true;
                 // It turned out to be one of the earlier ones, or it is new: then whatever is made of it is
                 // new as well, and it was asked for and ran.
-                if node.needed == Verdict::Executed || node.found.all_there {
-                    (record.layer, record.certain) = (true, true);
-                } else if !record.layer {
-                    (record.layer, record.certain) = (true, false);
+                if asked && (node.needed == Verdict::Executed || node.found.all_there) {
+                    *there = There::ALL;
+                } else if asked && !there.layer {
+                    (there.layer, there.certain) = (true, false);
                 }
-                record.once = true;
             });
         }
     }
@@ -366,10 +384,11 @@ impl Store {
             if !there[i] && node.needed != Verdict::Executed {
                 continue;
             }
-            self.change(node.record, |record| {
-                (record.layer, record.certain, record.once) = (true, true, true);
+            self.change(node.record, |there| {
+                (there.layer, there.certain) = (true, true);
             });
-            let record = &self.records[node.record.at()];
+            let record = &mut self.records[node.record.at()];
+            record.once = true;
             for b in &node.below {
                 let below = used.nodes[*b].record;
                 there[*b] |= record.key.parent == Some(below)
@@ -380,9 +399,12 @@ impl Store {
 
     /// Takes back what a refused build seemed to store.
     pub fn withdraw(&mut self, id: RecordId, to: Afterwards) {
-        self.change(id, |record| match to {
-            Afterwards::Gone => (record.known, record.layer, record.once) = (false, false, false),
-            Afterwards::Unsure => record.certain = false,
+        if to == Afterwards::Gone {
+            self.records[id.at()].once = false;
+        }
+        self.change(id, |there| match to {
+            Afterwards::Gone => (there.known, there.layer) = (false, false),
+            Afterwards::Unsure => there.certain = false,
         });
     }
 
@@ -390,18 +412,17 @@ impl Store {
     pub fn replace(&mut self, kept: impl IntoIterator<Item = (RecordId, Keep)>) {
         let kept: Vec<(RecordId, Keep, bool)> = kept
             .into_iter()
-            .map(|(id, keep)| (id, keep, self.records[id.at()].layer))
+            .map(|(id, keep)| (id, keep, self.has_layer(id)))
             .collect();
         let before = std::mem::take(&mut self.present);
         for id in before.into_iter().chain(kept.iter().map(|k| k.0)) {
-            self.change(id, |record| {
-                (record.known, record.layer, record.listed) = (false, false, false);
-            });
+            self.records[id.at()].listed = false;
+            self.change(id, |there| (there.known, there.layer) = (false, false));
         }
         for (id, keep, layer) in &kept {
-            self.change(*id, |record| {
-                record.layer = *layer && *keep != Keep::Key;
-                record.certain &= *keep == Keep::Layer;
+            self.change(*id, |there| {
+                there.layer = *layer && *keep != Keep::Key;
+                there.certain &= *keep == Keep::Layer;
             });
         }
         self.reach(kept.into_iter().map(|k| k.0).collect());
@@ -420,7 +441,7 @@ impl Store {
     /// Marks the keys that lead to these records as known and lists them.
     fn reach(&mut self, mut open: Vec<RecordId>) {
         while let Some(id) = open.pop() {
-            if self.change(id, |record| std::mem::replace(&mut record.known, true)) {
+            if self.change(id, |there| there.known = true).known {
                 continue;
             }
             let record = &mut self.records[id.at()];
@@ -438,7 +459,7 @@ impl Store {
     /// Whether the layer is, or may be, in the cache.
     #[must_use]
     pub fn has_layer(&self, id: RecordId) -> bool {
-        self.records[id.at()].layer
+        self.records[id.at()].there.layer
     }
 
     /// Bytes of a record's own layer.
@@ -450,7 +471,7 @@ impl Store {
     /// Layers of the list that may go, base images left out: they are the image store's.
     fn layers(&self) -> impl Iterator<Item = (RecordId, &Record)> {
         let listed = self.present.iter().map(|id| (*id, &self.records[id.at()]));
-        listed.filter(|(_, r)| r.layer && !r.is_from)
+        listed.filter(|(_, r)| r.there.layer && !r.is_from)
     }
 
     /// Bytes of all layers.
@@ -480,27 +501,20 @@ impl Store {
 
     /// Deletes a layer; one made anew starts counting its uses anew.
     pub fn evict(&mut self, id: RecordId) {
-        self.change(id, |record| (record.layer, record.uses) = (false, 0));
+        self.records[id.at()].uses = 0;
+        self.change(id, |there| there.layer = false);
     }
 
     /// Drops keys that lead to no layer.
     pub fn forget_unreachable_keys(&mut self) {
         let mut layers = Vec::new();
         for id in std::mem::take(&mut self.present) {
-            self.change(id, |record| (record.known, record.listed) = (false, false));
-            if self.records[id.at()].layer {
+            self.records[id.at()].listed = false;
+            self.change(id, |there| there.known = false);
+            if self.has_layer(id) {
                 layers.push(id);
             }
         }
         self.reach(layers);
-    }
-
-    /// Ids visited twice in one build count once; this tells which those are.
-    #[must_use]
-    pub fn first_visits(ids: &[Option<RecordId>]) -> Vec<bool> {
-        let mut seen = FxHashSet::default();
-        ids.iter()
-            .map(|id| id.is_none_or(|id| seen.insert(id)))
-            .collect()
     }
 }

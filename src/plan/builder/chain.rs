@@ -189,4 +189,5 @@ fn command(form: &CommandForm, key: &mut Key) {
 /// What a stage built on this one starts with where arguments are not inherited.
 pub fn fresh_scope(state: &mut State) {
     state.vars.retain(|v| v.origin == Origin::Env);
+    state.ahead = 0;
 }

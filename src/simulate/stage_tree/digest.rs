@@ -21,7 +21,7 @@ impl Tree {
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Content {
         let mut parts = Vec::new();
-        let (mut places, mut unsure) = (Vec::new(), false);
+        let (mut places, mut unsure, mut made) = (Vec::new(), false, false);
         for (source, pattern) in patterns.iter().enumerate() {
             match self.one(pattern, exclude, rule, links) {
                 Ok(one) => {
@@ -32,13 +32,19 @@ impl Tree {
                     unsure |= one.unsure;
                     parts.push((pattern.cleaned().to_owned(), one.digest));
                 }
-                Err(Refusal::Unknown) => return Content::Made,
+                // One that is missing refuses the build, whatever the others are.
+                Err(Refusal::Unknown) => made = true,
+                Err(Refusal::NoFolder) if made => {}
+                Err(Refusal::Missing) if made && exclude.is_some() => {}
                 Err(Refusal::Missing) if exclude.is_some() => {
                     return Content::MissingAtExecution { source };
                 }
                 Err(Refusal::Missing) => return Content::Missing { source },
                 Err(Refusal::NoFolder) => return Content::MissingAtExecution { source },
             }
+        }
+        if made {
+            return Content::Made;
         }
         let digest = joined(parts);
         if unsure {
@@ -73,7 +79,11 @@ impl Tree {
                 false => self.unknown_below(&folder),
             };
             if unknown {
-                return Err(Refusal::Unknown);
+                let dangling = wild && self.matches_dangling(pattern, &folder, links);
+                return Err(match dangling {
+                    true => Refusal::Missing,
+                    false => Refusal::Unknown,
+                });
             }
             let text = pattern.cleaned().as_bytes();
             let seen = |id: u128| {
@@ -87,6 +97,9 @@ impl Tree {
             let there = folder.is_empty() || self.below(&folder).next().is_some();
             let blocked =
                 prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
+            if !there && !blocked && self.unknown_above(&folder) {
+                return Err(Refusal::Unknown);
+            }
             if blocked || (!there && one.images.is_empty()) {
                 return Err(if wild {
                     Refusal::NoFolder
