@@ -9,6 +9,7 @@
 pub mod order;
 pub mod partition;
 pub mod precedence;
+pub mod rows;
 mod stage;
 
 use crate::cost::CostTable;

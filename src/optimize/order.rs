@@ -7,8 +7,10 @@
 //! what is proven. Ties go to the author: fewest pairs that changed places.
 
 use super::partition::Partition;
+use super::rows::{Grown, Rows};
 use crate::simulate::Policy;
 use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 
 /// Largest number of steps the bit masks hold.
 pub const MAX_STEPS: usize = 128;
@@ -45,42 +47,92 @@ pub struct Solution {
 
 const EPSILON: f64 = 1e-9;
 
+/// A problem with its builds as bits, so that an order is scored in microseconds.
+#[derive(Clone, Debug)]
+pub struct Scorer<'a> {
+    problem: &'a Problem,
+    rows: Rows,
+    /// Builds in which each step runs that stands on nothing.
+    alone: Vec<f64>,
+}
+
+impl<'a> Scorer<'a> {
+    /// Takes a problem of at most [`MAX_STEPS`] steps.
+    #[must_use]
+    pub fn new(problem: &'a Problem) -> Self {
+        let rows = Rows::new(&problem.rows, &problem.base, problem.policy);
+        let alone = |s: usize| {
+            let mut own = rows.nothing();
+            rows.grow(&mut own, s);
+            rows.executed(&own) as f64
+        };
+        let alone = (0..problem.weights.len()).map(alone).collect();
+        Self {
+            problem,
+            rows,
+            alone,
+        }
+    }
+
+    /// Seconds of step `s` over all builds but the first, when `prefix` is its prefix, itself included.
+    fn cost_of_step(&self, prefix: &Grown, s: usize) -> f64 {
+        let runs = match self.problem.alone[s] {
+            true => self.alone[s],
+            false => self.rows.executed(prefix) as f64,
+        };
+        self.problem.weights[s] * runs
+    }
+
+    /// Seconds of an order over all builds but the first.
+    #[must_use]
+    pub fn cost(&self, order: &[usize]) -> f64 {
+        let mut prefix = self.rows.start();
+        let mut cost = 0.0;
+        for s in order {
+            self.rows.grow(&mut prefix, *s);
+            cost += self.cost_of_step(&prefix, *s);
+        }
+        cost
+    }
+
+    /// Every step pays at least for its own inputs and those of the steps that must come before it.
+    #[must_use]
+    pub fn dataflow_bound(&self) -> f64 {
+        let step = |s: usize| {
+            let mut prefix = self.rows.start();
+            for a in members(self.problem.before[s]) {
+                self.rows.grow(&mut prefix, a);
+            }
+            self.rows.grow(&mut prefix, s);
+            self.cost_of_step(&prefix, s)
+        };
+        (0..self.problem.weights.len()).map(step).sum()
+    }
+}
+
 /// Seconds of a given order over all builds but the first.
 #[must_use]
 pub fn cost_of(problem: &Problem, order: &[usize]) -> f64 {
+    if problem.weights.len() <= MAX_STEPS {
+        return Scorer::new(problem).cost(order);
+    }
     let mut partition = problem.base.clone();
     let mut cost = 0.0;
     for s in order {
         partition = partition.refine(&problem.rows[*s]);
-        cost += problem.weights[*s] * runs(problem, &partition, *s);
+        let runs = match problem.alone[*s] {
+            true => Partition::trivial(problem.base.len())
+                .refine(&problem.rows[*s])
+                .executed(problem.policy),
+            false => partition.executed(problem.policy),
+        };
+        cost += problem.weights[*s] * runs as f64;
     }
     cost
 }
 
-/// Builds in which step `s` runs when `partition` is that of its prefix, itself included.
-fn runs(problem: &Problem, partition: &Partition, s: usize) -> f64 {
-    if problem.alone[s] {
-        let own = Partition::trivial(problem.base.len()).refine(&problem.rows[s]);
-        return own.executed(problem.policy) as f64;
-    }
-    partition.executed(problem.policy) as f64
-}
-
-/// Every step pays at least for its own inputs and those of the steps that must come before it.
-#[must_use]
-pub fn dataflow_bound(problem: &Problem) -> f64 {
-    let step = |s: usize| {
-        let mut partition = problem.base.clone();
-        for a in members(problem.before[s]) {
-            partition = partition.refine(&problem.rows[a]);
-        }
-        partition = partition.refine(&problem.rows[s]);
-        problem.weights[s] * runs(problem, &partition, s)
-    };
-    (0..problem.weights.len()).map(step).sum()
-}
-
-fn members(mask: u128) -> impl Iterator<Item = usize> {
+/// The steps of a mask, ascending.
+pub(super) fn members(mask: u128) -> impl Iterator<Item = usize> {
     let mut rest = mask;
     std::iter::from_fn(move || {
         let bit = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
@@ -93,24 +145,34 @@ fn members(mask: u128) -> impl Iterator<Item = usize> {
 #[must_use]
 pub fn solve(problem: &Problem, budget: usize) -> Solution {
     let author: Vec<usize> = (0..problem.weights.len()).collect();
-    let start = cost_of(problem, &author);
-    let bound = dataflow_bound(problem);
-    if start <= bound + EPSILON || author.len() > MAX_STEPS {
+    if author.len() > MAX_STEPS {
+        let cost = cost_of(problem, &author);
+        return Solution {
+            order: author,
+            cost,
+            bound: 0.0,
+            optimal: false,
+        };
+    }
+    let scorer = &Scorer::new(problem);
+    let start = scorer.cost(&author);
+    let bound = scorer.dataflow_bound();
+    if start <= bound + EPSILON {
         return Solution {
             order: author,
             cost: start,
             bound,
-            optimal: start <= bound + EPSILON,
+            optimal: true,
         };
     }
-    let found = downsets(problem, budget, FreeSteps::Branch).or_else(|| {
+    let found = downsets(scorer, budget, FreeSteps::Branch).or_else(|| {
         Some(polish(
-            problem,
-            downsets(problem, budget, FreeSteps::ScheduleNow)?,
+            scorer,
+            downsets(scorer, budget, FreeSteps::ScheduleNow)?,
         ))
     });
     if let Some(order) = found {
-        let cost = cost_of(problem, &order);
+        let cost = scorer.cost(&order);
         // Sums in another order may differ in the last bit; the author wins such ties.
         if cost >= start - EPSILON {
             return Solution {
@@ -127,8 +189,8 @@ pub fn solve(problem: &Problem, budget: usize) -> Solution {
             optimal: true,
         };
     }
-    let order = local_search(problem, author);
-    let cost = cost_of(problem, &order);
+    let order = local_search(scorer, author);
+    let cost = scorer.cost(&order);
     Solution {
         order,
         cost,
@@ -142,7 +204,7 @@ struct State {
     cost: f64,
     inversions: u32,
     last: usize,
-    partition: Partition,
+    prefix: Grown,
 }
 
 /// What the DP does with an available step that tells no builds apart.
@@ -156,7 +218,8 @@ enum FreeSteps {
 }
 
 /// DP over downsets, by size. `None` when there are more than the budget.
-fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usize>> {
+fn downsets(scorer: &Scorer<'_>, budget: usize, free: FreeSteps) -> Option<Vec<usize>> {
+    let (problem, rows) = (scorer.problem, &scorer.rows);
     let n = problem.weights.len();
     let full: u128 = if n == 128 {
         u128::MAX
@@ -170,7 +233,7 @@ fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usi
             cost: 0.0,
             inversions: 0,
             last: 0,
-            partition: problem.base.clone(),
+            prefix: rows.start(),
         },
     )];
     for _ in 0..n {
@@ -179,37 +242,33 @@ fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usi
             let open = members(full & !mask).filter(|s| problem.before[*s] & !mask == 0);
             let mut open: Vec<usize> = open.collect();
             if free == FreeSteps::ScheduleNow {
-                let idle = |s: &usize| {
-                    let refined = state.partition.refine(&problem.rows[*s]);
-                    refined.class_count() == state.partition.class_count()
-                };
-                if let Some(s) = open.iter().copied().find(idle) {
+                let mut idle = open.iter().copied();
+                if let Some(s) = idle.find(|s| rows.is_idle(&state.prefix, *s)) {
                     open = vec![s];
                 }
             }
             for s in open {
                 let grown = mask | (1 << s);
                 let inversions = state.inversions + (mask >> s).count_ones();
-                let known = next.get(&grown);
-                let partition = known.map_or_else(
-                    || state.partition.refine(&problem.rows[s]),
-                    |k| k.partition.clone(),
-                );
-                let cost = state.cost + problem.weights[s] * runs(problem, &partition, s);
-                let better = known.is_none_or(|k| {
-                    cost < k.cost - EPSILON
-                        || (cost <= k.cost + EPSILON && inversions < k.inversions)
-                });
-                if better {
-                    next.insert(
-                        grown,
-                        State {
-                            cost,
+                match next.entry(grown) {
+                    Entry::Occupied(mut known) => {
+                        let known = known.get_mut();
+                        let cost = state.cost + scorer.cost_of_step(&known.prefix, s);
+                        let same = cost <= known.cost + EPSILON;
+                        if cost < known.cost - EPSILON || same && inversions < known.inversions {
+                            (known.cost, known.inversions, known.last) = (cost, inversions, s);
+                        }
+                    }
+                    Entry::Vacant(new) => {
+                        let mut prefix = state.prefix.clone();
+                        rows.grow(&mut prefix, s);
+                        new.insert(State {
+                            cost: state.cost + scorer.cost_of_step(&prefix, s),
                             inversions,
                             last: s,
-                            partition,
-                        },
-                    );
+                            prefix,
+                        });
+                    }
                 }
             }
         }
@@ -232,8 +291,9 @@ fn downsets(problem: &Problem, budget: usize, free: FreeSteps) -> Option<Vec<usi
 }
 
 /// Swaps neighbours back into the author's order where that costs nothing.
-fn polish(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
-    let cost = cost_of(problem, &order);
+fn polish(scorer: &Scorer<'_>, mut order: Vec<usize>) -> Vec<usize> {
+    let problem = scorer.problem;
+    let cost = scorer.cost(&order);
     for _ in 0..order.len() {
         let mut swapped = false;
         for i in 1..order.len() {
@@ -242,7 +302,7 @@ fn polish(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
                 continue;
             }
             order.swap(i - 1, i);
-            if cost_of(problem, &order) <= cost + EPSILON {
+            if scorer.cost(&order) <= cost + EPSILON {
                 swapped = true;
             } else {
                 order.swap(i - 1, i);
@@ -256,8 +316,8 @@ fn polish(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
 }
 
 /// Moves single steps while that helps. Deterministic; at most as many rounds as there are steps.
-fn local_search(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
-    let mut cost = cost_of(problem, &order);
+fn local_search(scorer: &Scorer<'_>, mut order: Vec<usize>) -> Vec<usize> {
+    let mut cost = scorer.cost(&order);
     for _ in 0..order.len() {
         let mut improved = false;
         for from in 0..order.len() {
@@ -265,10 +325,10 @@ fn local_search(problem: &Problem, mut order: Vec<usize>) -> Vec<usize> {
                 let mut moved = order.clone();
                 let s = moved.remove(from);
                 moved.insert(to, s);
-                if from == to || !legal(problem, &moved) {
+                if from == to || !legal(scorer.problem, &moved) {
                     continue;
                 }
-                let c = cost_of(problem, &moved);
+                let c = scorer.cost(&moved);
                 if c < cost - EPSILON {
                     (order, cost, improved) = (moved, c, true);
                 }
@@ -386,16 +446,17 @@ mod tests {
             prop_assert!((found.cost - best.0).abs() < 1e-6, "{found:?} against {best:?}");
             prop_assert_eq!(inversions(&found.order), best.1);
             prop_assert!(found.optimal && found.bound <= found.cost + 1e-6);
-            prop_assert!(dataflow_bound(&problem) <= best.0 + 1e-6);
+            prop_assert!(Scorer::new(&problem).dataflow_bound() <= best.0 + 1e-6);
             prop_assert!(found.cost <= cost_of(&problem, &author) + 1e-6);
         }
 
         #[test]
         fn taking_free_steps_at_once_costs_nothing(problem in problems()) {
-            let order = downsets(&problem, 1 << 16, FreeSteps::ScheduleNow).unwrap();
+            let scorer = &Scorer::new(&problem);
+            let order = downsets(scorer, 1 << 16, FreeSteps::ScheduleNow).unwrap();
             let best = solve(&problem, 1 << 16);
             prop_assert!((cost_of(&problem, &order) - best.cost).abs() < 1e-6);
-            let polished = polish(&problem, order);
+            let polished = polish(scorer, order);
             prop_assert!(legal(&problem, &polished));
             prop_assert!((cost_of(&problem, &polished) - best.cost).abs() < 1e-6);
         }

@@ -234,7 +234,7 @@ impl Run<'_> {
         if is_new {
             node.found.layer = layer;
             // Files that are made anew have to be compared.
-            node.found.linked &= !(forced.any() && !node.sources.is_empty());
+            node.found.linked &= !forced.any() || node.sources.is_empty();
         }
     }
 }
