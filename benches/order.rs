@@ -1,7 +1,8 @@
 //! Orders of a stage's steps: the score of one, and the exact search over 8 and 12 free steps.
 //!
-//! `score` is one candidate of 20 steps over 5,000 builds, of which one in fifty changes a few steps and one in five hundred
-//! takes something back; beside it the same sum from tuples of versions, numbered step by step.
+//! `score` is one candidate of 20 steps over 5,000 builds, beside it the same sum from tuples of versions, numbered step by
+//! step. `history` is what repositories look like (three builds in four change nothing that counts, five in a thousand take
+//! something back); in `worst` no two builds are alike.
 
 use cacheplan::optimize::order::{Problem, Scorer, solve};
 use cacheplan::optimize::partition::Partition;
@@ -25,8 +26,39 @@ fn problem(steps: usize) -> Problem {
     }
 }
 
-/// Rows that differ in how often they change, from every build to never; `returns` of 500 builds go back.
-fn history(steps: usize, builds: u32, returns: u32) -> Problem {
+fn of_rows(rows: Vec<Vec<u32>>) -> Problem {
+    let steps = rows.len();
+    Problem {
+        base: Partition::trivial(rows[0].len()),
+        rows,
+        ..problem(steps)
+    }
+}
+
+/// Rows that change by chance, the later ones less often, and now and then back.
+fn history(steps: u32, builds: usize) -> Vec<Vec<u32>> {
+    let mut state = 1u32;
+    let mut chance = |one_in: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % one_in == 0
+    };
+    let mut row = |s: u32| {
+        let (mut now, mut most) = (0, 0);
+        let mut next = |_| {
+            if chance(10 * (s + 1)) {
+                let back = chance(70) && now > 0;
+                most += u32::from(!back);
+                now = if back { now - 1 } else { most };
+            }
+            now
+        };
+        (0..builds).map(&mut next).collect()
+    };
+    (0..steps).map(&mut row).collect()
+}
+
+/// Rows that change every build, every second, every fourth ...; `returns` builds of 500 go back.
+fn worst(steps: usize, builds: u32, returns: u32) -> Vec<Vec<u32>> {
     let row = |s: usize| {
         let every = 1u32 << s.min(12);
         let version = |t: u32| match (t % 500 < returns, s % 3) {
@@ -35,12 +67,7 @@ fn history(steps: usize, builds: u32, returns: u32) -> Problem {
         };
         (0..builds).map(version).collect()
     };
-    let rows = (0..steps).map(row).collect();
-    Problem {
-        rows,
-        base: Partition::trivial(builds as usize),
-        ..problem(steps)
-    }
+    (0..steps).map(row).collect()
 }
 
 fn by_tuples(problem: &Problem, order: &[usize]) -> f64 {
@@ -55,8 +82,12 @@ fn by_tuples(problem: &Problem, order: &[usize]) -> f64 {
 
 fn score(c: &mut Criterion) {
     let mut group = c.benchmark_group("score");
-    for (name, returns) in [("no returns", 0), ("returns", 1), ("many returns", 25)] {
-        let p = history(20, 5000, returns);
+    for (name, rows) in [
+        ("history", history(20, 5000)),
+        ("worst without returns", worst(20, 5000, 0)),
+        ("worst", worst(20, 5000, 25)),
+    ] {
+        let p = of_rows(rows);
         let order: Vec<usize> = (0..20).rev().collect();
         let scorer = Scorer::new(&p);
         assert!((scorer.cost(&order) - by_tuples(&p, &order)).abs() < 1e-6);

@@ -19,6 +19,8 @@ struct Row {
     starts: Vec<u32>,
     /// Columns by version, ascending.
     columns: Vec<u32>,
+    /// The same as bits, for versions of so many columns that these are fewer words.
+    bits: Vec<Vec<u64>>,
 }
 
 impl Row {
@@ -152,14 +154,17 @@ impl Rows {
         for (word, more) in set.executed.iter_mut().zip(&self.rows[row].changed) {
             *word |= more;
         }
-        let versions = &self.rows[row].versions;
+        let own = &self.rows[row];
+        let versions = &own.versions;
         let (members, based) = (set.members, set.based);
         let executed = &mut set.executed;
         set.alike.retain_mut(|(t, like)| {
             if versions[*t as usize] == versions[*like as usize] {
                 return true;
             }
-            match self.alike(members, based, *t) {
+            let is_new = own.columns(versions[*t as usize])[0] == *t;
+            let other = (!is_new).then(|| self.alike(members, based, *t));
+            match other.flatten() {
                 Some(other) => {
                     *like = other;
                     true
@@ -181,14 +186,39 @@ impl Rows {
             row.columns(row.versions[column as usize])
         };
         let fewest = rows().map(same).min_by_key(|list| list.len())?;
+        let earlier = fewest.partition_point(|u| *u < column);
+        if earlier > self.words {
+            return self.alike_by_bits(rows, column);
+        }
         let equal = |u: &&u32| {
             rows().all(|r| {
                 let versions = &self.rows[r].versions;
                 versions[**u as usize] == versions[column as usize]
             })
         };
-        let earlier = fewest.partition_point(|u| *u < column);
         fewest[..earlier].iter().rev().find(equal).copied()
+    }
+
+    /// The same where every member has the version in more columns than there are words.
+    fn alike_by_bits<I: Iterator<Item = usize>>(
+        &self,
+        rows: impl Fn() -> I,
+        column: u32,
+    ) -> Option<u32> {
+        let (last, bit) = (column / 64, column % 64);
+        (0..=last).rev().find_map(|word| {
+            let before = if word == last {
+                (1 << bit) - 1
+            } else {
+                u64::MAX
+            };
+            let both = rows().fold(before, |both, r| {
+                let row = &self.rows[r];
+                let version = row.versions[column as usize] as usize;
+                both & row.bits[version][word as usize]
+            });
+            (both != 0).then(|| word * 64 + 63 - both.leading_zeros())
+        })
     }
 
     /// Builds, the first left out, that execute the step added last.
@@ -223,11 +253,22 @@ fn numbered(versions: &Partition) -> Row {
         columns[*at as usize] = t;
         *at += 1;
     }
+    let words = versions.len().div_ceil(64);
+    let bits = |v: usize| {
+        let list = &columns[starts[v] as usize..starts[v + 1] as usize];
+        let mut bits = vec![0; if list.len() > words { words } else { 0 }];
+        for t in list.iter().filter(|_| list.len() > words) {
+            bits[*t as usize / 64] |= 1 << (t % 64);
+        }
+        bits
+    };
+    let bits = (0..count).map(bits).collect();
     Row {
         versions: versions.ids().to_vec(),
         changed: Vec::new(),
         starts,
         columns,
+        bits,
     }
 }
 
