@@ -86,8 +86,7 @@ pub fn rows(
         // What one step asks for is sent to all.
         let in_it = slots.iter().filter(|s| s.context == name);
         let mut named: Vec<String> = in_it.flat_map(|s| s.wanted.sources.clone()).collect();
-        let steps = &subject.plan.graph;
-        if name.is_none() && subject.plan.order.iter().any(|n| steps[*n].sends_context) {
+        if name.is_none() && subject.plan.whole_context().is_some() {
             named.push("/".to_owned());
         }
         let entries = transferred(&entries, &named);

@@ -36,7 +36,7 @@ pub fn reads(plan: &Plan, entries: &[ContextEntry]) -> Reads {
         steps: vec![Vec::new(); entries.len()],
         sent: vec![false; entries.len()],
         // The first step that asks for all of it, by a source or, unseen, by a mount.
-        whole: whole(plan),
+        whole: plan.whole_context(),
     };
     let mut above: FxHashSet<&[u8]> = FxHashSet::default();
     for (step, input) in inputs(plan) {
@@ -63,14 +63,6 @@ pub fn reads(plan: &Plan, entries: &[ContextEntry]) -> Reads {
         *sent |= out.whole.is_some() || above.contains(entry.path.as_slice());
     }
     out
-}
-
-fn whole(plan: &Plan) -> Option<StepId> {
-    let is_root = |s: &String| SourcePattern::lenient(s).kind() == SourceKind::Root;
-    let names = |input: &Input| matches!(input, Input::Context(c) if c.sources.iter().any(is_root));
-    let mut steps = plan.order.iter().map(|n| &plan.graph[*n]);
-    let first = steps.find(|s| s.sends_context || s.inputs.iter().any(names));
-    first.map(|s| s.id)
 }
 
 fn inputs<'a>(plan: &'a Plan) -> impl Iterator<Item = (StepId, &'a ContextInput)> {

@@ -190,12 +190,11 @@ pub fn change_log_kept(
     let pieces = (rayon::current_num_threads() * 4).min(commits.len() / 64 + 1);
     let size = commits.len().div_ceil(pieces).max(1);
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (i, pair) in pairs.iter().enumerate().filter(|(_, p)| !known.has(p)) {
+    for (i, _) in pairs.iter().enumerate().filter(|(_, p)| !known.has(p)) {
         match ranges.last_mut() {
             Some(last) if last.end == i && last.len() < size => last.end += 1,
             _ => ranges.push(i..i + 1),
         }
-        debug_assert!(pair.1 == bytes_of(&commits[i].id));
     }
     let starts: Vec<usize> = ranges.iter().map(|r| r.start).collect();
     let pieces: Vec<Result<Piece, HistoryError>> = ranges

@@ -4,6 +4,7 @@
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
 use super::builder;
+use super::footprints::Command;
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
 use super::state::{Globals, State};
@@ -19,7 +20,7 @@ use crate::dockerfile::{
 };
 use crate::footprint::Class;
 use crate::source::{SourceFile, Span};
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeMap;
 
 /// Lowers a Dockerfile. Diagnostics of the plan are those the builder gives after parsing; with an
@@ -48,6 +49,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         passes: Vec::new(),
         single: false,
         circular: false,
+        commands: Vec::new(),
         escape: file.directives.escape,
     };
     low.stages();
@@ -60,6 +62,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         }
         low.order();
         super::sent::note(&mut low.plan);
+        super::footprints::fill(&mut low.plan, &low.commands);
     }
     diagnostic::sort(&mut low.plan.diagnostics);
     low.plan.diagnostics.dedup();
@@ -90,6 +93,8 @@ pub struct Lowering<'a> {
     pub single: bool,
     /// Stages copy from each other: what follows from that is not said again.
     pub circular: bool,
+    /// What the RUNs are to be understood by.
+    pub commands: Vec<(NodeIndex, Command)>,
     /// The escape character in force: the file's, but always a backslash in ONBUILD triggers.
     pub escape: char,
 }
@@ -473,7 +478,7 @@ impl Lowering<'_> {
         }
     }
 
-    pub fn push(&mut self, place: &Place, mut step: Step, stages: &[usize]) {
+    pub fn push(&mut self, place: &Place, mut step: Step, stages: &[usize]) -> NodeIndex {
         self.owner_without_names(place, &mut step);
         let node = self.plan.graph.add_node(step);
         if let Some(last) = self.plan.stages[place.stage].last {
@@ -487,6 +492,7 @@ impl Lowering<'_> {
         let stage = &mut self.plan.stages[place.stage];
         stage.steps.push(node);
         stage.last = Some(node);
+        node
     }
 
     /// An owner is looked up in the files that a step stands on. Where there are none, on scratch and with

@@ -7,6 +7,7 @@
 
 mod builder;
 mod device;
+mod footprints;
 mod image;
 mod key;
 mod lower;
@@ -29,6 +30,7 @@ pub use written::{Written, WrittenVar};
 
 use crate::diagnostic::Diagnostic;
 use crate::footprint::{Class, Footprint};
+use crate::pattern::{SourceKind, SourcePattern};
 use crate::source::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::fmt;
@@ -351,6 +353,18 @@ impl Plan {
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// The first step that makes the client send all of the context: it takes the root, or has a tmpfs mount, which asks
+    /// for the root as any mount without `source` and `from` does, though the step reads nothing of it (seen on BuildKit
+    /// 0.25).
+    #[must_use]
+    pub fn whole_context(&self) -> Option<StepId> {
+        let is_root = |s: &String| SourcePattern::lenient(s).kind() == SourceKind::Root;
+        let takes = |i: &Input| matches!(i, Input::Context(c) if c.sources.iter().any(is_root));
+        let mut steps = self.order.iter().map(|n| &self.graph[*n]);
+        let first = steps.find(|s| s.sends_context || s.inputs.iter().any(takes));
+        first.map(|s| s.id)
     }
 
     /// The step with this id, if the instruction makes one.

@@ -1,6 +1,7 @@
 //! RUN: its command, its mounts and what of both is in the key (cache keys 3.1, grammar sections 4
 //! and 8).
 
+use super::footprints::Command;
 use super::key::Key;
 use super::lower::{Lowering, Place};
 use super::mount::{self, Mount, MountType};
@@ -9,7 +10,7 @@ use super::state::{Origin, State, VOLATILE};
 use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, Written, image, title};
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
-use crate::footprint::{self, RunState};
+use crate::footprint::RunState;
 use crate::pattern::clean;
 use crate::source::Span;
 
@@ -191,18 +192,14 @@ impl Lowering<'_> {
                 .map(|v| (v.name.clone(), v.value.clone()))
                 .collect(),
         };
-        let footprint = match &script {
-            Some(text) if is_posix_shell(&shell) => footprint::of_script(text, &view),
-            Some(text) => {
-                let mut f = footprint::of_script(text, &view);
-                f.opaque = Some(format!("the shell {} is not known", shell.join(" ")));
-                f
-            }
-            None => footprint::of_exec(&argv, &view),
+        let command = Command {
+            script,
+            shell,
+            argv,
+            state: view,
         };
-        step.classes.clone_from(&footprint.classes);
-        step.footprint = Some(footprint);
-        self.push(place, step, &inputs.stages);
+        let node = self.push(place, step, &inputs.stages);
+        self.commands.push((node, command));
     }
 
     /// Whether a mount takes the files of the very step that the RUN stands on.
@@ -465,11 +462,4 @@ fn heredoc_script(ins: &Instruction, line: &str) -> String {
         text.push_str(&doc.name);
     }
     text
-}
-
-fn is_posix_shell(shell: &[String]) -> bool {
-    let name = shell
-        .first()
-        .map_or("", |s| s.rsplit('/').next().unwrap_or(""));
-    matches!(name, "sh" | "bash" | "dash" | "ash") && shell.last().is_some_and(|s| s.ends_with('c'))
 }

@@ -4,25 +4,20 @@
 //! [`ContextInput::whole`]. Costs one pass. Invariant: only steps that the target needs count.
 
 use super::{ContextInput, Input, Plan};
-use crate::pattern::clean;
 
-/// Notes it at every input. All sources of a build are one request to the client. A tmpfs mount asks for
-/// the root, as any mount without `source` and `from` does, though the step reads nothing of it (seen on
-/// BuildKit 0.25: generator 3, seed 354).
+/// Notes it at every input. All sources of a build are one request to the client.
 pub fn note(plan: &mut Plan) {
-    let whole = plan.order.iter().any(|n| plan.graph[*n].sends_context);
+    let whole = plan.whole_context().is_some();
     let mut sources: Vec<String> = inputs(plan).flat_map(|c| c.sources.clone()).collect();
     sources.sort();
     sources.dedup();
-    let root = sources.iter().any(|s| clean(&format!("/{s}")) == "/");
-    let partly = !whole && !root;
     for node in plan.order.clone() {
         for input in &mut plan.graph[node].inputs {
             let Input::Context(input) = input else {
                 continue;
             };
             input.whole = whole;
-            if partly && !input.literal && input.sources.iter().any(|s| has_wild_folder(s)) {
+            if !whole && !input.literal && input.sources.iter().any(|s| has_wild_folder(s)) {
                 input.beside.clone_from(&sources);
             }
         }
@@ -60,7 +55,7 @@ mod tests {
     fn sources_of_the_build_stand_beside_a_wildcard_folder() {
         let two = "FROM a\nCOPY d*/* /x/\nCOPY f /y/\n";
         assert_eq!(noted(two), [(2, false), (0, false)]);
-        assert_eq!(noted(&format!("{two}COPY . /z\n"))[0], (0, false));
+        assert_eq!(noted(&format!("{two}COPY . /z\n"))[0], (0, true));
         let tmpfs = format!("{two}RUN --mount=type=tmpfs,target=/t true\n");
         assert_eq!(noted(&tmpfs), [(0, true), (0, true)]);
         let secret = format!("{two}RUN --mount=type=secret,id=s true\n");
