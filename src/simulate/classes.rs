@@ -3,7 +3,7 @@
 //! Goes in: keys, one after another. Comes out: the class of each, and what is known of all members of a class and of
 //! the classes that it may equal. Two keys whose known parts are the same are of one class: what sets them apart is only
 //! what nobody knows. Classes of one definition may equal each other where one knows what the other does not. Costs a
-//! look-up per key, and for a new class one comparison with every class of another shape on the same ground.
+//! look-up per key, and for a new class one more per shape and ground, shapes being few.
 //! Invariant: `may_equal` is what comparing the keys part by part would say.
 
 use super::store::{Key, Slot};
@@ -74,7 +74,11 @@ struct Class {
     made_from: FxHashMap<ClassId, usize>,
 }
 
+/// The kind of every part; without any, all that found no room in the list of shapes.
 type Shape = Vec<u8>;
+
+/// Shapes of one definition that have an index of their own for each other.
+const MOST_SHAPES: usize = 32;
 
 /// The parts that have to be equal, and the parent.
 type Values = (Vec<Part>, Option<ClassId>);
@@ -82,9 +86,36 @@ type Values = (Vec<Part>, Option<ClassId>);
 /// The classes of one definition.
 #[derive(Clone, Debug, Default)]
 struct Siblings {
-    /// By shape and parent, in order.
-    by_parent: FxHashMap<Shape, FxHashMap<Option<ClassId>, Vec<ClassId>>>,
-    by_values: FxHashMap<Values, Vec<ClassId>>,
+    shapes: Vec<Shape>,
+    /// Classes by shape, in order.
+    classes: Vec<Vec<ClassId>>,
+    /// `by_values[a][b]`: classes of shape `a` by what has to be equal in one of shape `b`.
+    by_values: Vec<Vec<FxHashMap<Values, Vec<ClassId>>>>,
+}
+
+impl Siblings {
+    /// The number of a shape, and whether it is new.
+    fn shape(&mut self, parts: &[Part]) -> (usize, bool) {
+        let is = |s: &Shape| s.iter().copied().eq(parts.iter().map(|p| p.kind()));
+        if let Some(known) = self.shapes.iter().position(is) {
+            return (known, false);
+        }
+        let mut new: Shape = parts.iter().map(|p| p.kind()).collect();
+        if self.shapes.len() >= MOST_SHAPES {
+            new.clear();
+            if let Some(rest) = self.shapes.iter().position(Vec::is_empty) {
+                return (rest, false);
+            }
+        }
+        self.shapes.push(new);
+        self.classes.push(Vec::new());
+        for row in &mut self.by_values {
+            row.push(FxHashMap::default());
+        }
+        let columns = self.shapes.len();
+        self.by_values.push(vec![FxHashMap::default(); columns]);
+        (self.shapes.len() - 1, true)
+    }
 }
 
 /// All classes.
@@ -113,17 +144,33 @@ impl Classes {
             return *known;
         }
         let id = ClassId(u32::try_from(self.classes.len()).unwrap_or(u32::MAX));
-        let shape: Shape = signature.parts.iter().map(|p| p.kind()).collect();
-        let values = (fixed(&signature.parts), signature.parent);
-        let near = self.near(&signature, &shape, &values);
+        let mut siblings = self
+            .siblings
+            .remove(&signature.definition)
+            .unwrap_or_default();
+        let (shape, is_new) = siblings.shape(&signature.parts);
+        if is_new {
+            // What there is gets an index for those of the new shape.
+            for (of, classes) in siblings.classes.iter().enumerate() {
+                for c in classes {
+                    let shapes = [of, shape].map(|s| &siblings.shapes[s]);
+                    let values = common(&self.class(*c).signature, shapes);
+                    let index = &mut siblings.by_values[of][shape];
+                    index.entry(values).or_default().push(*c);
+                }
+            }
+        }
+        let near = self.near(&signature, shape, &siblings);
         for n in &near {
             // It is the newest, so the list stays in order.
             self.class_mut(*n).near.push(id);
         }
-        let siblings = self.siblings.entry(signature.definition).or_default();
-        let by_parent = siblings.by_parent.entry(shape).or_default();
-        by_parent.entry(signature.parent).or_default().push(id);
-        siblings.by_values.entry(values).or_default().push(id);
+        siblings.classes[shape].push(id);
+        for (other, index) in siblings.by_values[shape].iter_mut().enumerate() {
+            let values = common(&signature, [shape, other].map(|s| &siblings.shapes[s]));
+            index.entry(values).or_default().push(id);
+        }
+        self.siblings.insert(signature.definition, siblings);
         self.by_signature.insert(signature.clone(), id);
         self.classes.push(Class {
             signature,
@@ -135,31 +182,20 @@ impl Classes {
     }
 
     /// The classes so far that a new one may equal.
-    fn near(&self, new: &Signature, shape: &Shape, values: &Values) -> Vec<ClassId> {
+    fn near(&self, new: &Signature, shape: usize, siblings: &Siblings) -> Vec<ClassId> {
         let mut out = Vec::new();
-        let Some(siblings) = self.siblings.get(&new.definition) else {
-            return out;
-        };
         let others = new.parent.iter().flat_map(|p| &self.class(*p).near);
-        let grounds: Vec<Option<ClassId>> = std::iter::once(new.parent)
-            .chain(others.map(|p| Some(*p)))
-            .collect();
-        let mut try_all = |list: &[ClassId]| {
-            let fits = |c: &&ClassId| self.unify(&new.parts, &self.class(**c).signature.parts);
-            out.extend(list.iter().filter(fits));
-        };
-        for (other, by_parent) in &siblings.by_parent {
-            if other == shape || other.len() != shape.len() {
-                continue;
-            }
+        let grounds = std::iter::once(new.parent).chain(others.map(|p| Some(*p)));
+        let grounds: Vec<Option<ClassId>> = grounds.collect();
+        for (other, row) in siblings.by_values.iter().enumerate() {
+            let index = &row[shape];
+            let mut values = common(new, [shape, other].map(|s| &siblings.shapes[s]));
             for ground in &grounds {
-                try_all(by_parent.get(ground).map_or(&[], Vec::as_slice));
+                values.1 = *ground;
+                let list = index.get(&values).map_or(&[][..], Vec::as_slice);
+                let fits = |c: &&ClassId| self.unify(&new.parts, &self.class(**c).signature.parts);
+                out.extend(list.iter().filter(fits));
             }
-        }
-        let mut key = values.clone();
-        for ground in grounds {
-            key.1 = ground;
-            try_all(siblings.by_values.get(&key).map_or(&[], Vec::as_slice));
         }
         out.sort_unstable();
         out.dedup();
@@ -237,13 +273,16 @@ impl Classes {
     }
 }
 
-/// The parts that are equal in classes of one shape that may equal each other; the others are blanks.
-fn fixed(parts: &[Part]) -> Vec<Part> {
-    let blank = |p: &Part| match p {
-        Part::Known(_) | Part::Image => *p,
-        Part::Anything | Part::Result(_) => Part::Anything,
+/// What has to be equal in classes of two shapes that may equal each other: what both know. The other parts are blanks.
+fn common(signature: &Signature, shapes: [&Shape; 2]) -> Values {
+    let strict = |kind: u8| kind == Part::Known(0).kind() || kind == Part::Image.kind();
+    let kinds = shapes[0].iter().zip(shapes[1]);
+    let blank = |(p, (a, b)): (&Part, (&u8, &u8))| match strict(*a) && strict(*b) {
+        true => *p,
+        false => Part::Anything,
     };
-    parts.iter().map(blank).collect()
+    let parts = signature.parts.iter().zip(kinds).map(blank).collect();
+    (parts, signature.parent)
 }
 
 #[cfg(test)]
@@ -279,10 +318,14 @@ mod tests {
     /// Definition, parent, and kind and number of every slot.
     type Raw = (u8, u8, Vec<(u8, u8)>);
 
+    /// Few keys of up to two slots, or many of up to four and so of more shapes than have an index.
     fn keys() -> impl Strategy<Value = Vec<Raw>> {
-        let slot = (0..7u8, 0..3u8);
-        let key = (0..2u8, 0..6u8, proptest::collection::vec(slot, 0..3));
-        proptest::collection::vec(key, 1..14)
+        let many = |slots: usize, keys: usize| {
+            let slot = (0..7u8, 0..3u8);
+            let key = (0..2u8, 0..6u8, proptest::collection::vec(slot, 0..=slots));
+            proptest::collection::vec(key, 1..keys)
+        };
+        prop_oneof![5 => many(2, 14), 1 => many(4, 120)]
     }
 
     proptest! {

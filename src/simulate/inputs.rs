@@ -192,6 +192,8 @@ pub(super) struct Engine<'a> {
     /// What is in each folder.
     dirs: Folders,
     links: BTreeMap<Vec<u8>, Oid>,
+    /// Whether links bring a folder along, by ignore rules and folder, as long as no link changes.
+    reached: FxHashMap<(usize, Vec<u8>), bool>,
     pub(super) watched: Vec<Watched>,
     /// The build whose files `current` holds.
     now: u32,
@@ -259,6 +261,7 @@ impl<'a> Engine<'a> {
             members,
             current: vec![None; context.log.paths.len()],
             links: BTreeMap::new(),
+            reached: FxHashMap::default(),
             watched: Vec::new(),
             now: 0,
             spent: 0,
@@ -364,6 +367,7 @@ impl<'a> Engine<'a> {
             }
         }
         if links_changed {
+            self.reached.clear();
             self.find_links();
         }
         self.versions(build, &touched, !changes.is_empty());
@@ -540,7 +544,7 @@ impl<'a> Engine<'a> {
         {
             return true;
         }
-        self.sources.iter().enumerate().any(|(i, other)| {
+        let named = self.sources.iter().enumerate().any(|(i, other)| {
             let same_rules = self.out.selections[other.selection].rules == rules;
             let below = || {
                 let base = other.pattern.cleaned().as_bytes();
@@ -551,7 +555,8 @@ impl<'a> Engine<'a> {
                 && same_rules
                 && other.count() > 0
                 && (other.pattern.select(dir).is_some() || below())
-        })
+        });
+        named || self.reached(rules, dir)
     }
 }
 

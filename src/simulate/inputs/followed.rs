@@ -196,9 +196,10 @@ impl Engine<'_> {
 
     /// What the client sends, where its own way of following links counts.
     fn reach(&self, input: &ContextInput) -> Option<Reach> {
-        if input.beside.is_empty() {
-            return None;
-        }
+        (!input.beside.is_empty()).then(|| self.reach_of(&input.beside))
+    }
+
+    fn reach_of(&self, sources: &[String]) -> Reach {
         let link = |(path, oid): (&Vec<u8>, &Oid)| ContextEntry {
             path: path.clone(),
             kind: crate::context::EntryKind::Symlink,
@@ -209,7 +210,27 @@ impl Engine<'_> {
             emptied: false,
         };
         let links: Vec<ContextEntry> = self.links.iter().map(link).collect();
-        Some(Reach::new(&links, &input.beside))
+        Reach::new(&links, sources)
+    }
+
+    /// Whether a link that some source names or matches leads to the folder: the client asks for what links lead to, even
+    /// where an ignore rule leaves the link itself out (seed 1530).
+    pub(super) fn reached(&mut self, rules: usize, folder: &[u8]) -> bool {
+        if self.links.is_empty() {
+            return false;
+        }
+        let key = (rules, folder.to_vec());
+        if let Some(known) = self.reached.get(&key) {
+            return *known;
+        }
+        let selections = self.out.selections.iter().filter(|s| s.rules == rules);
+        let sources = selections.flat_map(|s| s.input.sources.iter().cloned());
+        let mut sources: Vec<String> = sources.collect();
+        sources.sort();
+        sources.dedup();
+        let reached = self.reach_of(&sources).includes(folder);
+        self.reached.insert(key, reached);
+        reached
     }
 
     /// Whether the path is a link itself, whatever leads to it.
