@@ -40,7 +40,7 @@ fn history(steps: u32, builds: usize) -> Vec<Vec<u32>> {
     let mut state = 1u32;
     let mut chance = |one_in: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % one_in == 0
+        (state >> 8).is_multiple_of(one_in)
     };
     let mut row = |s: u32| {
         let (mut now, mut most) = (0, 0);

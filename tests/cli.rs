@@ -393,3 +393,21 @@ fn a_filtered_stage_runs_in_every_build_and_a_profile_has_its_own_keys() {
         "{said}"
     );
 }
+
+#[test]
+fn refused_builds_are_said_with_their_reason() {
+    let dir = article("FROM scratch\nCOPY f late /x/\n");
+    for i in 0..2 {
+        std::fs::write(dir.path().join("late"), i.to_string()).expect("written");
+        system_git(dir.path(), &["add", "-A"]);
+        system_git(dir.path(), &["commit", "-qm", "later"]);
+    }
+    let reason = "4 of 6 builds are refused by the builder, all of them with: failed to compute cache key: \"/late\": not found";
+    let replay = cacheplan(dir.path(), &["replay"]);
+    assert!(text(&replay.stderr).contains(reason), "{replay:?}");
+    assert!(text(&replay.stderr).contains("--dockerfile-from each"));
+    let analyze = cacheplan(dir.path(), &["analyze"]);
+    assert!(text(&analyze.stdout).contains(reason), "{analyze:?}");
+    let few = cacheplan(dir.path(), &["replay", "--history", "2"]);
+    assert!(!text(&few.stderr).contains("refused"), "{few:?}");
+}

@@ -216,7 +216,11 @@ fn report(
 ) -> Result<TargetReport> {
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
     let summary = summarize(&replayed.outcome, &replayed.costs);
-    let mut extra: Vec<(SourceFile, Diagnostic)> = Vec::new();
+    let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
+    let refused = history_notes::of_refusals(&replayed.outcome, frozen);
+    let refused = refused.filter(|_| summary.builds > 0);
+    let refused = refused.map(|d| (subject.source.clone(), d));
+    let mut extra: Vec<(SourceFile, Diagnostic)> = refused.into_iter().collect();
     let mut say = |severity, code, message: String| {
         let d = Diagnostic::whole(severity, code, message);
         extra.push((subject.source.clone(), d));
@@ -239,7 +243,7 @@ fn report(
             ),
         );
     }
-    if args.history.dockerfile_from == DockerfileFrom::Each {
+    if !frozen {
         say(Severity::Note, "history/each", "plans are judged with today's Dockerfile over all commits; the baseline uses each commit's own".to_owned());
     }
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;

@@ -10,7 +10,7 @@ use crate::dockerfile::Kind;
 use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
 use crate::plan::{Input, normalize_reference};
-use crate::simulate::Selection;
+use crate::simulate::{Outcome, Selection};
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
@@ -21,6 +21,9 @@ pub type Note = (Option<String>, Diagnostic);
 
 /// Most submodules named in one note.
 const NAMED: usize = 5;
+
+/// One refused build in so many is said a word about.
+const WORTH_A_WORD: usize = 20;
 
 /// Larger Dockerfiles are not compared line by line, in bytes.
 const COMPARED: usize = 256 << 10;
@@ -65,6 +68,36 @@ pub fn of_log(log: &ChangeLog) -> Vec<Note> {
         out.push((None, d));
     }
     out
+}
+
+/// Why the builder refuses so many of the builds; `frozen`: all of them use today's Dockerfile.
+#[must_use]
+pub fn of_refusals(outcome: &Outcome, frozen: bool) -> Option<Diagnostic> {
+    let failures = || outcome.builds.iter().filter_map(|b| b.fails.as_ref());
+    let refused = failures().count();
+    let ran = outcome.builds.iter().filter(|b| b.plan.is_some()).count();
+    if refused * WORTH_A_WORD < ran || refused == 0 {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for failure in failures() {
+        *counts.entry(&failure.message).or_default() += 1;
+    }
+    // The first of equals, by their text.
+    let (message, most) = counts.iter().rev().max_by_key(|(_, n)| **n)?;
+    let share = match most {
+        n if *n == refused => "all of them".to_owned(),
+        n => format!("{n} of them"),
+    };
+    let text =
+        format!("{refused} of {ran} builds are refused by the builder, {share} with: {message}");
+    let d = Diagnostic::whole(Severity::Note, "history/refused", text);
+    Some(match frozen {
+        true => d.with_help(
+            "today's Dockerfile is replayed over old commits, which may lack what it copies; --dockerfile-from each takes each commit's own",
+        ),
+        false => d,
+    })
 }
 
 /// Of flags that name what no Dockerfile has, most likely by a slip of the pen. Older Dockerfiles may have it.

@@ -36,6 +36,10 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let builds = read_builds(cli, &place, &history, &[&subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
     let replayed = replay_subject(&place, &history, &builds, &subject, &costs)?;
+    let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
+    if let Some(refused) = history_notes::of_refusals(&replayed.outcome, frozen) {
+        output::diagnostics(cli, &[(subject.source.clone(), refused)]);
+    }
     let text = match args.format {
         ReplayFormat::Json => lines(args, &builds, &replayed, &costs)?,
         ReplayFormat::Text => table(&builds, &replayed).into_bytes(),
