@@ -411,3 +411,18 @@ fn refused_builds_are_said_with_their_reason() {
     let few = cacheplan(dir.path(), &["replay", "--history", "2"]);
     assert!(!text(&few.stderr).contains("refused"), "{few:?}");
 }
+
+#[test]
+fn an_env_that_moves_into_the_base_stage_leaves_the_run_open() {
+    let dir = article("FROM img\nENV X=1\nRUN y\n");
+    let file = "FROM img AS a\nENV X=1\nFROM a\nRUN y\n";
+    std::fs::write(dir.path().join("Dockerfile"), file).expect("written");
+    system_git(dir.path(), &["commit", "-qam", "two stages"]);
+    let args = ["replay", "--dockerfile-from", "each", "--format", "json"];
+    let out = cacheplan(dir.path(), &args);
+    let said = text(&out.stdout);
+    let last = said.lines().last().expect("a line");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    assert_eq!(last["maybe"], serde_json::json!(["1.1"]));
+    assert_eq!(last["causes"][0]["kind"], "env");
+}

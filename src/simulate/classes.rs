@@ -3,11 +3,13 @@
 //! Goes in: keys, one after another. Comes out: the class of each, and what is known of all members of a class and of
 //! the classes that it may equal. Two keys whose known parts are the same are of one class: what sets them apart is only
 //! what nobody knows. Classes of one definition may equal each other where one knows what the other does not. Costs a
-//! look-up per key, and for a new class one more per shape and ground, shapes being few.
+//! look-up per key, and for a new class one more per shape and ground; shapes beyond
+//! [`MOST_SHAPES`] share one list that is gone through.
 //! Invariant: `may_equal` is what comparing the keys part by part would say.
 
 use super::store::{Key, Slot};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash as _, Hasher as _};
 
 /// A class of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,8 +82,8 @@ type Shape = Vec<u8>;
 /// Shapes of one definition that have an index of their own for each other.
 const MOST_SHAPES: usize = 32;
 
-/// The parts that have to be equal, and the parent.
-type Values = (Vec<Part>, Option<ClassId>);
+/// A hash of the parts that have to be equal, and the parent. What is found by it is compared part by part.
+type Values = (u64, Option<ClassId>);
 
 /// The classes of one definition.
 #[derive(Clone, Debug, Default)]
@@ -273,16 +275,17 @@ impl Classes {
     }
 }
 
-/// What has to be equal in classes of two shapes that may equal each other: what both know. The other parts are blanks.
+/// What has to be equal in classes of two shapes that may equal each other: what both know.
 fn common(signature: &Signature, shapes: [&Shape; 2]) -> Values {
     let strict = |kind: u8| kind == Part::Known(0).kind() || kind == Part::Image.kind();
     let kinds = shapes[0].iter().zip(shapes[1]);
-    let blank = |(p, (a, b)): (&Part, (&u8, &u8))| match strict(*a) && strict(*b) {
-        true => *p,
-        false => Part::Anything,
-    };
-    let parts = signature.parts.iter().zip(kinds).map(blank).collect();
-    (parts, signature.parent)
+    let mut hasher = FxHasher::default();
+    for (part, (a, b)) in signature.parts.iter().zip(kinds) {
+        if strict(*a) && strict(*b) {
+            part.hash(&mut hasher);
+        }
+    }
+    (hasher.finish(), signature.parent)
 }
 
 #[cfg(test)]

@@ -149,6 +149,10 @@ impl<'a> Reasons<'a> {
         if old.definition != step.definition {
             return because(edited(old, step), words::differences(old, step));
         }
+        if old.variable_places != step.variable_places {
+            let detail = "variables that the base image may have, too, are set in another stage";
+            return because(CauseKind::Env, detail.to_owned());
+        }
         if step.volatile {
             return because(CauseKind::Arg, words::volatile(step));
         }

@@ -16,6 +16,8 @@ pub struct Forced {
     own: Vec<bool>,
     /// Its file system is made anew: it or a step before it is forced.
     fresh: Vec<bool>,
+    /// It is, where an image has certain variables: only that tells it from a forced one.
+    perhaps: Vec<bool>,
     /// It may be: it takes files of such a stage.
     unsure: Vec<bool>,
 }
@@ -40,25 +42,37 @@ impl Forced {
         if !steps().any(|s| s.forced) {
             return Self::default();
         }
-        let mut numbers: FxHashMap<String, usize> = FxHashMap::default();
-        let mut number: Vec<usize> = Vec::with_capacity(plan.order.len());
-        for (position, step) in steps().enumerate() {
-            let below = parent[position].filter(|_| step.keyed_by_parent);
-            let mut text = format!("{:x} {:?}", step.definition, below.map(|p| number[p]));
-            let _ = write!(text, " {:?}", step.inputs);
-            let next = numbers.len();
-            number.push(*numbers.entry(text).or_insert(next));
-        }
-        let forced: FxHashSet<usize> = steps()
-            .zip(&number)
-            .filter(|(s, _)| s.forced)
-            .map(|(_, n)| *n)
-            .collect();
+        let exact = Self::numbers(plan, parent, true);
+        let loose = Self::numbers(plan, parent, false);
+        let of_forced = |number: &[usize]| -> FxHashSet<usize> {
+            let forced = steps().zip(number).filter(|(s, _)| s.forced);
+            forced.map(|(_, n)| *n).collect()
+        };
+        let (same, like) = (of_forced(&exact), of_forced(&loose));
         Self {
-            own: number.iter().map(|n| forced.contains(n)).collect(),
+            own: exact.iter().map(|n| same.contains(n)).collect(),
+            perhaps: loose.iter().map(|n| like.contains(n)).collect(),
             fresh: Vec::new(),
             unsure: Vec::new(),
         }
+    }
+
+    /// A number for every step, the same for those that are one vertex; `exact`: for certain.
+    fn numbers(plan: &Plan, parent: &[Option<usize>], exact: bool) -> Vec<usize> {
+        let mut numbers: FxHashMap<String, usize> = FxHashMap::default();
+        let mut number: Vec<usize> = Vec::with_capacity(plan.order.len());
+        let steps = plan.order.iter().map(|n| &plan.graph[*n]);
+        for (position, step) in steps.enumerate() {
+            let below = parent[position].filter(|_| step.keyed_by_parent);
+            let mut text = format!("{:x} {:?}", step.definition, below.map(|p| number[p]));
+            let _ = write!(text, " {:?}", step.inputs);
+            if exact {
+                let _ = write!(text, " {:?}", step.variable_places);
+            }
+            let next = numbers.len();
+            number.push(*numbers.entry(text).or_insert(next));
+        }
+        number
     }
 
     /// Whether any step is.
@@ -68,12 +82,14 @@ impl Forced {
 
     /// The verdict of the next step in order, given what the store says.
     pub fn verdict(&mut self, at: Standing<'_>, stored: Verdict) -> Verdict {
-        let Some(own) = self.own.get(self.fresh.len()).copied() else {
+        let position = self.fresh.len();
+        let Some(own) = self.own.get(position).copied() else {
             return stored;
         };
         let parent = |list: &[bool]| at.parent.is_some_and(|p| list[p]);
         let below = at.keyed_by_parent && parent(&self.fresh);
-        let doubt = at.taken.iter().any(|p| self.fresh[*p] || self.unsure[*p])
+        let doubt = self.perhaps[position]
+            || at.taken.iter().any(|p| self.fresh[*p] || self.unsure[*p])
             || (at.keyed_by_parent && parent(&self.unsure));
         let verdict = match stored {
             _ if own || below => Verdict::Executed,
@@ -86,5 +102,34 @@ impl Forced {
         self.fresh.push(fresh);
         self.unsure.push(unsure);
         verdict
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::parse;
+    use crate::plan::{BuildOptions, StepKind, lower};
+    use crate::source::SourceFile;
+
+    /// Where the image has the variable, the RUN of `b` is another vertex than that of `c`.
+    #[test]
+    fn what_only_the_image_tells_apart_is_in_doubt() {
+        let text = "FROM i AS a\nENV X=1\nFROM a AS b\nRUN y\nFROM i AS c\nENV X=1\nRUN y\nFROM i\nCOPY --from=b /f /b\nCOPY --from=c /f /c\n";
+        let options = BuildOptions {
+            no_cache: Some(vec!["c".to_owned()]),
+            ..BuildOptions::default()
+        };
+        let plan = lower(&parse(&SourceFile::new("Dockerfile", text)).tree, &options);
+        // All stand on the FROM, which is one for all stages.
+        let kinds: Vec<StepKind> = plan.order.iter().map(|n| plan.graph[*n].kind).collect();
+        let parent: Vec<Option<usize>> = kinds
+            .iter()
+            .map(|k| (*k != StepKind::From).then_some(0))
+            .collect();
+        let forced = Forced::new(&plan, &parent);
+        let runs = (0..kinds.len()).filter(|i| kinds[*i] == StepKind::Run);
+        let said: Vec<(bool, bool)> = runs.map(|i| (forced.own[i], forced.perhaps[i])).collect();
+        assert_eq!(said, [(false, true), (true, true)]);
     }
 }

@@ -16,6 +16,7 @@ use super::members::{Members, Term, hash, joined};
 use super::stage_tree::Content;
 use super::views::{ViewRequest, Watched};
 use super::walked::{Node as Item, View as Sent};
+use crate::context::transfer::Reach;
 use crate::history::{Change, ChangeLog, Entry, EntryKind, Oid, PathId};
 use crate::pattern::{ExcludeRules, IgnoreRules, PathFilter, SourceKind, SourcePattern};
 use crate::plan::{ContentRule, ContextInput};
@@ -192,8 +193,8 @@ pub(super) struct Engine<'a> {
     /// What is in each folder.
     dirs: Folders,
     links: BTreeMap<Vec<u8>, Oid>,
-    /// Whether links bring a folder along, by ignore rules and folder, as long as no link changes.
-    reached: FxHashMap<(usize, Vec<u8>), bool>,
+    /// What links bring along, by ignore rules, as long as no link changes.
+    reached: FxHashMap<usize, Reach>,
     pub(super) watched: Vec<Watched>,
     /// The build whose files `current` holds.
     now: u32,

@@ -158,7 +158,9 @@ pub fn replay_with(
     let mut out = Outcome::default();
     let mut previous: Option<u32> = None;
     let mut visited = Visited::default();
-    let shapes: Vec<Shape> = models.iter().map(|m| Shape::new(m, matrix)).collect();
+    let lacking = Shape::lacking(matrix);
+    let shape = |m| Shape::new(m, matrix, &lacking);
+    let shapes: Vec<Shape> = models.iter().map(shape).collect();
     for (build, plan) in timeline.plan.iter().enumerate() {
         let build = u32::try_from(build).unwrap_or(u32::MAX);
         let Some(p) = *plan else {

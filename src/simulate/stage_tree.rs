@@ -96,7 +96,6 @@ impl Exclude {
 }
 
 /// One path that a COPY takes.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     /// What its source names or matches, without slashes in front.
     pub matched: Vec<u8>,
@@ -488,6 +487,25 @@ impl Tree {
         exclude: Option<&Exclude>,
         links: &FxHashMap<Oid, Vec<u8>>,
     ) -> Result<(Vec<Taken>, Option<Vec<u8>>), Refusal> {
+        let (path, is_folder) = self.leads(link, links)?;
+        let excluded = |r: &[u8]| Exclude::takes_out(exclude, r);
+        let all = self.below(&path).map(|(p, node)| (rest(p, &path), node));
+        let kept = all.filter(|(r, node)| matches!(node, Node::Image(_)) || !excluded(r));
+        let taken = kept.map(|(relative, node)| Taken {
+            matched: link.to_vec(),
+            relative: relative.to_vec(),
+            node: node.clone(),
+        });
+        let taken = taken.collect();
+        Ok((taken, is_folder.then_some(path)))
+    }
+
+    /// Where a link that a wildcard matches leads, and whether that is a folder.
+    fn leads(
+        &self,
+        link: &[u8],
+        links: &FxHashMap<Oid, Vec<u8>>,
+    ) -> Result<(Vec<u8>, bool), Refusal> {
         let path = self.follow(link, links)?;
         let is_folder = !matches!(self.nodes.get(&path), Some(Node::File(..)));
         if is_folder {
@@ -505,16 +523,7 @@ impl Tree {
                 });
             }
         }
-        let excluded = |r: &[u8]| Exclude::takes_out(exclude, r);
-        let all = self.below(&path).map(|(p, node)| (rest(p, &path), node));
-        let kept = all.filter(|(r, node)| matches!(node, Node::Image(_)) || !excluded(r));
-        let taken = kept.map(|(relative, node)| Taken {
-            matched: link.to_vec(),
-            relative: relative.to_vec(),
-            node: node.clone(),
-        });
-        let taken = taken.collect();
-        Ok((taken, is_folder.then_some(path)))
+        Ok((path, is_folder))
     }
 
     /// Whether a wildcard certainly matches a link that leads nowhere, whatever else is in the folder.
@@ -527,7 +536,7 @@ impl Tree {
         self.below(folder).any(|(p, node)| {
             matches!(node, Node::File(e, _) if e.kind == EntryKind::Symlink)
                 && pattern.select(p).is_some_and(|f| f.relative.is_empty())
-                && self.linked(p, None, links) == Err(Refusal::Missing)
+                && self.leads(p, links) == Err(Refusal::Missing)
         })
     }
 

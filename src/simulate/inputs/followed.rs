@@ -219,18 +219,16 @@ impl Engine<'_> {
         if self.links.is_empty() {
             return false;
         }
-        let key = (rules, folder.to_vec());
-        if let Some(known) = self.reached.get(&key) {
-            return *known;
+        if !self.reached.contains_key(&rules) {
+            let selections = self.out.selections.iter().filter(|s| s.rules == rules);
+            let sources = selections.flat_map(|s| s.input.sources.iter().cloned());
+            let mut sources: Vec<String> = sources.collect();
+            sources.sort();
+            sources.dedup();
+            let reach = self.reach_of(&sources);
+            self.reached.insert(rules, reach);
         }
-        let selections = self.out.selections.iter().filter(|s| s.rules == rules);
-        let sources = selections.flat_map(|s| s.input.sources.iter().cloned());
-        let mut sources: Vec<String> = sources.collect();
-        sources.sort();
-        sources.dedup();
-        let reached = self.reach_of(&sources).includes(folder);
-        self.reached.insert(key, reached);
-        reached
+        self.reached[&rules].includes(folder)
     }
 
     /// Whether the path is a link itself, whatever leads to it.

@@ -149,8 +149,12 @@ impl Run<'_> {
         }
         let old = &old_model.plan;
         let same = old.order.iter().map(|n| &old.graph[*n]);
-        if same.clone().any(|s| s.definition == step.definition) {
-            return None;
+        let mut equal = same.clone().filter(|s| s.definition == step.definition);
+        if let Some(one) = equal.next() {
+            // Where a variable stands in the list that the image begins is part of the environment.
+            let mut places = std::iter::once(one).chain(equal).map(|s| s.variable_places);
+            let moved = places.all(|p| p != step.variable_places);
+            return moved.then_some(CauseKind::Env);
         }
         let was: Vec<&Parts> = same
             .filter(|s| s.kind == step.kind)

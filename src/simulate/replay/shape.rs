@@ -30,7 +30,8 @@ pub struct Shape {
 }
 
 impl Shape {
-    pub fn new(model: &PlanModel<'_>, matrix: &InputMatrix) -> Self {
+    /// `lacking`: for every view of the matrix, whether it lacks something in some build.
+    pub fn new(model: &PlanModel<'_>, matrix: &InputMatrix, lacking: &[bool]) -> Self {
         let plan = model.plan;
         let position: FxHashMap<NodeIndex, usize> = plan
             .order
@@ -61,12 +62,6 @@ impl Shape {
             s.inputs.iter().filter_map(digest).collect()
         };
         let lacks = |s: &usize| !matrix.absent[*s].is_empty();
-        let is_missing = |c: &Content| {
-            matches!(
-                c,
-                Content::Missing { .. } | Content::MissingAtExecution { .. }
-            )
-        };
         let fails = |(step, s): (usize, &Step)| {
             let message = s.fails?.to_owned();
             Some(Failure { step, message })
@@ -81,12 +76,22 @@ impl Shape {
             reproducible: reproducible(plan),
             paths: steps().map(paths).collect(),
             absent: selections.filter(|(_, s)| lacks(s)).collect(),
-            missing: views
-                .filter(|(_, v)| matrix.views[*v].iter().any(is_missing))
-                .collect(),
+            missing: views.filter(|(_, v)| lacking[*v]).collect(),
             fails: steps().enumerate().find_map(fails),
             stage_last,
         }
+    }
+
+    /// For every view, whether it lacks something in some build.
+    pub fn lacking(matrix: &InputMatrix) -> Vec<bool> {
+        let is_missing = |c: &Content| {
+            matches!(
+                c,
+                Content::Missing { .. } | Content::MissingAtExecution { .. }
+            )
+        };
+        let views = matrix.views.iter();
+        views.map(|v| v.iter().any(is_missing)).collect()
     }
 
     /// Position of the last step of a stage.

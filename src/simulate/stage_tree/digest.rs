@@ -22,6 +22,7 @@ impl Tree {
     ) -> Content {
         let mut parts = Vec::new();
         let (mut places, mut unsure, mut made) = (Vec::new(), false, false);
+        let mut late = None;
         for (source, pattern) in patterns.iter().enumerate() {
             match self.one(pattern, exclude, rule, links) {
                 Ok(one) => {
@@ -32,16 +33,14 @@ impl Tree {
                     unsure |= one.unsure;
                     parts.push((pattern.cleaned().to_owned(), one.digest));
                 }
-                // One that is missing refuses the build, whatever the others are.
+                // One that is missing refuses the build, whatever the others are: before anything runs, or then.
+                Err(Refusal::Missing) if exclude.is_none() => return Content::Missing { source },
+                Err(Refusal::Missing | Refusal::NoFolder) => late = late.or(Some(source)),
                 Err(Refusal::Unknown) => made = true,
-                Err(Refusal::NoFolder) if made => {}
-                Err(Refusal::Missing) if made && exclude.is_some() => {}
-                Err(Refusal::Missing) if exclude.is_some() => {
-                    return Content::MissingAtExecution { source };
-                }
-                Err(Refusal::Missing) => return Content::Missing { source },
-                Err(Refusal::NoFolder) => return Content::MissingAtExecution { source },
             }
+        }
+        if let Some(source) = late {
+            return Content::MissingAtExecution { source };
         }
         if made {
             return Content::Made;
@@ -97,7 +96,8 @@ impl Tree {
             let there = folder.is_empty() || self.below(&folder).next().is_some();
             let blocked =
                 prefixes(&folder).any(|p| matches!(self.nodes.get(p), Some(Node::File(..))));
-            if !there && !blocked && self.unknown_above(&folder) {
+            let changed = || self.is_unknown(&folder) || self.unknown_above(&folder);
+            if !there && !blocked && changed() {
                 return Err(Refusal::Unknown);
             }
             if blocked || (!there && one.images.is_empty()) {
