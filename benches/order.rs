@@ -4,7 +4,7 @@
 //! step. `history` is what repositories look like (three builds in four change nothing that counts, five in a thousand take
 //! something back); in `worst` no two builds are alike.
 
-use cacheplan::optimize::order::{Problem, Scorer, solve};
+use cacheplan::optimize::order::{Problem, Scorer, cost_of, solve};
 use cacheplan::optimize::partition::Partition;
 use cacheplan::simulate::Policy;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -70,16 +70,6 @@ fn worst(steps: usize, builds: u32, returns: u32) -> Vec<Vec<u32>> {
     (0..steps).map(row).collect()
 }
 
-fn by_tuples(problem: &Problem, order: &[usize]) -> f64 {
-    let mut partition = problem.base.clone();
-    let mut cost = 0.0;
-    for s in order {
-        partition = partition.refine(&problem.rows[*s]);
-        cost += problem.weights[*s] * partition.executed(problem.policy) as f64;
-    }
-    cost
-}
-
 fn score(c: &mut Criterion) {
     let mut group = c.benchmark_group("score");
     for (name, rows) in [
@@ -90,12 +80,12 @@ fn score(c: &mut Criterion) {
         let p = of_rows(rows);
         let order: Vec<usize> = (0..20).rev().collect();
         let scorer = Scorer::new(&p);
-        assert!((scorer.cost(&order) - by_tuples(&p, &order)).abs() < 1e-6);
+        assert!((scorer.cost(&order) - cost_of(&p, &order)).abs() < 1e-6);
         group.bench_function(BenchmarkId::new("bits", name), |b| {
             b.iter(|| scorer.cost(std::hint::black_box(&order)));
         });
         group.bench_function(BenchmarkId::new("tuples", name), |b| {
-            b.iter(|| by_tuples(&p, std::hint::black_box(&order)));
+            b.iter(|| cost_of(&p, std::hint::black_box(&order)));
         });
     }
     group.finish();

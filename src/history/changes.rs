@@ -190,7 +190,7 @@ pub fn change_log_kept(
     let pieces = (rayon::current_num_threads() * 4).min(commits.len() / 64 + 1);
     let size = commits.len().div_ceil(pieces).max(1);
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for (i, _) in pairs.iter().enumerate().filter(|(_, p)| !known.has(p)) {
+    for i in (0..pairs.len()).filter(|i| !known.has(&pairs[*i])) {
         match ranges.last_mut() {
             Some(last) if last.end == i && last.len() < size => last.end += 1,
             _ => ranges.push(i..i + 1),

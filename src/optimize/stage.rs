@@ -51,12 +51,7 @@ pub struct Ordered {
 
 pub fn order_stages(request: &Request<'_>) -> Ordered {
     let plan = &request.evaluated.plan;
-    let position: FxHashMap<NodeIndex, usize> = plan
-        .order
-        .iter()
-        .enumerate()
-        .map(|(i, n)| (*n, i))
-        .collect();
+    let position = plan.positions();
     let rows = Rows {
         request,
         position: &position,

@@ -33,6 +33,7 @@ use crate::footprint::{Class, Footprint};
 use crate::pattern::{SourceKind, SourcePattern};
 use crate::source::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
+use rustc_hash::FxHashMap;
 use std::fmt;
 
 /// What `docker build` is told beside the Dockerfile.
@@ -365,6 +366,13 @@ impl Plan {
         let mut steps = self.order.iter().map(|n| &self.graph[*n]);
         let first = steps.find(|s| s.sends_context || s.inputs.iter().any(takes));
         first.map(|s| s.id)
+    }
+
+    /// Where each step stands in [`Self::order`].
+    #[must_use]
+    pub fn positions(&self) -> FxHashMap<NodeIndex, usize> {
+        let order = self.order.iter().enumerate();
+        order.map(|(position, node)| (*node, position)).collect()
     }
 
     /// The step with this id, if the instruction makes one.

@@ -252,24 +252,20 @@ impl Visited {
             if verdict == Verdict::Cached && !compares {
                 continue;
             }
+            records.clear();
+            records.extend(node.sources.iter().map(|s| inputs[*s].record));
             let mut ask = |input: usize, how: Verdict| {
                 let needed = &mut inputs[input].needed;
                 *needed = (*needed).max(how);
             };
             node.below.iter().for_each(|b| ask(*b, verdict));
-            if !compares {
-                node.sources.iter().for_each(|s| ask(*s, verdict));
-                continue;
-            }
-            records.clear();
-            records.extend(node.sources.iter().map(|s| inputs[*s].record));
             for (source, record) in node.sources.iter().zip(&records) {
-                let how = match store.may_be_linked(&node.found, &records, *record) {
-                    true => Verdict::Maybe,
-                    false => Verdict::Executed,
+                let compared = match compares {
+                    false => Verdict::Cached,
+                    true if store.may_be_linked(&node.found, &records, *record) => Verdict::Maybe,
+                    true => Verdict::Executed,
                 };
-                let needed = &mut inputs[*source].needed;
-                *needed = (*needed).max(verdict).max(how);
+                ask(*source, verdict.max(compared));
             }
         }
         self.scratch = records;

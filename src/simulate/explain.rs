@@ -87,12 +87,7 @@ pub fn explain(case: &Case<'_>) -> Vec<Explained> {
     let plan = case.after.plan;
     let reasons = Reasons {
         case,
-        position: plan
-            .order
-            .iter()
-            .enumerate()
-            .map(|(i, n)| (*n, i))
-            .collect(),
+        position: plan.positions(),
         pairs: case.before.map(|b| pairs::pairs(b.plan, plan)),
         members: OnceCell::new(),
     };

@@ -4,7 +4,6 @@ use super::replay::{BuildOutcome, Outcome, PlanModel};
 use super::store::Verdict;
 use petgraph::Direction;
 use petgraph::visit::EdgeRef;
-use rustc_hash::FxHashMap;
 
 /// Modelled seconds of one build; the `_min` figures count `maybe` as cached.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,12 +60,7 @@ pub fn build_costs(
 
 fn predecessors(model: &PlanModel<'_>) -> Vec<Vec<usize>> {
     let plan = model.plan;
-    let position: FxHashMap<_, usize> = plan
-        .order
-        .iter()
-        .enumerate()
-        .map(|(i, n)| (*n, i))
-        .collect();
+    let position = plan.positions();
     let before = |n| {
         let edges = plan.graph.edges_directed(n, Direction::Incoming);
         edges

@@ -2,19 +2,20 @@
 
 use super::{Failure, PlanModel, text_digest};
 use crate::plan::{Base, Depends, Input, Plan, Stage, Step, StepKind};
+use crate::simulate::forced::Forced;
 use crate::simulate::inputs::InputMatrix;
 use crate::simulate::stage_tree::Content;
 use petgraph::Direction;
-use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef as _;
-use rustc_hash::FxHashMap;
 
 /// Positions of a plan's steps, and what they may ever lack.
 pub struct Shape {
     /// Position of the parent of each step.
     pub parent: Vec<Option<usize>>,
+    /// The steps that are made anew, before any of them is looked at.
+    pub forced: Forced,
     /// Position of the last step of every stage.
-    pub stage_last: Vec<Option<usize>>,
+    stage_last: Vec<Option<usize>>,
     /// For every step, positions of the last steps of the stages whose files it takes.
     pub taken: Vec<Vec<usize>>,
     /// By stage: its files come from RUNs, and the output of each depends on its inputs alone.
@@ -33,12 +34,7 @@ impl Shape {
     /// `lacking`: for every view of the matrix, whether it lacks something in some build.
     pub fn new(model: &PlanModel<'_>, matrix: &InputMatrix, lacking: &[bool]) -> Self {
         let plan = model.plan;
-        let position: FxHashMap<NodeIndex, usize> = plan
-            .order
-            .iter()
-            .enumerate()
-            .map(|(i, n)| (*n, i))
-            .collect();
+        let position = plan.positions();
         let steps = || plan.order.iter().map(|n| &plan.graph[*n]);
         let parent = plan.order.iter().map(|n| {
             let mut keys = plan.graph.edges_directed(*n, Direction::Incoming);
@@ -70,8 +66,10 @@ impl Shape {
         let selections = selections.flat_map(|(p, list)| list.iter().map(move |s| (p, *s)));
         let views = model.views.iter().enumerate();
         let views = views.flat_map(|(p, list)| list.iter().flatten().map(move |v| (p, *v)));
+        let parent: Vec<Option<usize>> = parent.collect();
         Self {
-            parent: parent.collect(),
+            forced: Forced::new(plan, &parent),
+            parent,
             taken: steps().map(taken).collect(),
             reproducible: reproducible(plan),
             paths: steps().map(paths).collect(),

@@ -63,7 +63,7 @@ impl Run<'_> {
     /// Looks every step up. `all` holds an earlier build, or nothing.
     pub fn visit(&self, store: &mut Store, all: &mut Visited) {
         let plan = self.model.plan;
-        let mut forced = Forced::new(plan, &self.shape.parent);
+        let mut forced = self.shape.forced.clone();
         let earlier = all.begin(self.plan, self.build, plan.order.len());
         // Base images count in many ways, forced steps in the order of the others: then nothing is left out.
         let earlier = earlier.filter(|before| {
