@@ -4,7 +4,7 @@ use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
-use crate::footprint::{Extent, Footprint, PathSet};
+use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet};
 use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
 use crate::report::{escape, number};
 use anyhow::Result;
@@ -162,18 +162,27 @@ fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
 }
 
 fn paths(set: &PathSet) -> Vec<String> {
-    let one = |c: &crate::footprint::PathClaim| match c.extent {
+    set.claims.iter().map(claim).collect()
+}
+
+fn claim(c: &PathClaim) -> String {
+    match c.extent {
         Extent::Exact => c.path.clone(),
         Extent::Subtree => format!("{}/**", c.path.trim_end_matches('/')),
-    };
-    set.claims.iter().map(one).collect()
+    }
 }
 
 fn footprint(f: &Footprint) -> Value {
+    let set = |claims: &[PathClaim]| paths(&PathSet::new(claims.to_vec()));
+    let evidence = |e: &Evidence| json!({"start": e.span.start, "end": e.span.end, "reads": set(&e.reads), "writes": set(&e.writes)});
+    let link = |l: &Link| json!({"at": claim(&l.at), "to": l.to});
     json!({
-        "opaque": f.opaque, "reads": paths(&f.reads), "writes": paths(&f.writes), "network": f.network,
+        "opaque": f.opaque, "reads": paths(&f.reads), "writes": paths(&f.writes), "makes": paths(&f.makes),
+        "programs": paths(&f.programs), "observes": paths(&f.observes),
+        "links": f.links.iter().map(link).collect::<Vec<_>>(),
+        "variables": f.variables, "network": f.network, "varies": f.varies,
         "certainty": format!("{:?}", f.certainty).to_lowercase(), "assumptions": f.assumptions, "commands": f.commands,
-        "evidence": f.evidence.iter().map(|s| json!({"start": s.start, "end": s.end})).collect::<Vec<_>>(),
+        "evidence": f.evidence.iter().map(evidence).collect::<Vec<_>>(),
     })
 }
 
@@ -318,6 +327,7 @@ fn touched(out: &mut String, step: &Step, f: &Footprint) {
         None => {
             line("reads", paths(&f.reads).join(" "));
             line("writes", paths(&f.writes).join(" "));
+            line("makes", paths(&f.makes).join(" "));
         }
     }
 }

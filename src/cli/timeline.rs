@@ -405,6 +405,8 @@ pub struct TipFiles<'a> {
     prefix: &'a str,
     /// Context-relative paths of what is sent.
     pub entries: BTreeMap<String, Entry>,
+    /// There is a symbolic link whose name is no text.
+    odd_links: bool,
 }
 
 impl<'a> TipFiles<'a> {
@@ -416,6 +418,7 @@ impl<'a> TipFiles<'a> {
         let prefix = subject.context_prefix.as_str();
         let mut filter = crate::pattern::PathFilter::new(&subject.rules);
         let mut entries = BTreeMap::new();
+        let mut odd_links = false;
         for (path, entry) in repository.list(tip, prefix.as_bytes())? {
             let below = match prefix {
                 "" => &path[..],
@@ -427,10 +430,14 @@ impl<'a> TipFiles<'a> {
                     None => continue,
                 },
             };
-            if !filter.ignored(below)
-                && let Ok(text) = String::from_utf8(below.to_vec())
-            {
-                entries.insert(text, entry);
+            if filter.ignored(below) {
+                continue;
+            }
+            match String::from_utf8(below.to_vec()) {
+                Ok(text) => {
+                    entries.insert(text, entry);
+                }
+                Err(_) => odd_links |= entry.kind == EntryKind::Symlink,
             }
         }
         Ok(Self {
@@ -438,6 +445,7 @@ impl<'a> TipFiles<'a> {
             tip,
             prefix,
             entries,
+            odd_links,
         })
     }
 
@@ -463,6 +471,23 @@ impl<'a> TipFiles<'a> {
 impl ContextFiles for TipFiles<'_> {
     fn is_file(&self, path: &str) -> bool {
         self.entries.contains_key(path)
+    }
+
+    fn is_link(&self, path: &str) -> bool {
+        let entry = self.entries.get(path);
+        entry.is_some_and(|e| e.kind == EntryKind::Symlink)
+    }
+
+    fn links_below(&self, dir: &str) -> bool {
+        let start = match dir {
+            "" => String::new(),
+            dir => format!("{dir}/"),
+        };
+        let below = self.entries.range(start.clone()..);
+        let mut below = below.take_while(|(p, _)| p.starts_with(&start));
+        // What a submodule holds is not listed here.
+        self.odd_links
+            || below.any(|(_, e)| matches!(e.kind, EntryKind::Symlink | EntryKind::Submodule))
     }
 
     fn has_below(&self, dir: &str) -> bool {

@@ -22,6 +22,7 @@ pub(super) struct Frame {
     pub(super) end_line: u32,
     pub(super) leading_comments: Span,
     pub(super) reproducible: bool,
+    pub(super) plain_base: bool,
 }
 
 /// An instruction before it is read.
@@ -136,6 +137,7 @@ impl Reader<'_> {
             end_line: self.frame.end_line,
             leading_comments: self.frame.leading_comments,
             reproducible: self.frame.reproducible,
+            plain_base: self.frame.plain_base,
             original: self.piece(head.whole),
             flags: match head.flags {
                 none if none.is_empty() => Vec::new(),

@@ -242,7 +242,8 @@ fn draft(
         line: number(first + 1),
         end_line: number(next),
         leading_comments: Span::new(comments.unwrap_or(start), start),
-        reproducible: comments.is_some_and(|from| says_reproducible(&bytes[from..start])),
+        reproducible: comments.is_some_and(|from| says(&bytes[from..start], "reproducible")),
+        plain_base: comments.is_some_and(|from| says(&bytes[from..start], "plain-base")),
     };
     Draft {
         head,
@@ -251,13 +252,13 @@ fn draft(
     }
 }
 
-/// Whether a comment of these lines tells cacheplan that the step's output depends on its inputs alone.
-fn says_reproducible(comments: &[u8]) -> bool {
+/// Whether a comment of these lines is `# cacheplan: word`.
+fn says(comments: &[u8], word: &str) -> bool {
     let mut lines = comments.split(|b| *b == b'\n');
     lines.any(|line| {
         let text = line.trim_ascii().strip_prefix(b"#").unwrap_or_default();
         let rest = text.trim_ascii_start().strip_prefix(b"cacheplan:");
-        rest.is_some_and(|rest| rest.trim_ascii() == b"reproducible")
+        rest.is_some_and(|rest| rest.trim_ascii() == word.as_bytes())
     })
 }
 

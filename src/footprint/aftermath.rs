@@ -7,8 +7,9 @@ use super::argument::Argument;
 use super::shell_state::Shell;
 use crate::shell::{self, Command, CommandKind, Word};
 
-/// Forgets every variable and the directory if these commands may change them.
+/// Forgets every variable and the directory if these commands may change them, and all folders made.
 pub(super) fn forget(bodies: &[&[Command]], shell: &mut Shell) {
+    shell.made.clear();
     for body in bodies {
         for command in *body {
             forget_one(command, shell);

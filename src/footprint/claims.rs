@@ -4,9 +4,10 @@
 //! claim: the directories above it must exist, and the links that distributions ship have two names.
 //! Invariant: the first reason to be opaque is kept; nothing is ever taken back.
 
-use super::path_set::resolve;
-use super::{Certainty, Class, Extent, Footprint, Install, PathClaim, PathSet};
+use super::path_set::{ancestors, resolve};
+use super::{Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet};
 use crate::source::Span;
+use std::collections::BTreeSet;
 
 /// What every program is taken to read: executables, libraries and configuration.
 pub const SYSTEM_READS: &[&str] = &[
@@ -69,6 +70,53 @@ pub const SYSTEM_WRITES: &[&str] = &[
     "/var/tmp",
 ];
 
+/// What the everyday programs load, beside themselves.
+const LOADED: &[(Extent, &str)] = &[
+    (Extent::Subtree, "/lib"),
+    (Extent::Subtree, "/lib32"),
+    (Extent::Subtree, "/lib64"),
+    (Extent::Subtree, "/libx32"),
+    (Extent::Subtree, "/usr/lib"),
+    (Extent::Subtree, "/usr/lib32"),
+    (Extent::Subtree, "/usr/lib64"),
+    (Extent::Subtree, "/usr/libx32"),
+    (Extent::Subtree, "/usr/local/lib"),
+    (Extent::Subtree, "/usr/share/locale"),
+    (Extent::Subtree, "/usr/share/zoneinfo"),
+    (Extent::Subtree, "/etc/selinux"),
+    (Extent::Exact, "/etc/busybox.conf"),
+    (Extent::Exact, "/etc/ld-musl-aarch64.path"),
+    (Extent::Exact, "/etc/ld-musl-x86_64.path"),
+    (Extent::Exact, "/etc/ld.so.cache"),
+    (Extent::Exact, "/etc/ld.so.preload"),
+    (Extent::Exact, "/etc/localtime"),
+    (Extent::Exact, "/etc/nsswitch.conf"),
+    (Extent::Exact, "/etc/TZ"),
+];
+
+/// Where a program is looked up when the base image decides about `PATH`.
+const PROGRAM_DIRECTORIES: &[&str] = &[
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// The entry of a user in the user database, as a place of its own below the file. A step that adds
+/// another user leaves it as it is; a step that writes the file in any other way does not.
+#[must_use]
+pub fn account(user: &str) -> String {
+    format!("/etc/passwd/{}", user.replace('/', "_"))
+}
+
+/// The same for a group.
+#[must_use]
+pub fn group(group: &str) -> String {
+    format!("/etc/group/{}", group.replace('/', "_"))
+}
+
 /// Directories that are links in today's distributions, and where they lead.
 const LINKS: &[(&str, &str)] = &[
     ("/bin", "/usr/bin"),
@@ -84,13 +132,40 @@ const LINKS: &[(&str, &str)] = &[
 /// A growing footprint.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    pub(super) reads: Vec<PathClaim>,
-    pub(super) writes: Vec<PathClaim>,
+    reads: Vec<PathClaim>,
+    writes: Vec<PathClaim>,
+    /// Folders that must be there for the claims.
+    needed: BTreeSet<String>,
+    /// Folders that are surely there at this point of the script, because it made them.
+    pub(super) established: BTreeSet<String>,
+    /// Programs and what they load.
+    programs: Vec<PathClaim>,
+    makes: Vec<PathClaim>,
+    links: Vec<Link>,
+    carries: Vec<(PathClaim, PathClaim)>,
+    observes: Vec<PathClaim>,
+    /// What account tools change: the database itself, and entries of it.
+    entries: Vec<PathClaim>,
+    /// Names that the script expands.
+    pub(super) names: BTreeSet<String>,
+    /// It may look at any variable.
+    pub(super) any_variable: bool,
+    /// The script sets the mask of new files.
+    pub(super) masked: bool,
+    pub(super) varies: bool,
     pub(super) network: bool,
     pub(super) opaque: Option<String>,
     pub(super) assumptions: Vec<String>,
     pub(super) installs: Vec<Install>,
-    pub(super) evidence: Vec<Span>,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// How many claims there were at some point.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    reads: usize,
+    writes: usize,
+    makes: usize,
 }
 
 impl Claims {
@@ -109,12 +184,152 @@ impl Claims {
 
     pub(super) fn read(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        self.need_above(&path);
         self.reads.push(PathClaim { path, extent });
     }
 
     pub(super) fn write(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        self.need_above(&path);
         self.writes.push(PathClaim { path, extent });
+    }
+
+    /// To reach a path its folders must be there.
+    fn need_above(&mut self, path: &str) {
+        for above in ancestors(path).filter(|a| *a != "/") {
+            if !self.established.contains(above) && !self.needed.contains(above) {
+                self.needed.insert(above.to_string());
+            }
+        }
+    }
+
+    /// What was made and what was written since the mark.
+    pub(super) fn since(&self, mark: Mark) -> (&[PathClaim], &[PathClaim]) {
+        let makes = self.makes.get(mark.makes..).unwrap_or_default();
+        let writes = self.writes.get(mark.writes..).unwrap_or_default();
+        (makes, writes)
+    }
+
+    /// Creates a folder, and those above it, where they are missing.
+    pub(super) fn make(&mut self, path: &str) {
+        let above = ancestors(path).filter(|a| *a != "/");
+        self.makes.extend(above.map(PathClaim::exact));
+        self.makes.push(PathClaim::exact(path));
+    }
+
+    /// May leave a link.
+    pub(super) fn link(&mut self, extent: Extent, path: impl Into<String>, to: Option<String>) {
+        let path = path.into();
+        let at = PathClaim { path, extent };
+        self.links.push(Link { at, to });
+    }
+
+    /// Brings links along, if there are any.
+    pub(super) fn carry(&mut self, from: PathClaim, to: PathClaim) {
+        self.carries.push((from, to));
+    }
+
+    /// Times, inode numbers or the order of these may show in what it leaves behind.
+    pub(super) fn observe(&mut self, extent: Extent, path: impl Into<String>) {
+        let path = path.into();
+        self.observes.push(PathClaim { path, extent });
+    }
+
+    /// Looks up one user, by name or number.
+    pub(super) fn read_account(&mut self, user: &str) {
+        self.reads.push(PathClaim::exact(account(user)));
+    }
+
+    /// Looks up one group.
+    pub(super) fn read_group(&mut self, name: &str) {
+        self.reads.push(PathClaim::exact(group(name)));
+    }
+
+    /// Changes the user database in a way that leaves all entries but one as they are.
+    pub(super) fn write_entry(&mut self, database: &str, name: &str) {
+        self.entries.push(PathClaim::exact(database));
+        self.entries
+            .push(PathClaim::exact(format!("{database}/{name}")));
+    }
+
+    /// Starts an everyday program: reads it where it may be found, and what it loads.
+    pub(super) fn read_program(&mut self, name: &str) {
+        for directory in PROGRAM_DIRECTORIES {
+            let path = format!("{directory}/{name}");
+            self.programs.push(PathClaim::exact(path));
+        }
+        for (extent, path) in LOADED {
+            let path = (*path).to_string();
+            let extent = *extent;
+            self.programs.push(PathClaim { path, extent });
+        }
+    }
+
+    /// Looks a program up in a directory of `PATH`.
+    pub(super) fn read_program_at(&mut self, path: String) {
+        self.programs.push(PathClaim::exact(path));
+    }
+
+    /// Looks whether there is a program of this name.
+    pub(super) fn look_for_program(&mut self, name: &str) {
+        for directory in PROGRAM_DIRECTORIES {
+            self.reads
+                .push(PathClaim::exact(format!("{directory}/{name}")));
+        }
+    }
+
+    /// The claims so far.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            reads: self.reads.len(),
+            writes: self.writes.len(),
+            makes: self.makes.len(),
+        }
+    }
+
+    /// Whether there are more claims than at the mark.
+    pub(super) fn grew(&self, mark: Mark) -> bool {
+        self.reads.len() > mark.reads
+            || self.writes.len() > mark.writes
+            || self.makes.len() > mark.makes
+    }
+
+    /// What a program does that is not known in every detail: where it writes there may be links, and times
+    /// and orders may show in that.
+    pub(super) fn unplain(&mut self, mark: Mark) {
+        let written: Vec<PathClaim> = self.since(mark).1.to_vec();
+        self.links
+            .extend(written.into_iter().map(|at| Link { at, to: None }));
+        self.observe(Extent::Subtree, "/");
+    }
+
+    /// Notes what the claims since the mark came from.
+    pub(super) fn explain(&mut self, span: Span, mark: Mark) {
+        if span.is_empty() {
+            return;
+        }
+        let since = |all: &[PathClaim], from: usize| all.get(from..).unwrap_or_default().to_vec();
+        let system =
+            |c: &PathClaim| c.extent == Extent::Subtree && SYSTEM_READS.contains(&c.path.as_str());
+        let mut reads = since(&self.reads, mark.reads);
+        // The system's directories are read by every program and would hide the rest.
+        if reads.iter().filter(|c| system(c)).count() > 2 {
+            reads.retain(|c| !system(c));
+        }
+        let mut writes = since(&self.writes, mark.writes);
+        writes.extend(since(&self.makes, mark.makes));
+        let mut known = self.evidence.iter_mut();
+        match known.find(|e| e.span == span) {
+            Some(e) => {
+                e.reads.append(&mut reads);
+                e.writes.append(&mut writes);
+            }
+            None => self.evidence.push(Evidence {
+                span,
+                reads,
+                writes,
+            }),
+        }
     }
 
     /// Writes a whole list of directories.
@@ -132,17 +347,38 @@ impl Claims {
     }
 
     /// The result.
-    pub(super) fn finish(self, classes: Vec<Class>, commands: Vec<String>) -> Footprint {
+    pub(super) fn finish(mut self, classes: Vec<Class>, commands: Vec<String>) -> Footprint {
+        // Whoever writes the user database itself may write any entry.
+        for file in ["/etc/passwd", "/etc/group"] {
+            let written = |c: &&mut PathClaim| c.path == file;
+            for claim in self.writes.iter_mut().filter(written) {
+                claim.extent = Extent::Subtree;
+            }
+        }
+        self.writes.append(&mut self.entries);
+        // Folders get another mode then.
+        if self.masked {
+            self.writes.extend(self.makes.iter().cloned());
+        }
         let writes = PathSet::new(with_links(self.writes));
+        let makes = PathSet::new(with_links(self.makes));
+        let programs = PathSet::new(with_links(self.programs));
+        self.reads
+            .extend(self.needed.into_iter().map(PathClaim::exact));
         let reads = PathSet::new(with_links(self.reads));
-        let reads = reads.union(&reads.ancestors()).union(&writes.ancestors());
-        let mut evidence = self.evidence;
-        evidence.sort();
-        evidence.dedup();
         let exact = self.assumptions.is_empty() && self.opaque.is_none();
+        let mut evidence = self.evidence;
+        evidence.sort_by_key(|e| e.span);
         Footprint {
             reads,
+            programs,
             writes,
+            makes,
+            links: self.links,
+            carries: self.carries,
+            observes: PathSet::new(with_links(self.observes)),
+            variables: (exact && !self.any_variable).then_some(self.names),
+            varies: self.varies,
             network: self.network,
             opaque: self.opaque,
             certainty: if exact {

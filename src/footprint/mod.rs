@@ -11,15 +11,18 @@ mod claims;
 mod class;
 mod class_table;
 mod command;
+mod environment;
 mod options;
 mod path_set;
 mod shell_state;
 mod walk;
 
 use crate::source::Span;
+use std::collections::BTreeSet;
 
-pub use claims::{SYSTEM_READS, SYSTEM_WRITES};
+pub use claims::{SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
+pub use environment::steers;
 
 /// What a shell-form RUN touches; `script` is the text the shell is given.
 #[must_use]
@@ -104,8 +107,23 @@ pub struct RunState {
 pub struct Footprint {
     /// Paths whose content or presence the commands look at.
     pub reads: PathSet,
+    /// Programs it starts and the libraries and settings those load.
+    pub programs: PathSet,
     /// Paths the commands create, change or delete.
     pub writes: PathSet,
+    /// Folders that it creates where they are missing, and only then, as its user and with mode 0755.
+    pub makes: PathSet,
+    /// Symbolic and hard links it may leave.
+    pub links: Vec<Link>,
+    /// Copies and moves that bring links along: from, to.
+    pub carries: Vec<(PathClaim, PathClaim)>,
+    /// Paths whose times, inode numbers, sizes on disk or order in their folder may show in what it
+    /// leaves behind.
+    pub observes: PathSet,
+    /// Environment variables that it may look at, those of [`steers`] left out; `None` is any.
+    pub variables: Option<BTreeSet<String>>,
+    /// What it leaves behind depends on when or where it runs: a clock, random numbers.
+    pub varies: bool,
     /// It talks to the network.
     pub network: bool,
     /// Why nothing is known about it, if so: the step is then a barrier.
@@ -120,8 +138,36 @@ pub struct Footprint {
     pub installs: Vec<Install>,
     /// Names of the commands it runs, in order, for reports.
     pub commands: Vec<String>,
-    /// Spans (in the RUN's script text) the claims came from.
-    pub evidence: Vec<Span>,
+    /// The commands that the claims came from, in order.
+    pub evidence: Vec<Evidence>,
+}
+
+/// What one command of a RUN touches beside its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Where it stands in the RUN's script text.
+    pub span: Span,
+    /// What it reads.
+    pub reads: Vec<PathClaim>,
+    /// What it creates, changes or deletes.
+    pub writes: Vec<PathClaim>,
+}
+
+/// A second name for a place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Where it may be.
+    pub at: PathClaim,
+    /// Where it leads, absolute and clean; `None` where that is not known, or for a hard link.
+    pub to: Option<String>,
+}
+
+impl Footprint {
+    /// Everything that may be another than before.
+    #[must_use]
+    pub fn changes(&self) -> PathSet {
+        self.writes.union(&self.makes)
+    }
 }
 
 /// A dependency install that reads only manifest files of its directory.

@@ -3,9 +3,9 @@
 //! Goes in: a [`RunState`] and the commands in order. Comes out: look-ups. Invariant: a value is
 //! `Some` only if the variable has it on every way to this point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::RunState;
+use super::{PathClaim, RunState};
 
 /// State at one point.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Shell {
     pub(super) cwd: Option<String>,
     /// USER without its group, if the Dockerfile sets it.
     pub(super) user: Option<String>,
+    /// Folders that the script has made, or has found to be no folder.
+    pub(super) made: BTreeSet<String>,
 }
 
 impl Shell {
@@ -36,6 +38,7 @@ impl Shell {
                 .as_deref()
                 .and_then(|cwd| super::path_set::resolve(None, cwd)),
             user: user.map(str::to_string),
+            made: BTreeSet::new(),
         }
     }
 
@@ -54,6 +57,15 @@ impl Shell {
         matches!(self.user.as_deref(), None | Some("" | "root" | "0"))
     }
 
+    /// Takes note of folders made, and of places written, where a folder may be gone.
+    pub(super) fn note(&mut self, made: &[PathClaim], written: &[PathClaim]) {
+        self.made.retain(|m| {
+            let folder = PathClaim::exact(m.as_str());
+            !written.iter().any(|w| w.covers(&folder))
+        });
+        self.made.extend(made.iter().map(|m| m.path.clone()));
+    }
+
     /// Keeps what holds in both states.
     pub(super) fn merge(&mut self, other: &Self) {
         for (name, value) in &mut self.variables {
@@ -67,5 +79,6 @@ impl Shell {
         if self.cwd != other.cwd {
             self.cwd = None;
         }
+        self.made.retain(|m| other.made.contains(m));
     }
 }

@@ -49,7 +49,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     // Built-in commands and coreutils.
     (":", "other", "", "/app", ""),
     ("true && echo hi || false", "other", "", "", ""),
-    ("mkdir -p /a/b/c", "other", "", "/usr/bin/** /etc/** /a /a/b", "/a /a/b /a/b/c"),
+    ("mkdir -p /a/b/c", "other", "", "/usr/bin/mkdir /usr/lib/** /etc/passwd/root", "/a /a/b /a/b/c"),
     ("mkdir x", "other", "", "/app", "/app/x"),
     ("mkdir -p /a/{b,c}", "other", "", "", "/a/**"),
     ("mkdir -p \"$DIR/x\" && touch $DIR/y", "other", "", "", "/data /data/x /data/y"),
@@ -59,7 +59,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("rm -rf ~/.cache", "other", "", "", "/root/.cache/**"),
     ("rm -rf -- \"$(cat /x)\"", "other", "a path is not known", "/x", ""),
     ("cp -a /src/. /dst", "other", "", "/src/**", "/dst/**"),
-    ("cp -t /dst a b", "other", "", "/app/a/** /app/b/**", "/dst/**"),
+    ("cp -t /dst a b", "other", "", "/app/a/** /app/b/** /dst", "/dst/a/** /dst/b/**"),
     ("mv a /b", "other", "", "/app/a/**", "/app/a/** /b/**"),
     ("ln -s /a/b /c/d", "other", "", "/c", "/c/d/**"),
     ("ln -sf /x/name", "other", "", "", "/app/name/**"),
@@ -72,7 +72,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("echo x &> /f", "other", "&>", "", "/f"),
     ("cat > /f <<EOF\n$A\nEOF", "other", "", "", "/f"),
     ("ls", "other", "", "/app/**", ""),
-    ("uname -a", "other", "", "/usr/bin/** /bin/**", ""),
+    ("uname -a", "other", "", "/usr/bin/uname /bin/uname /lib/**", ""),
     ("date +%s > /stamp", "other", "", "", "/stamp"),
     ("cd /x && touch y && cd ../z && touch w", "other", "", "/x", "/x/y /z/w"),
     ("cd $NOPE; touch y", "other", "working directory", "", ""),
@@ -87,10 +87,15 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("touch a | cd /x; touch b", "other", "working directory", "", "/app/a"),
     ("set -eux; umask 022; touch /x", "other", "", "", "/x"),
     ("find / -name x | grep y", "other", "", "/**", ""),
-    ("find /x -delete", "other", "acts on", "", ""),
-    ("sed -i 's/a/b/' /etc/f", "other", "", "/etc/**", "/etc/f"),
+    ("find /x -delete", "other", "", "/x/**", "/x/**"),
+    ("find /x /y -type f -name '*.pyc' -exec rm -f {} +", "other", "", "/x/** /y/**", "/x/** /y/**"),
+    ("find . -exec chmod 755 {} \\;", "other", "", "/app/**", "/app/**"),
+    ("find /x -exec sh -c 'touch \"$1\"' _ {} \\;", "other", "path", "/x/**", ""),
+    ("find /x -exec ./run {} +", "other", "runs ./run", "/x/**", ""),
+    ("find /x -fprint /y", "other", "-fprint", "/x/**", ""),
+    ("sed -i 's/a/b/' /etc/f", "other", "", "/etc", "/etc/f"),
     ("sed -i 's/a/b/w /out' /etc/f", "other", "script may", "", ""),
-    ("useradd -m -d /srv/u -u 1000 u", "other", "", "", "/etc/** /home/** /srv/u/** /var/**"),
+    ("useradd -m -d /srv/u -u 1000 $NOPE", "other", "", "", "/etc/** /home/** /srv/u/** /var/**"),
     ("touch /var/run/x /bin/y", "other", "", "", "/bin/y /run/x /usr/bin/y /var/run/x"),
     ("test -s /a -a ! -e b", "other", "", "/a /app/b", ""),
     ("touch a && cd /y; touch b", "other", "working directory", "", "/app/a"),
@@ -161,9 +166,10 @@ fn lines_have_their_footprints() {
             f.opaque.is_none(),
             "{script}: `{opaque}`"
         );
+        let read = f.reads.union(&f.programs);
         for claim in claims(reads) {
-            let read = f.reads.claims.iter().any(|c| c.covers(&claim));
-            assert!(read, "{script}: {claim:?} in {:?}", shown(&f.reads));
+            let covered = read.claims.iter().any(|c| c.covers(&claim));
+            assert!(covered, "{script}: {claim:?} in {:?}", shown(&read));
         }
         let expected = match *writes {
             SYSTEM => SYSTEM_WRITES
@@ -173,11 +179,12 @@ fn lines_have_their_footprints() {
                 .collect(),
             text => claims(text),
         };
+        let changes = f.changes();
         assert_eq!(
-            f.writes.claims,
+            changes.claims,
             expected,
-            "writes of {script}: {:?}",
-            shown(&f.writes)
+            "changes of {script}: {:?}",
+            shown(&changes)
         );
     }
 }
@@ -346,7 +353,11 @@ fn the_state_decides() {
         &with(None, None, &[("PATH", "/venv/bin:$PATH")]),
     );
     assert!(f.writes.claims.contains(&PathClaim::subtree("/venv")));
-    assert!(f.reads.claims.contains(&PathClaim::exact("/venv/bin/pip")));
+    assert!(
+        f.programs
+            .claims
+            .contains(&PathClaim::exact("/venv/bin/pip"))
+    );
 }
 
 #[test]
@@ -354,13 +365,15 @@ fn steps_commute_only_without_shared_paths() {
     let f = |script: &str| of_script(script, &state());
     let commute = |a: &str, b: &str| {
         let (a, b) = (f(a), f(b));
-        a.writes.overlaps(&b.writes).is_none()
-            && a.writes.overlaps(&b.reads).is_none()
-            && a.reads.overlaps(&b.writes).is_none()
+        let needs = |f: &Footprint| f.reads.union(&f.programs);
+        a.changes().overlaps(&b.changes()).is_none()
+            && a.changes().overlaps(&needs(&b)).is_none()
+            && needs(&a).overlaps(&b.changes()).is_none()
     };
     assert!(commute("mkdir -p /a/b", "mkdir -p /c"));
     assert!(commute("npm ci", "mkdir -p /x"));
-    assert!(commute("echo x > /x", "apt-get install -y git"));
+    assert!(commute("echo x > /x", "npm ci"));
+    assert!(!commute("echo x > /x", "apt-get install -y git"));
     assert!(!commute("uname -a", "apt-get install -y git"));
     assert!(!commute("mkdir -p /a/b", "touch /a/b/c"));
     assert!(!commute("rm -rf /a", "touch /a/b"));
@@ -372,7 +385,7 @@ fn steps_commute_only_without_shared_paths() {
 fn evidence_lies_in_the_script() {
     let script = "echo hi && touch /a && sh -c 'touch /b' > /c";
     let f = of_script(script, &state());
-    let pieces: Vec<&str> = f.evidence.iter().map(|s| &script[s.range()]).collect();
+    let pieces: Vec<&str> = f.evidence.iter().map(|s| &script[s.span.range()]).collect();
     assert_eq!(pieces, ["touch /a", "sh -c 'touch /b' > /c", "> /c"]);
 }
 

@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 
 use super::aftermath::{cannot_fail, forget, leaves};
 use super::argument::{Argument, uses_home};
-use super::claims::Claims;
+use super::claims::{Claims, Mark};
 use super::command::{self, Call};
+use super::environment;
 use super::path_set::resolve;
 use super::shell_state::Shell;
-use super::{Class, Extent, Footprint, RunState, class};
+use super::{Class, Extent, Footprint, PathClaim, RunState, class};
 use crate::shell::{
     self, Command, CommandKind, ListOperator, Redirect, RedirectOperator, Simple, Word,
 };
@@ -64,6 +65,7 @@ pub(super) fn script(text: &str, state: &RunState) -> Footprint {
         walk.claims
             .give_up("the script is written for another interpreter");
     } else {
+        walk.claims.read_program("sh");
         walk.nested(text, &mut shell);
     }
     walk.finish()
@@ -95,6 +97,7 @@ impl Walk {
         if let Some(cwd) = &environment.cwd {
             claims.read(Extent::Exact, cwd.clone());
         }
+        running_as(&mut claims, &environment);
         if environment
             .variables
             .get("LD_PRELOAD")
@@ -129,6 +132,8 @@ impl Walk {
             self.claims.give_up("scripts are nested too deeply");
         } else {
             let tree = shell::parse(text);
+            environment::expanded(&tree, &mut self.claims.names);
+            self.claims.any_variable |= environment::hides_names(&tree);
             let outer = std::mem::replace(&mut self.text, text.to_string());
             self.sequence(&tree.commands, shell);
             self.text = outer;
@@ -330,13 +335,32 @@ impl Walk {
             saved.push((name.to_string(), shell.variables.get(name).cloned()));
             self.assign(name, value, shell);
         }
+        let mark = self.claims.mark();
+        self.claims.established.clone_from(&shell.made);
         self.run(&arguments, shell, place);
+        self.note(&arguments, mark, shell);
         for (name, value) in saved {
             match value {
                 Some(value) => shell.variables.insert(name, value),
                 None => shell.variables.remove(&name),
             };
         }
+    }
+
+    /// Takes note of folders that are there from now on. What a wrapper or an inner script makes is left
+    /// out: it may have been made on one way through it only.
+    fn note(&self, arguments: &[Argument], mark: Mark, shell: &mut Shell) {
+        let (made, written) = self.claims.since(mark);
+        let mut made = made.to_vec();
+        match arguments.first().and_then(Argument::known) {
+            Some("mkdir") => {
+                let exact = |c: &&PathClaim| c.extent == Extent::Exact;
+                made.extend(written.iter().filter(exact).cloned());
+            }
+            Some("install") => {}
+            _ => made.clear(),
+        }
+        shell.note(&made, written);
     }
 
     /// Runs a command that a shell looks up: built in or a program.
@@ -357,12 +381,12 @@ impl Walk {
         };
         if command::builtin::is_builtin(name) {
             self.commands.push(name.to_string());
-            let before = self.claims.reads.len() + self.claims.writes.len();
+            let before = self.claims.mark();
             if let Err(reason) = self.builtin(name, &arguments[1..], shell, place) {
                 self.claims.give_up(format!("{name}: {reason}"));
             }
-            if self.claims.reads.len() + self.claims.writes.len() > before {
-                self.evidence(place);
+            if self.claims.grew(before) {
+                self.evidence(place, before);
             }
         } else {
             self.program(arguments, shell, place);
@@ -385,8 +409,7 @@ impl Walk {
             self.claims.give_up("a command's name is not known");
             return;
         };
-        self.evidence(place);
-        self.claims.read_system();
+        let before = self.claims.mark();
         let name = match path.rsplit_once('/') {
             None => path,
             Some((directory, name)) if command::is_program_directory(directory) => name,
@@ -396,6 +419,12 @@ impl Walk {
                 return;
             }
         };
+        if command::is_everyday(name) {
+            self.claims.read_program(name);
+        } else {
+            self.claims.read_system();
+            self.claims.any_variable = true;
+        }
         self.commands.push(name.to_string());
         if let Err(reason) = self.search_path(name, shell) {
             self.claims.give_up(reason);
@@ -412,6 +441,7 @@ impl Walk {
                     "sh" | "ash" | "dash" | "bash" => {
                         self.shell_program(&arguments[1..], shell, place)
                     }
+                    "find" => self.find(&arguments[1..], shell, place),
                     _ => command::run(&mut call),
                 }
             }
@@ -425,6 +455,10 @@ impl Walk {
         if let Err(reason) = result {
             self.claims.give_up(format!("{name}: {reason}"));
         }
+        if !command::is_everyday(name) && !command::is_plain(name) {
+            self.claims.unplain(before);
+        }
+        self.evidence(place, before);
     }
 
     /// Looking a program up reads its name in every directory of `PATH`.
@@ -440,7 +474,7 @@ impl Walk {
                 return Err("PATH has a relative entry".to_string());
             }
             if let Some(place) = resolve(Some(entry), name) {
-                self.claims.read(Extent::Exact, place);
+                self.claims.read_program_at(place);
             }
         }
         Ok(())
@@ -465,12 +499,9 @@ impl Walk {
         Ok(())
     }
 
-    /// Notes where claims come from; exec form has no text.
-    fn evidence(&mut self, place: Span) {
-        let place = self.outer.unwrap_or(place);
-        if !place.is_empty() {
-            self.claims.evidence.push(place);
-        }
+    /// Notes where the claims since the mark come from; exec form has no text.
+    fn evidence(&mut self, place: Span, mark: Mark) {
+        self.claims.explain(self.outer.unwrap_or(place), mark);
     }
 
     /// Finds the classes of a command.
@@ -501,6 +532,8 @@ impl Walk {
 
     fn redirect(&mut self, redirect: &Redirect, shell: &Shell) {
         self.substitutions(&redirect.target, shell);
+        self.claims.established.clone_from(&shell.made);
+        let mark = self.claims.mark();
         let (reads, writes) = match redirect.operator {
             RedirectOperator::Read => (true, false),
             RedirectOperator::Write | RedirectOperator::Append => (false, true),
@@ -534,11 +567,30 @@ impl Walk {
         if command::is_device(&path) {
             return;
         }
-        self.evidence(redirect.span);
         if reads {
             self.claims.read(Extent::Exact, path);
         } else if writes {
             self.claims.write(Extent::Exact, path);
+        }
+        self.evidence(redirect.span, mark);
+    }
+}
+
+/// What is looked up for the user a RUN starts as.
+fn running_as(claims: &mut Claims, shell: &Shell) {
+    match shell.user.as_deref() {
+        None | Some("" | "root" | "0") => {
+            claims.read_program_at(super::account("root"));
+            claims.read_program_at(super::group("root"));
+        }
+        // Its groups may be named in any line.
+        Some(user) if !user.bytes().all(|b| b.is_ascii_digit()) && !user.contains('$') => {
+            claims.read_account(user);
+            claims.read(Extent::Exact, "/etc/group");
+        }
+        Some(_) => {
+            claims.read(Extent::Exact, "/etc/passwd");
+            claims.read(Extent::Exact, "/etc/group");
         }
     }
 }

@@ -6,6 +6,9 @@
 //! replayed again, and only what that replay says is reported. Invariant: no plan scores worse than
 //! the input.
 
+pub mod certificate;
+pub mod effect;
+pub mod ground;
 pub mod order;
 pub mod partition;
 pub mod precedence;

@@ -1,14 +1,17 @@
 //! Which instructions of a stage may change places, and why.
 //!
-//! Goes in: the plan and footprints. Comes out: for every pair of instructions either a reason to
-//! keep their order or what makes them commute. Cost: O(pairs · claims). Invariant: what is not
-//! understood keeps its place; a pair that commutes names what that rests on.
+//! Goes in: a file, its plan, the context. Comes out: for every pair of instructions of a stage either a
+//! reason to keep their order or why they commute. Cost: O(pairs · claims). Invariant: what is not
+//! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
+use super::effect::{self, Around, Effect, Standing};
+use super::ground::{BaseImage, Ground, Reach};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
-use crate::footprint::{Certainty, Extent, PathClaim, PathSet};
-use crate::pattern::{SourceKind, SourcePattern};
-use crate::plan::{Input, Plan, Stage, Step, StepKind};
+use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, steers};
+use crate::plan::{Base, Input, Plan, Stage, Step, StepKind};
+use crate::rewrite::ContextFiles;
 use petgraph::graph::NodeIndex;
+use std::collections::BTreeSet;
 
 /// How two instructions of a stage stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Relation {
         certainty: Certainty,
         /// What it rests on, when not exact.
         assumptions: Vec<String>,
+        /// Why: which sets have nothing in common.
+        because: String,
     },
 }
 
@@ -29,10 +34,11 @@ impl Relation {
         Self::Keep(why.into())
     }
 
-    fn free() -> Self {
+    fn free(because: impl Into<String>) -> Self {
         Self::Commute {
             certainty: Certainty::Exact,
             assumptions: Vec::new(),
+            because: because.into(),
         }
     }
 }
@@ -45,281 +51,558 @@ pub struct Item<'a> {
     pub instruction: &'a Instruction,
     /// Its step, where it makes one.
     pub step: Option<(NodeIndex, &'a Step)>,
-    /// Working directory it runs in, where known: a WORKDIR before it made it.
-    pub cwd: Option<&'a str>,
+    /// What the step does, or why that is not known.
+    pub effect: Option<Result<Effect, String>>,
 }
 
-/// The instructions of a stage in order.
-#[must_use]
-pub fn items<'a>(file: &'a Dockerfile, plan: &'a Plan, stage: &Stage) -> Vec<Item<'a>> {
-    let step_at = |at: usize| {
-        let mut steps = stage.steps.iter().copied();
-        steps.find(|n| plan.graph[*n].instruction == at && plan.graph[*n].kind != StepKind::From)
-    };
-    (stage.from + 1..stage.end)
-        .map(|at| Item {
-            at,
-            instruction: &file.instructions[at],
-            step: step_at(at).map(|n| (n, &plan.graph[n])),
-            cwd: plan
-                .states
-                .get(at)
-                .and_then(Option::as_ref)
-                .and_then(|s| s.cwd.as_deref()),
+/// Links that may be in a stage's file system, those of the base image left out.
+#[derive(Clone, Debug, Default)]
+struct Left {
+    /// Those of steps that are understood.
+    links: Vec<Link>,
+    /// A step of a stage below, or a trigger, may have left any.
+    anywhere_below: bool,
+    /// The first instruction of this stage that is not understood, which may leave any.
+    unknown_from: Option<usize>,
+}
+
+impl Item<'_> {
+    fn is_opaque(&self) -> bool {
+        matches!(self.effect, Some(Err(_)))
+    }
+}
+
+/// The stages of a file with what their steps do.
+pub struct Scene<'a> {
+    plan: &'a Plan,
+    escape: char,
+    bases: Vec<BaseImage>,
+    stages: Vec<Vec<Item<'a>>>,
+    left: Vec<Left>,
+    /// For each stage, the stages whose steps may look at what it leaves.
+    watchers: Vec<Vec<usize>>,
+}
+
+impl<'a> Scene<'a> {
+    /// Looks at every stage.
+    #[must_use]
+    pub fn new(file: &'a Dockerfile, plan: &'a Plan, files: Option<&'a dyn ContextFiles>) -> Self {
+        let mut scene = Self {
+            plan,
+            escape: file.directives.escape,
+            bases: Vec::new(),
+            stages: Vec::new(),
+            left: Vec::new(),
+            watchers: watchers(plan),
+        };
+        for stage in &plan.stages {
+            let base = match &stage.base {
+                Base::Stage(b) => scene.bases[*b].clone(),
+                Base::Scratch => BaseImage::Empty,
+                Base::Image(name) => {
+                    let from = file.instructions.get(stage.from);
+                    BaseImage::of(name, from.is_some_and(|f| f.plain_base))
+                }
+                Base::Context(name) => BaseImage::Unknown(name.clone()),
+            };
+            let items = scene.items(file, stage, &base, files);
+            let left = scene.links_left(stage, &items, &base);
+            scene.bases.push(base);
+            scene.stages.push(items);
+            scene.left.push(left);
+        }
+        scene
+    }
+
+    /// The instructions of a stage in order.
+    #[must_use]
+    pub fn stage(&self, stage: usize) -> &[Item<'a>] {
+        &self.stages[stage]
+    }
+
+    fn items(
+        &self,
+        file: &'a Dockerfile,
+        stage: &Stage,
+        base: &BaseImage,
+        files: Option<&'a dyn ContextFiles>,
+    ) -> Vec<Item<'a>> {
+        let plan = self.plan;
+        let default_user = match base {
+            BaseImage::Unknown(name) => format!("the user of {name}"),
+            BaseImage::Empty | BaseImage::Plain { .. } => effect::ROOT.to_owned(),
+        };
+        let links_in = |from: usize, sources: &[String]| self.may_hold_links(from, sources);
+        let given = |folder: &str| base.has(folder);
+        let around = Around {
+            files,
+            given: &given,
+            links_in: &links_in,
+        };
+        let one = |at: usize| {
+            let mut steps = stage.steps.iter().copied();
+            let own = steps.find(|n| {
+                plan.graph[*n].instruction == at && plan.graph[*n].kind != StepKind::From
+            });
+            let step = own.map(|n| (n, &plan.graph[n]));
+            let view = plan.states.get(at).and_then(Option::as_ref);
+            let standing = Standing {
+                cwd: view.and_then(|s| s.cwd.as_deref()),
+                user: view.and_then(|s| s.user.as_deref()),
+                default_user: &default_user,
+            };
+            Item {
+                at,
+                instruction: &file.instructions[at],
+                step,
+                effect: step.map(|(_, s)| effect::of(s, standing, &around)),
+            }
+        };
+        (stage.from + 1..stage.end).map(one).collect()
+    }
+
+    /// The links that steps of a stage, and of those it starts from, may leave.
+    fn links_left(&self, stage: &Stage, items: &[Item<'_>], base: &BaseImage) -> Left {
+        let mut left = match stage.base {
+            Base::Stage(b) => {
+                let below = &self.left[b];
+                Left {
+                    links: below.links.clone(),
+                    anywhere_below: below.anywhere_below || below.unknown_from.is_some(),
+                    unknown_from: None,
+                }
+            }
+            _ => Left::default(),
+        };
+        let mut steps = stage.steps.iter();
+        left.anywhere_below |= steps.any(|n| self.plan.graph[*n].id.trigger > 0);
+        left.unknown_from = items.iter().position(Item::is_opaque);
+        let mut carries: Vec<&(PathClaim, PathClaim)> = Vec::new();
+        for effect in items.iter().filter_map(|i| i.effect.as_ref()).flatten() {
+            left.links.extend(effect.links.iter().cloned());
+            carries.extend(&effect.carries);
+        }
+        // Copies and moves take links along, also those of an unknown step.
+        let unknown = left.anywhere_below || left.unknown_from.is_some();
+        while !carries.is_empty() {
+            let links = &left.links;
+            let meets = |from: &PathClaim| {
+                let ground = Ground {
+                    base,
+                    links: Vec::new(),
+                };
+                let set = PathSet::new(vec![from.clone()]);
+                let touched = |l: &Link| {
+                    let place = PathSet::new(vec![PathClaim::subtree(&*l.at.path)]);
+                    place.overlaps(&set).is_some()
+                };
+                unknown || ground.reach(from) != Reach::Plain || links.iter().any(touched)
+            };
+            let (taken, rest): (Vec<_>, Vec<_>) =
+                carries.iter().copied().partition(|c| meets(&c.0));
+            if taken.is_empty() {
+                break;
+            }
+            let more = taken.iter().map(|(_, to)| Link {
+                at: to.clone(),
+                to: None,
+            });
+            let more: Vec<Link> = more.collect();
+            left.links.extend(more);
+            carries = rest;
+        }
+        left
+    }
+
+    /// Whether there may be links at or below some paths of a stage that has been looked at.
+    fn may_hold_links(&self, stage: usize, sources: &[String]) -> bool {
+        if stage >= self.stages.len() || self.plan.stages[stage].replaced {
+            return true;
+        }
+        let left = &self.left[stage];
+        if left.anywhere_below || left.unknown_from.is_some() {
+            return true;
+        }
+        let ground = Ground {
+            base: &self.bases[stage],
+            links: left.links.iter().collect(),
+        };
+        sources.iter().any(|source| {
+            // A wildcard stands for everything in the folder it is in.
+            let fixed = source
+                .split(['*', '?', '[', '\\'])
+                .next()
+                .unwrap_or_default();
+            let path = match fixed.len() == source.len() {
+                true => source.as_str(),
+                false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
+            };
+            let claim = PathClaim::subtree(crate::pattern::clean(&format!("/{path}")));
+            let alone = PathSet::new(vec![claim.clone()]);
+            let (places, known) = ground.follow(&alone);
+            ground.reach(&claim) != Reach::Plain || !known || places != alone
         })
+    }
+
+    /// How two instructions of a stage stand to each other; `first` stands first.
+    #[must_use]
+    pub fn relation(&self, stage: usize, first: usize, second: usize) -> Relation {
+        use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Volume, Workdir};
+        let items = &self.stages[stage];
+        let (a, b) = (&items[first], &items[second]);
+        match (&a.instruction.kind, &b.instruction.kind) {
+            (Kind::Invalid, _) | (_, Kind::Invalid) => {
+                Relation::keep("an instruction is not understood")
+            }
+            (Run(_), Env(_) | Arg(_)) => self.sees_variables(b, a),
+            (Env(_) | Arg(_), Run(_)) => self.sees_variables(a, b),
+            (Run(_), User(_) | Shell(_) | Workdir(_))
+            | (User(_) | Shell(_) | Workdir(_), Run(_)) => {
+                Relation::keep("a RUN sees the user, the shell and the working directory")
+            }
+            (Copy(_) | Add(_) | Workdir(_), Env(_) | Arg(_)) => self.expands(b, a),
+            (Env(_) | Arg(_), Copy(_) | Add(_) | Workdir(_)) => self.expands(a, b),
+            (Workdir(_), User(_)) | (User(_), Workdir(_)) => {
+                Relation::keep("WORKDIR creates its folder as the current user")
+            }
+            (Workdir(_), Workdir(_)) => Relation::keep("each WORKDIR sets the working directory"),
+            (Workdir(_), Copy(t) | Add(t)) | (Copy(t) | Add(t), Workdir(_))
+                if !t.dest.starts_with('/') =>
+            {
+                Relation::keep("the destination is relative to the working directory")
+            }
+            (Run(_) | Copy(_) | Add(_) | Workdir(_), Volume(_))
+            | (Volume(_), Run(_) | Copy(_) | Add(_) | Workdir(_))
+                if self.plan.builder.chained =>
+            {
+                Relation::keep(
+                    "this builder drops what is written to a volume after it is declared",
+                )
+            }
+            (Copy(_) | Add(_) | Run(_) | Workdir(_), Copy(_) | Add(_) | Run(_) | Workdir(_)) => {
+                match (&a.effect, &b.effect) {
+                    (Some(Err(why)), _) | (_, Some(Err(why))) => Relation::keep(why),
+                    (Some(Ok(x)), Some(Ok(y))) => self.steps(stage, (first, x), (second, y)),
+                    _ => Relation::free("`WORKDIR /` makes no step and touches nothing"),
+                }
+            }
+            // Metadata makes no vertex and is in no key (experiments row 44).
+            (Copy(_) | Add(_) | Run(_) | Workdir(_), _)
+            | (_, Copy(_) | Add(_) | Run(_) | Workdir(_)) => Relation::free(
+                "one only changes the image's configuration, the other only its files",
+            ),
+            _ => Relation::keep("image configuration keeps its order"),
+        }
+    }
+
+    /// A variable and a RUN that may look at it.
+    fn sees_variables(&self, setter: &Item<'_>, run: &Item<'_>) -> Relation {
+        if let keep @ Relation::Keep(_) = self.expands(setter, run) {
+            return keep;
+        }
+        let footprint = run.step.and_then(|(_, s)| s.footprint.as_ref());
+        let known = footprint
+            .filter(|f| f.opaque.is_none())
+            .and_then(|f| f.variables.as_ref());
+        let Some(known) = known else {
+            return Relation::keep("a command may look at any variable");
+        };
+        for name in names_set(setter.instruction) {
+            if steers(name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {
+                return Relation::keep(format!("{name} counts for every command"));
+            }
+            if known.contains(name) {
+                return Relation::keep(format!("the command looks at {name}"));
+            }
+        }
+        Relation::free("no command of the RUN looks at the variable")
+    }
+
+    /// An ENV or ARG and an instruction that may expand one of its names.
+    fn expands(&self, setter: &Item<'_>, user: &Item<'_>) -> Relation {
+        let names = names_set(setter.instruction);
+        let is_run = matches!(user.instruction.kind, Kind::Run(_));
+        let mut texts: Vec<&str> = Vec::new();
+        if !is_run {
+            texts.push(&user.instruction.arguments);
+        }
+        texts.extend(user.instruction.flags.iter().filter_map(Flag::value));
+        // The heredocs of a RUN are read by its shell.
+        let heredoc = !is_run && user.instruction.heredocs.iter().any(|h| h.expand);
+        let mut used = texts.iter().flat_map(|t| variables(t, self.escape));
+        if heredoc || used.any(|v| names.contains(&v.as_str())) {
+            Relation::keep("it expands a variable set there")
+        } else if names.contains(&"SOURCE_DATE_EPOCH") {
+            Relation::keep("the builder gives files that time")
+        } else {
+            Relation::free("it does not expand the variable")
+        }
+    }
+
+    fn steps(&self, stage: usize, a: (usize, &Effect), b: (usize, &Effect)) -> Relation {
+        let (x, y) = (a.1, b.1);
+        let mut case = Case {
+            certainty: x.certainty().max(y.certainty()),
+            assumptions: BTreeSet::new(),
+        };
+        for e in [x, y] {
+            case.assumptions.extend(e.assumptions.iter().cloned());
+        }
+        let left = &self.left[stage];
+        let ground = Ground {
+            base: &self.bases[stage],
+            links: left.links.iter().collect(),
+        };
+        // What an unknown step behind both leaves is not there yet: it stays behind them.
+        let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
+        let mut known = !left.anywhere_below && !unknown;
+        let mut follow = |set: &PathSet| {
+            let (places, all) = ground.follow(set);
+            known &= all;
+            places
+        };
+        let (x_changes, y_changes) = (follow(&x.changes()), follow(&y.changes()));
+        let (x_writes, y_writes) = (follow(&x.writes), follow(&y.writes));
+        let (x_reads, y_reads) = (follow(&x.reads), follow(&y.reads));
+        let (x_programs, y_programs) = (follow(&x.programs), follow(&y.programs));
+        for (w, other) in [
+            (&x_writes, &y_changes),
+            (&x_changes, &y_writes),
+            (&x_changes, &y_reads),
+            (&x_reads, &y_changes),
+        ] {
+            if let Some((p, q)) = w.overlaps(other) {
+                let place = if p.path.len() > q.path.len() { p } else { q };
+                return Relation::keep(format!("both touch {}", place.path));
+            }
+        }
+        if let Some(path) = folders_clash(x, y) {
+            return Relation::keep(format!("which of them creates {path} could show"));
+        }
+        for (e, programs, changes, other) in [
+            (x, &x_programs, &y_changes, y),
+            (y, &y_programs, &x_changes, x),
+        ] {
+            if let Some(path) = leaves_cwd(e, other) {
+                return Relation::keep(format!("one runs in {path}, which the other changes"));
+            }
+            let Some((place, _)) = programs.overlaps(changes) else {
+                continue;
+            };
+            // A package manager may write all of the system.
+            if other.certainty() == Certainty::Exact || !other.run {
+                return Relation::keep(format!(
+                    "one is run with {}, which the other changes",
+                    place.path
+                ));
+            }
+            case.assume("installing packages leaves the shell and the basic tools as they are");
+        }
+        if let Some(id) = x.caches.iter().find(|c| y.caches.contains(c)) {
+            return Relation::keep(format!("both use the cache mount {id}"));
+        }
+        self.places(
+            stage,
+            &mut case,
+            &ground,
+            [
+                (&x_changes, &y_changes.union(&y_reads).union(&y_programs)),
+                (&y_changes, &x_changes.union(&x_reads).union(&x_programs)),
+            ],
+            known,
+        );
+        self.watched(stage, &mut case, (a.0, &x_changes), (b.0, &y_changes));
+        let because = reason(x, y);
+        Relation::Commute {
+            certainty: case.certainty,
+            assumptions: match case.certainty {
+                Certainty::Exact => Vec::new(),
+                Certainty::Assumed => case.assumptions.into_iter().collect(),
+            },
+            because,
+        }
+    }
+
+    /// Whether names that are apart are places that are apart.
+    fn places(
+        &self,
+        stage: usize,
+        case: &mut Case,
+        ground: &Ground<'_>,
+        sides: [(&PathSet, &PathSet); 2],
+        known: bool,
+    ) {
+        // Where nothing is changed on either side, nothing can meet.
+        if sides.iter().all(|(changes, _)| changes.is_empty()) {
+            return;
+        }
+        let base = &self.bases[stage];
+        let reach = |set: &PathSet| {
+            let all: Vec<Reach> = set.claims.iter().map(|c| ground.reach(c)).collect();
+            let any = |r: Reach| all.contains(&r);
+            (any(Reach::Anywhere), any(Reach::System))
+        };
+        let mut open = !known;
+        for (changes, other) in sides.iter().filter(|(c, _)| !c.is_empty()) {
+            let (anywhere, system) = reach(changes);
+            let (other_anywhere, other_system) = reach(other);
+            open |= anywhere || other_anywhere || (system && other_system);
+        }
+        if open {
+            let of = match base {
+                BaseImage::Unknown(name) => {
+                    format!("{name} has the usual folders, and no symbolic link of it")
+                }
+                BaseImage::Empty | BaseImage::Plain { .. } => "no symbolic link".to_owned(),
+            };
+            case.assume(&format!(
+                "{of} makes one place of two that these steps name"
+            ));
+        }
+    }
+
+    /// Whether a later step may see in which of two orders files were made.
+    fn watched(&self, stage: usize, case: &mut Case, a: (usize, &PathSet), b: (usize, &PathSet)) {
+        if a.1.is_empty() || b.1.is_empty() {
+            return;
+        }
+        let sees = |set: &PathSet| set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
+        let own = self.stages[stage].iter().enumerate().any(|(k, item)| {
+            k != a.0
+                && k != b.0
+                && match &item.effect {
+                    Some(Ok(e)) => sees(&e.observes),
+                    Some(Err(_)) => k > a.0.min(b.0),
+                    None => false,
+                }
+        });
+        let elsewhere = || {
+            self.watchers[stage].iter().any(|s| {
+                self.stages[*s].iter().any(|item| match &item.effect {
+                    Some(Ok(e)) => !e.observes.is_empty(),
+                    Some(Err(_)) => true,
+                    None => false,
+                })
+            })
+        };
+        if own || elsewhere() {
+            case.assume(
+                "no later command looks at the times of files or at their order in a folder",
+            );
+        }
+    }
+}
+
+/// What a pair rests on while it is looked at.
+struct Case {
+    certainty: Certainty,
+    assumptions: BTreeSet<String>,
+}
+
+impl Case {
+    fn assume(&mut self, sentence: &str) {
+        self.certainty = Certainty::Assumed;
+        self.assumptions.insert(sentence.to_owned());
+    }
+}
+
+/// For each stage, the stages that are built from its files, directly or not.
+fn watchers(plan: &Plan) -> Vec<Vec<usize>> {
+    let n = plan.stages.len();
+    let mut takes: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
+    for (s, stage) in plan.stages.iter().enumerate() {
+        if let Base::Stage(b) = stage.base {
+            takes[s].insert(b);
+        }
+        for node in &stage.steps {
+            for input in &plan.graph[*node].inputs {
+                if let Input::Stage { stage, .. } = input {
+                    takes[s].insert(*stage);
+                }
+            }
+        }
+        // Stages come before those that use them.
+        for t in takes[s].clone() {
+            let further = takes[t].clone();
+            takes[s].extend(further);
+        }
+    }
+    (0..n)
+        .map(|s| (0..n).filter(|w| takes[*w].contains(&s)).collect())
         .collect()
 }
 
-/// Whether a context path is a plain file today; `None` when that can't be told.
-pub type IsFile<'a> = &'a dyn Fn(&str) -> Option<bool>;
-
-/// How `a`, which stands first, and `b` stand to each other.
-#[must_use]
-pub fn relation(a: &Item<'_>, b: &Item<'_>, escape: char, is_file: IsFile<'_>) -> Relation {
-    use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Workdir};
-    let (first, second) = (&a.instruction.kind, &b.instruction.kind);
-    match (first, second) {
-        (Kind::Invalid, _) | (_, Kind::Invalid) => {
-            Relation::keep("an instruction is not understood")
-        }
-        (Run(_), Env(_) | Arg(_) | User(_) | Shell(_) | Workdir(_))
-        | (Env(_) | Arg(_) | User(_) | Shell(_) | Workdir(_), Run(_)) => {
-            Relation::keep("a RUN sees variables, user, shell and working directory")
-        }
-        (Copy(_) | Add(_) | Workdir(_), Env(_) | Arg(_)) => uses_variables(b, a, escape),
-        (Env(_) | Arg(_), Copy(_) | Add(_) | Workdir(_)) => uses_variables(a, b, escape),
-        (Workdir(_), User(_)) | (User(_), Workdir(_)) => {
-            Relation::keep("WORKDIR creates its folder as the current user")
-        }
-        (Workdir(_), Workdir(_)) => Relation::keep("each WORKDIR sets the working directory"),
-        (Workdir(_), Copy(t) | Add(t)) if !t.dest.starts_with('/') => {
-            Relation::keep("the destination is relative to the working directory")
-        }
-        (Copy(t) | Add(t), Workdir(_)) if !t.dest.starts_with('/') => {
-            Relation::keep("the destination is relative to the working directory")
-        }
-        (Copy(_) | Add(_) | Run(_) | Workdir(_), Copy(_) | Add(_) | Run(_) | Workdir(_)) => {
-            match (a.step, b.step) {
-                (Some((_, x)), Some((_, y))) => steps_commute((x, a.cwd), (y, b.cwd), is_file),
-                // WORKDIR / makes no step and touches no path.
-                _ => Relation::free(),
-            }
-        }
-        // Metadata makes no vertex and is in no key (experiments row 44).
-        (Copy(_) | Add(_) | Run(_) | Workdir(_), _)
-        | (_, Copy(_) | Add(_) | Run(_) | Workdir(_)) => Relation::free(),
-        _ => Relation::keep("image configuration keeps its order"),
-    }
-}
-
-/// An ENV or ARG and an instruction that may expand one of its names.
-fn uses_variables(setter: &Item<'_>, user: &Item<'_>, escape: char) -> Relation {
-    let names: Vec<&str> = match &setter.instruction.kind {
-        Kind::Env(list) => list.iter().map(|(n, _)| n.as_str()).collect(),
-        Kind::Arg(list) => list.iter().map(|(n, _)| n.as_str()).collect(),
+/// The variables an ENV or ARG sets.
+fn names_set(instruction: &Instruction) -> Vec<&str> {
+    match &instruction.kind {
+        Kind::Env(list) => list.iter().map(|(n, _)| &**n).collect(),
+        Kind::Arg(list) => list.iter().map(|(n, _)| &**n).collect(),
         _ => Vec::new(),
-    };
-    let mut texts: Vec<&str> = vec![&user.instruction.arguments];
-    texts.extend(user.instruction.flags.iter().filter_map(Flag::value));
-    let heredoc = user.instruction.heredocs.iter().any(|h| h.expand);
-    let used = texts
-        .iter()
-        .flat_map(|t| variables(t, escape))
-        .any(|v| names.contains(&v.as_str()));
-    if used || heredoc {
-        Relation::keep("it expands a variable set there")
-    } else {
-        Relation::free()
     }
 }
 
-/// What a step does to the file system.
-struct Effect {
-    reads: PathSet,
-    writes: PathSet,
-    /// Folders it creates where they are missing, and as whom.
-    creates: Vec<(String, String)>,
-    certainty: Certainty,
-    assumptions: Vec<String>,
-    run: bool,
-}
-
-/// Folders every image has.
-const GIVEN: [&str; 12] = [
-    "/",
-    "/bin",
-    "/dev",
-    "/etc",
-    "/home",
-    "/opt",
-    "/root",
-    "/srv",
-    "/tmp",
-    "/usr",
-    "/usr/local",
-    "/var",
-];
-
-fn ancestors(path: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    let mut at = path;
-    while let Some((dir, _)) = at.rsplit_once('/') {
-        if dir.is_empty() {
-            break;
-        }
-        if !GIVEN.contains(&dir) {
-            out.push(dir.to_owned());
-        }
-        at = dir;
-    }
-    out
-}
-
-fn effect(step: &Step, cwd: Option<&str>, is_file: IsFile<'_>) -> Result<Effect, String> {
-    if let Some(footprint) = &step.footprint {
-        if let Some(why) = &footprint.opaque {
-            return Err(format!("line {}: {why}", step.line));
-        }
-        // That its working directory exists is certain: WORKDIR made it, and RUN never passes a WORKDIR.
-        let given = |c: &PathClaim| {
-            c.extent == Extent::Exact
-                && cwd.is_some_and(|d| {
-                    d == c.path || d.strip_prefix(&c.path).is_some_and(|r| r.starts_with('/'))
-                })
-        };
-        let reads = footprint
-            .reads
-            .claims
-            .iter()
-            .filter(|c| !given(c))
-            .cloned()
-            .collect();
-        return Ok(Effect {
-            reads: PathSet { claims: reads },
-            writes: footprint.writes.clone(),
-            creates: Vec::new(),
-            certainty: footprint.certainty,
-            assumptions: footprint.assumptions.clone(),
-            run: true,
-        });
-    }
-    let dest = step.dest.as_ref().ok_or("it writes to an unknown place")?;
-    let path = dest
-        .path
-        .as_deref()
-        .ok_or("the base image's working directory decides where it writes")?;
-    let mut claims = Vec::new();
-    let whole = |p: &str| PathClaim {
-        path: p.to_owned(),
-        extent: Extent::Subtree,
-    };
-    if step.kind == StepKind::Workdir {
-        claims.push(PathClaim {
-            path: path.to_owned(),
-            extent: Extent::Exact,
-        });
-    } else {
-        let single_files = step.inputs.iter().all(|i| match i {
-            Input::Context(c) => c.sources.iter().all(|s| {
-                let p = SourcePattern::lenient(s);
-                matches!(p.kind(), SourceKind::Plain(_)) && is_file(p.cleaned()) == Some(true)
-            }),
-            _ => false,
-        });
-        match step.inputs.as_slice() {
-            [Input::Context(c)] if single_files && dest.is_dir && step.kind == StepKind::Copy => {
-                for source in &c.sources {
-                    let pattern = SourcePattern::lenient(source);
-                    let file = format!("{}/{}", path.trim_end_matches('/'), pattern.base_name());
-                    claims.push(PathClaim {
-                        path: file,
-                        extent: Extent::Exact,
-                    });
-                }
+/// A folder whose owner or mode depends on which of two steps comes first.
+fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
+    for m in &x.makes {
+        for o in y.makes.iter().filter(|o| o.path == m.path) {
+            // What is laid over in any case wins in both orders.
+            let decided = m.always != o.always;
+            if m.owner != o.owner && !decided {
+                return Some(m.path.clone());
             }
-            _ => claims.push(whole(path)),
-        }
-    }
-    let owner = dest.owner.clone().unwrap_or_else(|| "root".to_owned());
-    let mut creates: Vec<String> = ancestors(path);
-    if dest.is_dir {
-        creates.push(path.to_owned());
-    }
-    Ok(Effect {
-        reads: PathSet::default(),
-        writes: PathSet { claims },
-        creates: creates.into_iter().map(|p| (p, owner.clone())).collect(),
-        certainty: Certainty::Exact,
-        assumptions: Vec::new(),
-        run: false,
-    })
-}
-
-fn steps_commute(
-    a: (&Step, Option<&str>),
-    b: (&Step, Option<&str>),
-    is_file: IsFile<'_>,
-) -> Relation {
-    let (x, y) = match (effect(a.0, a.1, is_file), effect(b.0, b.1, is_file)) {
-        (Ok(x), Ok(y)) => (x, y),
-        (Err(why), _) | (_, Err(why)) => return Relation::Keep(why),
-    };
-    for (w, other) in [
-        (&x.writes, &y.writes),
-        (&x.writes, &y.reads),
-        (&x.reads, &y.writes),
-    ] {
-        if let Some((p, _)) = w.overlaps(other) {
-            return Relation::keep(format!("both touch {}", p.path));
-        }
-    }
-    if let Some(path) = creation_conflict(&x, &y).or_else(|| creation_conflict(&y, &x)) {
-        return Relation::keep(format!("which of them creates {path} could show"));
-    }
-    let mut certainty = x.certainty.max(y.certainty);
-    let mut assumptions = [x.assumptions.clone(), y.assumptions.clone()].concat();
-    let idle = |e: &Effect| e.writes.claims.is_empty();
-    if !idle(&x) && !idle(&y) {
-        // The base image's links are unknown: two names may be one place.
-        certainty = Certainty::Assumed;
-        let place = |e: &Effect| {
-            e.writes
-                .claims
-                .first()
-                .map_or("/", |c| c.path.as_str())
-                .to_owned()
-        };
-        let name = if x.run { place(&y) } else { place(&x) };
-        assumptions.push(format!(
-            "no symbolic link in the image leads into or out of {name}"
-        ));
-    }
-    if certainty == Certainty::Exact {
-        assumptions.clear();
-    }
-    assumptions.sort();
-    assumptions.dedup();
-    Relation::Commute {
-        certainty,
-        assumptions,
-    }
-}
-
-/// A folder that `x` creates when missing, as somebody, and that `y` creates otherwise or needs.
-fn creation_conflict(x: &Effect, y: &Effect) -> Option<String> {
-    for (path, owner) in &x.creates {
-        if y.creates.iter().any(|(p, o)| p == path && o != owner) {
-            return Some(path.clone());
-        }
-        let claim = PathSet {
-            claims: vec![PathClaim {
-                path: path.clone(),
-                extent: Extent::Exact,
-            }],
-        };
-        if y.run && (claim.overlaps(&y.writes).is_some() || claim.overlaps(&y.reads).is_some()) {
-            return Some(path.clone());
         }
     }
     None
+}
+
+/// The working directory of `x`, or a folder above it, where `y` changes that.
+fn leaves_cwd(x: &Effect, y: &Effect) -> Option<String> {
+    let cwd = x.cwd.as_deref()?;
+    // Files put there by the builder never take the folder away, and root may enter any.
+    if !y.run && x.as_root {
+        return None;
+    }
+    let mut at = cwd;
+    loop {
+        let folder = PathSet::new(vec![PathClaim::exact(at)]);
+        if y.writes.overlaps(&folder).is_some() {
+            return Some(at.to_owned());
+        }
+        at = match at.rsplit_once('/') {
+            Some((above, _)) if !above.is_empty() => above,
+            _ => return None,
+        };
+    }
+}
+
+/// Claims of a set in a line, the first ones.
+fn shown(set: &PathSet) -> String {
+    const MOST: usize = 4;
+    let one = |c: &PathClaim| match c.extent {
+        Extent::Exact => c.path.clone(),
+        Extent::Subtree => format!("{}/**", c.path.trim_end_matches('/')),
+    };
+    let first: Vec<String> = set.claims.iter().take(MOST).map(one).collect();
+    let more = set.claims.len().saturating_sub(MOST);
+    match (first.is_empty(), more) {
+        (true, _) => "nothing".to_owned(),
+        (_, 0) => first.join(" "),
+        (_, n) => format!("{} and {n} more", first.join(" ")),
+    }
+}
+
+/// Which sets have nothing in common.
+fn reason(x: &Effect, y: &Effect) -> String {
+    let side = |e: &Effect| {
+        let reads = match (e.reads.is_empty(), e.run) {
+            (true, _) => String::new(),
+            (false, _) => format!(", reads {}", shown(&e.reads)),
+        };
+        format!("changes {}{reads}", shown(&e.changes()))
+    };
+    format!(
+        "one {}; the other {}; nothing that either changes is touched by both",
+        side(x),
+        side(y)
+    )
 }

@@ -6,10 +6,10 @@
 
 use super::order::{Problem, solve};
 use super::partition::Partition;
-use super::precedence::{Item, Relation, items, relation};
+use super::precedence::{Item, Relation, Scene};
 use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
-use crate::plan::{Base, Input, Stage};
+use crate::plan::{Base, Input};
 use crate::rewrite::{EditNote, Inserted, Safety, reorder, split_copy};
 use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
@@ -56,6 +56,8 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
         request,
         position: &position,
     };
+    let files = Some(request.setting.files);
+    let scene = Scene::new(&request.evaluated.file, plan, files);
     let builds = request.counted.len();
     let mut full: Vec<Partition> = Vec::new();
     let mut out = Ordered {
@@ -63,7 +65,7 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
         ..Ordered::default()
     };
     let mut longest = vec![0.0f64; builds];
-    for stage in &plan.stages {
+    for (index, stage) in plan.stages.iter().enumerate() {
         let mut base = match stage.base {
             Base::Stage(b) => full[b].clone(),
             _ => Partition::trivial(builds),
@@ -89,7 +91,7 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
                 .map_or(0.0, |p| request.evaluated.seconds[*p]);
             out.bound += seconds * base.executed(request.policy) as f64;
         }
-        let solved = one_stage(&rows, stage, base.clone(), &full, &mut out);
+        let solved = one_stage(&rows, (&scene, index), base.clone(), &full, &mut out);
         let mut whole = base;
         for row in &solved.rows {
             whole = whole.refine(row);
@@ -186,15 +188,16 @@ fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {
 
 fn one_stage(
     rows: &Rows<'_>,
-    stage: &Stage,
+    (scene, index): (&Scene<'_>, usize),
     base: Partition,
     full: &[Partition],
     out: &mut Ordered,
 ) -> Problem {
     let request = rows.request;
     let evaluated = request.evaluated;
-    let list = items(&evaluated.file, &evaluated.plan, stage);
-    let pairs = Pairs::new(request, &list);
+    let stage = &evaluated.plan.stages[index];
+    let list = scene.stage(index);
+    let pairs = Pairs::new(request, scene, index);
     let steps: Vec<usize> = (0..list.len())
         .filter(|i| list[*i].step.is_some())
         .collect();
@@ -237,7 +240,7 @@ fn one_stage(
         note(
             &Noted {
                 request,
-                list: &list,
+                list,
                 pairs: &pairs,
                 order: &order,
                 steps: &steps,
@@ -258,16 +261,9 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn new(request: &Request<'_>, list: &[Item<'_>]) -> Self {
+    fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize) -> Self {
+        let list = scene.stage(stage);
         let n = list.len();
-        let escape = request.evaluated.file.directives.escape;
-        let is_file = |path: &str| {
-            if request.setting.files.is_file(path) {
-                Some(true)
-            } else {
-                request.setting.files.has_below(path).then_some(false)
-            }
-        };
         let further: Vec<Option<Relation>> = list.iter().map(|i| reads_more(request, i)).collect();
         let mut all = Vec::with_capacity(n * n);
         for (i, a) in list.iter().enumerate() {
@@ -277,7 +273,7 @@ impl Pairs {
                 } else {
                     freed(request.inserted, a.at, b.at)
                         .or_else(|| further[i].clone().or_else(|| further[j].clone()))
-                        .unwrap_or_else(|| relation(a, b, escape, &is_file))
+                        .unwrap_or_else(|| scene.relation(stage, i, j))
                 });
             }
         }
@@ -327,6 +323,7 @@ fn freed(inserted: &[Inserted], a: usize, b: usize) -> Option<Relation> {
     Some(Relation::Commute {
         certainty: Certainty::Assumed,
         assumptions: found.assumptions.clone(),
+        because: "the install reads only what is copied before it".to_owned(),
     })
 }
 
@@ -414,6 +411,7 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
             if let Relation::Commute {
                 certainty,
                 assumptions: why,
+                ..
             } = noted.pairs.of(first, second)
             {
                 assumptions.extend(why.iter().cloned());

@@ -239,6 +239,8 @@ pub struct Step {
     /// A mount takes the files of the very step that the RUN stands on: its file system is then an
     /// input by content, the whole of it, instead of by key (cache keys 3.1).
     pub own_base: bool,
+    /// Where its mounts are; `None` where the base image's working directory decides.
+    pub mount_targets: Vec<Option<String>>,
     /// A mount of it makes the client send all of the context, though nothing of that is an input.
     pub sends_context: bool,
     /// Content inputs in slot order.

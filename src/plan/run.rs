@@ -82,6 +82,7 @@ impl Lowering<'_> {
         let mut mounts = Vec::new();
         let mut secrets = Vec::new();
         let mut cache_mounts = Vec::new();
+        let mut targets = Vec::new();
         let mut sends_context = false;
         let flags: Vec<(&str, Span)> = ins
             .flags
@@ -105,6 +106,10 @@ impl Lowering<'_> {
                     sends_context |= m.kind == MountType::Tmpfs && m.from.is_empty();
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
                     self.mount_target(&m, state, span);
+                    targets.push(match m.target.as_str() {
+                        "" => Some("/run".to_owned()),
+                        target => state.absolute(target),
+                    });
                     mounts.push(self.mount_key(&m, state));
                     let source = place.sources.get(n).and_then(Option::as_ref);
                     self.mount_input(place, &m, source, span, &mut inputs);
@@ -178,6 +183,7 @@ impl Lowering<'_> {
         step.keyed_by_parent = !step.own_base;
         step.inputs = joined(inputs.list, step.own_base);
         step.cache_mounts = cache_mounts;
+        step.mount_targets = targets;
         step.sends_context = sends_context;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),

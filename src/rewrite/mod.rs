@@ -92,6 +92,10 @@ pub struct Inserted {
 pub trait ContextFiles {
     /// Whether this is a file that the builder is sent.
     fn is_file(&self, path: &str) -> bool;
+    /// Whether it is a symbolic link.
+    fn is_link(&self, path: &str) -> bool;
+    /// Whether a symbolic link is sent from below this folder; empty is the whole context.
+    fn links_below(&self, dir: &str) -> bool;
     /// Whether anything is sent from below this folder.
     fn has_below(&self, dir: &str) -> bool;
     /// Every file with this name in any folder.

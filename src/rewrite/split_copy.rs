@@ -433,6 +433,12 @@ mod tests {
         fn is_file(&self, path: &str) -> bool {
             self.0.contains_key(path)
         }
+        fn is_link(&self, _: &str) -> bool {
+            false
+        }
+        fn links_below(&self, _: &str) -> bool {
+            false
+        }
         fn has_below(&self, dir: &str) -> bool {
             self.0
                 .keys()

@@ -179,7 +179,7 @@ fn program(plan: &Plan, rules: usize, index: usize) -> Vec<Op> {
 fn run(step: &Step) -> Op {
     match &step.footprint {
         Some(f) if f.opaque.is_none() && f.certainty == Certainty::Exact => {
-            Op::Changes(f.writes.claims.clone())
+            Op::Changes(f.changes().claims)
         }
         _ => Op::Anything,
     }

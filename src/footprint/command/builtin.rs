@@ -86,7 +86,16 @@ impl Walk {
     ) -> Described {
         match name {
             ":" | "break" | "continue" | "echo" | "exit" | "false" | "pwd" | "return" | "set"
-            | "shift" | "times" | "true" | "ulimit" | "umask" | "wait" => Ok(()),
+            | "shift" | "times" | "true" | "ulimit" | "wait" => {
+                // Without options `set` prints every variable.
+                self.claims.any_variable |= name == "set" && arguments.is_empty();
+                Ok(())
+            }
+            "umask" => {
+                let plain = |a: &Argument| matches!(a.known(), Some("022" | "0022" | "-S"));
+                self.claims.masked |= !arguments.iter().all(plain);
+                Ok(())
+            }
             "printf" => match arguments {
                 [v, variable, ..] if v.known() == Some("-v") => self.forget(variable, shell),
                 _ => Ok(()),
@@ -94,6 +103,8 @@ impl Walk {
             "test" | "[" | "[[" => self.test(arguments, shell),
             "cd" => self.change_directory(arguments, shell),
             "export" | "readonly" | "local" | "declare" | "typeset" => {
+                // `export` alone prints every variable.
+                self.claims.any_variable |= arguments.iter().all(|a| a.start().starts_with('-'));
                 self.declare(arguments, shell)
             }
             "unset" | "read" | "getopts" => {
@@ -102,17 +113,13 @@ impl Walk {
                 }
                 Ok(())
             }
-            "type" | "hash" => {
-                self.claims.read_system();
-                Ok(())
-            }
+            "type" | "hash" => self.look_for(arguments, shell),
             "command"
                 if arguments
                     .iter()
                     .any(|a| matches!(a.known(), Some("-v" | "-V"))) =>
             {
-                self.claims.read_system();
-                Ok(())
+                self.look_for(arguments, shell)
             }
             "command" | "exec" => {
                 // `exec` with redirections alone has made its claims already.
@@ -141,6 +148,24 @@ impl Walk {
             }
             _ => Err("what it does to the shell is not followed".to_string()),
         }
+    }
+
+    /// Looks whether there are programs.
+    fn look_for(&mut self, names: &[Argument], shell: &Shell) -> Described {
+        for name in names.iter().filter(|n| !n.start().starts_with('-')) {
+            let Some(name) = name.known() else {
+                self.claims.read_system();
+                continue;
+            };
+            self.claims.look_for_program(name);
+            let path = shell.variables.get("PATH").cloned().flatten();
+            for entry in path.iter().flat_map(|p| p.split(':')) {
+                if let Some(place) = resolve(Some(entry), name).filter(|_| entry.starts_with('/')) {
+                    self.claims.read(Extent::Exact, place);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn forget(&mut self, argument: &Argument, shell: &mut Shell) -> Described {
@@ -201,9 +226,11 @@ impl Walk {
     fn test(&mut self, arguments: &[Argument], shell: &Shell) -> Described {
         for (at, argument) in arguments.iter().enumerate() {
             let next = arguments.get(at + 1);
+            let mut times = false;
             let operands = match argument.known() {
                 Some(op) if FILE_TESTS.contains(&op) => vec![next],
                 Some("-nt" | "-ot" | "-ef") => {
+                    times = true;
                     vec![at.checked_sub(1).and_then(|i| arguments.get(i)), next]
                 }
                 _ => continue,
@@ -221,7 +248,11 @@ impl Walk {
                     Argument::Known(text) => {
                         let path = resolve(shell.cwd.as_deref(), text)
                             .ok_or("the working directory is not known")?;
-                        if !is_device(&path) {
+                        // The size of a folder is what is in it.
+                        if times || matches!(argument.known(), Some("-N" | "-s")) {
+                            self.claims.observe(Extent::Exact, path.clone());
+                            self.claims.read(Extent::Subtree, path);
+                        } else if !is_device(&path) {
                             self.claims.read(Extent::Exact, path);
                         }
                     }
@@ -230,6 +261,9 @@ impl Walk {
                         let directory = if directory.is_empty() { "/" } else { directory };
                         let path = resolve(shell.cwd.as_deref(), directory)
                             .ok_or("the working directory is not known")?;
+                        if times {
+                            self.claims.observe(Extent::Subtree, path.clone());
+                        }
                         self.claims.read(Extent::Subtree, path);
                     }
                     Argument::Unknown { .. } => return Err("a path is not known".to_string()),

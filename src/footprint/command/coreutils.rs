@@ -3,9 +3,10 @@
 //! Each row has the options that change nothing but what its [`Effect`] says. Where a destination may
 //! be a directory, everything below it is claimed.
 
-use super::super::Extent;
 use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
+use super::super::path_set::resolve;
+use super::super::{Extent, PathClaim};
 use super::{Call, Described};
 
 /// What a program does with its operands.
@@ -128,11 +129,13 @@ const PROGRAMS: &[Program] = &[
     row("sync", Effect::Nothing, "", "", VERBOSE, &[]),
 ];
 
-/// Describes a program of the table, or `find`.
+/// Whether a program is in the table.
+pub(super) fn knows(name: &str) -> bool {
+    PROGRAMS.iter().any(|p| p.name == name)
+}
+
+/// Describes a program of the table.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if call.name == "find" {
-        return find(call);
-    }
     let Some(program) = PROGRAMS.iter().find(|p| p.name == call.name) else {
         return Err("what it reads and writes is not known".to_string());
     };
@@ -142,6 +145,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     if program.effect == Effect::Nothing && matches!(call.name, "echo" | "printf" | "expr") {
         return Ok(());
     }
+    surroundings(call);
     let mut arguments = call.arguments.to_vec();
     // `chmod -x file`: a mode, not an option.
     let mut mode = None;
@@ -157,6 +161,47 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     apply(call, program.effect, &parsed)
 }
 
+/// What some programs look at beside their operands.
+fn surroundings(call: &mut Call<'_>) {
+    match call.name {
+        "date" | "uname" | "arch" | "nproc" | "hostname" | "getconf" => call.claims.varies = true,
+        "printenv" => call.claims.any_variable = true,
+        "id" | "whoami" => {
+            call.claims.read(Extent::Exact, "/etc/passwd");
+            call.claims.read(Extent::Exact, "/etc/group");
+        }
+        _ => {}
+    }
+}
+
+/// Whether times, inode numbers, sizes on disk or the order of a folder may show in what it prints.
+fn looks_at_times(name: &str, parsed: &Parsed) -> bool {
+    match name {
+        "stat" | "du" => true,
+        "ls" => parsed.has(&[
+            "l",
+            "t",
+            "c",
+            "u",
+            "U",
+            "f",
+            "s",
+            "S",
+            "i",
+            "n",
+            "g",
+            "o",
+            "full-time",
+        ]),
+        // Their heads name the times of both files.
+        "diff" => parsed.has(&["u", "c", "unified"]),
+        "cp" | "mv" => parsed.has(&["u", "update"]),
+        // Folders are read in their own order.
+        "grep" | "egrep" | "fgrep" => parsed.has(&["r", "R", "recursive"]),
+        _ => false,
+    }
+}
+
 /// A mode that starts with a dash.
 fn is_mode(text: &str) -> bool {
     text.strip_prefix('-')
@@ -165,7 +210,26 @@ fn is_mode(text: &str) -> bool {
 
 fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
     let operands = &parsed.operands;
+    if looks_at_times(call.name, parsed) {
+        if operands.is_empty() {
+            let cwd = call.directory()?.to_string();
+            call.claims.observe(Extent::Subtree, cwd);
+        }
+        for operand in operands {
+            if let Ok(claim) = call.path(operand, Extent::Subtree) {
+                call.claims.observe(claim.extent, claim.path);
+            }
+        }
+    }
     match effect {
+        Effect::Nothing if call.name == "which" => {
+            for program in operands {
+                match program.known() {
+                    Some(name) => call.claims.look_for_program(name),
+                    None => call.claims.read_system(),
+                }
+            }
+        }
         Effect::Nothing => {}
         Effect::Reads => {
             for file in operands.iter().filter(|f| f.known() != Some("-")) {
@@ -200,10 +264,13 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
             }
         }
         Effect::Directories => {
+            // A mode holds for the last folder, where it is not there yet.
+            let plain = !parsed.has(&["m", "mode"]);
             for directory in operands {
                 if parsed.has(&["p", "parents"]) {
                     call.create_directories(directory)?;
-                } else {
+                }
+                if !plain || !parsed.has(&["p", "parents"]) {
                     call.write(directory, Extent::Exact)?;
                 }
             }
@@ -211,26 +278,51 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         Effect::Removes => {
             for path in operands {
                 call.write(path, Extent::Subtree)?;
+                // `rmdir a/b` with `-p` would go on to `a`; the table does not have it.
+                if call.name == "rmdir" {
+                    call.read(path, Extent::Subtree)?;
+                }
             }
         }
         Effect::Copies | Effect::Moves | Effect::Links => transfer(call, effect, parsed)?,
         Effect::Changes => {
             let deep = parsed.has(&["R", "recursive"]);
             let extent = if deep { Extent::Subtree } else { Extent::Exact };
+            match (call.name, operands.first()) {
+                ("chown", Some(owner)) => call.read_owner(owner),
+                ("chgrp", Some(group)) => match group.known() {
+                    Some(name) => call.claims.read_group(name),
+                    None => call.claims.read(Extent::Exact, "/etc/group"),
+                },
+                _ => {}
+            }
             for path in operands.iter().skip(1) {
                 call.write(path, extent)?;
             }
         }
         Effect::Installs if parsed.has(&["d", "directory"]) => {
+            owners(call, parsed);
             for directory in operands {
                 call.create_directories(directory)?;
+                // Its mode is set in any case.
+                call.write(directory, Extent::Exact)?;
             }
         }
         Effect::Installs => {
+            owners(call, parsed);
             if parsed.has(&["D"]) {
-                let target = parsed.values(&["t", "target-directory"]).next();
-                if let Some(target) = target.or(operands.last()).cloned() {
-                    call.create_directories(&target)?;
+                let folder = parsed.values(&["t", "target-directory"]).next();
+                match (folder.cloned(), operands.last()) {
+                    (Some(folder), _) => call.create_directories(&folder)?,
+                    (None, Some(target)) => {
+                        let target = call.path(target, Extent::Exact)?;
+                        if let Some((above, _)) = target.path.rsplit_once('/')
+                            && !above.is_empty()
+                        {
+                            call.claims.make(above);
+                        }
+                    }
+                    (None, None) => {}
                 }
             }
             transfer(call, Effect::Copies, parsed)?;
@@ -239,80 +331,127 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
     Ok(())
 }
 
+/// `install -o user -g group`
+fn owners(call: &mut Call<'_>, parsed: &Parsed) {
+    for user in parsed.values(&["o", "owner"]) {
+        call.read_owner(&user.clone());
+    }
+    for group in parsed.values(&["g", "group"]) {
+        match group.known() {
+            Some(name) => call.claims.read_group(name),
+            None => call.claims.read(Extent::Exact, "/etc/group"),
+        }
+    }
+}
+
 /// `cp`, `mv`, `ln`: sources and one destination.
 fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
     let here = Argument::Known(".".to_string());
-    let target = parsed.values(&["t", "target-directory"]).next();
-    let (sources, target): (&[Argument], &Argument) = match (target, parsed.operands.as_slice()) {
+    let named = parsed.values(&["t", "target-directory"]).next();
+    let (sources, target): (&[Argument], &Argument) = match (named, parsed.operands.as_slice()) {
         (Some(target), sources) => (sources, target),
         // `ln -s /x/name` makes ./name.
-        (None, [source]) if effect == Effect::Links => {
-            let name = source
-                .known()
-                .and_then(|s| s.trim_end_matches('/').rsplit('/').next());
-            let name = name.ok_or("a path is not known")?.to_string();
-            return call.write(&Argument::Known(name), Extent::Subtree);
-        }
+        (None, [source]) if effect == Effect::Links => (std::slice::from_ref(source), &here),
         (None, [sources @ .., target]) if !sources.is_empty() => (sources, target),
         _ => (&[], &here),
     };
     if sources.is_empty() {
         return Err("its operands are not known".to_string());
     }
+    // Whether the target is surely a folder that takes the sources by their names.
+    let inside = named.is_some()
+        || sources.len() > 1
+        || parsed.operands.len() == 1
+        || target.known().is_some_and(|t| t.ends_with('/'));
+    let whole = parsed.has(&["parents"]) || parsed.has(&["T", "no-target-directory"]);
     for source in sources {
+        let from = call.path(source, Extent::Subtree);
         match effect {
             Effect::Links if parsed.has(&["s", "symbolic"]) => {}
-            Effect::Links => call.read(source, Extent::Exact)?,
+            Effect::Links => {
+                call.read(source, Extent::Exact)?;
+                let from = call.path(source, Extent::Exact)?;
+                call.claims.link(from.extent, from.path, None);
+            }
             Effect::Moves => {
                 call.read(source, Extent::Subtree)?;
                 call.write(source, Extent::Subtree)?;
             }
             _ => call.read(source, Extent::Subtree)?,
         }
-    }
-    call.write(target, Extent::Subtree)
-}
-
-/// `find` reads trees, unless it acts on what it finds.
-fn find(call: &mut Call<'_>) -> Described {
-    let acts = |a: &Argument| {
-        let t = a.start();
-        [
-            "-exec",
-            "-ok",
-            "-delete",
-            "-fprint",
-            "-fls",
-            "-files0",
-            "-newer",
-            "-anewer",
-            "-cnewer",
-            "-samefile",
-        ]
-        .iter()
-        .any(|p| t.starts_with(p))
-    };
-    if call.arguments.iter().any(acts) {
-        return Err("it acts on the files it finds".to_string());
-    }
-    let unclear = |a: &Argument| matches!(a, Argument::Unknown { prefix } if prefix.is_empty());
-    if call.arguments.iter().any(unclear) {
-        return Err("an argument is not known".to_string());
-    }
-    let starts = call
-        .arguments
-        .iter()
-        .skip_while(|a| matches!(a.known(), Some("-L" | "-H" | "-P")));
-    let paths: Vec<Argument> = starts
-        .take_while(|a| !a.start().starts_with(['-', '(', '!']))
-        .cloned()
-        .collect();
-    if paths.is_empty() {
-        let cwd = call.directory()?.to_string();
-        call.claims.read(Extent::Subtree, cwd);
-    }
-    for path in &paths {
-        call.read(path, Extent::Subtree)?;
+        let name = base_name(source).filter(|_| inside && !whole);
+        let place = match (&name, target.known()) {
+            (Some(name), Some(folder)) => {
+                call.read(target, Extent::Exact)?;
+                Argument::Known(format!("{folder}/{name}"))
+            }
+            _ => target.clone(),
+        };
+        call.write(&place, Extent::Subtree)?;
+        let to = call.path(&place, Extent::Subtree)?;
+        if effect == Effect::Links {
+            links(
+                call,
+                source,
+                &to,
+                name.is_some() || exact_place(parsed),
+                parsed,
+            );
+        } else if parsed.has(&["l", "s", "link", "symbolic-link"]) {
+            call.claims.link(Extent::Subtree, to.path, None);
+            if let Ok(from) = from {
+                call.claims.link(Extent::Subtree, from.path, None);
+            }
+        } else if effect == Effect::Moves
+            || parsed.has(&[
+                "r",
+                "R",
+                "a",
+                "d",
+                "P",
+                "recursive",
+                "archive",
+                "no-dereference",
+            ])
+        {
+            if let Ok(from) = from {
+                call.claims.carry(from, to);
+            }
+        }
     }
     Ok(())
+}
+
+/// Options with which an existing folder is not entered.
+fn exact_place(parsed: &Parsed) -> bool {
+    parsed.has(&["n", "no-dereference", "T", "no-target-directory"])
+}
+
+/// The link that `ln` leaves at a place, or in it where that is a folder already.
+fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, parsed: &Parsed) {
+    let symbolic = parsed.has(&["s", "symbolic"]) && !parsed.has(&["r", "relative"]);
+    let leads = |at: &str| {
+        let text = source.known().filter(|_| symbolic)?;
+        resolve(at.rsplit_once('/').map(|(folder, _)| folder), text)
+    };
+    let place = to.path.clone();
+    let to = leads(&place);
+    call.claims.link(Extent::Exact, place.clone(), to);
+    if exact {
+        return;
+    }
+    match base_name(source) {
+        Some(name) => {
+            let inside = format!("{}/{name}", place.trim_end_matches('/'));
+            let to = leads(&inside);
+            call.claims.link(Extent::Exact, inside, to);
+        }
+        None => call.claims.link(Extent::Subtree, place, None),
+    }
+}
+
+/// The last part of a source's name, where it is one.
+fn base_name(source: &Argument) -> Option<String> {
+    let name = source.known()?.trim_end_matches('/').rsplit('/').next()?;
+    (!matches!(name, "" | "." | "..")).then(|| name.to_string())
 }

@@ -8,6 +8,7 @@ mod archive;
 pub(super) mod builtin;
 mod coreutils;
 mod download;
+mod find;
 mod go;
 mod npm;
 mod pip;
@@ -17,7 +18,7 @@ pub(super) mod wrapper;
 
 use super::argument::Argument;
 use super::claims::Claims;
-use super::path_set::{ancestors, resolve};
+use super::path_set::resolve;
 use super::shell_state::Shell;
 use super::{Extent, PathClaim};
 
@@ -66,6 +67,22 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "sed" => sed::run(call),
         _ => coreutils::run(call),
     }
+}
+
+/// Programs of every system, that load little and look at nothing they are not told to.
+pub(super) fn is_everyday(name: &str) -> bool {
+    matches!(
+        name,
+        "sh" | "ash" | "dash" | "bash" | "find" | "sed" | "env" | "nice" | "timeout" | "time"
+    ) || coreutils::knows(name)
+}
+
+/// Programs that leave plain files and folders, whose times nobody asks for.
+pub(super) fn is_plain(name: &str) -> bool {
+    matches!(
+        name,
+        "curl" | "wget" | "useradd" | "groupadd" | "adduser" | "addgroup" | "usermod" | "groupmod"
+    )
 }
 
 /// `python`, `python3`, `python3.12`
@@ -141,7 +158,7 @@ impl Call<'_> {
     pub(super) fn read(&mut self, argument: &Argument, extent: Extent) -> Described {
         let claim = self.path(argument, extent)?;
         if !is_device(&claim.path) {
-            self.claims.reads.push(claim);
+            self.claims.read(claim.extent, claim.path);
         }
         Ok(())
     }
@@ -150,19 +167,40 @@ impl Call<'_> {
     pub(super) fn write(&mut self, argument: &Argument, extent: Extent) -> Described {
         let claim = self.path(argument, extent)?;
         if !is_device(&claim.path) {
-            self.claims.writes.push(claim);
+            self.claims.write(claim.extent, claim.path);
         }
         Ok(())
     }
 
-    /// Claims to create a directory with those above it.
+    /// Claims to create a directory with those above it, where they are missing.
     pub(super) fn create_directories(&mut self, argument: &Argument) -> Described {
         let claim = self.path(argument, Extent::Exact)?;
-        for above in ancestors(&claim.path).filter(|a| *a != "/") {
-            self.claims.write(Extent::Exact, above);
+        match claim.extent {
+            Extent::Exact => self.claims.make(&claim.path),
+            Extent::Subtree => {
+                self.claims.make(&claim.path);
+                self.claims.write(Extent::Subtree, claim.path);
+            }
         }
-        self.claims.writes.push(claim);
         Ok(())
+    }
+
+    /// Claims to look up the user and group of `user:group`, either of which may be missing.
+    pub(super) fn read_owner(&mut self, owner: &Argument) {
+        let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+        let Some(text) = owner.known() else {
+            self.claims.read(Extent::Exact, "/etc/passwd");
+            self.claims.read(Extent::Exact, "/etc/group");
+            return;
+        };
+        let (user, group) = text.split_once([':', '.']).unwrap_or((text, ""));
+        if !user.is_empty() && !number(user) {
+            self.claims.read_account(user);
+        }
+        if !group.is_empty() && !number(group) {
+            self.claims.read_group(group);
+        }
+        // `user:` is the user's own group, whose number the user database knows.
     }
 
     /// The user's home directory as far as claims go: itself for root, `/home` for a named user.

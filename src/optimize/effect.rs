@@ -1,0 +1,317 @@
+//! What one step does to the file system it stands on, whatever kind of step it is.
+//!
+//! Goes in: a step of the plan, and the context where it is known. Comes out: an [`Effect`]. Linear in the
+//! step's claims. Invariant: an effect never leaves out a place that the builder or a command may look at
+//! or change; what is not known is an `Err` with the reason.
+
+use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, account, group};
+use crate::pattern::{SourceKind, SourcePattern};
+use crate::plan::{ContextInput, Dest, Input, Step, StepKind};
+use crate::rewrite::ContextFiles;
+
+/// A folder that a step creates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Absolute and clean.
+    pub path: String,
+    /// As whom: a user and group as written, root for none.
+    pub owner: String,
+    /// It gets owner and mode also where it was there before (`COPY --link` brings its own folders).
+    pub always: bool,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, Default)]
+pub struct Effect {
+    /// Places it looks at.
+    pub reads: PathSet,
+    /// The program files and settings it needs to run at all.
+    pub programs: PathSet,
+    /// Places it creates, changes or deletes.
+    pub writes: PathSet,
+    /// Folders it creates where they are missing.
+    pub makes: Vec<Made>,
+    /// Links it may leave.
+    pub links: Vec<Link>,
+    /// Copies and moves that take links along.
+    pub carries: Vec<(PathClaim, PathClaim)>,
+    /// Places whose times or order may show in what it leaves.
+    pub observes: PathSet,
+    /// Cache mounts, which outlive the build.
+    pub caches: Vec<String>,
+    /// Where its command starts, if a WORKDIR says so.
+    pub cwd: Option<String>,
+    /// Its command may look everywhere.
+    pub as_root: bool,
+    /// How sure all this is.
+    pub certainty: Option<Certainty>,
+    /// What it rests on where it is not exact.
+    pub assumptions: Vec<String>,
+    /// A command runs.
+    pub run: bool,
+}
+
+impl Effect {
+    /// How sure it is.
+    #[must_use]
+    pub fn certainty(&self) -> Certainty {
+        self.certainty.unwrap_or(Certainty::Exact)
+    }
+
+    /// Everything that may be another than before.
+    #[must_use]
+    pub fn changes(&self) -> PathSet {
+        let makes = self.makes.iter().map(|m| PathClaim::exact(&*m.path));
+        self.writes.union(&PathSet::new(makes.collect()))
+    }
+}
+
+/// Where a step stands.
+#[derive(Clone, Copy)]
+pub struct Standing<'a> {
+    /// Working directory, where a WORKDIR sets it.
+    pub cwd: Option<&'a str>,
+    /// USER, where the Dockerfile sets it.
+    pub user: Option<&'a str>,
+    /// Whom commands run as without one.
+    pub default_user: &'a str,
+}
+
+/// Where files come from.
+pub struct Around<'a> {
+    /// The build context, where there is one to look at.
+    pub files: Option<&'a dyn ContextFiles>,
+    /// Whether the image below surely has a folder.
+    pub given: &'a dyn Fn(&str) -> bool,
+    /// Whether there may be links at or below some paths of a stage's result.
+    pub links_in: &'a dyn Fn(usize, &[String]) -> bool,
+}
+
+/// The effect of a step.
+///
+/// # Errors
+/// The reason why it is not known, one sentence without a full stop.
+pub fn of(step: &Step, standing: Standing<'_>, around: &Around<'_>) -> Result<Effect, String> {
+    let mut effect = match (&step.footprint, &step.dest) {
+        (Some(footprint), _) => run(step, footprint, standing)?,
+        (None, Some(dest)) => {
+            let path = dest
+                .path
+                .as_deref()
+                .ok_or("the base image's working directory decides where it writes")?;
+            match step.kind {
+                StepKind::Workdir => workdir(dest, path),
+                _ => copy(step, dest, path, around),
+            }
+        }
+        (None, None) => return Err("it writes to an unknown place".to_owned()),
+    };
+    effect
+        .makes
+        .retain(|m| m.always || !(around.given)(&m.path));
+    Ok(effect)
+}
+
+fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Effect, String> {
+    if let Some(why) = &footprint.opaque {
+        return Err(format!("line {}: {why}", step.line));
+    }
+    if step.own_base {
+        return Err(format!(
+            "line {}: a mount takes the files below it",
+            step.line
+        ));
+    }
+    let owner = runner(standing);
+    let one = |c: &PathClaim| Made {
+        path: c.path.clone(),
+        owner: owner.clone(),
+        always: false,
+    };
+    let mut makes: Vec<Made> = footprint.makes.claims.iter().map(one).collect();
+    for target in &step.mount_targets {
+        let path = target
+            .as_deref()
+            .ok_or("the base image's working directory decides where a mount is")?;
+        // The builder makes the place of a mount, as root.
+        makes.extend(folders(path, ROOT, true, false));
+    }
+    // That its working directory is there is no question: a WORKDIR made it, which no RUN passes.
+    let mut reads = footprint.reads.clone();
+    if let Some(cwd) = standing.cwd {
+        reads.claims.retain(|c| !on_way(c, cwd));
+    }
+    Ok(Effect {
+        reads,
+        programs: footprint.programs.clone(),
+        writes: footprint.writes.clone(),
+        makes,
+        links: footprint.links.clone(),
+        carries: footprint.carries.clone(),
+        observes: footprint.observes.clone(),
+        caches: step.cache_mounts.clone(),
+        cwd: standing.cwd.map(str::to_owned),
+        as_root: owner == ROOT,
+        certainty: Some(footprint.certainty),
+        assumptions: footprint.assumptions.clone(),
+        run: true,
+    })
+}
+
+/// Whether a claim is on a folder that leads to this one, or on itself alone.
+fn on_way(claim: &PathClaim, folder: &str) -> bool {
+    claim.extent == Extent::Exact
+        && PathClaim::subtree(&*claim.path).covers(&PathClaim::exact(folder))
+}
+
+/// Whom folders belong to that nobody is named for.
+pub const ROOT: &str = "root";
+
+/// An owner in one spelling.
+fn owner(text: Option<&str>) -> String {
+    match text {
+        None | Some("" | "0" | "0:0" | "root" | "root:root" | "root:0" | "0:root") => ROOT,
+        Some(other) => other,
+    }
+    .to_owned()
+}
+
+/// Whom the folders belong to that a command makes.
+fn runner(standing: Standing<'_>) -> String {
+    let user = standing.user.unwrap_or(standing.default_user);
+    let owner = owner(Some(user));
+    let number = owner.split(':').next().unwrap_or_default();
+    // The group of a mere number is looked up for a command, and is that number for COPY.
+    if owner != ROOT && number.bytes().all(|b| b.is_ascii_digit()) {
+        return format!("a command of {owner}");
+    }
+    owner
+}
+
+/// A folder and those above it.
+fn folders(path: &str, owner: &str, itself: bool, always: bool) -> Vec<Made> {
+    let mut out = Vec::new();
+    let mut at = path;
+    let mut push = |path: &str| {
+        out.push(Made {
+            path: path.to_owned(),
+            owner: owner.to_owned(),
+            always,
+        });
+    };
+    if itself && path != "/" {
+        push(path);
+    }
+    while let Some((above, _)) = at.rsplit_once('/') {
+        if above.is_empty() {
+            break;
+        }
+        push(above);
+        at = above;
+    }
+    out
+}
+
+/// The entries of the user database behind an owner as written.
+fn looked_up(owner: &str) -> Vec<PathClaim> {
+    let number = |t: &str| t.is_empty() || t.bytes().all(|b| b.is_ascii_digit());
+    let (user, of_group) = owner.split_once(':').unwrap_or((owner, ""));
+    let mut out = Vec::new();
+    if !number(user) {
+        out.push(PathClaim::exact(account(user)));
+    }
+    if !number(of_group) {
+        out.push(PathClaim::exact(group(of_group)));
+    }
+    out
+}
+
+fn workdir(dest: &Dest, path: &str) -> Effect {
+    let written = dest.owner.as_deref();
+    Effect {
+        reads: PathSet::new(written.map(looked_up).unwrap_or_default()),
+        makes: folders(path, &owner(written), true, false),
+        ..Effect::default()
+    }
+}
+
+fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
+    let written = dest.owner.as_deref();
+    let single = single_files(step, around.files);
+    let mut writes: Vec<PathClaim> = Vec::new();
+    let inline = step.inline.iter().map(|(name, _)| name.clone());
+    match single {
+        Some(names) if dest.is_dir && step.kind == StepKind::Copy && !step.parents => {
+            for name in names.into_iter().chain(inline) {
+                let place = format!("{}/{name}", path.trim_end_matches('/'));
+                writes.push(PathClaim::exact(place));
+            }
+        }
+        _ => writes.push(PathClaim::subtree(path)),
+    }
+    let mut links = Vec::new();
+    if brings_links(step, around) {
+        links.push(Link {
+            at: PathClaim::subtree(path),
+            to: None,
+        });
+    }
+    // `COPY --link` lays its own folders over those that are there.
+    let lays = !step.keyed_by_parent;
+    Effect {
+        reads: PathSet::new(written.map(looked_up).unwrap_or_default()),
+        writes: PathSet::new(writes),
+        makes: folders(path, &owner(written), dest.is_dir, lays),
+        links,
+        ..Effect::default()
+    }
+}
+
+/// The names of the sources where each is one plain file of the context today.
+fn single_files(step: &Step, files: Option<&dyn ContextFiles>) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    for input in &step.inputs {
+        let Input::Context(ContextInput { sources, .. }) = input else {
+            return None;
+        };
+        for source in sources {
+            let pattern = SourcePattern::lenient(source);
+            let SourceKind::Plain(_) = pattern.kind() else {
+                return None;
+            };
+            let files = files?;
+            let path = pattern.cleaned();
+            if !files.is_file(path) || files.is_link(path) {
+                return None;
+            }
+            names.push(pattern.base_name().to_owned());
+        }
+    }
+    Some(names)
+}
+
+/// Whether a COPY or ADD may put symbolic links below its destination.
+fn brings_links(step: &Step, around: &Around<'_>) -> bool {
+    let files = around.files;
+    if step.kind == StepKind::Add {
+        // An archive may hold any; a URL is one file, a repository is not.
+        return true;
+    }
+    step.inputs.iter().any(|input| match input {
+        Input::Context(input) => match files {
+            None => true,
+            Some(files) => input.sources.iter().any(|source| {
+                let pattern = SourcePattern::lenient(source);
+                match pattern.kind() {
+                    SourceKind::Plain(_) => {
+                        let path = pattern.cleaned();
+                        files.is_link(path) || files.links_below(path)
+                    }
+                    _ => files.links_below(""),
+                }
+            }),
+        },
+        Input::Stage { stage, sources, .. } => (around.links_in)(*stage, sources),
+        Input::Image(_) | Input::Named(_) | Input::Remote(_) => true,
+    })
+}

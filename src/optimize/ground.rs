@@ -1,0 +1,271 @@
+//! Where paths really lead: the links of base images and those that steps leave behind.
+//!
+//! Goes in: a stage, and what its steps may leave. Comes out: for a claim on a path, whether it is that
+//! place and no other. Two claims that are apart by their names are apart on disk only where no symbolic
+//! or hard link makes one place of both. Costs O(claims · links). Invariant: a place is called plain only
+//! where no link can be on the way to it, or below it where all below it is claimed.
+
+use crate::footprint::{Extent, Link, PathClaim, PathSet};
+use crate::plan::normalize_reference;
+
+/// What is known of an image's links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaseImage {
+    /// There is nothing in it.
+    Empty,
+    /// Its links are in these folders and lead to these folders, kernel file systems aside.
+    Plain {
+        /// Folders whose content is not known.
+        system: Vec<&'static str>,
+    },
+    /// Nothing is known of the image with this name.
+    Unknown(String),
+}
+
+/// Folders in which distributions have links, all of which lead to such folders.
+const SYSTEM: [&str; 14] = [
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run",
+    "/sbin", "/sys", "/usr", "/var",
+];
+
+/// Official images, and the folders beyond [`SYSTEM`] in which they have links or that links lead to.
+/// From the Dockerfiles that the images are published with; base layers of the distributions were
+/// listed. A tag that breaks this breaks what is called proven, see docs/proofs.md.
+const OFFICIAL: &[(&str, &[&str])] = &[
+    ("alpine", &[]),
+    ("busybox", &[]),
+    ("debian", &[]),
+    ("golang", &["/go"]),
+    ("node", &["/opt"]),
+    ("python", &[]),
+    ("ruby", &[]),
+    ("rust", &[]),
+    ("ubuntu", &[]),
+];
+
+/// Registries that mirror the official images under their names.
+const MIRRORS: &[&str] = &[
+    "docker.io/library/",
+    "mirror.gcr.io/library/",
+    "public.ecr.aws/docker/library/",
+];
+
+/// Folders that every image but an empty one has, whatever the name of its maker.
+pub const GIVEN: [&str; 8] = [
+    "/bin", "/dev", "/etc", "/home", "/root", "/tmp", "/usr", "/var",
+];
+
+/// How often a link that leads to a link is followed.
+const MAX_HOPS: usize = 16;
+
+impl BaseImage {
+    /// What is known of an image by its name; `plain` where the Dockerfile says that it is.
+    #[must_use]
+    pub fn of(reference: &str, plain: bool) -> Self {
+        let full = normalize_reference(reference);
+        let name = MIRRORS.iter().find_map(|m| full.strip_prefix(m));
+        let name = name.and_then(|n| n.split([':', '@']).next());
+        let official = name.and_then(|n| OFFICIAL.iter().find(|(o, _)| *o == n));
+        match official {
+            Some((_, more)) => Self::Plain {
+                system: SYSTEM.iter().chain(*more).copied().collect(),
+            },
+            None if plain => Self::Plain {
+                system: SYSTEM.to_vec(),
+            },
+            None => Self::Unknown(reference.to_owned()),
+        }
+    }
+
+    /// Whether the image has this folder; of an image that is not known that is an assumption.
+    #[must_use]
+    pub fn has(&self, folder: &str) -> bool {
+        match self {
+            Self::Empty => false,
+            Self::Plain { .. } | Self::Unknown(_) => GIVEN.contains(&folder),
+        }
+    }
+}
+
+/// Where a claim leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// To its own place.
+    Plain,
+    /// Somewhere in the system folders.
+    System,
+    /// Anywhere.
+    Anywhere,
+}
+
+/// What is known of the links of a file system while a pair of steps is looked at.
+#[derive(Clone, Debug)]
+pub struct Ground<'a> {
+    /// The image below.
+    pub base: &'a BaseImage,
+    /// What steps may have left.
+    pub links: Vec<&'a Link>,
+}
+
+impl Ground<'_> {
+    /// The claims with the places that known links lead them to, and whether all links on the way are
+    /// known.
+    #[must_use]
+    pub fn follow(&self, claims: &PathSet) -> (PathSet, bool) {
+        let mut all = claims.claims.clone();
+        let mut from = 0;
+        let mut known = true;
+        for _ in 0..MAX_HOPS {
+            let mut more: Vec<PathClaim> = Vec::new();
+            for claim in &all[from..] {
+                for link in &self.links {
+                    if !on_the_way(link, claim) {
+                        continue;
+                    }
+                    let Some(to) = &link.to else {
+                        known = false;
+                        continue;
+                    };
+                    let leads = through(link, to, claim);
+                    if !all.contains(&leads) && !more.contains(&leads) {
+                        more.push(leads);
+                    }
+                }
+            }
+            if more.is_empty() {
+                return (PathSet::new(all), known);
+            }
+            from = all.len();
+            all.append(&mut more);
+        }
+        (PathSet::new(all), false)
+    }
+
+    /// Where a claim leads as far as the base image goes.
+    #[must_use]
+    pub fn reach(&self, claim: &PathClaim) -> Reach {
+        match self.base {
+            BaseImage::Empty => Reach::Plain,
+            BaseImage::Unknown(_) => Reach::Anywhere,
+            BaseImage::Plain { system } => {
+                let system: Vec<PathClaim> =
+                    system.iter().map(|s| PathClaim::subtree(*s)).collect();
+                match PathSet::new(system).overlaps(&PathSet::new(vec![claim.clone()])) {
+                    Some(_) if claim.path == "/" => Reach::Anywhere,
+                    Some(_) => Reach::System,
+                    None => Reach::Plain,
+                }
+            }
+        }
+    }
+}
+
+/// Whether a link may be met where this claim is worked on.
+fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
+    let place = PathClaim::subtree(link.at.path.as_str());
+    let below = claim.extent == Extent::Subtree && claim.covers(&PathClaim::exact(&*link.at.path));
+    below || place.covers(&PathClaim::exact(&*claim.path))
+}
+
+/// The place a claim leads to through a link.
+fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
+    match claim.path.strip_prefix(&*link.at.path) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => PathClaim {
+            path: match format!("{}{rest}", to.trim_end_matches('/')) {
+                root if root.is_empty() => "/".to_owned(),
+                path => path,
+            },
+            extent: claim.extent,
+        },
+        // The link lies below what is claimed.
+        _ => PathClaim::subtree(to),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(at: &str, to: Option<&str>) -> Link {
+        Link {
+            at: PathClaim::exact(at),
+            to: to.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn claims_follow_links_that_are_known() {
+        let links = [
+            link("/w", Some("/data")),
+            link("/data/x", Some("/srv")),
+            link("/odd", None),
+        ];
+        let ground = Ground {
+            base: &BaseImage::Empty,
+            links: links.iter().collect(),
+        };
+        for (claim, places, known) in [
+            (PathClaim::exact("/w/a"), "/data/a /w/a", true),
+            (PathClaim::exact("/w/x/a"), "/data/x/a /srv/a /w/x/a", true),
+            (PathClaim::subtree("/data"), "/data /srv", true),
+            (PathClaim::exact("/data"), "/data", true),
+            (PathClaim::exact("/wide"), "/wide", true),
+            (PathClaim::exact("/odd/a"), "/odd/a", false),
+            (PathClaim::subtree("/"), "/", false),
+        ] {
+            let (found, all) = ground.follow(&PathSet::new(vec![claim.clone()]));
+            assert_eq!(all, known, "{claim:?}");
+            let found: Vec<&str> = found.claims.iter().map(|c| c.path.as_str()).collect();
+            if known {
+                assert_eq!(found.join(" "), places, "{claim:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn links_in_a_ring_end() {
+        let links = [link("/a", Some("/b/c")), link("/b", Some("/a/d"))];
+        let ground = Ground {
+            base: &BaseImage::Empty,
+            links: links.iter().collect(),
+        };
+        assert!(
+            !ground
+                .follow(&PathSet::new(vec![PathClaim::exact("/a/x")]))
+                .1
+        );
+    }
+
+    #[test]
+    fn images_are_known_by_their_official_names() {
+        for (name, known) in [
+            ("busybox", true),
+            ("docker.io/library/debian:12-slim", true),
+            ("public.ecr.aws/docker/library/node:22@sha256:0", true),
+            ("example.org/node", false),
+            ("someone/node", false),
+            ("nodejs", false),
+        ] {
+            let found = BaseImage::of(name, false);
+            assert_eq!(matches!(found, BaseImage::Plain { .. }), known, "{name}");
+        }
+        assert!(matches!(
+            BaseImage::of("own", true),
+            BaseImage::Plain { .. }
+        ));
+        let base = BaseImage::of("node", false);
+        let ground = Ground {
+            base: &base,
+            links: Vec::new(),
+        };
+        for (path, reach) in [
+            ("/usr/bin/x", Reach::System),
+            ("/opt/x", Reach::System),
+            ("/app", Reach::Plain),
+        ] {
+            assert_eq!(ground.reach(&PathClaim::exact(path)), reach, "{path}");
+        }
+        assert_eq!(ground.reach(&PathClaim::subtree("/")), Reach::Anywhere);
+        assert_eq!(ground.reach(&PathClaim::exact("/")), Reach::Plain);
+    }
+}
