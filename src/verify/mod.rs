@@ -8,11 +8,19 @@
 mod checkout;
 mod compare;
 mod docker;
+mod image;
+mod images;
+mod noise;
 mod prediction;
 
 pub use checkout::{CheckoutError, check_out};
 pub use compare::{Difference, Predicted, PredictedStep, Tally};
 pub use docker::Docker;
+pub use image::{Image, ImageError, Inode, Kind};
+pub use images::{
+    Archive, Comparison, Field, ImageDifference, compare_archives, compare_files, shown,
+};
+pub use noise::{NOT_REPRODUCIBLE, Noise};
 pub use prediction::{BuildLine, Ended, Job, Limits, run};
 
 use crate::cost::log::Log;
@@ -77,5 +85,7 @@ pub trait Builder {
     fn build(&self, request: &Request) -> Result<Outcome, BuilderError>;
 }
 
+#[cfg(test)]
+mod images_tests;
 #[cfg(test)]
 mod tests;
