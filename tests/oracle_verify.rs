@@ -226,11 +226,29 @@ fn a_tree_that_leads_out_of_its_folder_is_refused() {
     }
 }
 
+/// An archive of one file with a capability, which no file of a context has and no busybox can set.
+fn capable() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let value: &[u8] = b"\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let record = [("SCHILY.xattr.security.capability", value)];
+    tar.append_pax_extensions(record).expect("in memory");
+    let mut header = tar::Header::new_ustar();
+    header.set_size(0);
+    header.set_mode(0o755);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    tar.append_data(&mut header, "capable", std::io::empty())
+        .expect("in memory");
+    tar.into_inner().expect("in memory")
+}
+
 /// A folder with a Dockerfile, built; the archive is in the folder.
 fn image_of(folder: &Path, name: &str, dockerfile: &str) -> PathBuf {
     let context = folder.join(name);
     std::fs::create_dir(&context).expect("writable");
     std::fs::write(context.join("file"), "text\n").expect("writable");
+    std::fs::write(context.join("capable.tar"), capable()).expect("writable");
     std::fs::write(context.join("Dockerfile"), dockerfile).expect("writable");
     let request = Request {
         dockerfile: context.join("Dockerfile"),
@@ -261,13 +279,13 @@ fn images_that_are_built_alike_are_equal_and_others_differ_where_they_do() {
         "FROM busybase\nENV A=1 B=2\n\
          RUN mkdir /d && echo old > /d/gone && echo text > /d/x && chmod 4755 /d/x && ln /d/x /d/y && ln -s x /d/l\n\
          RUN mknod /d/dev c 1 3 && rm /d/gone\n\
-         COPY --chown=app file /d/\nCMD [\"sh\"]\n",
+         COPY --chown=app file /d/\nADD capable.tar /\nCMD [\"sh\"]\n",
     );
     // The same files by other layers.
     let same = image_of(
         folder.path(),
         "same",
-        "FROM busybase\nENV A=1\nCMD [\"sh\"]\nENV B=2\n\
+        "FROM busybase\nENV A=1\nADD capable.tar /\nCMD [\"sh\"]\nENV B=2\n\
          RUN mkdir /d && rm -rf /d && mkdir /d\nCOPY --chown=1000:1000 file /d/file\n\
          RUN mknod /d/dev c 1 3 && ln -s x /d/l && echo text > /d/y && ln /d/y /d/x && chmod 4755 /d/y\n",
     );
@@ -280,12 +298,14 @@ fn images_that_are_built_alike_are_equal_and_others_differ_where_they_do() {
         "FROM busybase\nENV A=1 B=3\n\
          RUN mkdir -m 700 /d && echo longer > /d/x && cp /d/x /d/y && ln -s y /d/l\n\
          RUN chmod 755 /d/x && mknod /d/dev c 1 5 && touch /d/gone\n\
-         COPY --chown=0:7 --chmod=600 file /d/\nCMD [\"sh\"]\n",
+         COPY --chown=0:7 --chmod=600 file /d/\n\
+         RUN touch /capable && chmod 755 /capable\nCMD [\"sh\"]\n",
     );
     let compared = compare_files(&a, &other).expect("reads");
     let row = |d: &ImageDifference| format!("{} {}", shown(&d.path), d.field.name());
     let rows: Vec<String> = compared.differences.iter().map(row).collect();
     let expected = [
+        "/capable attribute",
         "/d mode",
         "/d/dev device",
         "/d/file mode",
