@@ -74,7 +74,7 @@ fn build(host: Option<&str>, folder: &Path, name: &str, text: &str) -> Result<Pa
     docker.args(["buildx", "build", "--network=none", "--provenance=false"]);
     docker.args(["--progress=plain", "-f"]).arg(&file);
     docker.arg("--output").arg(format!(
-        "type=oci,dest={},compression=uncompressed",
+        "type=oci,dest={},compression=uncompressed,force-compression=true",
         archive.display()
     ));
     docker.arg(folder.join("context"));
@@ -168,6 +168,7 @@ fn plans_build_the_same_image() {
                 let mut since = 0;
                 while same.load(Ordering::SeqCst) < wanted
                     && wrong.lock().expect("no panic").len() < 5
+                    && refused.lock().expect("no panic").len() < wanted + 5
                 {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     let Some(pair) = pair(seed) else { continue };
@@ -188,6 +189,10 @@ fn plans_build_the_same_image() {
                         }
                     }
                     since += 1;
+                    let done = same.load(Ordering::SeqCst);
+                    if done % 50 == 0 {
+                        eprintln!("{done} pairs, at seed {seed}");
+                    }
                     if since % 200 == 0 {
                         prune(*host);
                     }
@@ -280,9 +285,33 @@ fn pairs_that_commute_are_recognised() {
                     Relation::Commute { assumptions, .. } => assumptions,
                     Relation::Keep(why) => vec![format!("keep: {why}")],
                 };
-                for reason in reasons {
+                let system = [i, j].iter().any(|n| {
+                    let text = &instructions[*n].text;
+                    text.contains("/etc") || text.contains("/usr")
+                });
+                let unknown = |s: usize| {
+                    let items = scene.stage(s).iter();
+                    items.filter_map(|i| i.effect.as_ref()).any(Result::is_err)
+                };
+                let mut below = vec![stage];
+                while let cacheplan::plan::Base::Stage(b) = plan.stages[below[0]].base {
+                    below.insert(0, b);
+                }
+                let add = |n: &usize| instructions[*n].text.starts_with("ADD");
+                for mut reason in reasons {
+                    if below.iter().any(|s| unknown(*s)) {
+                        reason.push_str(" (beside a step that is not understood)");
+                    } else if [i, j].iter().any(add) {
+                        reason.push_str(" (of an archive)");
+                    }
+                    if system {
+                        reason.push_str(" (in system folders)");
+                    }
                     let (n, example) = why.entry(general(&reason)).or_default();
                     *n += 1;
+                    if std::env::var("CACHEPLAN_REASONS").is_ok_and(|r| reason.starts_with(&r)) {
+                        eprintln!("## seed {seed}\n{}\n{}", instructions[i].text, instructions[j].text);
+                    }
                     if example.is_empty() {
                         *example = format!(
                             "seed {seed}: {reason}\n        {}\n        {}",
@@ -312,4 +341,25 @@ fn general(reason: &str) -> String {
         false => w.chars().filter(|c| !c.is_ascii_digit()).collect(),
     });
     words.collect::<Vec<String>>().join(" ")
+}
+
+#[test]
+#[ignore = "for people"]
+fn show_one() {
+    let seed = builder::number("CACHEPLAN_PLAN_SEED", 1);
+    let text = random_plan::generate(seed).text;
+    println!("{text}");
+    let source = SourceFile::new("Dockerfile", text);
+    let file = parse(&source).tree;
+    let plan = lower(&file, &BuildOptions::default());
+    let scene = Scene::new(&file, &plan, Some(&context::Context));
+    for stage in 0..plan.stages.len() {
+        for item in scene.stage(stage) {
+            match &item.effect {
+                Some(Ok(e)) => println!("{}: links {:?} carries {:?} observes {:?} climbs {:?}", item.instruction.line, e.links, e.carries, e.observes, e.climbs),
+                Some(Err(e)) => println!("{}: {e}", item.instruction.line),
+                None => {}
+            }
+        }
+    }
 }

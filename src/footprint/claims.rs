@@ -4,7 +4,7 @@
 //! claim: the directories above it must exist, and the links that distributions ship have two names.
 //! Invariant: the first reason to be opaque is kept; nothing is ever taken back.
 
-use super::path_set::{ancestors, resolve};
+use super::path_set::{ancestors, left_upwards, resolve};
 use super::{Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet};
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -144,6 +144,7 @@ pub(super) struct Claims {
     links: Vec<Link>,
     carries: Vec<(PathClaim, PathClaim)>,
     observes: Vec<PathClaim>,
+    climbs: Vec<PathClaim>,
     /// What account tools change: the database itself, and entries of it.
     entries: Vec<PathClaim>,
     /// Names that the script expands.
@@ -221,7 +222,15 @@ impl Claims {
     pub(super) fn link(&mut self, extent: Extent, path: impl Into<String>, to: Option<String>) {
         let path = path.into();
         let at = PathClaim { path, extent };
-        self.links.push(Link { at, to });
+        let hard = false;
+        self.links.push(Link { at, to, hard });
+    }
+
+    /// May leave a second name of a file.
+    pub(super) fn hard_link(&mut self, path: impl Into<String>) {
+        let at = PathClaim::exact(path);
+        let (to, hard) = (None, true);
+        self.links.push(Link { at, to, hard });
     }
 
     /// Brings links along, if there are any.
@@ -233,6 +242,13 @@ impl Claims {
     pub(super) fn observe(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
         self.observes.push(PathClaim { path, extent });
+    }
+
+    /// Notes the folders that a path leaves upwards by `..`.
+    pub(super) fn climb(&mut self, cwd: Option<&str>, path: &str) {
+        for folder in left_upwards(cwd, path) {
+            self.climbs.push(PathClaim::exact(folder));
+        }
     }
 
     /// Looks up one user, by name or number.
@@ -299,7 +315,11 @@ impl Claims {
     pub(super) fn unplain(&mut self, mark: Mark) {
         let written: Vec<PathClaim> = self.since(mark).1.to_vec();
         self.links
-            .extend(written.into_iter().map(|at| Link { at, to: None }));
+            .extend(written.into_iter().map(|at| Link {
+                at,
+                to: None,
+                hard: false,
+            }));
         self.observe(Extent::Subtree, "/");
     }
 
@@ -374,9 +394,10 @@ impl Claims {
             programs,
             writes,
             makes,
-            links: self.links,
+            links: with_other_places(self.links),
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
+            climbs: PathSet::new(with_links(self.climbs)),
             variables: (exact && !self.any_variable).then_some(self.names),
             varies: self.varies,
             network: self.network,
@@ -413,4 +434,20 @@ fn with_links(mut claims: Vec<PathClaim>) -> Vec<PathClaim> {
     }
     claims.append(&mut more);
     claims
+}
+
+/// The same for places of links.
+fn with_other_places(links: Vec<Link>) -> Vec<Link> {
+    let mut all = Vec::new();
+    for link in links {
+        let places = with_links(vec![link.at.clone()]);
+        // What a relative text says depends on which of them it is.
+        let sure = places.len() == 1;
+        for at in places {
+            let to = link.to.clone().filter(|_| sure);
+            let hard = link.hard;
+            all.push(Link { at, to, hard });
+        }
+    }
+    all
 }

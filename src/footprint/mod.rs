@@ -120,6 +120,8 @@ pub struct Footprint {
     /// Paths whose times, inode numbers, sizes on disk or order in their folder may show in what it
     /// leaves behind.
     pub observes: PathSet,
+    /// Folders that it goes up from by `..`.
+    pub climbs: PathSet,
     /// Environment variables that it may look at, those of [`steers`] left out; `None` is any.
     pub variables: Option<BTreeSet<String>>,
     /// What it leaves behind depends on when or where it runs: a clock, random numbers.
@@ -160,6 +162,8 @@ pub struct Link {
     pub at: PathClaim,
     /// Where it leads, absolute and clean; `None` where that is not known, or for a hard link.
     pub to: Option<String>,
+    /// It is a hard link for certain: a second name of a file, which leads to nothing below it.
+    pub hard: bool,
 }
 
 impl Footprint {

@@ -143,6 +143,30 @@ pub(super) fn resolve(base: Option<&str>, path: &str) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
+/// The folders that a path goes up from by `..`: where one of them is a symbolic link, the kernel goes
+/// elsewhere than [`resolve`] says.
+pub(super) fn left_upwards(base: Option<&str>, path: &str) -> Vec<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    let base = match path.starts_with('/') {
+        true => "",
+        false => base.unwrap_or_default(),
+    };
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if !parts.is_empty() {
+                    out.push(format!("/{}", parts.join("/")));
+                }
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

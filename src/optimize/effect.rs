@@ -14,7 +14,7 @@ use crate::rewrite::ContextFiles;
 pub struct Made {
     /// Absolute and clean.
     pub path: String,
-    /// As whom: a user and group as written, root for none.
+    /// As whom: a user and group as written, root for none; and with which mode, if it is not 0755.
     pub owner: String,
     /// It gets owner and mode also where it was there before (`COPY --link` brings its own folders).
     pub always: bool,
@@ -33,10 +33,14 @@ pub struct Effect {
     pub makes: Vec<Made>,
     /// Links it may leave.
     pub links: Vec<Link>,
+    /// It does not go through the links that it brings itself: those of one tree.
+    pub beside_links: bool,
     /// Copies and moves that take links along.
     pub carries: Vec<(PathClaim, PathClaim)>,
     /// Places whose times or order may show in what it leaves.
     pub observes: PathSet,
+    /// Folders it goes up from by `..`.
+    pub climbs: PathSet,
     /// Cache mounts, which outlive the build.
     pub caches: Vec<String>,
     /// Where its command starts, if a WORKDIR says so.
@@ -147,8 +151,10 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         writes: footprint.writes.clone(),
         makes,
         links: footprint.links.clone(),
+        beside_links: false,
         carries: footprint.carries.clone(),
         observes: footprint.observes.clone(),
+        climbs: footprint.climbs.clone(),
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),
         as_root: owner == ROOT,
@@ -254,17 +260,39 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
         links.push(Link {
             at: PathClaim::subtree(path),
             to: None,
+            hard: false,
         });
     }
     // `COPY --link` lays its own folders over those that are there.
     let lays = !step.keyed_by_parent;
+    // `--chmod` is also for the folders it creates, all of them.
+    let mode = dest.mode.as_deref().map(|m| m.trim_start_matches('0'));
+    let makers = match mode.filter(|m| *m != "755") {
+        Some(mode) => format!("{} with mode {mode}", owner(written)),
+        None => owner(written),
+    };
     Effect {
         reads: PathSet::new(written.map(looked_up).unwrap_or_default()),
         writes: PathSet::new(writes),
-        makes: folders(path, &owner(written), dest.is_dir, lays),
+        makes: folders(path, &makers, dest.is_dir, lays),
         links,
+        beside_links: step.kind == StepKind::Copy && is_one_tree(step),
         ..Effect::default()
     }
+}
+
+/// Whether all that a COPY brings comes from one path, so that none of it lies behind a link of the rest.
+fn is_one_tree(step: &Step) -> bool {
+    let [input] = step.inputs.as_slice() else {
+        return false;
+    };
+    let sources = match input {
+        Input::Context(input) => &input.sources,
+        Input::Stage { sources, .. } => sources,
+        Input::Image(_) | Input::Named(_) | Input::Remote(_) => return false,
+    };
+    let one = |source: &String| !source.contains(['*', '?', '[', '\\']);
+    step.inline.is_empty() && sources.len() == 1 && sources.iter().all(one)
 }
 
 /// The names of the sources where each is one plain file of the context today.

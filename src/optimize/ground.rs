@@ -5,6 +5,7 @@
 //! or hard link makes one place of both. Costs O(claims · links). Invariant: a place is called plain only
 //! where no link can be on the way to it, or below it where all below it is claimed.
 
+use super::effect::Effect;
 use crate::footprint::{Extent, Link, PathClaim, PathSet};
 use crate::plan::normalize_reference;
 
@@ -17,6 +18,8 @@ pub enum BaseImage {
     Plain {
         /// Folders whose content is not known.
         system: Vec<&'static str>,
+        /// Folders that it surely has.
+        given: &'static [&'static str],
     },
     /// Nothing is known of the image with this name.
     Unknown(String),
@@ -55,6 +58,9 @@ pub const GIVEN: [&str; 8] = [
     "/bin", "/dev", "/etc", "/home", "/root", "/tmp", "/usr", "/var",
 ];
 
+/// Folders of an image that the Dockerfile calls plain.
+const GIVEN_PLAIN: [&str; 5] = ["/bin", "/dev", "/etc", "/tmp", "/usr"];
+
 /// How often a link that leads to a link is followed.
 const MAX_HOPS: usize = 16;
 
@@ -69,9 +75,11 @@ impl BaseImage {
         match official {
             Some((_, more)) => Self::Plain {
                 system: SYSTEM.iter().chain(*more).copied().collect(),
+                given: &GIVEN,
             },
             None if plain => Self::Plain {
                 system: SYSTEM.to_vec(),
+                given: &GIVEN_PLAIN,
             },
             None => Self::Unknown(reference.to_owned()),
         }
@@ -82,7 +90,8 @@ impl BaseImage {
     pub fn has(&self, folder: &str) -> bool {
         match self {
             Self::Empty => false,
-            Self::Plain { .. } | Self::Unknown(_) => GIVEN.contains(&folder),
+            Self::Plain { given, .. } => given.contains(&folder),
+            Self::Unknown(_) => GIVEN.contains(&folder),
         }
     }
 }
@@ -107,7 +116,23 @@ pub struct Ground<'a> {
     pub links: Vec<&'a Link>,
 }
 
-impl Ground<'_> {
+impl<'a> Ground<'a> {
+    /// What a step meets that does not go through the links it brings itself.
+    #[must_use]
+    pub fn without_own(&self, step: &Effect) -> Ground<'a> {
+        let mut links = self.links.clone();
+        for own in step.links.iter().filter(|_| step.beside_links) {
+            // Another step may bring an equal one.
+            if let Some(at) = links.iter().position(|l| *l == own) {
+                links.remove(at);
+            }
+        }
+        Ground {
+            base: self.base,
+            links,
+        }
+    }
+
     /// The claims with the places that known links lead them to, and whether all links on the way are
     /// known.
     #[must_use]
@@ -147,7 +172,7 @@ impl Ground<'_> {
         match self.base {
             BaseImage::Empty => Reach::Plain,
             BaseImage::Unknown(_) => Reach::Anywhere,
-            BaseImage::Plain { system } => {
+            BaseImage::Plain { system, .. } => {
                 let system: Vec<PathClaim> =
                     system.iter().map(|s| PathClaim::subtree(*s)).collect();
                 match PathSet::new(system).overlaps(&PathSet::new(vec![claim.clone()])) {
@@ -161,14 +186,19 @@ impl Ground<'_> {
 }
 
 /// Whether a link may be met where this claim is worked on.
-fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
+#[must_use]
+pub fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
     let place = PathClaim::subtree(link.at.path.as_str());
     let below = claim.extent == Extent::Subtree && claim.covers(&PathClaim::exact(&*link.at.path));
-    below || place.covers(&PathClaim::exact(&*claim.path))
+    match link.hard {
+        true => below || claim.path == link.at.path,
+        false => below || place.covers(&PathClaim::exact(&*claim.path)),
+    }
 }
 
 /// The place a claim leads to through a link.
-fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
+#[must_use]
+pub fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
     match claim.path.strip_prefix(&*link.at.path) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => PathClaim {
             path: match format!("{}{rest}", to.trim_end_matches('/')) {
@@ -190,6 +220,7 @@ mod tests {
         Link {
             at: PathClaim::exact(at),
             to: to.map(str::to_owned),
+            hard: false,
         }
     }
 

@@ -5,7 +5,7 @@
 //! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
 use super::effect::{self, Around, Effect, Standing};
-use super::ground::{BaseImage, Ground, Reach};
+use super::ground::{BaseImage, Ground, Reach, on_the_way, through};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, steers};
 use crate::plan::{Base, Input, Plan, Stage, Step, StepKind};
@@ -66,6 +66,49 @@ struct Left {
     unknown_from: Option<usize>,
 }
 
+/// Rounds in which links are looked for behind links.
+const MAX_ROUNDS: usize = 8;
+
+impl Left {
+    /// A link whose folder is reached through another link is at a second place too, and a relative text may
+    /// lead elsewhere from there.
+    fn places_of_links(&mut self) {
+        let mut from = 0;
+        for _ in 0..MAX_ROUNDS {
+            let mut more: Vec<Link> = Vec::new();
+            let all = self.links.clone();
+            for (n, link) in all.iter().enumerate() {
+                let Some((folder, _)) = link.at.path.rsplit_once('/') else {
+                    continue;
+                };
+                let folder = PathClaim::exact(folder);
+                for (m, other) in all.iter().enumerate() {
+                    if n.max(m) < from || other.hard || !on_the_way(other, &folder) {
+                        continue;
+                    }
+                    self.links[n].to = None;
+                    let Some(to) = &other.to else {
+                        self.anywhere_below = true;
+                        continue;
+                    };
+                    let at = through(other, to, &link.at);
+                    let (to, hard) = (None, link.hard);
+                    let second = Link { at, to, hard };
+                    if !all.contains(&second) && !more.contains(&second) {
+                        more.push(second);
+                    }
+                }
+            }
+            if more.is_empty() || self.anywhere_below {
+                return;
+            }
+            from = self.links.len();
+            self.links.append(&mut more);
+        }
+        self.anywhere_below = true;
+    }
+}
+
 impl Item<'_> {
     fn is_opaque(&self) -> bool {
         matches!(self.effect, Some(Err(_)))
@@ -79,8 +122,8 @@ pub struct Scene<'a> {
     bases: Vec<BaseImage>,
     stages: Vec<Vec<Item<'a>>>,
     left: Vec<Left>,
-    /// For each stage, the stages whose steps may look at what it leaves.
-    watchers: Vec<Vec<usize>>,
+    /// For each stage, the places whose times or order may show.
+    observed: Vec<PathSet>,
 }
 
 impl<'a> Scene<'a> {
@@ -93,7 +136,7 @@ impl<'a> Scene<'a> {
             bases: Vec::new(),
             stages: Vec::new(),
             left: Vec::new(),
-            watchers: watchers(plan),
+            observed: Vec::new(),
         };
         for stage in &plan.stages {
             let base = match &stage.base {
@@ -111,6 +154,7 @@ impl<'a> Scene<'a> {
             scene.stages.push(items);
             scene.left.push(left);
         }
+        scene.observed = observed(plan, &scene.stages);
         scene
     }
 
@@ -206,11 +250,13 @@ impl<'a> Scene<'a> {
             let more = taken.iter().map(|(_, to)| Link {
                 at: to.clone(),
                 to: None,
+                hard: false,
             });
             let more: Vec<Link> = more.collect();
             left.links.extend(more);
             carries = rest;
         }
+        left.places_of_links();
         left
     }
 
@@ -356,15 +402,17 @@ impl<'a> Scene<'a> {
         // What an unknown step behind both leaves is not there yet: it stays behind them.
         let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
         let mut known = !left.anywhere_below && !unknown;
-        let mut follow = |set: &PathSet| {
+        let (x_ground, y_ground) = (ground.without_own(x), ground.without_own(y));
+        let mut follow = |ground: &Ground<'_>, set: &PathSet| {
             let (places, all) = ground.follow(set);
             known &= all;
             places
         };
-        let (x_changes, y_changes) = (follow(&x.changes()), follow(&y.changes()));
-        let (x_writes, y_writes) = (follow(&x.writes), follow(&y.writes));
-        let (x_reads, y_reads) = (follow(&x.reads), follow(&y.reads));
-        let (x_programs, y_programs) = (follow(&x.programs), follow(&y.programs));
+        let mut sets = |e: &Effect, ground: &Ground<'_>| {
+            [&e.changes(), &e.writes, &e.reads, &e.programs].map(|set| follow(ground, set))
+        };
+        let [x_changes, x_writes, x_reads, x_programs] = sets(x, &x_ground);
+        let [y_changes, y_writes, y_reads, y_programs] = sets(y, &y_ground);
         for (w, other) in [
             (&x_writes, &y_changes),
             (&x_changes, &y_writes),
@@ -375,6 +423,10 @@ impl<'a> Scene<'a> {
                 let place = if p.path.len() > q.path.len() { p } else { q };
                 return Relation::keep(format!("both touch {}", place.path));
             }
+        }
+        for climb in x.climbs.claims.iter().chain(&y.climbs.claims) {
+            known &= ground.reach(climb) == Reach::Plain;
+            known &= !ground.links.iter().any(|l| on_the_way(l, climb));
         }
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
@@ -467,25 +519,9 @@ impl<'a> Scene<'a> {
             return;
         }
         let sees = |set: &PathSet| set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
-        let own = self.stages[stage].iter().enumerate().any(|(k, item)| {
-            k != a.0
-                && k != b.0
-                && match &item.effect {
-                    Some(Ok(e)) => sees(&e.observes),
-                    Some(Err(_)) => k > a.0.min(b.0),
-                    None => false,
-                }
-        });
-        let elsewhere = || {
-            self.watchers[stage].iter().any(|s| {
-                self.stages[*s].iter().any(|item| match &item.effect {
-                    Some(Ok(e)) => !e.observes.is_empty(),
-                    Some(Err(_)) => true,
-                    None => false,
-                })
-            })
-        };
-        if own || elsewhere() {
+        let unknown = |(k, item): (usize, &Item<'_>)| item.is_opaque() && k > a.0.min(b.0);
+        let own = self.stages[stage].iter().enumerate().any(unknown);
+        if own || sees(&self.observed[stage]) {
             case.assume(
                 "no later command looks at the times of files or at their order in a folder",
             );
@@ -506,30 +542,59 @@ impl Case {
     }
 }
 
-/// For each stage, the stages that are built from its files, directly or not.
-fn watchers(plan: &Plan) -> Vec<Vec<usize>> {
-    let n = plan.stages.len();
-    let mut takes: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); n];
-    for (s, stage) in plan.stages.iter().enumerate() {
-        if let Base::Stage(b) = stage.base {
-            takes[s].insert(b);
+/// For each stage, the places whose times or order may show in what it or a later stage leaves. What a step does
+/// that is not understood counts for later stages alone.
+fn observed(plan: &Plan, stages: &[Vec<Item<'_>>]) -> Vec<PathSet> {
+    let everything = || PathClaim::subtree("/");
+    let mut out: Vec<Vec<PathClaim>> = vec![Vec::new(); stages.len()];
+    // Stages come before those that use them.
+    for (s, items) in stages.iter().enumerate().rev() {
+        let effects = || items.iter().filter_map(|i| i.effect.as_ref());
+        let known = || effects().filter_map(|e| e.as_ref().ok());
+        let mut seen = std::mem::take(&mut out[s]);
+        seen.extend(known().flat_map(|e| e.observes.claims.iter().cloned()));
+        // What is taken along keeps its times, and a tree its order.
+        let mut carries: Vec<&(PathClaim, PathClaim)> = known().flat_map(|e| &e.carries).collect();
+        loop {
+            let set = PathSet::new(seen.clone());
+            let meets = |to: &PathClaim| set.overlaps(&PathSet::new(vec![to.clone()])).is_some();
+            let (taken, rest): (Vec<_>, Vec<_>) = carries.into_iter().partition(|c| meets(&c.1));
+            carries = rest;
+            if taken.is_empty() {
+                break;
+            }
+            seen.extend(taken.into_iter().map(|(from, _)| from.clone()));
         }
-        for node in &stage.steps {
-            for input in &plan.graph[*node].inputs {
-                if let Input::Stage { stage, .. } = input {
-                    takes[s].insert(*stage);
+        out[s].clone_from(&seen);
+        if effects().any(Result::is_err) {
+            seen.push(everything());
+        }
+        let set = PathSet::new(seen);
+        if let Base::Stage(b) = plan.stages[s].base {
+            out[b].extend(set.claims.iter().cloned());
+        }
+        for item in items {
+            let Some((_, step)) = item.step else { continue };
+            let looks = match &item.effect {
+                // A mount is looked at where it is.
+                Some(Ok(e)) => e.run || e.changes().overlaps(&set).is_some(),
+                _ => true,
+            };
+            for input in step.inputs.iter().filter(|_| looks) {
+                let Input::Stage { stage, .. } = input else {
+                    continue;
+                };
+                let mounted = item.effect.as_ref().and_then(|e| e.as_ref().ok());
+                let mounted = mounted.filter(|e| e.run);
+                let at = step.mount_targets.iter().flatten().map(PathClaim::subtree);
+                let targets = PathSet::new(at.collect());
+                if mounted.is_none() || targets.overlaps(&set).is_some() {
+                    out[*stage].push(everything());
                 }
             }
         }
-        // Stages come before those that use them.
-        for t in takes[s].clone() {
-            let further = takes[t].clone();
-            takes[s].extend(further);
-        }
     }
-    (0..n)
-        .map(|s| (0..n).filter(|w| takes[*w].contains(&s)).collect())
-        .collect()
+    out.into_iter().map(PathSet::new).collect()
 }
 
 /// The variables an ENV or ARG sets.

@@ -75,6 +75,7 @@ const PROGRAMS: &[Program] = &[
     row("date", Effect::Nothing, "uRI", "d", &["utc", "iso-8601", "rfc-3339"], &["date"]),
     row("dirname", Effect::Nothing, "z", "", &[], &[]),
     row("echo", Effect::Nothing, "neE", "", &[], &[]),
+    row("env", Effect::Nothing, "", "", &[], &[]),
     row("expr", Effect::Nothing, "", "", &[], &[]),
     row("false", Effect::Nothing, "", "", &[], &[]),
     row("getconf", Effect::Nothing, "", "", &[], &[]),
@@ -165,7 +166,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 fn surroundings(call: &mut Call<'_>) {
     match call.name {
         "date" | "uname" | "arch" | "nproc" | "hostname" | "getconf" => call.claims.varies = true,
-        "printenv" => call.claims.any_variable = true,
+        "env" | "printenv" => call.claims.any_variable = true,
         "id" | "whoami" => {
             call.claims.read(Extent::Exact, "/etc/passwd");
             call.claims.read(Extent::Exact, "/etc/group");
@@ -371,7 +372,7 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
             Effect::Links => {
                 call.read(source, Extent::Exact)?;
                 let from = call.path(source, Extent::Exact)?;
-                call.claims.link(from.extent, from.path, None);
+                call.claims.hard_link(from.path);
             }
             Effect::Moves => {
                 call.read(source, Extent::Subtree)?;
@@ -409,9 +410,11 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
                 "a",
                 "d",
                 "P",
+                "p",
                 "recursive",
                 "archive",
                 "no-dereference",
+                "preserve",
             ])
         {
             if let Ok(from) = from {
@@ -432,17 +435,31 @@ fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, pa
     let symbolic = parsed.has(&["s", "symbolic"]) && !parsed.has(&["r", "relative"]);
     let leads = |at: &str| {
         let text = source.known().filter(|_| symbolic)?;
+        // Up again from a folder that may be a link itself is not followed.
+        let down = text.trim_start_matches("../");
+        if down.split('/').any(|part| part == "..") && down != ".." {
+            return None;
+        }
         resolve(at.rsplit_once('/').map(|(folder, _)| folder), text)
     };
     let place = to.path.clone();
+    let inside = base_name(source).map(|n| format!("{}/{n}", place.trim_end_matches('/')));
+    if !parsed.has(&["s", "symbolic"]) {
+        call.claims.hard_link(place.as_str());
+        match inside.filter(|_| !exact) {
+            Some(inside) => call.claims.hard_link(inside),
+            None if exact => {}
+            None => call.claims.link(Extent::Subtree, place, None),
+        }
+        return;
+    }
     let to = leads(&place);
     call.claims.link(Extent::Exact, place.clone(), to);
     if exact {
         return;
     }
-    match base_name(source) {
-        Some(name) => {
-            let inside = format!("{}/{name}", place.trim_end_matches('/'));
+    match inside {
+        Some(inside) => {
             let to = leads(&inside);
             call.claims.link(Extent::Exact, inside, to);
         }

@@ -26,7 +26,7 @@ impl Generator {
         let cwd = self.dir.clone();
         let physical = self.stage.files.lead("/", &cwd, true).map(|l| l.path);
         // Where no WORKDIR was given an image may say anything.
-        let known = self.stage.placed || self.dir != self.stage.cwd || self.random.one_in(40);
+        let known = self.stage.placed || self.dir != self.stage.cwd || self.random.one_in(500);
         if let Some(cwd) = physical
             && known
             && !self.random.one_in(3)
@@ -93,6 +93,9 @@ impl Generator {
         if let Some(path) = self.led(text, true)
             && self.stage.files.is_folder(parent(&path))
         {
+            if self.stage.app && !self.stage.files.is_there(&path) {
+                self.stage.own.insert(path.clone());
+            }
             self.stage.files.0.entry(path).or_insert(Node::File);
         }
     }
@@ -132,10 +135,20 @@ impl Generator {
             _ => None,
         };
         let all: Vec<String> = self.stage.files.0.iter().filter_map(fits).collect();
-        if !app && self.random.one_in(16) {
+        if !app && self.random.one_in(50) {
             return Some("/etc".to_string());
         }
         (!all.is_empty()).then(|| self.random.pick(&all).clone())
+    }
+
+    /// A folder of the pool; those in system folders less often.
+    pub fn pool(&mut self) -> String {
+        let first = *self.random.pick(&POOL);
+        let system = first.starts_with("/etc") || first.starts_with("/usr");
+        match system && !self.random.one_in(2) {
+            true => self.random.pick(&POOL).to_string(),
+            false => first.to_string(),
+        }
     }
 
     /// A folder to write in, and the command that makes it where it may be missing.
@@ -145,7 +158,7 @@ impl Generator {
                 return (String::new(), folder);
             }
         }
-        let folder = self.random.pick(&POOL).to_string();
+        let folder = self.pool();
         if self.blocked(&folder) {
             return (String::new(), "/tmp".to_string());
         }
@@ -180,9 +193,14 @@ impl Generator {
         let mut path = folder.clone();
         for _ in 0..4 {
             path = join(&folder, *self.random.pick(&NAMES));
-            if !self.stage.files.is_folder(&path) {
+            let led = self.led(&path, true).unwrap_or_default();
+            let files = &self.stage.files;
+            let free = !self.stage.app || !files.is_there(&path) || self.stage.own.contains(&led);
+            if free && !files.is_folder(&led) && files.is_folder(parent(&led)) {
                 break;
             }
+            self.counter += 1;
+            path = join(&folder, &format!("u{}", self.counter));
         }
         (before, self.spell(&path))
     }
@@ -328,14 +346,14 @@ impl Generator {
                 let out = self.out("echo \"[$x]\"");
                 format!("x=$(cat {one}); {out}")
             }
-            92 => {
+            92 if !self.stage.app => {
                 let out = self.fragment();
                 let mask = self.random.pick(&["077", "022", "027"]).to_string();
                 format!("umask {mask}; {out}")
             }
             93 => {
                 self.touch.all = true;
-                let command = self.random.pick(&["env", "printenv", "export -p"]).to_string();
+                let command = self.random.pick(&["env", "export -p", "export -p V"]).to_string();
                 self.out(&command)
             }
             94..=95 => {
@@ -352,7 +370,7 @@ impl Generator {
                 self.file(&target);
                 format!("{before}for i in 1 2; do echo {word} $i >> {target}; done")
             }
-            98 if !self.stage.app => {
+            98 if !self.stage.app && self.random.one_in(2) => {
                 self.counter += 1;
                 let name = format!("u{}", self.counter % 3);
                 for file in ["/etc/passwd", "/etc/group"] {
@@ -363,14 +381,16 @@ impl Generator {
             99..=100 => {
                 let one = self.input()?;
                 let two = self.input()?;
+                let saved = self.stage.files.clone();
                 let out = self.out("echo differ");
+                self.stage.files = saved;
                 format!("{{ cmp -s {one} {two} || {out}; }}")
             }
             101 => {
                 let one = self.input()?;
                 self.out(&format!("stat -c '%a %s' {one}"))
             }
-            102 => {
+            102 if self.random.one_in(5) => {
                 let one = self.input()?;
                 self.out(&format!("awk '{{ print $1 }}' {one}"))
             }
@@ -383,7 +403,7 @@ impl Generator {
 
     fn writable_file(&mut self) -> Option<String> {
         let file = self.known_file()?;
-        (!self.stage.app || file.starts_with("/tmp")).then_some(file)
+        (!self.stage.app || self.stage.own.contains(&file)).then_some(file)
     }
 
     fn copy(&mut self) -> Option<String> {
@@ -391,6 +411,9 @@ impl Generator {
             0 | 1 => {
                 let one = self.input()?;
                 let (before, target) = self.target();
+                if self.led(&one, true) == self.led(&target, true) {
+                    return None;
+                }
                 self.writes(&target, false);
                 self.file(&target);
                 format!("{before}cp {one} {target}")
@@ -477,7 +500,7 @@ impl Generator {
             }
             2 => {
                 // Also what nobody made, or a whole tree.
-                let path = self.random.pick(&POOL).to_string();
+                let path = self.pool();
                 let cwd = self.led(&self.dir.clone(), true).unwrap_or_default();
                 if self.stage.app
                     || format!("{cwd}/").starts_with(&format!("{path}/"))
@@ -545,7 +568,7 @@ impl Generator {
         }
         let to = match self.random.below(4) {
             0 => self.known_file()?,
-            1 => self.random.pick(&POOL).to_string(),
+            1 => self.pool(),
             _ => self.known_folder(false)?,
         };
         let (before, folder) = self.folder();
@@ -627,13 +650,24 @@ impl Generator {
                         self.stage.files.remove(&path);
                     }
                 }
-                format!("find {text}/ -type f -name '*.txt' -delete")
+                format!("find {text}/ -type f -name '*.txt' -exec rm -f {{}} +")
             }
             1 if !self.stage.app => {
                 self.writes(&text, true);
                 format!("find {text}/ -type f -exec chmod 640 {{}} +")
             }
-            2 => self.out(&format!("find {text}/ -type f | sort")),
+            2 => {
+                // Who is first where the list is in what is listed is a matter of chance.
+                let (before, target) = self.target();
+                let at = self.led(&target, true)?;
+                let top = self.led(&text, true)?;
+                if at.starts_with(&format!("{}/", top.trim_end_matches('/'))) || !before.is_empty() {
+                    return None;
+                }
+                self.writes(&target, false);
+                self.file(&target);
+                format!("find {text}/ -type f | sort > {target}")
+            }
             3 => self.out(&format!("find {text} -name 'f'")),
             _ => self.out(&format!("find {text}/ -maxdepth 1 -type l")),
         })
@@ -643,7 +677,7 @@ impl Generator {
         let path = match self.random.one_in(2) {
             true => self.known_file()?,
             false => {
-                let folder = self.random.pick(&POOL).to_string();
+                let folder = self.pool();
                 join(&folder, *self.random.pick(&NAMES))
             }
         };
@@ -678,9 +712,9 @@ impl Generator {
     /// Commands after a change of the working directory.
     fn movement(&mut self) -> Option<String> {
         let before = self.dir.clone();
-        let missing = self.random.one_in(4);
+        let missing = self.random.one_in(8);
         let folder = match missing {
-            true => self.random.pick(&POOL).to_string(),
+            true => self.pool(),
             false => self.known_folder(true)?,
         };
         let text = self.spell(&folder);
@@ -696,10 +730,10 @@ impl Generator {
         }
         let inner = self.fragment();
         self.dir = before;
-        Some(match (there, self.random.below(3)) {
+        Some(match (there, self.random.below(5)) {
             (false, _) => format!("(cd {text} 2>/dev/null; {inner})"),
-            (true, 0) => format!("(cd {text} && {inner})"),
-            (true, 1) => format!("(cd {text}; {inner})"),
+            (true, 0..=2) => format!("(cd {text} && {inner})"),
+            (true, 3) => format!("(cd {text}; {inner})"),
             (true, _) => format!("(set -e; cd {text}; {inner})"),
         })
     }

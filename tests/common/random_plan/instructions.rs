@@ -99,7 +99,7 @@ impl Generator {
                 self.setting(format!("USER {user}"));
             }
             81..=84 => self.heredoc(),
-            85..=87 => self.archive(),
+            85 => self.archive(),
             _ => self.copy_files(),
         }
     }
@@ -125,7 +125,7 @@ impl Generator {
     }
 
     fn exec(&mut self) {
-        let folder = self.random.pick(&POOL).to_string();
+        let folder = self.pool();
         let text = self.spell(&folder);
         match self.random.below(3) {
             0 => match self.known_folder(true) {
@@ -214,7 +214,7 @@ impl Generator {
 
     pub fn workdir(&mut self) {
         self.dir.clone_from(&self.stage.cwd);
-        let folder = self.random.pick(&POOL).to_string();
+        let folder = self.pool();
         let text = match self.stage.placed && self.random.one_in(3) {
             true => self.random.pick(&["in", "x"]).to_string(),
             false => self.spell(&folder),
@@ -245,7 +245,7 @@ impl Generator {
     fn destination(&mut self) -> Option<(String, String)> {
         let folder = match self.random.one_in(3) {
             true => self.known_folder(false)?,
-            false => self.random.pick(&POOL).to_string(),
+            false => self.pool(),
         };
         self.dir.clone_from(&self.stage.cwd);
         let text = self.spell(&folder);
@@ -294,7 +294,10 @@ impl Generator {
                     self.reads("/etc/group", false);
                 }
             }
-            1 => flags = "--chmod=640 ".to_string(),
+            1 => {
+                flags = "--chmod=750 ".to_string();
+                self.touch.owner = "root 750".to_string();
+            }
             2 if self.random.one_in(2) => flags = "--link ".to_string(),
             _ => {}
         }

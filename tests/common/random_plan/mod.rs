@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 pub const GENERATOR: u32 = 1;
 
 /// Folders that steps meet in.
-const POOL: [&str; 16] = [
+const POOL: [&str; 22] = [
     "/a",
     "/a/b",
     "/a/b/c",
@@ -31,7 +31,13 @@ const POOL: [&str; 16] = [
     "/opt/t",
     "/home/app",
     "/home/app/k",
-    "/usr/local/lib/m",
+    "/usr/local/share/m",
+    "/app",
+    "/app/dist",
+    "/app/src",
+    "/mnt/k",
+    "/srv/www",
+    "/work",
     "/etc/app.d",
     "/tmp/t",
 ];
@@ -47,6 +53,8 @@ const VARIABLES: [&str; 4] = ["V", "MODE", "NAME", "LEVEL"];
 struct Stage {
     files: Files,
     cwd: String,
+    /// Files that `app` made.
+    own: BTreeSet<String>,
     /// A WORKDIR was given.
     placed: bool,
     /// Commands run as `app`.
