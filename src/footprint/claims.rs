@@ -223,14 +223,31 @@ impl Claims {
         let path = path.into();
         let at = PathClaim { path, extent };
         let hard = false;
-        self.links.push(Link { at, to, hard });
+        self.links.push(Link {
+            at,
+            to,
+            hard,
+            instead: false,
+        });
+    }
+
+    /// May leave a link where the one noted last cannot be, as there is a folder.
+    pub(super) fn link_instead(&mut self, path: impl Into<String>, to: Option<String>) {
+        self.link(Extent::Exact, path, to);
+        if let Some(link) = self.links.last_mut() {
+            link.instead = true;
+        }
     }
 
     /// May leave a second name of a file.
     pub(super) fn hard_link(&mut self, path: impl Into<String>) {
         let at = PathClaim::exact(path);
-        let (to, hard) = (None, true);
-        self.links.push(Link { at, to, hard });
+        self.links.push(Link {
+            at,
+            to: None,
+            hard: true,
+            instead: false,
+        });
     }
 
     /// Brings links along, if there are any.
@@ -314,12 +331,12 @@ impl Claims {
     /// and orders may show in that.
     pub(super) fn unplain(&mut self, mark: Mark) {
         let written: Vec<PathClaim> = self.since(mark).1.to_vec();
-        self.links
-            .extend(written.into_iter().map(|at| Link {
-                at,
-                to: None,
-                hard: false,
-            }));
+        self.links.extend(written.into_iter().map(|at| Link {
+            at,
+            to: None,
+            hard: false,
+            instead: false,
+        }));
         self.observe(Extent::Subtree, "/");
     }
 
@@ -445,8 +462,13 @@ fn with_other_places(links: Vec<Link>) -> Vec<Link> {
         let sure = places.len() == 1;
         for at in places {
             let to = link.to.clone().filter(|_| sure);
-            let hard = link.hard;
-            all.push(Link { at, to, hard });
+            let (hard, instead) = (link.hard, link.instead && sure);
+            all.push(Link {
+                at,
+                to,
+                hard,
+                instead,
+            });
         }
     }
     all

@@ -164,6 +164,8 @@ pub struct Link {
     pub to: Option<String>,
     /// It is a hard link for certain: a second name of a file, which leads to nothing below it.
     pub hard: bool,
+    /// It is left there only where the link noted before it is not, since that place is a folder.
+    pub instead: bool,
 }
 
 impl Footprint {

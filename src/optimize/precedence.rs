@@ -83,7 +83,9 @@ impl Left {
                 };
                 let folder = PathClaim::exact(folder);
                 for (m, other) in all.iter().enumerate() {
-                    if n.max(m) < from || other.hard || !on_the_way(other, &folder) {
+                    // Of two that stand for each other only one is there.
+                    let either = link.instead && m + 1 == n;
+                    if n.max(m) < from || other.hard || either || !on_the_way(other, &folder) {
                         continue;
                     }
                     self.links[n].to = None;
@@ -92,8 +94,12 @@ impl Left {
                         continue;
                     };
                     let at = through(other, to, &link.at);
-                    let (to, hard) = (None, link.hard);
-                    let second = Link { at, to, hard };
+                    let second = Link {
+                        at,
+                        to: None,
+                        hard: link.hard,
+                        instead: false,
+                    };
                     if !all.contains(&second) && !more.contains(&second) {
                         more.push(second);
                     }
@@ -176,7 +182,7 @@ impl<'a> Scene<'a> {
             BaseImage::Unknown(name) => format!("the user of {name}"),
             BaseImage::Empty | BaseImage::Plain { .. } => effect::ROOT.to_owned(),
         };
-        let links_in = |from: usize, sources: &[String]| self.may_hold_links(from, sources);
+        let links_in = |from: usize, sources: &[String]| self.links_held(from, sources);
         let given = |folder: &str| base.has(folder);
         let around = Around {
             files,
@@ -251,6 +257,7 @@ impl<'a> Scene<'a> {
                 at: to.clone(),
                 to: None,
                 hard: false,
+                instead: false,
             });
             let more: Vec<Link> = more.collect();
             left.links.extend(more);
@@ -260,34 +267,49 @@ impl<'a> Scene<'a> {
         left
     }
 
-    /// Whether there may be links at or below some paths of a stage that has been looked at.
-    fn may_hold_links(&self, stage: usize, sources: &[String]) -> bool {
+    /// The links at or below some paths of a stage that has been looked at, relative to the path.
+    fn links_held(&self, stage: usize, sources: &[String]) -> Option<Vec<String>> {
         if stage >= self.stages.len() || self.plan.stages[stage].replaced {
-            return true;
+            return None;
         }
         let left = &self.left[stage];
         if left.anywhere_below || left.unknown_from.is_some() {
-            return true;
+            return None;
         }
         let ground = Ground {
             base: &self.bases[stage],
             links: left.links.iter().collect(),
         };
-        sources.iter().any(|source| {
+        let mut out = Vec::new();
+        for source in sources {
             // A wildcard stands for everything in the folder it is in.
             let fixed = source
                 .split(['*', '?', '[', '\\'])
                 .next()
                 .unwrap_or_default();
-            let path = match fixed.len() == source.len() {
+            let plain = fixed.len() == source.len();
+            let path = match plain {
                 true => source.as_str(),
                 false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
             };
             let claim = PathClaim::subtree(crate::pattern::clean(&format!("/{path}")));
-            let alone = PathSet::new(vec![claim.clone()]);
-            let (places, known) = ground.follow(&alone);
-            ground.reach(&claim) != Reach::Plain || !known || places != alone
-        })
+            if ground.reach(&claim) != Reach::Plain {
+                return None;
+            }
+            for link in &ground.links {
+                if !on_the_way(link, &claim) {
+                    continue;
+                }
+                // One at the path itself, or above it, leads elsewhere.
+                let rest = link.at.path.strip_prefix(&*claim.path)?;
+                let rest = rest.strip_prefix('/').filter(|r| !r.is_empty())?;
+                if !plain || link.at.extent == Extent::Subtree {
+                    return None;
+                }
+                out.push(rest.to_owned());
+            }
+        }
+        Some(out)
     }
 
     /// How two instructions of a stage stand to each other; `first` stands first.

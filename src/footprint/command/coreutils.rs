@@ -461,7 +461,7 @@ fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, pa
     match inside {
         Some(inside) => {
             let to = leads(&inside);
-            call.claims.link(Extent::Exact, inside, to);
+            call.claims.link_instead(inside, to);
         }
         None => call.claims.link(Extent::Subtree, place, None),
     }

@@ -128,7 +128,11 @@ impl Call<'_> {
 
     /// The path an argument names, absolute. A pattern stands for everything in the directory its
     /// first pattern character is in.
-    pub(super) fn path(&mut self, argument: &Argument, extent: Extent) -> Result<PathClaim, String> {
+    pub(super) fn path(
+        &mut self,
+        argument: &Argument,
+        extent: Extent,
+    ) -> Result<PathClaim, String> {
         let (text, extent) = match argument {
             Argument::Known(text) => (text.as_str(), extent),
             Argument::Pattern { prefix, .. } => {

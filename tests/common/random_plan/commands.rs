@@ -121,10 +121,22 @@ impl Generator {
     }
 
     fn is_odd(path: &str) -> bool {
-        ["/bin", "/dev", "/proc", "/sys", "/sbin", "/root", "/usr/bin", "/usr/sbin"]
-            .iter()
-            .any(|s| path == *s || path.starts_with(&format!("{s}/")))
-            || matches!(path, "/" | "/etc" | "/usr" | "/etc/passwd" | "/etc/group" | "/home" | "/opt")
+        [
+            "/bin",
+            "/dev",
+            "/proc",
+            "/sys",
+            "/sbin",
+            "/root",
+            "/usr/bin",
+            "/usr/sbin",
+        ]
+        .iter()
+        .any(|s| path == *s || path.starts_with(&format!("{s}/")))
+            || matches!(
+                path,
+                "/" | "/etc" | "/usr" | "/etc/passwd" | "/etc/group" | "/home" | "/opt"
+            )
     }
 
     /// A folder to work in that is there.
@@ -182,7 +194,8 @@ impl Generator {
 
     /// A file that is there.
     pub fn known_file(&mut self) -> Option<String> {
-        let fits = |(p, n): (&String, &Node)| (*n == Node::File && !Self::is_odd(p)).then(|| p.clone());
+        let fits =
+            |(p, n): (&String, &Node)| (*n == Node::File && !Self::is_odd(p)).then(|| p.clone());
         let all: Vec<String> = self.stage.files.0.iter().filter_map(fits).collect();
         (!all.is_empty()).then(|| self.random.pick(&all).clone())
     }
@@ -275,7 +288,11 @@ impl Generator {
                     3 => format!("grep -c o {one}"),
                     _ => format!("cat {one} {}", self.input()?),
                 };
-                let tail = if command.starts_with("grep") { " || true" } else { "" };
+                let tail = if command.starts_with("grep") {
+                    " || true"
+                } else {
+                    ""
+                };
                 format!("{}{tail}", self.out(&command))
             }
             20..=28 => self.copy()?,
@@ -295,13 +312,23 @@ impl Generator {
                 match self.random.below(4) {
                     0 => {
                         self.writes(&text, false);
-                        self.stage.files.0.insert(path, Node::Folder { open: self.stage.app });
+                        self.stage.files.0.insert(
+                            path,
+                            Node::Folder {
+                                open: self.stage.app,
+                            },
+                        );
                         format!("{before}mkdir {text}")
                     }
                     1 => {
                         self.reads(&text, false);
                         self.writes(&text, false);
-                        self.stage.files.0.insert(path, Node::Folder { open: self.stage.app });
+                        self.stage.files.0.insert(
+                            path,
+                            Node::Folder {
+                                open: self.stage.app,
+                            },
+                        );
                         format!("{before}{{ [ -d {text} ] || mkdir {text}; }}")
                     }
                     2 => {
@@ -353,7 +380,10 @@ impl Generator {
             }
             93 => {
                 self.touch.all = true;
-                let command = self.random.pick(&["env", "export -p", "export -p V"]).to_string();
+                let command = self
+                    .random
+                    .pick(&["env", "export -p", "export -p V"])
+                    .to_string();
                 self.out(&command)
             }
             94..=95 => {
@@ -661,7 +691,8 @@ impl Generator {
                 let (before, target) = self.target();
                 let at = self.led(&target, true)?;
                 let top = self.led(&text, true)?;
-                if at.starts_with(&format!("{}/", top.trim_end_matches('/'))) || !before.is_empty() {
+                if at.starts_with(&format!("{}/", top.trim_end_matches('/'))) || !before.is_empty()
+                {
                     return None;
                 }
                 self.writes(&target, false);
@@ -684,7 +715,9 @@ impl Generator {
         let text = self.spell(&path);
         self.reads(&text, false);
         let saved = self.stage.files.clone();
-        let there = self.led(&text, true).is_some_and(|p| self.stage.files.is_file(&p));
+        let there = self
+            .led(&text, true)
+            .is_some_and(|p| self.stage.files.is_file(&p));
         let one = self.fragment();
         let then = std::mem::replace(&mut self.stage.files, saved.clone());
         let two = self.fragment();
@@ -704,7 +737,10 @@ impl Generator {
             }
             _ => {
                 self.stage.files = otherwise;
-                format!("case \"${}\" in a*) {one} ;; *) {two} ;; esac", VARIABLES[0])
+                format!(
+                    "case \"${}\" in a*) {one} ;; *) {two} ;; esac",
+                    VARIABLES[0]
+                )
             }
         })
     }

@@ -189,7 +189,9 @@ impl Generator {
         let line = match self.random.below(4) {
             0 => {
                 self.touch.makes.insert("/m".to_string());
-                format!("RUN --mount=type=bind,source=src,target=/m {before}cat /m/f /m/n.txt > {target}")
+                format!(
+                    "RUN --mount=type=bind,source=src,target=/m {before}cat /m/f /m/n.txt > {target}"
+                )
             }
             1 => {
                 self.touch.makes.insert("/cache".to_string());
@@ -198,11 +200,15 @@ impl Generator {
                     path: "/cache".to_string(),
                     deep: true,
                 });
-                format!("RUN --mount=type=cache,target=/cache {before}echo c > /cache/c && cat /cache/c > {target}")
+                format!(
+                    "RUN --mount=type=cache,target=/cache {before}echo c > /cache/c && cat /cache/c > {target}"
+                )
             }
             2 => {
                 self.touch.makes.insert("/scratch".to_string());
-                format!("RUN --mount=type=tmpfs,target=/scratch {before}echo s > /scratch/s && cp /scratch/s {target}")
+                format!(
+                    "RUN --mount=type=tmpfs,target=/scratch {before}echo s > /scratch/s && cp /scratch/s {target}"
+                )
             }
             _ => {
                 self.touch.makes.insert("/m".to_string());
@@ -379,7 +385,10 @@ impl Generator {
         };
         self.touch.owner = "root".to_string();
         let files = &self.stage.files;
-        if ["t", "t/f", "t/g", "t/l"].iter().any(|n| files.is_there(&join(&path, n))) {
+        if ["t", "t/f", "t/g", "t/l"]
+            .iter()
+            .any(|n| files.is_there(&join(&path, n)))
+        {
             return self.copy_plain();
         }
         if let Some(led) = self.stage.files.lead(&self.dir, &text, true) {

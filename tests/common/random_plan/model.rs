@@ -77,7 +77,16 @@ impl Files {
     pub fn base() -> Self {
         let mut files = Self::default();
         for folder in [
-            "/", "/bin", "/dev", "/etc", "/proc", "/root", "/sbin", "/sys", "/usr", "/usr/bin",
+            "/",
+            "/bin",
+            "/dev",
+            "/etc",
+            "/proc",
+            "/root",
+            "/sbin",
+            "/sys",
+            "/usr",
+            "/usr/bin",
             "/usr/sbin",
         ] {
             files
@@ -202,9 +211,8 @@ impl Touch {
                     || b.makes.iter().any(|m| meet(w, &at(m)))
                     || needs.iter().any(|n| meet(w, &at(n)))
             };
-            let late = |m: &String| {
-                needs.contains(m.as_str()) || b.reads.iter().any(|r| meet(&at(m), r))
-            };
+            let late =
+                |m: &String| needs.contains(m.as_str()) || b.reads.iter().any(|r| meet(&at(m), r));
             !a.writes.iter().any(clash) && !a.makes.iter().any(late)
         };
         let owners = self.owner == other.owner || self.makes.is_disjoint(&other.makes);
