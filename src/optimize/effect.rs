@@ -81,6 +81,9 @@ pub struct Standing<'a> {
     pub default_user: &'a str,
 }
 
+/// The links below some paths of a stage's result.
+pub type LinksIn<'a> = dyn Fn(usize, &[String]) -> Option<Vec<String>> + 'a;
+
 /// Where files come from.
 pub struct Around<'a> {
     /// The build context, where there is one to look at.
@@ -88,7 +91,7 @@ pub struct Around<'a> {
     /// Whether the image below surely has a folder.
     pub given: &'a dyn Fn(&str) -> bool,
     /// The links at or below some paths of a stage's result, relative to the path; `None` where there may be any.
-    pub links_in: &'a dyn Fn(usize, &[String]) -> Option<Vec<String>>,
+    pub links_in: &'a LinksIn<'a>,
 }
 
 /// The effect of a step.

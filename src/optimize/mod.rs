@@ -14,6 +14,7 @@ pub mod partition;
 pub mod precedence;
 pub mod rows;
 mod stage;
+mod traces;
 
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};

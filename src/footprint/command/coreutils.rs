@@ -403,27 +403,28 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
             if let Ok(from) = from {
                 call.claims.link(Extent::Subtree, from.path, None);
             }
-        } else if effect == Effect::Moves
-            || parsed.has(&[
-                "r",
-                "R",
-                "a",
-                "d",
-                "P",
-                "p",
-                "recursive",
-                "archive",
-                "no-dereference",
-                "preserve",
-            ])
+        } else if (effect == Effect::Moves || parsed.has(TAKES_ALONG))
+            && let Ok(from) = from
         {
-            if let Ok(from) = from {
-                call.claims.carry(from, to);
-            }
+            call.claims.carry(from, to);
         }
     }
     Ok(())
 }
+
+/// Options of `cp` with which links, times or the order of folders are taken along.
+const TAKES_ALONG: &[&str] = &[
+    "r",
+    "R",
+    "a",
+    "d",
+    "P",
+    "p",
+    "recursive",
+    "archive",
+    "no-dereference",
+    "preserve",
+];
 
 /// Options with which an existing folder is not entered.
 fn exact_place(parsed: &Parsed) -> bool {

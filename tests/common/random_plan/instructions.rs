@@ -2,7 +2,7 @@
 
 use super::context;
 use super::model::{Files, Node, Place, Touch, above, join};
-use super::{Generator, Instruction, NAMES, POOL, Stage, VARIABLES};
+use super::{Generator, Instruction, POOL, Stage, VARIABLES};
 
 /// Settings that make no step.
 const SETTINGS: [&str; 9] = [
@@ -130,7 +130,7 @@ impl Generator {
         match self.random.below(3) {
             0 => match self.known_folder(true) {
                 Some(folder) => {
-                    let mut path = join(&folder, *self.random.pick(&NAMES));
+                    let mut path = join(&folder, self.name());
                     if self.stage.files.is_folder(&path) {
                         path = join(&folder, "fresh");
                     }
@@ -178,7 +178,7 @@ impl Generator {
     fn mounted(&mut self) {
         let (before, target) = {
             let (before, folder) = self.folder();
-            let mut path = join(&folder, *self.random.pick(&NAMES));
+            let mut path = join(&folder, self.name());
             if self.stage.files.is_folder(&path) {
                 path = join(&folder, "mounted");
             }
@@ -364,7 +364,7 @@ impl Generator {
             return self.copy_plain();
         };
         self.touch.owner = "root".to_string();
-        let name = *self.random.pick(&NAMES);
+        let name = self.name();
         let place = join(&path, name);
         if self.stage.files.is_folder(&place) {
             return self.copy_plain();

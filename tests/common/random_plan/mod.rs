@@ -7,6 +7,7 @@ mod commands;
 pub mod context;
 mod instructions;
 mod model;
+mod trees;
 
 use super::random_history::Random;
 use model::{Files, Touch};
