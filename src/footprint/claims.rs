@@ -220,8 +220,22 @@ impl Claims {
     /// May leave a link.
     pub(super) fn link(&mut self, extent: Extent, path: impl Into<String>, to: Option<String>) {
         let path = path.into();
-        let at = PathClaim { path, extent };
-        self.links.push(Link { at, to });
+        self.links.push(Link {
+            at: PathClaim { path, extent },
+            to,
+            hard: false,
+        });
+    }
+
+    /// Two names of one file.
+    pub(super) fn same_file(&mut self, one: &str, other: &str) {
+        for (at, to) in [(one, other), (other, one)] {
+            self.links.push(Link {
+                at: PathClaim::exact(at),
+                to: Some(to.to_string()),
+                hard: true,
+            });
+        }
     }
 
     /// Brings links along, if there are any.
@@ -298,8 +312,9 @@ impl Claims {
     /// and orders may show in that.
     pub(super) fn unplain(&mut self, mark: Mark) {
         let written: Vec<PathClaim> = self.since(mark).1.to_vec();
-        self.links
-            .extend(written.into_iter().map(|at| Link { at, to: None }));
+        for claim in written {
+            self.link(claim.extent, claim.path, None);
+        }
         self.observe(Extent::Subtree, "/");
     }
 

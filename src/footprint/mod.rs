@@ -158,8 +158,10 @@ pub struct Evidence {
 pub struct Link {
     /// Where it may be.
     pub at: PathClaim,
-    /// Where it leads, absolute and clean; `None` where that is not known, or for a hard link.
+    /// Where it leads, absolute and clean, for a hard link the other name; `None` where that is not known.
     pub to: Option<String>,
+    /// It is a second name of one file, with nothing below.
+    pub hard: bool,
 }
 
 impl Footprint {

@@ -254,6 +254,7 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
         links.push(Link {
             at: PathClaim::subtree(path),
             to: None,
+            hard: false,
         });
     }
     // `COPY --link` lays its own folders over those that are there.

@@ -26,6 +26,7 @@ use crate::simulate::{
     view_columns, views_of,
 };
 use crate::source::SourceFile;
+use certificate::Proof;
 use std::ops::Range;
 
 /// What plans minimise.
@@ -119,6 +120,8 @@ pub struct Advice {
     pub edits: Vec<EditNote>,
     /// All assumptions, sorted.
     pub assumptions: Vec<String>,
+    /// Why each pair of instructions that changed places commutes.
+    pub proofs: Vec<Proof>,
     /// `1 - plan / baseline` by the objective, over all builds.
     pub saving: f64,
     /// The same on the newer 30 % of the builds for the plan chosen on the older 70 %.
@@ -289,6 +292,7 @@ struct Candidate {
     edits: Vec<EditNote>,
     safety: Safety,
     assumptions: Vec<String>,
+    proofs: Vec<Proof>,
     optimal: bool,
     /// Nothing with these rewrites costs less, seconds a build by the objective.
     bound_s: f64,
@@ -331,6 +335,7 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
             optimal: best.optimal,
             edits: best.edits,
             assumptions: best.assumptions,
+            proofs: best.proofs,
             evaluated: best.evaluated,
         });
     }
@@ -388,6 +393,7 @@ fn nothing_to_do(
         optimal: own.is_some_and(|c| c.optimal),
         edits: Vec::new(),
         assumptions: Vec::new(),
+        proofs: Vec::new(),
         evaluated: baseline.clone(),
     }
 }
@@ -525,6 +531,7 @@ fn candidate(
         evaluated,
         edits,
         assumptions,
+        proofs: ordered.proofs,
     })
 }
 

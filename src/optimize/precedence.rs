@@ -58,8 +58,8 @@ pub struct Item<'a> {
 /// Links that may be in a stage's file system, those of the base image left out.
 #[derive(Clone, Debug, Default)]
 struct Left {
-    /// Those of steps that are understood.
-    links: Vec<Link>,
+    /// Those of steps that are understood, each with the instruction of this stage that leaves it.
+    links: Vec<(Option<usize>, Link)>,
     /// A step of a stage below, or a trigger, may have left any.
     anywhere_below: bool,
     /// The first instruction of this stage that is not understood, which may leave any.
@@ -167,7 +167,7 @@ impl<'a> Scene<'a> {
             Base::Stage(b) => {
                 let below = &self.left[b];
                 Left {
-                    links: below.links.clone(),
+                    links: below.links.iter().map(|(_, l)| (None, l.clone())).collect(),
                     anywhere_below: below.anywhere_below || below.unknown_from.is_some(),
                     unknown_from: None,
                 }
@@ -178,8 +178,12 @@ impl<'a> Scene<'a> {
         left.anywhere_below |= steps.any(|n| self.plan.graph[*n].id.trigger > 0);
         left.unknown_from = items.iter().position(Item::is_opaque);
         let mut carries: Vec<&(PathClaim, PathClaim)> = Vec::new();
-        for effect in items.iter().filter_map(|i| i.effect.as_ref()).flatten() {
-            left.links.extend(effect.links.iter().cloned());
+        for (at, item) in items.iter().enumerate() {
+            let Some(Ok(effect)) = &item.effect else {
+                continue;
+            };
+            left.links
+                .extend(effect.links.iter().map(|l| (Some(at), l.clone())));
             carries.extend(&effect.carries);
         }
         // Copies and moves take links along, also those of an unknown step.
@@ -196,18 +200,28 @@ impl<'a> Scene<'a> {
                     let place = PathSet::new(vec![PathClaim::subtree(&*l.at.path)]);
                     place.overlaps(&set).is_some()
                 };
-                unknown || ground.reach(from) != Reach::Plain || links.iter().any(touched)
+                unknown
+                    || ground.reach(from) != Reach::Plain
+                    || links.iter().any(|(_, l)| touched(l))
             };
             let (taken, rest): (Vec<_>, Vec<_>) =
                 carries.iter().copied().partition(|c| meets(&c.0));
             if taken.is_empty() {
                 break;
             }
-            let more = taken.iter().map(|(_, to)| Link {
-                at: to.clone(),
-                to: None,
+            let more = taken.iter().map(|(_, to)| {
+                let at = to.clone();
+                let to = None;
+                (
+                    None,
+                    Link {
+                        at,
+                        to,
+                        hard: false,
+                    },
+                )
             });
-            let more: Vec<Link> = more.collect();
+            let more: Vec<_> = more.collect();
             left.links.extend(more);
             carries = rest;
         }
@@ -225,7 +239,7 @@ impl<'a> Scene<'a> {
         }
         let ground = Ground {
             base: &self.bases[stage],
-            links: left.links.iter().collect(),
+            links: left.links.iter().map(|(_, l)| l).collect(),
         };
         sources.iter().any(|source| {
             // A wildcard stands for everything in the folder it is in.
@@ -349,30 +363,43 @@ impl<'a> Scene<'a> {
             case.assumptions.extend(e.assumptions.iter().cloned());
         }
         let left = &self.left[stage];
-        let ground = Ground {
+        // What the builder copies is laid where it belongs, its own links are not gone through.
+        let ground = |at: usize, e: &Effect| Ground {
             base: &self.bases[stage],
-            links: left.links.iter().collect(),
+            links: left
+                .links
+                .iter()
+                .filter(|(by, _)| e.run || *by != Some(at))
+                .map(|(_, l)| l)
+                .collect(),
         };
+        let (x_ground, y_ground) = (ground(a.0, x), ground(b.0, y));
         // What an unknown step behind both leaves is not there yet: it stays behind them.
         let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
         let mut known = !left.anywhere_below && !unknown;
-        let mut follow = |set: &PathSet| {
+        let mut follow = |ground: &Ground<'_>, set: &PathSet| {
             let (places, all) = ground.follow(set);
             known &= all;
             places
         };
-        let (x_changes, y_changes) = (follow(&x.changes()), follow(&y.changes()));
-        let (x_writes, y_writes) = (follow(&x.writes), follow(&y.writes));
-        let (x_reads, y_reads) = (follow(&x.reads), follow(&y.reads));
-        let (x_programs, y_programs) = (follow(&x.programs), follow(&y.programs));
+        let mut sides = |ground: &Ground<'_>, e: &Effect| Places {
+            changes: follow(ground, &e.changes()),
+            writes: follow(ground, &e.writes),
+            reads: follow(ground, &e.reads),
+            programs: follow(ground, &e.programs),
+        };
+        let (p, q) = (sides(&x_ground, x), sides(&y_ground, y));
         for (w, other) in [
-            (&x_writes, &y_changes),
-            (&x_changes, &y_writes),
-            (&x_changes, &y_reads),
-            (&x_reads, &y_changes),
+            (&p.writes, &q.changes),
+            (&p.changes, &q.writes),
+            (&p.changes, &q.reads),
+            (&p.reads, &q.changes),
         ] {
-            if let Some((p, q)) = w.overlaps(other) {
-                let place = if p.path.len() > q.path.len() { p } else { q };
+            if let Some((one, two)) = w.overlaps(other) {
+                let place = match one.path.len() > two.path.len() {
+                    true => one,
+                    false => two,
+                };
                 return Relation::keep(format!("both touch {}", place.path));
             }
         }
@@ -380,8 +407,8 @@ impl<'a> Scene<'a> {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
         for (e, programs, changes, other) in [
-            (x, &x_programs, &y_changes, y),
-            (y, &y_programs, &x_changes, x),
+            (x, &p.programs, &q.changes, y),
+            (y, &q.programs, &p.changes, x),
         ] {
             if let Some(path) = leaves_cwd(e, other) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
@@ -404,14 +431,11 @@ impl<'a> Scene<'a> {
         self.places(
             stage,
             &mut case,
-            &ground,
-            [
-                (&x_changes, &y_changes.union(&y_reads).union(&y_programs)),
-                (&y_changes, &x_changes.union(&x_reads).union(&x_programs)),
-            ],
+            &x_ground,
+            [(&p.changes, &q.all()), (&q.changes, &p.all())],
             known,
         );
-        self.watched(stage, &mut case, (a.0, &x_changes), (b.0, &y_changes));
+        self.watched(stage, &mut case, (a.0, &p.changes), (b.0, &q.changes));
         let because = reason(x, y);
         Relation::Commute {
             certainty: case.certainty,
@@ -490,6 +514,20 @@ impl<'a> Scene<'a> {
                 "no later command looks at the times of files or at their order in a folder",
             );
         }
+    }
+}
+
+/// The sets of an effect with the places that links lead to.
+struct Places {
+    changes: PathSet,
+    writes: PathSet,
+    reads: PathSet,
+    programs: PathSet,
+}
+
+impl Places {
+    fn all(&self) -> PathSet {
+        self.changes.union(&self.reads).union(&self.programs)
     }
 }
 
@@ -606,3 +644,7 @@ fn reason(x: &Effect, y: &Effect) -> String {
         side(y)
     )
 }
+
+#[cfg(test)]
+#[path = "precedence_tests.rs"]
+mod tests;

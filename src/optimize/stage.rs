@@ -4,6 +4,7 @@
 //! with a note per moved instruction, what they rest on, and the bound over all stages. Stages
 //! separate: what a stage hands on does not depend on the order inside it, so each is solved alone.
 
+use super::certificate::{Proof, swaps};
 use super::order::{Problem, solve};
 use super::partition::Partition;
 use super::precedence::{Item, Relation, Scene};
@@ -41,6 +42,8 @@ pub struct Ordered {
     pub orders: Vec<Vec<usize>>,
     pub edits: Vec<EditNote>,
     pub assumptions: Vec<String>,
+    /// Why each pair that changed places commutes.
+    pub proofs: Vec<Proof>,
     /// Every stage's order is proven to be the cheapest.
     pub optimal: bool,
     /// Step-seconds over all builds but the first that no order goes below.
@@ -235,7 +238,12 @@ fn one_stage(
     let chain: Vec<usize> = solution.order.iter().map(|s| steps[*s]).collect();
     let order = interleave(&pairs, &chain, list.len());
     let moved = reorder::moved(&order);
-    if !moved.is_empty() {
+    let relation = |i: usize, j: usize| pairs.of(i, j).clone();
+    let swaps = swaps(&order, &|i| list[i].at, &relation, request.certainty);
+    // Without a reason for every swap there is no new order.
+    if let Some(swaps) = swaps.filter(|_| !moved.is_empty()) {
+        let line = |at: usize| original_line(request, list, at);
+        out.proofs.extend(swaps.iter().map(|s| Proof::of(s, &line)));
         out.orders.push(order.iter().map(|i| list[*i].at).collect());
         note(
             &Noted {
@@ -374,6 +382,19 @@ fn interleave(pairs: &Pairs, chain: &[usize], n: usize) -> Vec<usize> {
     order
 }
 
+/// The line of an instruction in the file before rewrites added theirs, each of which is one line; `None`
+/// for an added one.
+fn original_line(request: &Request<'_>, list: &[Item<'_>], at: usize) -> Option<u32> {
+    let item = list.iter().find(|i| i.at == at)?;
+    let mut inserted = request.inserted.iter();
+    if inserted.any(|n| n.manifests == at) {
+        return None;
+    }
+    let above = request.inserted.iter().filter(|n| n.manifests < at);
+    let shift = u32::try_from(above.count()).unwrap_or(0);
+    Some(item.instruction.line.saturating_sub(shift))
+}
+
 struct Noted<'a> {
     request: &'a Request<'a>,
     list: &'a [Item<'a>],
@@ -423,23 +444,9 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         assumptions.sort();
         assumptions.dedup();
         out.assumptions.extend(assumptions.iter().cloned());
-        let added = |at: usize| {
-            noted
-                .request
-                .inserted
-                .iter()
-                .filter(|n| n.manifests < at)
-                .count()
-        };
-        if noted
-            .request
-            .inserted
-            .iter()
-            .any(|n| n.manifests == item.at)
-        {
+        let Some(line) = original_line(noted.request, noted.list, item.at) else {
             continue;
-        }
-        let shift = u32::try_from(added(item.at)).unwrap_or(0);
+        };
         let own = noted.steps.iter().position(|s| s == i).map(|s| {
             Partition::trivial(noted.problem.base.len())
                 .refine(&noted.problem.rows[s])
@@ -461,8 +468,8 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         out.edits.push(EditNote {
             rewrite: "reorder",
             safety,
-            line: item.instruction.line - shift,
-            end_line: item.instruction.end_line - shift,
+            line,
+            end_line: line + (item.instruction.end_line - item.instruction.line),
             why,
             assumptions,
         });

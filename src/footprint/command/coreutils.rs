@@ -368,11 +368,8 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         let from = call.path(source, Extent::Subtree);
         match effect {
             Effect::Links if parsed.has(&["s", "symbolic"]) => {}
-            Effect::Links => {
-                call.read(source, Extent::Exact)?;
-                let from = call.path(source, Extent::Exact)?;
-                call.claims.link(from.extent, from.path, None);
-            }
+            // Both names are one file from now on.
+            Effect::Links => call.write(source, Extent::Exact)?,
             Effect::Moves => {
                 call.read(source, Extent::Subtree)?;
                 call.write(source, Extent::Subtree)?;
@@ -390,13 +387,11 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         call.write(&place, Extent::Subtree)?;
         let to = call.path(&place, Extent::Subtree)?;
         if effect == Effect::Links {
-            links(
-                call,
-                source,
-                &to,
-                name.is_some() || exact_place(parsed),
-                parsed,
-            );
+            let exact = name.is_some() || exact_place(parsed);
+            match parsed.has(&["s", "symbolic"]) {
+                true => links(call, source, &to, exact, parsed),
+                false => same_file(call, &from?, &to, exact, base_name(source)),
+            }
         } else if parsed.has(&["l", "s", "link", "symbolic-link"]) {
             call.claims.link(Extent::Subtree, to.path, None);
             if let Ok(from) = from {
@@ -447,6 +442,21 @@ fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, pa
             call.claims.link(Extent::Exact, inside, to);
         }
         None => call.claims.link(Extent::Subtree, place, None),
+    }
+}
+
+/// A hard link: whoever changes one changes the other.
+fn same_file(
+    call: &mut Call<'_>,
+    from: &PathClaim,
+    to: &PathClaim,
+    exact: bool,
+    name: Option<String>,
+) {
+    call.claims.same_file(&from.path, &to.path);
+    if let Some(name) = name.filter(|_| !exact) {
+        let inside = format!("{}/{name}", to.path.trim_end_matches('/'));
+        call.claims.same_file(&from.path, &inside);
     }
 }
 
