@@ -9,7 +9,7 @@
 //! - if `a` tells nothing apart once `b` has run, and may run whenever `b` may, it comes first: right before `b` it changes
 //!   no prefix. Known for all downsets this is one more pair that must stay; within one downset `b` is not tried.
 
-use super::bound::Bound;
+use super::bound::{Bound, Open};
 use super::members;
 use super::task::Task;
 use rustc_hash::FxHashMap;
@@ -56,27 +56,25 @@ pub fn search(task: &Task, known: Vec<usize>, budget: usize) -> Found {
 fn implied(task: &Task) -> Vec<u128> {
     let mut before = task.before.clone();
     let heavy = task.heavy();
+    let bound = Bound::new(task, &before, &[]);
+    let open = bound.open(0);
     loop {
         let mut added = false;
         for b in 0..task.n {
             let below = before[b] | 1 << b;
-            let runs = task.columns.executed(below);
-            for a in members(heavy & !below) {
+            let adds = bound.look(&open, below).adds;
+            for a in members(heavy & !below & !adds) {
                 let may = before[a] >> b & 1 == 0 && before[a] & !below == 0;
-                if !may || task.columns.executed(below | 1 << a) != runs {
+                if !may || before[b] >> a & 1 == 1 {
                     continue;
                 }
-                if before[b] >> a & 1 == 0 {
-                    let more = before[a] | 1 << a;
-                    for mask in before
-                        .iter_mut()
-                        .enumerate()
-                        .filter_map(|(s, m)| (s == b || *m >> b & 1 == 1).then_some(m))
-                    {
+                let more = before[a] | 1 << a;
+                for (s, mask) in before.iter_mut().enumerate() {
+                    if s == b || *mask >> b & 1 == 1 {
                         *mask |= more;
                     }
-                    added = true;
                 }
+                added = true;
             }
         }
         if !added {
@@ -86,36 +84,38 @@ fn implied(task: &Task) -> Vec<u128> {
 }
 
 impl Search<'_> {
-    /// A downset with all that is free from there, and what that costs.
-    fn close(&self, mut done: u128, runs: u64) -> (u128, u64) {
+    /// A downset with all that is free from there, how often it runs, and what is free costs.
+    fn close(&self, bound: &Bound<'_>, open: &Open, mut done: u128) -> (u128, u64, u64) {
         let mut cost = 0;
         loop {
-            let mut grew = false;
-            for s in members(self.heavy & !done) {
-                let may = self.before[s] & !done == 0;
-                if may && self.task.columns.executed(done | 1 << s) == runs {
+            let look = bound.look(open, done);
+            let start = done;
+            loop {
+                let free = members(self.heavy & !done & !look.adds);
+                let before = done;
+                for s in free.filter(|s| self.before[*s] & !before == 0) {
                     done |= 1 << s;
-                    cost += self.task.weights[s] * runs;
-                    grew = true;
+                    cost += self.task.weights[s] * look.runs;
+                }
+                if done == before {
+                    break;
                 }
             }
-            if !grew {
-                return (done, cost);
+            if done == start {
+                return (done, look.runs, cost);
             }
         }
     }
 
     /// Ways to go on: the step, the downset after it, and what that costs.
-    fn ways(&self, done: u128) -> Vec<(usize, u128, u64)> {
+    fn ways(&self, bound: &Bound<'_>, open: &Open, done: u128) -> Vec<(usize, u128, u64)> {
         let mut out = Vec::new();
         for s in members(self.heavy & !done) {
             let waits = self.before[s] & !done;
             if waits & self.heavy != 0 {
                 continue;
             }
-            let next = done | waits | 1 << s;
-            let runs = self.task.columns.executed(next);
-            let (closed, cost) = self.close(next, runs);
+            let (closed, runs, cost) = self.close(bound, open, done | waits | 1 << s);
             out.push((s, closed, cost + self.task.weights[s] * runs));
         }
         let comes_first = |(a, small, _): &(usize, u128, u64),
@@ -136,10 +136,11 @@ impl Search<'_> {
         let task = self.task;
         let mut best = task.cost(&known);
         let mut bound = Bound::new(task, &self.before, &known);
-        let (start, cost) = self.close(0, task.columns.always);
+        let open_at = bound.open(0);
+        let (start, _, cost) = self.close(&bound, &open_at, 0);
         let mut nodes: FxHashMap<u128, Node> = FxHashMap::default();
         let mut open = BinaryHeap::new();
-        let rest = bound.rest(start);
+        let rest = bound.rest(&open_at, start);
         nodes.insert(
             start,
             Node {
@@ -172,13 +173,14 @@ impl Search<'_> {
             };
             node.closed = true;
             let so_far = node.cost;
-            for (step, next, cost) in self.ways(done) {
+            let open_at = bound.open(done);
+            for (step, next, cost) in self.ways(&bound, &open_at, done) {
                 let cost = so_far + cost;
                 let known = nodes.get(&next);
                 if cost >= best || known.is_some_and(|k| k.cost <= cost) {
                     continue;
                 }
-                let rest = known.map_or_else(|| bound.rest(next), |k| k.rest);
+                let rest = known.map_or_else(|| bound.rest(&open_at, next), |k| k.rest);
                 if cost + rest >= best {
                     continue;
                 }

@@ -58,58 +58,40 @@ impl Columns {
     }
 
     fn first_times(&mut self, rows: &[Vec<u32>], base: &Partition) {
-        let mut whole = base.clone();
-        for row in rows {
-            whole = whole.refine(row);
-        }
-        let mut seen = 0;
-        let mut is_first = |t: &usize| {
-            let id = whole.ids()[*t];
-            let first = id >= seen;
-            seen = seen.max(id + 1);
-            first
-        };
-        let kept: Vec<usize> = (0..base.len()).filter(|t| is_first(t)).collect();
-        // Versions by build, the base's last; each numbered as it appears.
         let width = rows.len() + 1;
-        let mut versions = vec![0u32; kept.len() * width];
-        for (s, row) in rows
-            .iter()
-            .map(Vec::as_slice)
-            .chain([base.ids()])
-            .enumerate()
-        {
-            let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
-            for (k, t) in kept.iter().enumerate() {
-                let next = numbers.len() as u32;
-                versions[k * width + s] = *numbers.entry(row[*t]).or_insert(next);
-            }
-        }
+        let versions = by_build(rows, base);
         let mut most = vec![0u32; width];
+        let mut kept = versions.get(..width).unwrap_or_default().to_vec();
         let mut single: BTreeMap<u128, u64> = BTreeMap::new();
         let mut several: BTreeMap<Vec<u128>, u64> = BTreeMap::new();
-        for k in 1..kept.len() {
-            let now = &versions[k * width..(k + 1) * width];
-            let before = &versions[(k - 1) * width..k * width];
-            let mut changed = 0u128;
+        for pair in versions.windows(2 * width).step_by(width) {
+            let (before, now) = pair.split_at(width);
+            if before == now {
+                continue;
+            }
             let mut returns = false;
+            let mut is_new = false;
             for s in 0..width {
                 let differs = now[s] != before[s];
                 returns |= differs && now[s] <= most[s];
+                is_new |= now[s] > most[s];
                 most[s] = most[s].max(now[s]);
-                if s < rows.len() {
-                    changed |= u128::from(differs) << s;
-                }
             }
             let same_base = now[width - 1] == before[width - 1];
             if !returns {
                 match same_base {
-                    true => *single.entry(changed).or_default() += 1,
+                    true => *single.entry(differing(before, now)).or_default() += 1,
                     false => self.always += 1,
                 }
+                kept.extend_from_slice(now);
                 continue;
             }
-            let mut masks = needed(&versions[..k * width], now);
+            let mut masks = needed(&kept, now);
+            if masks.first() == Some(&0) && !is_new {
+                // Some earlier build is the same all over.
+                continue;
+            }
+            kept.extend_from_slice(now);
             match masks.len() {
                 0 => self.always += 1,
                 1 => *single.entry(masks[0]).or_default() += 1,
@@ -144,6 +126,38 @@ impl Columns {
     }
 }
 
+/// Versions build after build, in each the base's last; every row's are numbered as they appear.
+fn by_build(rows: &[Vec<u32>], base: &Partition) -> Vec<u32> {
+    let width = rows.len() + 1;
+    let mut out = vec![0u32; base.len() * width];
+    let all = rows.iter().map(Vec::as_slice).chain([base.ids()]);
+    for (s, row) in all.enumerate() {
+        let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
+        let (mut last, mut number) = (None, 0);
+        for (t, version) in row.iter().enumerate() {
+            if last != Some(*version) {
+                last = Some(*version);
+                let next = numbers.len() as u32;
+                number = *numbers.entry(*version).or_insert(next);
+            }
+            out[t * width + s] = number;
+        }
+    }
+    out
+}
+
+/// Steps with another version; the base does not count.
+fn differing(a: &[u32], b: &[u32]) -> u128 {
+    let half = |a: &[u32], b: &[u32]| {
+        let bits = a.iter().zip(b).enumerate();
+        bits.fold(0u64, |m, (s, (x, y))| m | u64::from(x != y) << s)
+    };
+    let steps = a.len() - 1;
+    let low = steps.min(64);
+    let high = half(&a[low..steps], &b[low..steps]);
+    u128::from(half(&a[..low], &b[..low])) | u128::from(high) << 64
+}
+
 /// For each earlier build the steps that differ, those left out for which fewer are among them. Builds with another base
 /// are told apart by that.
 fn needed(earlier: &[u32], now: &[u32]) -> Vec<u128> {
@@ -153,10 +167,7 @@ fn needed(earlier: &[u32], now: &[u32]) -> Vec<u128> {
         if column[width - 1] != now[width - 1] {
             continue;
         }
-        let mut mask = 0u128;
-        for s in 0..width - 1 {
-            mask |= u128::from(column[s] != now[s]) << s;
-        }
+        let mask = differing(column, now);
         if out.iter().any(|m| m & !mask == 0) {
             continue;
         }

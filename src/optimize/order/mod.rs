@@ -22,6 +22,7 @@ mod tests;
 use super::partition::Partition;
 use super::rows::{Grown, Rows};
 use crate::simulate::Policy;
+use bound::Bound;
 use task::Task;
 
 /// Largest number of steps the bit masks hold.
@@ -165,35 +166,33 @@ pub fn solve(problem: &Problem, budget: usize) -> Solution {
     if author.len() > MAX_STEPS {
         return beyond_masks(problem, author);
     }
-    let scorer = &Scorer::new(problem);
-    let task = &Task::new(problem, scorer);
+    let task = &Task::new(problem);
     let own = task.cost(&author);
-    let least = bound::Bound::new(task, &task.before, &author).rest(0);
+    let least = Bound::new(task, &task.before, &author).least();
     if own <= least {
-        return told(scorer, task, author, least, true);
+        return told(problem, task, author, least, true);
     }
     let known = local::search(task, &author);
     let found = branch::search(task, known, budget);
     let proven = found.bound >= found.cost;
     let bound = found.bound.max(least);
     if own <= found.cost {
-        return told(scorer, task, author, bound, proven);
+        return told(problem, task, author, bound, proven);
     }
     let exact = proven.then(|| ties::exact(task, &found.order, found.cost, budget));
     let order = exact.flatten();
     let order = order.unwrap_or_else(|| ties::polish(task, found.order));
-    told(scorer, task, order, bound, proven)
+    told(problem, task, order, bound, proven)
 }
 
 /// A solution in seconds; `bound` is in units.
-fn told(
-    scorer: &Scorer<'_>,
-    task: &Task,
-    order: Vec<usize>,
-    bound: u64,
-    optimal: bool,
-) -> Solution {
-    let cost = scorer.cost(&order);
+fn told(problem: &Problem, task: &Task, order: Vec<usize>, bound: u64, optimal: bool) -> Solution {
+    let runs = task.runs(&order);
+    let step = |(s, runs): (&usize, u64)| match problem.alone[*s] {
+        true => 0.0,
+        false => problem.weights[*s] * runs as f64,
+    };
+    let cost = task.fixed + order.iter().zip(runs).map(step).sum::<f64>();
     let bound = match optimal {
         true => cost,
         false => task.seconds(bound).min(cost),

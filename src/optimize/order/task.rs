@@ -2,7 +2,8 @@
 
 use super::columns::Columns;
 use super::units::Units;
-use super::{Problem, Scorer, members};
+use super::{Problem, members};
+use crate::optimize::partition::Partition;
 
 /// A problem of at most 128 steps.
 pub struct Task {
@@ -17,13 +18,14 @@ pub struct Task {
 }
 
 impl Task {
-    pub fn new(problem: &Problem, scorer: &Scorer<'_>) -> Self {
+    pub fn new(problem: &Problem) -> Self {
         let n = problem.weights.len();
         let units = Units::new(&problem.weights, problem.base.len());
         let mut weights = units.weights.clone();
         let mut fixed = 0.0;
         for s in (0..n).filter(|s| problem.alone[*s]) {
-            fixed += problem.weights[s] * scorer.alone[s];
+            let own = Partition::trivial(problem.base.len()).refine(&problem.rows[s]);
+            fixed += problem.weights[s] * own.executed(problem.policy) as f64;
             weights[s] = 0;
         }
         Self {
@@ -49,19 +51,25 @@ impl Task {
 
     /// Units of an order.
     pub fn cost(&self, order: &[usize]) -> u64 {
+        let runs = self.runs(order);
+        let step = |(s, runs): (&usize, u64)| self.weights[*s] * runs;
+        order.iter().zip(runs).map(step).sum()
+    }
+
+    /// Builds that execute each step of an order, by place.
+    pub fn runs(&self, order: &[usize]) -> Vec<u64> {
         let mut place = vec![0; self.n];
         for (p, s) in order.iter().enumerate() {
             place[*s] = p;
         }
-        let mut new = vec![0; self.n];
-        self.columns.first_places(&place, &mut new);
+        let mut out = vec![0; self.n];
+        self.columns.first_places(&place, &mut out);
         let mut runs = self.columns.always;
-        let mut cost = 0;
-        for (p, s) in order.iter().enumerate() {
-            runs += new[p];
-            cost += self.weights[*s] * runs;
+        for new in &mut out {
+            runs += *new;
+            *new = runs;
         }
-        cost
+        out
     }
 
     /// Seconds that no order goes below when none goes below so many units.

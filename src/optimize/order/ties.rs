@@ -8,7 +8,7 @@
 //! builds; sorting such a run changes no cost and neither breaks up what is ascending nor adds pairs, so the first of it is
 //! the lowest. Beyond the budget: single steps are moved, and neighbours changed, while that costs nothing and changes less.
 
-use super::bound::Bound;
+use super::bound::{Bound, Open};
 use super::local::places;
 use super::members;
 use super::task::{Task, after};
@@ -70,14 +70,15 @@ pub fn exact(task: &Task, order: &[usize], cost: u64, budget: usize) -> Option<V
             if state.cost + state.rest > cost {
                 continue;
             }
-            for (s, runs) in candidates(task, *done) {
+            let open = bound.open(*done);
+            for (s, runs) in candidates(task, &bound, &open, *done) {
                 let grown = done | 1 << s;
                 let so_far = state.cost + task.weights[s] * runs;
                 let known = next.entry(grown).or_insert_with(|| {
                     made += 1;
                     State {
                         cost: u64::MAX,
-                        rest: bound.rest(grown),
+                        rest: bound.rest(&open, grown),
                         ways: Vec::new(),
                     }
                 });
@@ -101,17 +102,15 @@ pub fn exact(task: &Task, order: &[usize], cost: u64, budget: usize) -> Option<V
 }
 
 /// Steps that may come next in a cheapest order, and builds that execute them then.
-fn candidates(task: &Task, done: u128) -> Vec<(usize, u64)> {
-    let now = task.columns.executed(done);
-    let open = members(task.full() & !done).filter(|s| task.before[*s] & !done == 0);
-    let mut open: Vec<(usize, u64)> = open
-        .map(|s| (s, task.columns.executed(done | 1 << s)))
-        .collect();
-    let free = |(s, runs): &&(usize, u64)| *runs == now && task.weights[*s] > 0;
-    if let Some((lowest, _)) = open.iter().find(free).copied() {
-        open.retain(|(s, runs)| *runs == now && *s <= lowest);
+fn candidates(task: &Task, bound: &Bound<'_>, open: &Open, done: u128) -> Vec<(usize, u64)> {
+    let may = members(task.full() & !done).filter(|s| task.before[*s] & !done == 0);
+    let runs = |s: usize| (s, bound.look(open, done | 1 << s).runs);
+    let mut out: Vec<(usize, u64)> = may.map(runs).collect();
+    let free = |(s, runs): &&(usize, u64)| *runs == open.runs && task.weights[*s] > 0;
+    if let Some((lowest, _)) = out.iter().find(free).copied() {
+        out.retain(|(s, runs)| *runs == open.runs && *s <= lowest);
     }
-    open
+    out
 }
 
 /// Ways to a downset by all ways to the one before it and step `s`.
