@@ -7,6 +7,10 @@
 //! that is the ratio rule for one machine, and exact. Owner of a build is the step that meets it first in the best order
 //! known: with the order that is the cheapest, each build is owned by the one that makes it run.
 //!
+//! A build that runs only when several lists are met has no owner. There a step pays unless it comes before the first step of
+//! some list, which is the same sum written the other way: it pays, and any of those pairs the other way round takes that
+//! back. That is done for the steps that pay in the best order known.
+//!
 //! Sums are kept by owner and payer. Those of a downset are those of the one before it, less the builds that the step in
 //! between executes.
 
@@ -25,8 +29,8 @@ pub struct Bound<'a> {
     task: &'a Task,
     /// Steps with neither order given, of those with a weight.
     free: Vec<u128>,
-    /// Steps, the first in the order known first.
-    known: Vec<usize>,
+    /// Place of each step in the order known.
+    rank: Vec<usize>,
     singles: Vec<Single>,
     /// For each of them how many builds each step does not pay for anyhow.
     unpaid: Vec<u32>,
@@ -34,18 +38,37 @@ pub struct Bound<'a> {
     reach: Vec<u128>,
     lanes: usize,
     most: u64,
-    scratch: Vec<u32>,
+    scratch: Sums,
+}
+
+/// Builds by `[step][payer]`, with as many lanes for payers as `lanes`.
+#[derive(Clone, Default)]
+struct Sums {
+    /// What the payer pays if the step comes before it. The last row is of nobody: not paid, as far as is known.
+    pays: Vec<u32>,
+    /// What the payer gets back if it comes before the step.
+    back: Vec<u32>,
+}
+
+/// Steps one of which must have run before a build does.
+#[derive(Clone, Copy)]
+struct List {
+    mask: u128,
+    /// With those that follow one of them.
+    reach: u128,
+    /// The first of them in the order known.
+    first: usize,
 }
 
 /// A downset and the builds that don't execute it yet.
 pub struct Open {
     pub runs: u64,
     singles: Vec<u32>,
-    /// Lists not met yet, each with the steps that pay for meeting it; and the builds that need all of a range of them.
-    lists: Vec<(u128, u128)>,
-    several: Vec<(Range<usize>, u64)>,
-    /// `[owner][payer]`
-    pays: Vec<u32>,
+    /// Lists not met yet, and the builds that need all of a range of them.
+    lists: Vec<List>,
+    several: Vec<(Range<usize>, u32)>,
+    sums: Sums,
+    left: u128,
 }
 
 /// What executes a downset.
@@ -84,13 +107,13 @@ impl<'a> Bound<'a> {
         Self {
             task,
             free: free.collect(),
-            known: known.to_vec(),
+            rank,
             singles,
             unpaid,
             reach,
             lanes,
             most: task.columns.executed(task.full()),
-            scratch: Vec::new(),
+            scratch: Sums::default(),
         }
     }
 
@@ -108,13 +131,17 @@ impl<'a> Bound<'a> {
             singles: Vec::new(),
             lists: Vec::new(),
             several: Vec::new(),
-            pays: vec![0; (self.task.n + 1) * lanes],
+            sums: Sums {
+                pays: vec![0; (self.task.n + 1) * lanes],
+                back: vec![0; self.task.n * lanes],
+            },
+            left: self.task.heavy() & !done,
         };
         for (single, i) in self.singles.iter().zip(0u32..) {
             if single.mask & done == 0 {
                 out.runs -= single.count;
                 out.singles.push(i);
-                let to = &mut out.pays[single.owner * lanes..][..lanes];
+                let to = &mut out.sums.pays[single.owner * lanes..][..lanes];
                 for (sum, n) in to.iter_mut().zip(self.unpaid(i)) {
                     *sum += n;
                 }
@@ -124,14 +151,50 @@ impl<'a> Bound<'a> {
             let start = out.lists.len();
             for mask in masks.iter().filter(|m| *m & done == 0) {
                 let reach = members(*mask).fold(0, |m, s| m | self.reach[s]);
-                out.lists.push((*mask, reach));
+                let first = members(*mask).min_by_key(|s| self.rank[*s]);
+                out.lists.push(List {
+                    mask: *mask,
+                    reach,
+                    first: first.unwrap_or(0),
+                });
             }
             if out.lists.len() > start {
                 out.runs -= count;
-                out.several.push((start..out.lists.len(), *count));
+                let count = *count as u32;
+                self.charge(&out.lists[start..], count, out.left, &mut out.sums);
+                out.several.push((start..out.lists.len(), count));
             }
         }
         out
+    }
+
+    /// Adds what is paid for builds that need all of some lists, none of them met. Sums wrap, so that `count` may be taken
+    /// away again.
+    fn charge(&self, lists: &[List], count: u32, left: u128, sums: &mut Sums) {
+        let lanes = self.lanes;
+        let payers = lists.iter().fold(u128::MAX, |m, l| m & l.reach);
+        let owner = members(payers).min_by_key(|s| self.rank[*s]);
+        let add = |to: &mut [u32], step: usize, s: usize| {
+            let sum = &mut to[step * lanes + s];
+            *sum = sum.wrapping_add(count);
+        };
+        for s in members(left & !payers) {
+            let rank = self.rank[s];
+            if let Some(owner) = owner.filter(|o| self.rank[*o] < rank) {
+                add(&mut sums.pays, owner, s);
+                continue;
+            }
+            let unmet = || lists.iter().filter(|l| l.reach >> s & 1 == 0);
+            let pays = |l: &List| self.rank[l.first] < rank && self.free[s] >> l.first & 1 == 1;
+            if !unmet().all(pays) {
+                add(&mut sums.pays, owner.unwrap_or(self.task.n), s);
+                continue;
+            }
+            let firsts = unmet().fold(0u128, |m, l| m | 1 << l.first);
+            for first in members(firsts) {
+                add(&mut sums.back, first, s);
+            }
+        }
     }
 
     fn unpaid(&self, single: u32) -> &[u32] {
@@ -152,11 +215,11 @@ impl<'a> Bound<'a> {
         for (range, count) in &open.several {
             let mut each = u128::MAX;
             let lists = &open.lists[range.clone()];
-            for (mask, _) in lists.iter().filter(|(m, _)| m & done == 0) {
-                each &= mask;
+            for list in lists.iter().filter(|l| l.mask & done == 0) {
+                each &= list.mask;
             }
             if each == u128::MAX {
-                runs += count;
+                runs += u64::from(*count);
             } else {
                 adds |= each;
             }
@@ -166,59 +229,62 @@ impl<'a> Bound<'a> {
 
     /// Units that the steps outside a downset, which holds an open one, cost at least.
     pub fn rest(&mut self, open: &Open, done: u128) -> u64 {
-        let (n, lanes) = (self.task.n, self.lanes);
-        let left = self.task.heavy() & !done;
+        let lanes = self.lanes;
+        let left = open.left & !done;
         if left == 0 {
             return 0;
         }
-        let mut pays = std::mem::take(&mut self.scratch);
-        pays.clear();
-        pays.extend_from_slice(&open.pays);
+        let mut sums = std::mem::take(&mut self.scratch);
+        sums.pays.clone_from(&open.sums.pays);
+        sums.back.clone_from(&open.sums.back);
         for i in &open.singles {
             let single = &self.singles[*i as usize];
             if single.mask & done != 0 {
-                let to = &mut pays[single.owner * lanes..][..lanes];
+                let to = &mut sums.pays[single.owner * lanes..][..lanes];
                 for (sum, n) in to.iter_mut().zip(self.unpaid(*i)) {
                     *sum -= n;
                 }
             }
         }
+        let mut unmet = Vec::new();
         for (range, count) in &open.several {
-            let mut payers = u128::MAX;
-            for (mask, reach) in &open.lists[range.clone()] {
-                if mask & done == 0 {
-                    payers &= reach;
-                }
-            }
-            if payers == u128::MAX {
+            let lists = &open.lists[range.clone()];
+            if lists.iter().all(|l| l.mask & done == 0) {
                 continue;
             }
-            let owner = match payers {
-                0 => None,
-                _ => self.known.iter().find(|s| payers >> **s & 1 == 1),
-            };
-            let to = &mut pays[owner.map_or(n, |s| *s) * lanes..][..lanes];
-            for s in members(left & !payers) {
-                to[s] += *count as u32;
+            self.charge(lists, count.wrapping_neg(), open.left, &mut sums);
+            unmet.clear();
+            unmet.extend(lists.iter().filter(|l| l.mask & done == 0));
+            if !unmet.is_empty() {
+                self.charge(&unmet, *count, open.left, &mut sums);
             }
         }
+        let sum = self.sum(&sums, left);
+        self.scratch = sums;
+        sum
+    }
+
+    fn sum(&self, sums: &Sums, left: u128) -> u64 {
+        let lanes = self.lanes;
         let mut unpaid = [0u32; 128];
-        for row in pays.chunks_exact(lanes) {
+        for row in sums.pays.chunks_exact(lanes) {
             for (sum, n) in unpaid.iter_mut().zip(row) {
                 *sum += n;
             }
         }
         let weights = &self.task.weights;
-        let mut sum = 0;
+        let mut sum = 0i64;
         for s in members(left) {
-            sum += weights[s] * (self.most - u64::from(unpaid[s]));
+            let own = weights[s] as i64;
+            sum += own * i64::from(self.most as u32 - unpaid[s]);
             for other in members(self.free[s] & left & (u128::MAX << s)) {
-                let first = weights[other] * u64::from(pays[s * lanes + other]);
-                let second = weights[s] * u64::from(pays[other * lanes + s]);
+                let (at, across) = (s * lanes + other, other * lanes + s);
+                let others = weights[other] as i64;
+                let first = others * i64::from(sums.pays[at]) - own * i64::from(sums.back[across]);
+                let second = own * i64::from(sums.pays[across]) - others * i64::from(sums.back[at]);
                 sum += first.min(second);
             }
         }
-        self.scratch = pays;
-        sum
+        sum.max(0) as u64
     }
 }

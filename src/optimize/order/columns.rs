@@ -35,9 +35,22 @@ impl Columns {
         match policy.horizon() {
             Horizon::Nothing => out.always = base.len().saturating_sub(1) as u64,
             Horizon::Last => out.neighbours(rows, base),
-            Horizon::All => out.first_times(rows, base),
+            Horizon::All => {
+                let (different, groups) = alike(rows);
+                out.first_times(&different, base);
+                out.widen(&groups);
+            }
         }
         out
+    }
+
+    /// Puts for each row all steps that have it.
+    fn widen(&mut self, groups: &[u128]) {
+        let wide = |mask: &mut u128| *mask = members(*mask).fold(0, |m, s| m | groups[s]);
+        self.single.iter_mut().for_each(|(m, _)| wide(m));
+        self.several
+            .iter_mut()
+            .for_each(|(masks, _)| masks.iter_mut().for_each(wide));
     }
 
     fn neighbours(&mut self, rows: &[Vec<u32>], base: &Partition) {
@@ -57,7 +70,7 @@ impl Columns {
         self.single = single.into_iter().collect();
     }
 
-    fn first_times(&mut self, rows: &[Vec<u32>], base: &Partition) {
+    fn first_times(&mut self, rows: &[&[u32]], base: &Partition) {
         let width = rows.len() + 1;
         let versions = by_build(rows, base);
         let mut most = vec![0u32; width];
@@ -126,11 +139,30 @@ impl Columns {
     }
 }
 
+/// Rows that change, each once, and the steps that have each of them.
+fn alike(rows: &[Vec<u32>]) -> (Vec<&[u32]>, Vec<u128>) {
+    let mut different: Vec<&[u32]> = Vec::new();
+    let mut groups: Vec<u128> = Vec::new();
+    for (s, row) in rows.iter().enumerate() {
+        if row.windows(2).all(|w| w[0] == w[1]) {
+            continue;
+        }
+        match different.iter().position(|d| d == row) {
+            Some(i) => groups[i] |= 1 << s,
+            None => {
+                different.push(row);
+                groups.push(1 << s);
+            }
+        }
+    }
+    (different, groups)
+}
+
 /// Versions build after build, in each the base's last; every row's are numbered as they appear.
-fn by_build(rows: &[Vec<u32>], base: &Partition) -> Vec<u32> {
+fn by_build(rows: &[&[u32]], base: &Partition) -> Vec<u32> {
     let width = rows.len() + 1;
     let mut out = vec![0u32; base.len() * width];
-    let all = rows.iter().map(Vec::as_slice).chain([base.ids()]);
+    let all = rows.iter().copied().chain([base.ids()]);
     for (s, row) in all.enumerate() {
         let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
         let (mut last, mut number) = (None, 0);
