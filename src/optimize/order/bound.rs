@@ -11,6 +11,10 @@
 //! some list, which is the same sum written the other way: it pays, and any of those pairs the other way round takes that
 //! back. That is done for the steps that pay in the best order known.
 //!
+//! Where `j` must follow `a`, whatever comes before `a` comes before `j`, so what `j` pays for `i` may be claimed of the pair of
+//! `i` and `a` instead. That is how a cheap COPY whose RUN is dear gets the weight that keeps it in front: each payment is
+//! claimed of that step, among those that precede the payer, which owns most builds, if the best order known agrees.
+//!
 //! Sums are kept by owner and payer. Those of a downset are those of the one before it, less the builds that the step in
 //! between executes.
 
@@ -27,8 +31,13 @@ struct Single {
 /// The bound of one task.
 pub struct Bound<'a> {
     task: &'a Task,
-    /// Steps with neither order given, of those with a weight.
+    before: Vec<u128>,
+    /// Steps with neither order given.
     free: Vec<u128>,
+    /// Steps later in the order known.
+    later: Vec<u128>,
+    /// Builds that each step owns.
+    owned: Vec<u64>,
     /// Place of each step in the order known.
     rank: Vec<usize>,
     singles: Vec<Single>,
@@ -39,6 +48,8 @@ pub struct Bound<'a> {
     lanes: usize,
     most: u64,
     scratch: Sums,
+    /// `[step][step]`: units if the first comes before the second.
+    pairs: Vec<i64>,
 }
 
 /// Builds by `[step][payer]`, with as many lanes for payers as `lanes`.
@@ -48,6 +59,11 @@ struct Sums {
     pays: Vec<u32>,
     /// What the payer gets back if it comes before the step.
     back: Vec<u32>,
+}
+
+enum Row {
+    Pays,
+    Back,
 }
 
 /// Steps one of which must have run before a build does.
@@ -69,6 +85,8 @@ pub struct Open {
     several: Vec<(Range<usize>, u32)>,
     sums: Sums,
     left: u128,
+    /// `[step][payer]`: of whom the payment is claimed.
+    claims: Vec<u8>,
 }
 
 /// What executes a downset.
@@ -102,11 +120,22 @@ impl<'a> Bound<'a> {
                 row[s] = single.count as u32;
             }
         }
-        let heavy = task.heavy();
-        let free = (0..n).map(|s| heavy & !(before[s] | after[s] | 1 << s));
+        let free = (0..n).map(|s| task.full() & !(before[s] | after[s] | 1 << s));
+        let later = |s: usize| {
+            (0..n)
+                .filter(|o| rank[*o] > rank[s])
+                .fold(0, |m, o| m | 1 << o)
+        };
+        let mut owned = vec![0; n];
+        for single in &singles {
+            owned[single.owner] += single.count;
+        }
         Self {
             task,
+            before: before.to_vec(),
             free: free.collect(),
+            later: (0..n).map(later).collect(),
+            owned,
             rank,
             singles,
             unpaid,
@@ -114,6 +143,7 @@ impl<'a> Bound<'a> {
             lanes,
             most: task.columns.executed(task.full()),
             scratch: Sums::default(),
+            pairs: vec![0; n * n],
         }
     }
 
@@ -135,8 +165,14 @@ impl<'a> Bound<'a> {
                 pays: vec![0; (self.task.n + 1) * lanes],
                 back: vec![0; self.task.n * lanes],
             },
-            left: self.task.heavy() & !done,
+            left: self.task.full() & !done,
+            claims: vec![0; self.task.n * lanes],
         };
+        for s in members(self.task.heavy() & out.left) {
+            for i in members(self.free[s] & out.left) {
+                out.claims[i * lanes + s] = self.claim(i, s, out.left) as u8;
+            }
+        }
         for (single, i) in self.singles.iter().zip(0u32..) {
             if single.mask & done == 0 {
                 out.runs -= single.count;
@@ -173,28 +209,51 @@ impl<'a> Bound<'a> {
     fn charge(&self, lists: &[List], count: u32, left: u128, sums: &mut Sums) {
         let lanes = self.lanes;
         let payers = lists.iter().fold(u128::MAX, |m, l| m & l.reach);
-        let owner = members(payers).min_by_key(|s| self.rank[*s]);
-        let add = |to: &mut [u32], step: usize, s: usize| {
-            let sum = &mut to[step * lanes + s];
-            *sum = sum.wrapping_add(count);
+        let mut add = |to: Row, step: usize, payers: u128| {
+            let to = match to {
+                Row::Pays => &mut sums.pays,
+                Row::Back => &mut sums.back,
+            };
+            let to = &mut to[step * lanes..][..lanes];
+            for s in members(payers) {
+                to[s] = to[s].wrapping_add(count);
+            }
         };
-        for s in members(left & !payers) {
-            let rank = self.rank[s];
-            if let Some(owner) = owner.filter(|o| self.rank[*o] < rank) {
-                add(&mut sums.pays, owner, s);
-                continue;
-            }
-            let unmet = || lists.iter().filter(|l| l.reach >> s & 1 == 0);
-            let pays = |l: &List| self.rank[l.first] < rank && self.free[s] >> l.first & 1 == 1;
-            if !unmet().all(pays) {
-                add(&mut sums.pays, owner.unwrap_or(self.task.n), s);
-                continue;
-            }
-            let firsts = unmet().fold(0u128, |m, l| m | 1 << l.first);
-            for first in members(firsts) {
-                add(&mut sums.back, first, s);
+        let mut rest = left & !payers;
+        let owner = members(payers).min_by_key(|s| self.rank[*s]);
+        if let Some(owner) = owner {
+            add(Row::Pays, owner, rest & self.later[owner]);
+            rest &= !self.later[owner];
+        }
+        let each = |m, l: &List| m & (l.reach | self.later[l.first] & self.free[l.first]);
+        let by_lists = lists.iter().fold(rest, each);
+        add(Row::Pays, owner.unwrap_or(self.task.n), rest & !by_lists);
+        if by_lists == 0 {
+            return;
+        }
+        for (i, list) in lists.iter().enumerate() {
+            // Lists with one and the same first step are one pair.
+            let same = |l: &&List| l.first == list.first;
+            if !lists[..i].iter().any(|l| same(&l)) {
+                let met = lists[i..]
+                    .iter()
+                    .filter(same)
+                    .fold(u128::MAX, |m, l| m & l.reach);
+                add(Row::Back, list.first, by_lists & !met);
             }
         }
+    }
+
+    /// Of whom it is claimed what `payer` pays if `step` comes before it.
+    fn claim(&self, step: usize, payer: usize, left: u128) -> usize {
+        let mut may = self.before[payer] & left & self.free[step];
+        if self.later[step] >> payer & 1 == 1 {
+            may &= self.later[step];
+        }
+        members(may).fold(payer, |best, s| match self.owned[s] > self.owned[best] {
+            true => s,
+            false => best,
+        })
     }
 
     fn unpaid(&self, single: u32) -> &[u32] {
@@ -259,32 +318,45 @@ impl<'a> Bound<'a> {
                 self.charge(&unmet, *count, open.left, &mut sums);
             }
         }
-        let sum = self.sum(&sums, left);
+        let sum = self.sum(open, &sums, left);
         self.scratch = sums;
         sum
     }
 
-    fn sum(&self, sums: &Sums, left: u128) -> u64 {
-        let lanes = self.lanes;
+    fn sum(&mut self, open: &Open, sums: &Sums, left: u128) -> u64 {
+        let (n, lanes) = (self.task.n, self.lanes);
         let mut unpaid = [0u32; 128];
         for row in sums.pays.chunks_exact(lanes) {
             for (sum, n) in unpaid.iter_mut().zip(row) {
                 *sum += n;
             }
         }
-        let weights = &self.task.weights;
+        let mut pairs = std::mem::take(&mut self.pairs);
+        pairs.fill(0);
         let mut sum = 0i64;
-        for s in members(left) {
-            let own = weights[s] as i64;
-            sum += own * i64::from(self.most as u32 - unpaid[s]);
-            for other in members(self.free[s] & left & (u128::MAX << s)) {
-                let (at, across) = (s * lanes + other, other * lanes + s);
-                let others = weights[other] as i64;
-                let first = others * i64::from(sums.pays[at]) - own * i64::from(sums.back[across]);
-                let second = own * i64::from(sums.pays[across]) - others * i64::from(sums.back[at]);
-                sum += first.min(second);
+        for s in members(self.task.heavy() & left) {
+            let weight = self.task.weights[s] as i64;
+            sum += weight * i64::from(self.most as u32 - unpaid[s]);
+            for i in members(self.free[s] & left) {
+                let at = i * lanes + s;
+                let (pays, back) = (sums.pays[at], sums.back[at]);
+                if pays == 0 && back == 0 {
+                    continue;
+                }
+                let mut of = usize::from(open.claims[at]);
+                if left >> of & 1 == 0 {
+                    of = self.claim(i, s, left);
+                }
+                pairs[i * n + of] += weight * i64::from(pays);
+                pairs[of * n + i] -= weight * i64::from(back);
             }
         }
+        for s in members(left) {
+            for other in members(self.free[s] & left & (u128::MAX << s)) {
+                sum += pairs[s * n + other].min(pairs[other * n + s]);
+            }
+        }
+        self.pairs = pairs;
         sum.max(0) as u64
     }
 }
