@@ -226,10 +226,9 @@ fn one_stage(
     let mine =
         |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
     let needed = request.inserted.iter().any(mine);
-    if !(request.may_reorder || needed) || steps.len() > super::order::MAX_STEPS {
+    if !(request.may_reorder || needed) {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
-        out.optimal &= !request.may_reorder;
         return problem;
     }
     let solution = solve(&problem, request.budget);
@@ -485,10 +484,8 @@ fn least_per_build(problem: &Problem) -> Vec<f64> {
             continue;
         }
         let mut partition = problem.base.refine(&problem.rows[s]);
-        for (a, row) in problem.rows.iter().enumerate() {
-            if problem.before[s] >> a & 1 == 1 {
-                partition = partition.refine(row);
-            }
+        for a in super::order::members(problem.before[s]) {
+            partition = partition.refine(&problem.rows[a]);
         }
         let mut seen = 0;
         for (t, id) in partition.ids().iter().enumerate() {
