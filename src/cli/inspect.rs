@@ -4,7 +4,7 @@ use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
-use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet};
+use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet, Variables};
 use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
 use crate::report::{escape, number};
 use anyhow::Result;
@@ -172,6 +172,16 @@ fn claim(c: &PathClaim) -> String {
     }
 }
 
+fn variables(v: &Variables) -> Value {
+    match v {
+        Variables::Only(names) => json!({"names": names, "others": "none"}),
+        Variables::AndThoseOfTools(names) => {
+            json!({"names": names, "others": "those of its programs"})
+        }
+        Variables::Any => json!({"names": [], "others": "any"}),
+    }
+}
+
 fn footprint(f: &Footprint) -> Value {
     let set = |claims: &[PathClaim]| paths(&PathSet::new(claims.to_vec()));
     let evidence = |e: &Evidence| json!({"start": e.span.start, "end": e.span.end, "reads": set(&e.reads), "writes": set(&e.writes)});
@@ -180,7 +190,7 @@ fn footprint(f: &Footprint) -> Value {
         "opaque": f.opaque, "reads": paths(&f.reads), "writes": paths(&f.writes), "makes": paths(&f.makes),
         "programs": paths(&f.programs), "observes": paths(&f.observes),
         "links": f.links.iter().map(link).collect::<Vec<_>>(),
-        "variables": f.variables, "network": f.network, "varies": f.varies,
+        "variables": variables(&f.variables), "network": f.network, "varies": f.varies,
         "certainty": format!("{:?}", f.certainty).to_lowercase(), "assumptions": f.assumptions, "commands": f.commands,
         "evidence": f.evidence.iter().map(evidence).collect::<Vec<_>>(),
     })

@@ -5,7 +5,9 @@
 //! Invariant: the first reason to be opaque is kept; nothing is ever taken back.
 
 use super::path_set::{ancestors, resolve};
-use super::{Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet};
+use super::{
+    Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet, Variables,
+};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -150,6 +152,8 @@ pub(super) struct Claims {
     pub(super) names: BTreeSet<String>,
     /// It may look at any variable.
     pub(super) any_variable: bool,
+    /// It runs programs that have variables of their own.
+    pub(super) tools: bool,
     /// The script sets the mask of new files.
     pub(super) masked: bool,
     pub(super) varies: bool,
@@ -392,7 +396,11 @@ impl Claims {
             links: self.links,
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
-            variables: (exact && !self.any_variable).then_some(self.names),
+            variables: match (self.opaque.is_some() || self.any_variable, self.tools) {
+                (true, _) => Variables::Any,
+                (false, true) => Variables::AndThoseOfTools(self.names),
+                (false, false) => Variables::Only(self.names),
+            },
             varies: self.varies,
             network: self.network,
             opaque: self.opaque,

@@ -120,8 +120,8 @@ pub struct Footprint {
     /// Paths whose times, inode numbers, sizes on disk or order in their folder may show in what it
     /// leaves behind.
     pub observes: PathSet,
-    /// Environment variables that it may look at, those of [`steers`] left out; `None` is any.
-    pub variables: Option<BTreeSet<String>>,
+    /// Environment variables that it may look at, those of [`steers`] left out.
+    pub variables: Variables,
     /// What it leaves behind depends on when or where it runs: a clock, random numbers.
     pub varies: bool,
     /// It talks to the network.
@@ -140,6 +140,17 @@ pub struct Footprint {
     pub commands: Vec<String>,
     /// The commands that the claims came from, in order.
     pub evidence: Vec<Evidence>,
+}
+
+/// Which environment variables may count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variables {
+    /// Those that the script expands.
+    Only(BTreeSet<String>),
+    /// Those, and whatever its programs have a use for.
+    AndThoseOfTools(BTreeSet<String>),
+    /// Any.
+    Any,
 }
 
 /// What one command of a RUN touches beside its program.

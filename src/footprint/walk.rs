@@ -423,7 +423,7 @@ impl Walk {
             self.claims.read_program(name);
         } else {
             self.claims.read_system();
-            self.claims.any_variable = true;
+            self.claims.tools = true;
         }
         self.commands.push(name.to_string());
         if let Err(reason) = self.search_path(name, shell) {

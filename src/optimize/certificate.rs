@@ -8,6 +8,7 @@
 use super::precedence::{Relation, Scene};
 use crate::footprint::Certainty;
 use crate::rewrite::Safety;
+use crate::rewrite::reorder::Placed;
 
 /// Two instructions that changed places.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +96,7 @@ pub fn some_orders(
     stages: usize,
     least: Certainty,
     pick: &mut dyn FnMut(usize) -> usize,
-) -> (Vec<Vec<usize>>, Vec<Swap>) {
+) -> (Vec<Vec<Placed>>, Vec<Swap>) {
     let (mut orders, mut all) = (Vec::new(), Vec::new());
     for stage in 0..stages {
         let items = scene.stage(stage);
@@ -125,7 +126,7 @@ pub fn some_orders(
         };
         let found = swaps(&order, &|i| items[i].at, &relation, least);
         if let Some(found) = found.filter(|f| !f.is_empty()) {
-            orders.push(order.iter().map(|i| items[*i].at).collect());
+            orders.push(order.iter().map(|i| Placed::new(items[*i].at)).collect());
             all.extend(found);
         }
     }

@@ -4,11 +4,12 @@
 //! reason to keep their order or why they commute. Cost: O(pairs · claims). Invariant: what is not
 //! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
+use super::carry;
 use super::effect::{self, Around, Effect, Standing};
 use super::ground::{BaseImage, Ground, Reach};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
-use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, steers};
-use crate::plan::{Base, Input, Plan, Stage, Step, StepKind};
+use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
+use crate::plan::{Base, Input, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::ContextFiles;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
@@ -27,6 +28,15 @@ pub enum Relation {
         /// Why: which sets have nothing in common.
         because: String,
     },
+}
+
+/// Whether lines that set the state of a stage stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// They do: what needs them does not pass them.
+    Stay,
+    /// They are repeated where a step needs them ([`super::carry`]).
+    Repeat,
 }
 
 impl Relation {
@@ -261,6 +271,47 @@ impl<'a> Scene<'a> {
     /// How two instructions of a stage stand to each other; `first` stands first.
     #[must_use]
     pub fn relation(&self, stage: usize, first: usize, second: usize) -> Relation {
+        self.relation_with(stage, first, second, Lines::Stay)
+    }
+
+    /// The same where lines that say who runs, where and in which shell may be repeated.
+    #[must_use]
+    pub fn relation_with(
+        &self,
+        stage: usize,
+        first: usize,
+        second: usize,
+        lines: Lines,
+    ) -> Relation {
+        let items = &self.stages[stage];
+        let (a, b) = (&items[first], &items[second]);
+        if lines == Lines::Stay {
+            return self.as_they_stand(stage, first, second);
+        }
+        let setter = |i: &Item<'_>| carry::is_setter(&i.instruction.kind);
+        if setter(a) || setter(b) {
+            return Relation::free("the line is repeated wherever a step needs it");
+        }
+        let folder = |i: &Item<'_>| matches!(i.instruction.kind, Kind::Workdir(_));
+        let effects = match (&a.effect, &b.effect) {
+            (Some(Ok(x)), Some(Ok(y))) if folder(a) || folder(b) => (x, y),
+            _ => return self.as_they_stand(stage, first, second),
+        };
+        // Whoever starts in a folder comes behind the WORKDIR that makes it.
+        let made = |w: &Effect, cwd: &str| w.makes.iter().any(|m| m.path == cwd);
+        if folder(a)
+            && effects
+                .1
+                .cwd
+                .as_deref()
+                .is_some_and(|cwd| made(effects.0, cwd))
+        {
+            return Relation::keep("its working directory is made there");
+        }
+        self.steps(stage, (first, effects.0), (second, effects.1))
+    }
+
+    fn as_they_stand(&self, stage: usize, first: usize, second: usize) -> Relation {
         use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Volume, Workdir};
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
@@ -315,19 +366,39 @@ impl<'a> Scene<'a> {
             return keep;
         }
         let footprint = run.step.and_then(|(_, s)| s.footprint.as_ref());
-        let known = footprint
-            .filter(|f| f.opaque.is_none())
-            .and_then(|f| f.variables.as_ref());
-        let Some(known) = known else {
-            return Relation::keep("a command may look at any variable");
+        let (expanded, tools) = match footprint.map(|f| &f.variables) {
+            Some(Variables::Only(names)) => (names, false),
+            Some(Variables::AndThoseOfTools(names)) => (names, true),
+            Some(Variables::Any) | None => {
+                return Relation::keep("a command may look at any variable");
+            }
         };
-        for name in names_set(setter.instruction) {
-            if steers(name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {
+        let names = names_set(setter.instruction);
+        for name in &names {
+            if steers(name) || name.starts_with("BUILDKIT_") || *name == "SOURCE_DATE_EPOCH" {
                 return Relation::keep(format!("{name} counts for every command"));
             }
-            if known.contains(name) {
+            if expanded.contains(*name) {
                 return Relation::keep(format!("the command looks at {name}"));
             }
+            if tools && !names_a_build(name) {
+                return Relation::keep(format!("a command may look at {name}"));
+            }
+        }
+        if tools {
+            // Package managers and their like have no use for the number of a build.
+            let sentence = format!(
+                "no command of line {} looks at {}",
+                run.instruction.line,
+                names.join(", ")
+            );
+            return Relation::Commute {
+                certainty: Certainty::Assumed,
+                assumptions: vec![sentence],
+                because:
+                    "its commands are known, and the variable only tells one build from another"
+                        .to_owned(),
+            };
         }
         Relation::free("no command of the RUN looks at the variable")
     }

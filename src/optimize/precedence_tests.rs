@@ -127,6 +127,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("ARG A=1\nRUN --mount=type=tmpfs,target=/$A echo x > /a", "expands a variable"),
     ("ARG A=1\nCOPY a /$A", "expands a variable"),
     ("ARG SOURCE_DATE_EPOCH=1\nRUN echo x > /a", "gives files that time"),
+    ("ARG GIT_SHA\nRUN apk add git", "assumed: no command of line 3 looks at GIT_SHA"),
+    ("ARG GIT_SHA\nRUN echo $GIT_SHA > /a && apk add git", "looks at GIT_SHA"),
+    ("ARG VERSION\nRUN apk add git", "may look at VERSION"),
+    ("ARG GIT_SHA\nRUN ./x", "any variable"),
     // State.
     ("USER app\nRUN echo x > /a", "sees the user"),
     ("USER app\nCOPY a /x", "proven"),
