@@ -58,7 +58,7 @@ pub enum Command {
     Affected(AffectedArgs),
     /// What a change that nobody made yet would run again.
     WhatIf(WhatIfArgs),
-    /// Compare the prediction with a real builder.
+    /// Compare the prediction, or a plan's image, with what a real builder makes.
     Verify(VerifyArgs),
     /// Completions for a shell, on stdout.
     Completions {
@@ -528,6 +528,8 @@ choices! {
     BuilderArg {
         /// `docker buildx build`.
         Docker,
+        /// `buildah build`; for --plan only.
+        Buildah,
     }
 }
 choices! {

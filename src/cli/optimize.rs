@@ -47,7 +47,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         let plans = analyze::plan_rows(&subject.source, &searched);
         let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
         let baseline = analyze::figures(&searched.baseline.summary, bytes);
-        let best = best(&plans);
+        let best = best(&plans).map(|i| &plans[i]);
         if let Some(p) = best {
             match args.format {
                 OptimizeFormat::Diff => text.extend_from_slice(p.diff.as_bytes()),
@@ -93,9 +93,10 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
     })
 }
 
-/// The plan that saves most.
-fn best(plans: &[PlanRow]) -> Option<&PlanRow> {
-    plans.iter().max_by(|a, b| a.saving.total_cmp(&b.saving))
+/// The plan that saves most, by its place in the list.
+#[must_use]
+pub fn best(plans: &[PlanRow]) -> Option<usize> {
+    (0..plans.len()).max_by(|a, b| plans[*a].saving.total_cmp(&plans[*b].saving))
 }
 
 /// Replaces the file in one step, unless it changed since it was read.

@@ -13,4 +13,7 @@ mod sample;
 pub mod snippet;
 pub mod text;
 pub mod verify;
+pub mod verify_plan;
+#[cfg(test)]
+mod verify_plan_tests;
 pub mod wording;

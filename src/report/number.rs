@@ -58,6 +58,20 @@ pub fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
+/// `4,812`.
+#[must_use]
+pub fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// A bar of `width` cells, at least one full cell for a share above zero.
 #[must_use]
 pub fn bar(share: f64, width: usize) -> String {
@@ -128,6 +142,9 @@ mod tests {
         for (p, text) in cases {
             assert_eq!(percent(p), text);
         }
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(123), "123");
+        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(bar(0.01, 4), "█░░░");
         assert_eq!(bar(1.5, 4), "████");
     }

@@ -5,6 +5,7 @@
 
 use super::escape::{line, shortened, without_commands};
 use super::number::count;
+use super::verify_plan::{self, PlanVerified};
 use super::wording::short_commit;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -15,7 +16,11 @@ pub struct Verified {
     /// The schema's name.
     pub schema: &'static str,
     /// Prediction against builds.
-    pub prediction: PredictionRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction: Option<PredictionRow>,
+    /// The plan's image against the one of the Dockerfile as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanVerified>,
 }
 
 /// Prediction against builds.
@@ -64,7 +69,13 @@ pub struct DifferenceRow {
 /// For a terminal.
 #[must_use]
 pub fn text(v: &Verified, width: usize) -> String {
-    let p = &v.prediction;
+    let prediction = v.prediction.as_ref().map(|p| prediction(p, width));
+    let plan = v.plan.as_ref().map(|p| verify_plan::text(p, width));
+    let parts: Vec<String> = prediction.into_iter().chain(plan).collect();
+    without_commands(&parts.join("\n")).into_owned()
+}
+
+fn prediction(p: &PredictionRow, width: usize) -> String {
     let mut out = String::new();
     let builds = count(p.builds, "build");
     let steps = count(p.steps, "step");
@@ -121,5 +132,5 @@ pub fn text(v: &Verified, width: usize) -> String {
             }
         }
     }
-    without_commands(&out).into_owned()
+    out
 }

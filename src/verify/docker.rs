@@ -1,15 +1,14 @@
 //! `docker buildx build`, started and waited for.
 
-use super::{Builder, BuilderError, Outcome, Request};
+use super::process::{Client, last_line};
+use super::{Builder, BuilderError, Made, Outcome, Request};
 use crate::cost::log::{self, MAX_LOG_BYTES};
-use std::io::{Read as _, Seek as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 const NAME: &str = "docker";
-/// How long a stopped build may take to come to its end before it is ended.
-const GRACE: Duration = Duration::from_secs(10);
 /// What it says when there is no daemon, or it goes away.
 const UNREACHABLE: [&str; 4] = [
     "Cannot connect to the Docker daemon",
@@ -19,6 +18,10 @@ const UNREACHABLE: [&str; 4] = [
 ];
 /// Faults of the builder itself, seen now and then under load.
 const FAULTS: [&str; 2] = ["failed to commit", "failed to stat active key"];
+/// What a daemon with a graph driver says to an export that only the containerd store has.
+const NO_ARCHIVE: &str = "exporter is not supported for the docker driver";
+/// An archive of layers as they are: with `force-compression` those of the base image too.
+const ARCHIVE: &str = "type=oci,dest=-,compression=uncompressed,force-compression=true";
 
 /// The user's own `docker`, with whatever its environment says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,63 +29,83 @@ pub struct Docker;
 
 impl Builder for Docker {
     fn version(&self) -> Result<String, BuilderError> {
-        let ask = |words: &[&str]| {
-            let not = |reason: String| BuilderError::NotStarted {
-                builder: NAME,
-                reason,
-            };
-            let output = Command::new(NAME)
-                .args(words)
-                .stdin(Stdio::null())
-                .output()
-                .map_err(|e| not(e.to_string()))?;
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-            match output.status.success() {
-                true => Ok(text(&output.stdout)),
-                false => Err(not(last_line(&text(&output.stderr)))),
-            }
-        };
-        let buildx = ask(&["buildx", "version"])?;
-        let server = ask(&["version", "--format", "{{.Server.Version}}"])?;
+        let client = client(Duration::MAX);
+        let buildx = client.ask(&["buildx", "version"])?;
+        let server = client.ask(&["version", "--format", "{{.Server.Version}}"])?;
         Ok(format!("docker {server}, {buildx}"))
     }
 
     fn build(&self, request: &Request) -> Result<Outcome, BuilderError> {
-        let fault = |e: std::io::Error| BuilderError::Fault(e.to_string());
-        // A file takes whatever comes; a pipe would have to be emptied meanwhile.
-        let mut progress = tempfile::tempfile().map_err(fault)?;
-        let mut docker = Command::new(NAME);
-        docker
-            .args(["buildx", "build", "--output", "type=cacheonly"])
-            .args(["--provenance=false", "--progress=rawjson"]);
-        if request.no_cache {
-            docker.arg("--no-cache");
-        }
-        docker
-            .args(&request.flags)
-            .arg("-f")
-            .arg(&request.dockerfile)
-            .arg(&request.context);
-        // A time of the user's would be in keys that are not predicted.
-        docker.env_remove("SOURCE_DATE_EPOCH");
-        docker
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(progress.try_clone().map_err(fault)?);
-        let child = docker.spawn().map_err(|e| BuilderError::NotStarted {
-            builder: NAME,
-            reason: e.to_string(),
-        })?;
-        let status = wait(child, request.timeout)?;
-        let mut bytes = Vec::new();
-        progress.rewind().map_err(fault)?;
-        progress
-            .take(MAX_LOG_BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(fault)?;
-        let text = String::from_utf8_lossy(&bytes);
-        outcome(&text, status.success())
+        let mut docker = command(request, "type=cacheonly");
+        let (success, text) = client(request.timeout).run(&mut docker, None, MAX_LOG_BYTES)?;
+        outcome(&text, success)
     }
+
+    fn image(&self, request: &Request, dest: &Path) -> Result<Made, BuilderError> {
+        let mut docker = command(request, ARCHIVE);
+        let file = Some(create(dest)?);
+        let (success, text) = client(request.timeout).run(&mut docker, file, MAX_LOG_BYTES)?;
+        if !success && text.contains(NO_ARCHIVE) {
+            return through_store(request, dest);
+        }
+        made(&text, success)
+    }
+}
+
+fn client(timeout: Duration) -> Client {
+    Client {
+        name: NAME,
+        timeout,
+    }
+}
+
+fn create(dest: &Path) -> Result<File, BuilderError> {
+    let created = File::create(dest);
+    created.map_err(|e| BuilderError::Fault(format!("cannot write {}: {e}", dest.display())))
+}
+
+fn command(request: &Request, output: &str) -> Command {
+    let mut docker = Command::new(NAME);
+    docker
+        .args(["buildx", "build", "--output", output])
+        .args(["--provenance=false", "--progress=rawjson"]);
+    if request.no_cache {
+        docker.arg("--no-cache");
+    }
+    docker
+        .args(&request.flags)
+        .arg("-f")
+        .arg(&request.dockerfile)
+        .arg(&request.context);
+    // A time of the user's would be in keys that are not predicted.
+    docker.env_remove("SOURCE_DATE_EPOCH");
+    docker
+}
+
+fn made(text: &str, success: bool) -> Result<Made, BuilderError> {
+    let outcome = outcome(text, success)?;
+    Ok(outcome.error.map_or(Made::Image, Made::Refused))
+}
+
+/// For a daemon that writes no archive: the image goes into its store under a name of its own, is saved, and taken out again.
+fn through_store(request: &Request, dest: &Path) -> Result<Made, BuilderError> {
+    let name = super::image_name(dest);
+    let client = client(request.timeout);
+    let mut docker = command(request, &format!("type=image,name={name}"));
+    let (success, text) = client.run(&mut docker, None, MAX_LOG_BYTES)?;
+    if let Made::Refused(why) = made(&text, success)? {
+        return Ok(Made::Refused(why));
+    }
+    let save = |words: &[&str], file: Option<File>| {
+        let run = client.run(Command::new(NAME).args(words), file, MAX_LOG_BYTES);
+        match run? {
+            (true, _) => Ok(()),
+            (false, text) => Err(BuilderError::Fault(last_line(&text))),
+        }
+    };
+    let saved = create(dest).and_then(|file| save(&["image", "save", &name], Some(file)));
+    let removed = save(&["image", "rm", &name], None);
+    saved.and(removed).map(|()| Made::Image)
 }
 
 /// What a build's output means.
@@ -110,47 +133,4 @@ pub(super) fn outcome(text: &str, success: bool) -> Result<Outcome, BuilderError
         log,
         error: Some(error),
     })
-}
-
-/// What is said last, pointers to a manual left out.
-fn last_line(text: &str) -> String {
-    let hint = |l: &&str| l.starts_with("Run '") || l.starts_with("See '");
-    let mut lines = text.lines().rev().map(str::trim);
-    let line = lines.find(|l| !l.is_empty() && !hint(l));
-    line.unwrap_or("it said nothing").to_owned()
-}
-
-fn wait(mut child: Child, timeout: Duration) -> Result<ExitStatus, BuilderError> {
-    let fault = |e: std::io::Error| BuilderError::Fault(e.to_string());
-    let start = Instant::now();
-    let mut stopped: Option<Instant> = None;
-    loop {
-        if let Some(status) = child.try_wait().map_err(fault)? {
-            return match stopped {
-                None => Ok(status),
-                Some(_) => Err(BuilderError::Timeout(timeout.as_secs())),
-            };
-        }
-        match stopped {
-            None if start.elapsed() >= timeout => {
-                stop(&child, "-TERM");
-                stopped = Some(Instant::now());
-            }
-            Some(since) if since.elapsed() >= GRACE => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(BuilderError::Timeout(timeout.as_secs()));
-            }
-            _ => {}
-        }
-        sleep(Duration::from_millis(20));
-    }
-}
-
-/// Signals the client, which cancels the build and tells its plugins. It is in our own process group, so
-/// that an interrupt from the keyboard reaches it as well.
-fn stop(child: &Child, signal: &str) {
-    let _ = Command::new("kill")
-        .args([signal, "--", &child.id().to_string()])
-        .status();
 }

@@ -1,22 +1,36 @@
-//! Predictions against a real builder: the only module that starts processes.
+//! Predictions and plans against a real builder: the only module that starts processes.
 //!
 //! Goes in: a repository's commits, what is predicted of each build, a [`Builder`]. Comes out: a
 //! [`Tally`] of steps that agree and of every difference. Costs one checkout and one build a commit.
+//! For a plan ([`verify_plan`]): two builds, out come the differences of their images.
 //! Invariants: nothing from the repository is executed on this machine (its builds run where the
 //! builder runs them), nothing is written into it, and no cache is ever emptied.
 
+mod buildah;
 mod checkout;
 mod compare;
 mod docker;
+mod image;
+mod images;
+mod noise;
+mod plan;
 mod prediction;
+mod process;
 
+pub use buildah::Buildah;
 pub use checkout::{CheckoutError, check_out};
 pub use compare::{Difference, Predicted, PredictedStep, Tally};
 pub use docker::Docker;
+pub use image::{Image, ImageError, Inode, Kind};
+pub use images::{
+    Archive, Comparison, Field, ImageDifference, compare_archives, compare_files, shown,
+};
+pub use noise::{NOT_REPRODUCIBLE, Noise};
+pub use plan::{PlanError, PlanOutcome, Which, verify_plan};
 pub use prediction::{BuildLine, Ended, Job, Limits, run};
 
 use crate::cost::log::Log;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One build.
@@ -26,6 +40,8 @@ pub struct Request {
     pub context: PathBuf,
     /// The Dockerfile.
     pub dockerfile: PathBuf,
+    /// Ignore rules of a builder that does not find them beside the Dockerfile.
+    pub ignore_file: Option<PathBuf>,
     /// Flags of the build: target, arguments, and what the user adds.
     pub flags: Vec<String>,
     /// Run every step, whatever is in the cache.
@@ -41,6 +57,15 @@ pub struct Outcome {
     pub log: Log,
     /// The builder's message, where it refused the build or a step failed.
     pub error: Option<String>,
+}
+
+/// What came of a build whose image is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Made {
+    /// The image is in the file.
+    Image,
+    /// The builder refused the build, or a step failed; its message.
+    Refused(String),
 }
 
 /// Why a build did not come to an end.
@@ -75,7 +100,24 @@ pub trait Builder {
     /// # Errors
     /// When the build did not come to an end.
     fn build(&self, request: &Request) -> Result<Outcome, BuilderError>;
+
+    /// Builds, and writes the image to `dest` as an archive that [`Image::read`] reads. No image stays in the
+    /// builder's store.
+    ///
+    /// # Errors
+    /// When the build did not come to an end, or the image cannot be written.
+    fn image(&self, request: &Request, dest: &Path) -> Result<Made, BuilderError>;
 }
 
+/// A name that no other image has, for a builder that can only write an image it has a name for.
+fn image_name(dest: &Path) -> String {
+    let hash = blake3::hash(dest.as_os_str().as_encoded_bytes()).to_hex();
+    format!("cacheplan-verify:{}-{}", std::process::id(), &hash[..16])
+}
+
+#[cfg(test)]
+mod images_tests;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,10 @@ impl Builder for Mock {
         self.no_cache.borrow_mut().push(request.no_cache);
         self.outcomes.borrow_mut().remove(0)
     }
+
+    fn image(&self, _: &Request, _: &Path) -> Result<Made, BuilderError> {
+        unreachable!("predictions need no image")
+    }
 }
 
 fn mock(outcomes: Vec<Result<Outcome, BuilderError>>) -> Mock {

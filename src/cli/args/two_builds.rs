@@ -1,7 +1,8 @@
 //! Arguments of the commands that look at two builds, and of `verify`.
 
 use super::{
-    BuilderArg, DockerfileFrom, DotGit, ExplainFormat, ReplayFormat, WalkArg, Where, octal,
+    BuilderArg, DockerfileFrom, DotGit, ExplainFormat, HistoryFlags, ReplayFormat, SearchFlags,
+    Where,
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -124,32 +125,33 @@ pub struct VerifyArgs {
     pub place: Where,
     /// Build the last N commits and compare each step with the prediction.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub prediction: u32,
+    pub prediction: Option<u32>,
+    /// Build the Dockerfile as it is and as `optimize` would have it, and compare the images.
+    #[arg(long)]
+    pub plan: bool,
+    /// For --plan: build the work tree's files as they are instead of those of the newest commit.
+    #[arg(long, requires = "plan", conflicts_with_all = ["reference", "range"])]
+    pub worktree: bool,
     /// Which builder to start.
     #[arg(long, value_enum, default_value_t = BuilderArg::Docker)]
     pub builder: BuilderArg,
     /// The builder's cache is empty: the first build is compared too, and nothing is put down to what
     /// other builds left behind.
-    #[arg(long = "empty-cache")]
+    #[arg(long = "empty-cache", requires = "prediction")]
     pub empty_cache: bool,
     /// Go on behind a build that the builder fails or that takes too long.
-    #[arg(long = "keep-going")]
+    #[arg(long = "keep-going", requires = "prediction")]
     pub keep_going: bool,
     /// Seconds that one build may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
-    /// Which commits count as builds.
-    #[arg(long, value_enum, default_value_t = WalkArg::FirstParent)]
-    pub walk: WalkArg,
-    /// Build today's Dockerfile over all commits, or each commit's own.
-    #[arg(long = "dockerfile-from", value_enum, default_value_t = DockerfileFrom::Frozen)]
-    pub dockerfile_from: DockerfileFrom,
-    /// Whether the checkouts hold a `.git` folder (a stand-in that names the commit, no repository).
-    #[arg(long = "dot-git", value_enum, default_value_t = DotGit::Present)]
-    pub dot_git: DotGit,
-    /// File modes of the checkouts, octal.
-    #[arg(long, value_name = "NNN", default_value = "022", value_parser = octal)]
-    pub umask: u32,
+    /// Which commits and which cache the plan is made for. --walk, --dockerfile-from, --dot-git, --umask and
+    /// --volatile-arg count for --prediction too.
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    /// What plans may do.
+    #[command(flatten)]
+    pub search: SearchFlags,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,

@@ -1,43 +1,43 @@
-//! `cacheplan verify`: the prediction against the user's own builder.
+//! `verify --prediction`: cached and executed, step by step, against the user's own builder.
 
-use super::args::{
-    BuilderArg, Cli, DockerfileFrom, DotGit, HistoryFlags, PairFlags, ReplayFormat, VerifyArgs,
-};
-use super::scenario::history_flags;
-use super::subject::{Place, Subject, load_replayed, only};
-use super::timeline::{Builds, epochs, read_builds, replay_epochs};
-use super::{Done, output};
+use super::{build_flags, gone, write_build};
+use crate::cli::args::{Cli, DockerfileFrom, DotGit, HistoryFlags, PairFlags, VerifyArgs};
+use crate::cli::scenario::history_flags;
+use crate::cli::subject::{Place, Subject};
+use crate::cli::timeline::{Builds, epochs, read_builds, replay_epochs};
+use crate::cli::{Done, output};
 use crate::cost::CostTable;
-use crate::report::verify::{DifferenceRow, PredictionRow, Verified, text};
+use crate::report::verify::{DifferenceRow, PredictionRow};
 use crate::verify::{
-    BuildLine, Builder, BuilderError, Difference, Docker, Ended, Job, Limits, Predicted,
-    PredictedStep, Request, Tally, check_out, run as run_builds,
+    BuildLine, Builder, Difference, Ended, Job, Limits, Predicted, PredictedStep, Request, Tally,
+    check_out, run as run_builds,
 };
 use anyhow::{Context as _, Result, bail};
 use std::any::Any;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
-    let reference = args.place.build.reference.as_deref();
-    let place = Place::open(&args.place.path, reference)?;
-    place.repository()?;
-    let builder: Box<dyn Builder> = match args.builder {
-        BuilderArg::Docker => Box::new(Docker),
-    };
-    let flags = flags(args)?;
-    let subject = only(load_replayed(&place, &args.place.build, &flags)?)?;
-    output::diagnostics(cli, &subject.diagnostics);
-    if subject.failed() && args.dockerfile_from == DockerfileFrom::Frozen {
-        return Ok(Done::WrongInput);
-    }
-    if subject.target.inline.is_some() && args.dockerfile_from == DockerfileFrom::Each {
+/// Builds the last `n` commits. No row where the builder could not be started.
+///
+/// # Errors
+/// When the repository or a flag is at fault.
+pub fn run(
+    cli: &Cli,
+    args: &VerifyArgs,
+    n: u32,
+    place: &Place,
+    subject: &Subject,
+    builder: &dyn Builder,
+) -> Result<(Option<PredictionRow>, Done)> {
+    let from = args.history.dockerfile_from;
+    let flags = flags(args, n)?;
+    if subject.target.inline.is_some() && from == DockerfileFrom::Each {
         bail!(
             "the Dockerfile is inside {}: only --dockerfile-from frozen can build it",
             subject.file
         );
     }
-    let builds = read_builds(cli, &place, &flags, &[&subject])?;
+    let builds = read_builds(cli, place, &flags, &[subject])?;
     if builds.log.len() < 2 && !args.empty_cache {
         bail!(
             "one commit cannot be verified: the first build only fills the cache (--empty-cache compares it too)"
@@ -45,17 +45,17 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
     }
     let version = match builder.version() {
         Ok(version) => version,
-        Err(error) => return Ok(gone(&error)),
+        Err(error) => return Ok((None, gone(&error))),
     };
     let temp = tempfile::Builder::new()
         .prefix("cacheplan-verify-")
         .tempdir()
         .context("cannot make a temporary folder")?;
     let commits = Commits {
-        place: &place,
+        place,
         args,
         flags: &flags,
-        subject: &subject,
+        subject,
         builds: &builds,
         temp: temp.path().to_owned(),
         tag: temp
@@ -63,7 +63,7 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
             .file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
     };
-    commits.write_frozen()?;
+    write_build(place, subject, &commits.frozen(), subject.source.bytes())?;
     let limits = Limits {
         empty_cache: args.empty_cache,
         keep_going: args.keep_going,
@@ -81,35 +81,25 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
             output::note(cli, &format!("build {n} of {of}, {commit}: {word}"));
         }
     };
-    let ended = run_builds(builder.as_ref(), &commits, limits, &mut progress);
+    let ended = run_builds(builder, &commits, limits, &mut progress);
     let (tally, gave_up) = match ended {
         Ended::Job(error) => return Err(error),
         Ended::Done(tally) => (tally, None),
         Ended::Builder(build, error, tally) => (tally, Some((build, error))),
     };
-    let document = document(&tally, &builds, version, filled_by);
-    let bytes = match args.format {
-        ReplayFormat::Json => output::json(&document)?,
-        ReplayFormat::Text => text(&document, output::width()).into_bytes(),
-    };
-    output::write(args.output.as_deref(), &bytes)?;
-    if let Some((build, error)) = gave_up {
+    let row = row(&tally, &builds, version, filled_by);
+    let done = if let Some((build, error)) = gave_up {
         output::say(&format!("note: at the build of {}", name(build)));
-        return Ok(gone(&error));
-    }
-    if !tally.wrong.is_empty() {
-        return Ok(Done::GateFailed);
-    }
-    if tally.builds == 0 && !tally.failed.is_empty() {
+        gone(&error)
+    } else if !tally.wrong.is_empty() {
+        Done::GateFailed
+    } else if tally.builds == 0 && !tally.failed.is_empty() {
         output::say("error: no build could be compared");
-        return Ok(Done::BuilderFailed);
-    }
-    Ok(Done::Fine)
-}
-
-fn gone(error: &BuilderError) -> Done {
-    output::say(&format!("error: {error}"));
-    Done::BuilderFailed
+        Done::BuilderFailed
+    } else {
+        Done::Fine
+    };
+    Ok((Some(row), done))
 }
 
 fn word(what: BuildLine) -> Option<String> {
@@ -125,16 +115,16 @@ fn word(what: BuildLine) -> Option<String> {
 }
 
 /// The flags of the replay: N builds, and one in front of them that fills the cache.
-fn flags(args: &VerifyArgs) -> Result<HistoryFlags> {
+fn flags(args: &VerifyArgs, n: u32) -> Result<HistoryFlags> {
     let pair = PairFlags {
-        dot_git: args.dot_git,
-        volatile_args: Vec::new(),
+        dot_git: args.history.dot_git,
+        volatile_args: args.history.volatile_args.clone(),
         costs: None,
     };
-    let mut flags = history_flags(&pair, args.dockerfile_from)?;
-    flags.history = args.prediction as usize + usize::from(!args.empty_cache);
-    flags.walk = args.walk;
-    flags.umask = args.umask;
+    let mut flags = history_flags(&pair, args.history.dockerfile_from)?;
+    flags.history = n as usize + usize::from(!args.empty_cache);
+    flags.walk = args.history.walk;
+    flags.umask = args.history.umask;
     Ok(flags)
 }
 
@@ -152,43 +142,6 @@ struct Commits<'a> {
 impl Commits<'_> {
     fn frozen(&self) -> PathBuf {
         self.temp.join("frozen")
-    }
-
-    /// Today's Dockerfile, with today's ignore rules beside it, where they win over the context's.
-    fn write_frozen(&self) -> Result<()> {
-        let folder = self.frozen();
-        let ignore = self.subject.ignore_file.as_ref();
-        let ignore = ignore.and_then(|f| self.place.read(f)).unwrap_or_default();
-        std::fs::create_dir(&folder)
-            .and_then(|()| std::fs::write(folder.join("Dockerfile"), self.subject.source.bytes()))
-            .and_then(|()| std::fs::write(folder.join("Dockerfile.dockerignore"), ignore))
-            .with_context(|| format!("cannot write to {}", folder.display()))
-    }
-
-    /// What the build is told.
-    fn build_flags(&self, build: usize) -> Vec<String> {
-        let options = &self.subject.options;
-        let mut out = Vec::new();
-        let mut push = |flag: &str, value: String| out.extend([flag.to_owned(), value]);
-        for (name, value) in &options.args {
-            push("--build-arg", format!("{name}={value}"));
-        }
-        for name in &options.volatile_args {
-            push("--build-arg", format!("{name}={}-{build}", self.tag));
-        }
-        if let Some(stage) = &options.target {
-            push("--target", stage.clone());
-        }
-        for (name, value) in &options.contexts {
-            push("--build-context", format!("{name}={value}"));
-        }
-        // Without one the builder takes its own, which is most likely the one that is predicted.
-        let named = self.args.place.build.platform.as_ref();
-        if let Some(platform) = named.or(self.subject.target.platform.as_ref()) {
-            push("--platform", platform.clone());
-        }
-        out.extend(self.args.builder_flags.iter().cloned());
-        out
     }
 }
 
@@ -244,10 +197,10 @@ impl Job for Commits<'_> {
             .tempdir_in(&self.temp)
             .context("cannot make a temporary folder")?;
         let tree = folder.path().join(format!("{}-{build}", self.tag));
-        let dot_git = self.args.dot_git == DotGit::Present;
+        let dot_git = self.args.history.dot_git == DotGit::Present;
         let repository = self.place.repository()?;
-        check_out(repository, commit, &tree, self.args.umask, dot_git)?;
-        let dockerfile = match self.args.dockerfile_from {
+        check_out(repository, commit, &tree, self.args.history.umask, dot_git)?;
+        let dockerfile = match self.args.history.dockerfile_from {
             DockerfileFrom::Frozen => self.frozen().join("Dockerfile"),
             DockerfileFrom::Each => tree.join(self.place.shown(&self.subject.target.file)),
         };
@@ -258,19 +211,19 @@ impl Job for Commits<'_> {
         let request = Request {
             context,
             dockerfile,
-            flags: self.build_flags(build),
+            flags: build_flags(self.args, self.subject, &format!("{}-{build}", self.tag)),
             ..Request::default()
         };
         Ok((request, Box::new(folder)))
     }
 }
 
-fn document(
+fn row(
     tally: &Tally,
     builds: &Builds,
     builder: String,
     filled_by: Option<String>,
-) -> Verified {
+) -> PredictionRow {
     let row = |d: &Difference| DifferenceRow {
         commit: builds.log.commits[d.build].id.to_string(),
         step: d.step.clone(),
@@ -279,20 +232,17 @@ fn document(
         seen: d.seen.clone(),
     };
     let rows = |list: &[Difference]| list.iter().map(row).collect();
-    Verified {
-        schema: "cacheplan.verify/1",
-        prediction: PredictionRow {
-            builder,
-            filled_by,
-            builds: tally.builds,
-            refused: tally.refused,
-            skipped: tally.skipped,
-            steps: tally.steps,
-            agree: tally.agree,
-            maybe: tally.maybe,
-            wrong: rows(&tally.wrong),
-            older_records: rows(&tally.older_records),
-            failed: rows(&tally.failed),
-        },
+    PredictionRow {
+        builder,
+        filled_by,
+        builds: tally.builds,
+        refused: tally.refused,
+        skipped: tally.skipped,
+        steps: tally.steps,
+        agree: tally.agree,
+        maybe: tally.maybe,
+        wrong: rows(&tally.wrong),
+        older_records: rows(&tally.older_records),
+        failed: rows(&tally.failed),
     }
 }

@@ -1,0 +1,125 @@
+//! `cacheplan verify`: what is predicted and what is planned, against the user's own builder.
+
+mod plan;
+mod prediction;
+
+use super::args::{BuilderArg, Cli, DockerfileFrom, ReplayFormat, VerifyArgs};
+use super::subject::{Place, Subject, load_replayed, only};
+use super::{Done, output};
+use crate::report::verify::{Verified, text};
+use crate::verify::{Buildah, Builder, BuilderError, Docker};
+use anyhow::{Context as _, Result, bail};
+use std::path::Path;
+
+pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
+    check(args)?;
+    let reference = args.place.build.reference.as_deref();
+    let place = Place::open(&args.place.path, reference)?;
+    place.repository()?;
+    let builder: Box<dyn Builder> = match args.builder {
+        BuilderArg::Docker => Box::new(Docker),
+        BuilderArg::Buildah => Box::new(Buildah),
+    };
+    let subject = only(load_replayed(&place, &args.place.build, &args.history)?)?;
+    output::diagnostics(cli, &subject.diagnostics);
+    let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
+    if subject.failed() && (frozen || args.plan) {
+        return Ok(Done::WrongInput);
+    }
+    let mut document = Verified {
+        schema: "cacheplan.verify/1",
+        prediction: None,
+        plan: None,
+    };
+    let mut done = Done::Fine;
+    if let Some(n) = args.prediction {
+        let (row, ended) = prediction::run(cli, args, n, &place, &subject, builder.as_ref())?;
+        document.prediction = row;
+        done = ended;
+    }
+    // A builder that cannot be started is not asked twice.
+    if args.plan && (args.prediction.is_none() || document.prediction.is_some()) {
+        let (row, ended) = plan::run(cli, args, &place, &subject, builder.as_ref())?;
+        document.plan = row;
+        done = match (done, ended) {
+            (Done::Fine, other) | (Done::GateFailed, other @ Done::BuilderFailed) => other,
+            (done, _) => done,
+        };
+    }
+    if document.prediction.is_some() || document.plan.is_some() {
+        let bytes = match args.format {
+            ReplayFormat::Json => output::json(&document)?,
+            ReplayFormat::Text => text(&document, output::width()).into_bytes(),
+        };
+        output::write(args.output.as_deref(), &bytes)?;
+    }
+    Ok(done)
+}
+
+/// Flags that do not go together.
+fn check(args: &VerifyArgs) -> Result<()> {
+    if args.prediction.is_none() && !args.plan {
+        bail!("say what to verify: --prediction N, --plan, or both");
+    }
+    if args.prediction.is_some() && args.builder == BuilderArg::Buildah {
+        bail!(
+            "--prediction needs --builder docker: what buildah prints about its steps is not read (--plan knows both builders)"
+        );
+    }
+    let h = &args.history;
+    let of_plan = [
+        ("--since", h.since.is_some()),
+        ("--range", h.range.is_some()),
+        ("--base-change", !h.base_changes.is_empty()),
+        ("--assume-reproducible", h.assume_reproducible),
+        ("--rewrites", !args.search.rewrites.is_empty()),
+    ];
+    if let Some((flag, _)) = of_plan.iter().find(|(_, given)| *given && !args.plan) {
+        bail!("{flag} is about the plan: it needs --plan");
+    }
+    Ok(())
+}
+
+fn gone(error: &BuilderError) -> Done {
+    output::say(&format!("error: {error}"));
+    Done::BuilderFailed
+}
+
+/// A Dockerfile in a folder of its own, with today's ignore rules beside it, where they win over the context's.
+fn write_build(place: &Place, subject: &Subject, folder: &Path, dockerfile: &[u8]) -> Result<()> {
+    let ignore = subject.ignore_file.as_ref();
+    let ignore = ignore.and_then(|f| place.read(f)).unwrap_or_default();
+    std::fs::create_dir(folder)
+        .and_then(|()| std::fs::write(folder.join("Dockerfile"), dockerfile))
+        .and_then(|()| std::fs::write(folder.join("Dockerfile.dockerignore"), ignore))
+        .with_context(|| format!("cannot write to {}", folder.display()))
+}
+
+/// What a build is told; arguments that differ in every build get `volatile` as their value.
+fn build_flags(args: &VerifyArgs, subject: &Subject, volatile: &str) -> Vec<String> {
+    let options = &subject.options;
+    let mut out = Vec::new();
+    let mut push = |flag: &str, value: String| out.extend([flag.to_owned(), value]);
+    for (name, value) in &options.args {
+        push("--build-arg", format!("{name}={value}"));
+    }
+    for name in &options.volatile_args {
+        push("--build-arg", format!("{name}={volatile}"));
+    }
+    if let Some(stage) = &options.target {
+        push("--target", stage.clone());
+    }
+    for (name, value) in &options.contexts {
+        push("--build-context", format!("{name}={value}"));
+    }
+    if let Some(mode) = &args.place.build.network {
+        push("--network", mode.clone());
+    }
+    // Without one the builder takes its own, which is most likely the one that is predicted.
+    let named = args.place.build.platform.as_ref();
+    if let Some(platform) = named.or(subject.target.platform.as_ref()) {
+        push("--platform", platform.clone());
+    }
+    out.extend(args.builder_flags.iter().cloned());
+    out
+}
