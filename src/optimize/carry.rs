@@ -245,3 +245,68 @@ fn states(plan: &Plan, stage: &Stage, items: &[Item<'_>]) -> Option<(Vec<State>,
     }
     Some((out, now))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::parse;
+    use crate::optimize::precedence::Scene;
+    use crate::plan::{BuildOptions, lower};
+    use crate::rewrite::reorder::print;
+    use crate::source::SourceFile;
+
+    /// The text with the instructions of the last stage in another order, by their places in it.
+    fn reordered(text: &str, order: &[usize]) -> Option<String> {
+        let source = SourceFile::new("Dockerfile", text);
+        let file = parse(&source).tree;
+        let plan = lower(&file, &BuildOptions::default());
+        let scene = Scene::new(&file, &plan, None);
+        let last = plan.stages.len() - 1;
+        let lines = compose(&plan, &plan.stages[last], scene.stage(last), order)?;
+        let bytes = print(&source, &file, &[lines])?;
+        Some(String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn users_and_shells_follow_the_steps() {
+        let text = "FROM busybox\nUSER root\nRUN a\n# why\nUSER app\nRUN b\n\nUSER root\nRUN c\n";
+        // The third RUN before the second: no line has to be repeated.
+        assert_eq!(
+            reordered(text, &[1, 5, 3]).unwrap(),
+            "FROM busybox\nUSER root\nRUN a\nRUN c\n# why\nUSER app\n\nRUN b\nUSER root\n"
+        );
+        let text =
+            "FROM busybox\nUSER app\nRUN a\nSHELL [\"sh\", \"-c\"]\nRUN b\nUSER root\nRUN c\n";
+        assert_eq!(
+            reordered(text, &[1, 5, 3]).unwrap(),
+            "FROM busybox\nUSER app\nRUN a\nSHELL [\"sh\", \"-c\"]\nUSER root\nRUN c\nUSER app\nRUN b\nUSER root\n"
+        );
+    }
+
+    #[test]
+    fn a_state_that_nobody_knows_cannot_be_said_again() {
+        // The base image's user.
+        let text = "FROM busybox\nRUN a\nUSER app\nRUN b\n";
+        assert_eq!(reordered(text, &[2, 0]), None);
+        // A name in a variable.
+        let text = "FROM busybox\nARG U=x\nUSER $U\nRUN a\nUSER app\nRUN b\n";
+        assert_eq!(reordered(text, &[0, 4, 2]), None);
+    }
+
+    #[test]
+    fn folders_are_said_again_where_they_are() {
+        let text = "FROM busybox\nWORKDIR /a\nCOPY x .\nWORKDIR /b\nCOPY y .\n";
+        assert_eq!(
+            reordered(text, &[2, 3, 0, 1]).unwrap(),
+            "FROM busybox\nWORKDIR /b\nCOPY y .\nWORKDIR /a\nCOPY x .\nWORKDIR /b\n"
+        );
+        // Somebody may have taken the folder away.
+        let text = "FROM busybox\nWORKDIR /a\nCOPY x .\nWORKDIR /b\nRUN rm -rf /b\n";
+        assert_eq!(reordered(text, &[2, 3, 0, 1]), None);
+        let text = "FROM busybox\nWORKDIR /a\nCOPY x .\nWORKDIR /b\nRUN ./any\n";
+        assert_eq!(reordered(text, &[2, 3, 0, 1]), None);
+        // A step does not run in a folder that is not made yet.
+        let text = "FROM busybox\nWORKDIR /a\nCOPY x .\n";
+        assert_eq!(reordered(text, &[1, 0]), None);
+    }
+}

@@ -311,6 +311,16 @@ impl<'a> Scene<'a> {
         self.steps(stage, (first, effects.0), (second, effects.1))
     }
 
+    /// The instructions of a stage that one must stay behind, whatever is assumed, and why.
+    #[must_use]
+    pub fn stays_behind(&self, stage: usize, place: usize) -> Vec<(usize, String)> {
+        let kept = |first: usize| match self.relation(stage, first, place) {
+            Relation::Keep(why) => Some((first, why)),
+            Relation::Commute { .. } => None,
+        };
+        (0..place).filter_map(kept).collect()
+    }
+
     fn as_they_stand(&self, stage: usize, first: usize, second: usize) -> Relation {
         use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Volume, Workdir};
         let items = &self.stages[stage];
