@@ -135,7 +135,7 @@ pub struct Advice {
 }
 
 /// Number of downsets a stage's exact order may visit.
-const DOWNSETS: usize = 1 << 15;
+const DOWNSETS: usize = 1 << 16;
 /// Number of splits tried in all combinations.
 const COMBINED_REWRITES: usize = 4;
 /// Plans that save less than this share are not worth anybody's review.

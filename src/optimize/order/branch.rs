@@ -1,6 +1,6 @@
 //! Branch and bound over downsets, best first.
 //!
-//! Goes in: a task, a good order, how many downsets may be made. Comes out: the cheapest order, or what no order goes below.
+//! Goes in: a task, a good order, how many downsets may be looked at. Comes out: the cheapest order, or what no order goes below.
 //! Each downset is kept once, with the cheapest way to it. What is looked at is cut down by exchanges that never cost
 //! anything, so that some cheapest order is always among the rest:
 //!
@@ -40,7 +40,7 @@ struct Search<'a> {
     heavy: u128,
 }
 
-/// Searches from a known order, making at most `budget` downsets.
+/// Searches from a known order, looking at about `budget` downsets.
 pub fn search(task: &Task, known: Vec<usize>, budget: usize) -> Found {
     let heavy = task.heavy();
     let before = implied(task);
@@ -154,6 +154,7 @@ impl Search<'_> {
         open.push(Reverse((cost + rest, Reverse(start.count_ones()), start)));
         let mut goal = None;
         let mut proven = None;
+        let mut looked = 0;
         while let Some(Reverse((least, _, done))) = open.pop() {
             let Some(node) = nodes.get_mut(&done) else {
                 continue;
@@ -164,7 +165,7 @@ impl Search<'_> {
             if least >= best {
                 break;
             }
-            if nodes.len() > budget {
+            if looked >= budget {
                 proven = Some(least);
                 break;
             }
@@ -175,6 +176,7 @@ impl Search<'_> {
             let so_far = node.cost;
             let open_at = bound.open(done);
             for (step, next, cost) in self.ways(&bound, &open_at, done) {
+                looked += 1;
                 let cost = so_far + cost;
                 let known = nodes.get(&next);
                 if cost >= best || known.is_some_and(|k| k.cost <= cost) {

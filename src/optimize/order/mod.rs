@@ -158,8 +158,11 @@ pub(super) fn members(mask: u128) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Finds the cheapest order; `budget` is the number of downsets the search may make, and as many again to choose among
-/// equals.
+/// Steps up to which a downset costs about as much as in small stages.
+const FEW_STEPS: usize = 32;
+
+/// Finds the cheapest order; `budget` is the number of downsets the search may look at, and as many again to choose among
+/// equals. Above 32 steps, where each takes longer, fewer: by the square of the steps.
 #[must_use]
 pub fn solve(problem: &Problem, budget: usize) -> Solution {
     let author: Vec<usize> = (0..problem.weights.len()).collect();
@@ -167,6 +170,8 @@ pub fn solve(problem: &Problem, budget: usize) -> Solution {
         return beyond_masks(problem, author);
     }
     let task = &Task::new(problem);
+    let large = task.n.max(FEW_STEPS).pow(2);
+    let budget = budget.saturating_mul(FEW_STEPS.pow(2)) / large;
     let own = task.cost(&author);
     let least = Bound::new(task, &task.before, &author).least();
     if own <= least {

@@ -63,7 +63,7 @@ pub fn exact(task: &Task, order: &[usize], cost: u64, budget: usize) -> Option<V
         ways: start,
     };
     let mut layers: Vec<FxHashMap<u128, State>> = vec![FxHashMap::from_iter([(0, state)])];
-    let mut made = 0;
+    let mut looked = 0;
     for size in 0..n {
         let mut next: FxHashMap<u128, State> = FxHashMap::default();
         for (done, state) in &layers[size] {
@@ -74,13 +74,11 @@ pub fn exact(task: &Task, order: &[usize], cost: u64, budget: usize) -> Option<V
             for (s, runs) in candidates(task, &bound, &open, *done) {
                 let grown = done | 1 << s;
                 let so_far = state.cost + task.weights[s] * runs;
-                let known = next.entry(grown).or_insert_with(|| {
-                    made += 1;
-                    State {
-                        cost: u64::MAX,
-                        rest: bound.rest(&open, grown),
-                        ways: Vec::new(),
-                    }
+                looked += 1;
+                let known = next.entry(grown).or_insert_with(|| State {
+                    cost: u64::MAX,
+                    rest: bound.rest(&open, grown),
+                    ways: Vec::new(),
                 });
                 if so_far > known.cost || so_far + known.rest > cost {
                     continue;
@@ -91,7 +89,7 @@ pub fn exact(task: &Task, order: &[usize], cost: u64, budget: usize) -> Option<V
                 }
                 go_on(&state.ways, &mut known.ways, s, *done);
             }
-            if made > budget {
+            if looked > budget {
                 return None;
             }
         }
