@@ -6,14 +6,24 @@
 mod account;
 mod archive;
 pub(super) mod builtin;
+mod bun;
+mod cargo;
+mod common;
+mod conda;
 mod coreutils;
 mod download;
 mod go;
+mod node;
 mod npm;
 mod pip;
+mod pnpm;
+mod poetry;
+mod python;
 mod sed;
 mod system_packages;
+mod uv;
 pub(super) mod wrapper;
+mod yarn;
 
 use super::argument::Argument;
 use super::claims::Claims;
@@ -44,18 +54,20 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     match call.name {
         "apt" | "apt-get" | "apk" | "dnf" | "microdnf" | "yum" => system_packages::run(call),
         "pip" | "pip3" => pip::run(call, call.arguments),
-        name if is_python(name) => match call.arguments {
-            [m, pip, rest @ ..] if m.known() == Some("-m") && pip.known() == Some("pip") => {
-                call.claims
-                    .assume("no file of the working directory shadows a Python module");
-                pip::run(call, rest)
-            }
-            [v] if matches!(v.known(), Some("--version" | "-V")) => Ok(()),
-            _ => Err("it runs a program that is not known".to_string()),
-        },
+        name if is_python(name) => python::run(call),
         name if name.strip_prefix("pip3.").is_some_and(is_number) => pip::run(call, call.arguments),
+        "virtualenv" => python::virtualenv(call),
+        "poetry" => poetry::run(call),
+        "uv" => uv::run(call),
+        "conda" | "mamba" | "micromamba" => conda::run(call),
         "npm" => npm::run(call),
+        "yarn" | "yarnpkg" => yarn::run(call),
+        "pnpm" => pnpm::run(call),
+        "bun" => bun::bun(call),
+        "corepack" => bun::corepack(call),
         "go" => go::run(call),
+        "cargo" => cargo::run(call),
+        "rustup" => cargo::rustup(call),
         "useradd" | "groupadd" | "adduser" | "addgroup" | "usermod" | "groupmod" => {
             account::run(call)
         }

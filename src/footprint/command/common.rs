@@ -1,0 +1,373 @@
+//! What descriptions of several tools need: settings by environment, the home directory, the project's
+//! files and the tree that a build reads.
+//!
+//! Goes in: a [`Call`] and names. Comes out: claims, or a reason. Invariant: a variable without a known
+//! value is a reason, and a directory's default is claimed beside the one a variable names, because a
+//! shell's variable need not reach the program.
+
+use super::super::Extent;
+use super::super::argument::Argument;
+use super::super::options::Parsed;
+use super::super::path_set::ancestors;
+use super::{Call, Described};
+
+/// Beginnings of variables that move what some tool touches: those that `env` may not set.
+const SETTINGS: &[&str] = &[
+    "ARTIFACTSPATH",
+    "BUN_",
+    "BUNDLE_",
+    "CARGO_",
+    "CC",
+    "CGO_",
+    "COMPOSER",
+    "CONDA_",
+    "COREPACK_",
+    "COURSIER_",
+    "CPATH",
+    "CXX",
+    "DOTNET_",
+    "ERL_",
+    "GCC_",
+    "GEM_",
+    "GIT_",
+    "GNUPGHOME",
+    "GO",
+    "GRADLE_",
+    "HEX_",
+    "HOME",
+    "JAVA_",
+    "JDK_JAVA_",
+    "LIBRARY_PATH",
+    "M2_",
+    "MAMBA_",
+    "MAVEN_",
+    "MIX_",
+    "MSBUILD",
+    "NODE_",
+    "NPM_CONFIG_",
+    "NUGET_",
+    "PIP_",
+    "PNPM_",
+    "POETRY_",
+    "PYTHON",
+    "REBAR_",
+    "RUBY",
+    "RUST",
+    "SBT_",
+    "UV_",
+    "VIRTUALENV_",
+    "VIRTUAL_ENV",
+    "XDG_",
+    "YARN_",
+    "_JAVA_",
+];
+
+/// Whether a variable may move what some tool touches.
+pub(super) fn is_setting(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    SETTINGS.iter().any(|s| upper.starts_with(s))
+}
+
+/// Go and a few others write long options with one dash: adds the other one, so that they parse.
+pub(super) fn with_two_dashes(arguments: &[Argument]) -> Vec<Argument> {
+    let longer = |text: &str| match text.strip_prefix('-') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('-') => format!("-{text}"),
+        _ => text.to_string(),
+    };
+    let one = |argument: &Argument| match argument {
+        Argument::Known(text) => Argument::Known(longer(text)),
+        Argument::Unknown { prefix } => Argument::Unknown {
+            prefix: longer(prefix),
+        },
+        Argument::Pattern { .. } => argument.clone(),
+    };
+    arguments.iter().map(one).collect()
+}
+
+/// Texts of all operands. `name[extra]` and `name==1.*` are patterns to a shell, which no file matches.
+pub(super) fn texts(operands: &[Argument]) -> Result<Vec<&str>, String> {
+    let one = |a: &'_ Argument| {
+        let plain = match a {
+            Argument::Known(_) => true,
+            Argument::Pattern { text, .. } => !text.contains(['*', '?']) || text.contains('='),
+            Argument::Unknown { .. } => false,
+        };
+        match plain {
+            true => Ok(()),
+            false => Err(format!("argument {} is not known", a.shown())),
+        }
+    };
+    operands.iter().try_for_each(one)?;
+    Ok(operands.iter().map(Argument::start).collect())
+}
+
+/// Refuses flags that a value may flip.
+pub(super) fn no_values(parsed: &Parsed, flags: &[&str]) -> Described {
+    let flipped = |(name, value): &&(String, Option<Argument>)| {
+        flags.contains(&name.as_str()) && value.is_some()
+    };
+    match parsed.options.iter().find(flipped) {
+        Some((name, _)) => Err(format!("option --{name} has a value")),
+        None => Ok(()),
+    }
+}
+
+/// Whether the only argument asks for the version or for help.
+pub(super) fn only_asks(arguments: &[Argument]) -> bool {
+    let asks = [
+        "--version",
+        "-V",
+        "-v",
+        "-version",
+        "--help",
+        "-h",
+        "version",
+        "help",
+    ];
+    matches!(arguments, [one] if one.known().is_some_and(|t| asks.contains(&t)))
+}
+
+/// The directory right below the root that a path is in.
+pub(super) fn top_of(path: &str) -> String {
+    let first = path.split('/').find(|p| !p.is_empty()).unwrap_or_default();
+    format!("/{first}")
+}
+
+impl Call<'_> {
+    /// A variable's value; `None` where the Dockerfile does not set it or sets it empty.
+    ///
+    /// # Errors
+    /// The value is not known.
+    pub(super) fn setting(&self, name: &str) -> Result<Option<String>, String> {
+        match self.shell.variables.get(name) {
+            None => Ok(None),
+            Some(None) => Err(format!("{name} is not known")),
+            Some(Some(value)) => Ok(Some(value.clone()).filter(|v| !v.is_empty())),
+        }
+    }
+
+    /// Refuses variables that are not understood.
+    pub(super) fn refuse(&self, is_unclear: impl Fn(&str) -> bool) -> Described {
+        let set = |name: &&String| {
+            let value = self.shell.variables.get(*name);
+            is_unclear(name) && value.is_some_and(|v| v.as_deref() != Some(""))
+        };
+        match self.shell.variables.keys().find(set) {
+            Some(name) => Err(format!("{name} is set")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads and writes below the directories that these variables name.
+    pub(super) fn moved(&mut self, names: &[&str]) -> Described {
+        for name in names {
+            if let Some(value) = self.setting(name)? {
+                self.keep_in(&value)
+                    .map_err(|why| format!("{name}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and writes below a directory.
+    pub(super) fn keep_in(&mut self, directory: &str) -> Described {
+        // Tools have their own placeholders.
+        if directory.contains(['{', '$', '~', '%', '*', '?']) {
+            return Err(format!("what {directory} stands for is not known"));
+        }
+        let path = self.resolve(directory)?;
+        self.claims.read(Extent::Subtree, path.clone());
+        self.claims.write(Extent::Subtree, path);
+        Ok(())
+    }
+
+    /// Reads and writes below every value of these options.
+    pub(super) fn keep_in_values(&mut self, parsed: &Parsed, options: &[&str]) -> Described {
+        for value in parsed.values(options) {
+            let text = value.known().ok_or("a directory is not known")?;
+            self.keep_in(text)?;
+        }
+        Ok(())
+    }
+
+    /// What a language's tool touches beside its project: its installation, settings and caches below
+    /// the home directory, and temporary files. `own` are its entries of the home directory, claimed
+    /// alone where the working directory is inside it.
+    pub(super) fn tool(&mut self, own: &[&str]) -> Described {
+        let home = self.home()?;
+        let cwd = self.shell.cwd.clone().unwrap_or_default();
+        let inside = |top: &str| cwd == top || cwd.starts_with(&format!("{top}/"));
+        let name = self.name;
+        if home != "/home" && inside(&home) {
+            let usual = [
+                ".cache",
+                ".config",
+                ".local",
+                ".gitconfig",
+                ".netrc",
+                ".ssh",
+            ];
+            for entry in usual.iter().chain(own) {
+                self.claims.read(Extent::Subtree, format!("{home}/{entry}"));
+                self.claims
+                    .write(Extent::Subtree, format!("{home}/{entry}"));
+            }
+            self.claims.assume(format!(
+                "of the home directory {name} touches only the project and {}",
+                [&usual, own].concat().join(", ")
+            ));
+        } else {
+            self.claims.read(Extent::Subtree, home.clone());
+            self.claims.write(Extent::Subtree, home);
+        }
+        if inside("/opt") {
+            self.claims.assume(format!("no part of {name} is in /opt"));
+        } else {
+            self.claims.read(Extent::Subtree, "/opt");
+        }
+        for root in self.roots()? {
+            self.claims.read(Extent::Subtree, root);
+        }
+        self.claims.write(Extent::Subtree, "/tmp");
+        self.claims.write(Extent::Subtree, "/var/tmp");
+        self.moved(&[
+            "TMPDIR",
+            "XDG_CACHE_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+            "XDG_RUNTIME_DIR",
+        ])
+    }
+
+    /// Directories above the `bin` directories that PATH names.
+    pub(super) fn roots(&self) -> Result<Vec<String>, String> {
+        let Some(path) = self.setting("PATH").ok().flatten() else {
+            return Ok(Vec::new());
+        };
+        let known = |e: &&str| e.starts_with('/') && !matches!(*e, "/" | "/bin");
+        path.split(':')
+            .filter_map(|e| e.strip_suffix("/bin").or(e.strip_suffix("/sbin")))
+            .filter(known)
+            .filter(|e| *e != "/usr" && *e != "/usr/local")
+            .map(|e| self.resolve(e))
+            .collect()
+    }
+
+    /// Reads files of a directory, wherever they are.
+    pub(super) fn read_files(&mut self, directory: &str, names: &[&str]) {
+        let top = directory.trim_end_matches('/');
+        for name in names {
+            self.claims.read(Extent::Exact, format!("{top}/{name}"));
+        }
+    }
+
+    /// Reads files of these names in a directory and all above it, as tools do that look for the top of
+    /// a project or for settings.
+    pub(super) fn read_upwards(&mut self, directory: &str, names: &[&str]) {
+        self.read_files(directory, names);
+        for above in ancestors(directory) {
+            self.read_files(above, names);
+        }
+    }
+
+    /// Writes files of these names in a directory and all above it.
+    pub(super) fn write_upwards(&mut self, directory: &str, names: &[&str], extent: Extent) {
+        for place in std::iter::once(directory).chain(ancestors(directory)) {
+            let top = place.trim_end_matches('/');
+            // The root is no project.
+            for name in names.iter().filter(|_| !top.is_empty()) {
+                self.claims.write(extent, format!("{top}/{name}"));
+            }
+        }
+    }
+
+    /// Reads the whole tree a project is in: everything below the root's entry, so that the top of a
+    /// workspace and its other members are there.
+    pub(super) fn read_tree(&mut self, directory: &str) {
+        self.claims.read(Extent::Subtree, top_of(directory));
+    }
+
+    /// The directory an option names, or the working directory.
+    pub(super) fn directory_of(&self, parsed: &Parsed, options: &[&str]) -> Result<String, String> {
+        match parsed.values(options).last() {
+            None => Ok(self.directory()?.to_string()),
+            Some(value) => {
+                let text = value.known().ok_or("the directory is not known")?;
+                self.resolve(text)
+            }
+        }
+    }
+}
+
+/// Tables of lines for the tests of single tools.
+#[cfg(test)]
+pub(super) mod lines {
+    use crate::footprint::{Extent, PathClaim, PathSet, RunState, of_script};
+
+    /// Script, part of the reason (empty: not opaque), reads it must have with `net` among them where
+    /// it uses the network, and all its writes with `tmp` for `/tmp` and `/var/tmp`.
+    pub(in super::super) type Line = (&'static str, &'static str, &'static str, &'static str);
+
+    fn shown(set: &PathSet) -> Vec<String> {
+        let one = |c: &PathClaim| match c.extent {
+            Extent::Exact => c.path.clone(),
+            Extent::Subtree => format!("{}/**", c.path),
+        };
+        set.claims.iter().map(one).collect()
+    }
+
+    fn claim(text: &str) -> PathClaim {
+        match text.strip_suffix("/**") {
+            Some("") => PathClaim::subtree("/"),
+            Some(top) => PathClaim::subtree(top),
+            None => PathClaim::exact(text),
+        }
+    }
+
+    /// Compares; the working directory is `/app`, the user root.
+    pub(in super::super) fn check(lines: &[Line]) {
+        let state = RunState {
+            cwd: Some("/app".to_string()),
+            user: None,
+            vars: Vec::new(),
+        };
+        for (script, reason, reads, writes) in lines {
+            let f = of_script(script, &state);
+            let opaque = f.opaque.clone().unwrap_or_default();
+            assert_eq!(
+                reason.is_empty(),
+                f.opaque.is_none(),
+                "{script}: `{opaque}`"
+            );
+            assert!(opaque.contains(reason), "{script}: `{opaque}`");
+            if !reason.is_empty() {
+                continue;
+            }
+            let net = reads.split_whitespace().any(|r| r == "net");
+            assert_eq!(f.network, net, "network of {script}");
+            for read in reads.split_whitespace().filter(|r| *r != "net") {
+                let wanted = claim(read);
+                let found = f.reads.claims.iter().any(|c| c.covers(&wanted));
+                assert!(found, "{script}: {read} in {:?}", shown(&f.reads));
+            }
+            let mut wanted: Vec<PathClaim> = Vec::new();
+            for write in writes.split_whitespace() {
+                match write {
+                    "tmp" => wanted.extend(["/tmp/**", "/var/tmp/**"].map(claim)),
+                    "SYSTEM" => wanted.extend(
+                        crate::footprint::SYSTEM_WRITES
+                            .iter()
+                            .map(|w| PathClaim::subtree(*w)),
+                    ),
+                    _ => wanted.push(claim(write)),
+                }
+            }
+            assert_eq!(
+                shown(&f.writes),
+                shown(&PathSet::new(wanted)),
+                "writes of {script}"
+            );
+        }
+    }
+}
