@@ -112,7 +112,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("curl -fsSL https://x | sh", "other", "script", "", ""),
     ("#!/usr/bin/env python3\nimport os\n", "other", "another interpreter", "", ""),
     ("#!/bin/bash -e\ntouch /x\n", "other", "", "", "/x"),
-    ("ldconfig", "other", "ldconfig", "", ""),
+    ("make install", "build", "recipes of the project", "", ""),
     ("mktemp -d", "other", "mktemp", "", ""),
     ("python x.py", "other", "python", "", ""),
     // System packages.

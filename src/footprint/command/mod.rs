@@ -9,18 +9,27 @@ pub(super) mod builtin;
 mod bun;
 mod cargo;
 mod common;
+mod composer;
 mod conda;
 mod coreutils;
+mod debian;
+mod dotnet;
 mod download;
 mod go;
+mod java;
+mod mix;
 mod node;
 mod npm;
 mod pip;
 mod pnpm;
 mod poetry;
 mod python;
+mod recipes;
+mod ruby;
 mod sed;
+mod system;
 mod system_packages;
+mod users;
 mod uv;
 pub(super) mod wrapper;
 mod yarn;
@@ -68,15 +77,36 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "go" => go::run(call),
         "cargo" => cargo::run(call),
         "rustup" => cargo::rustup(call),
+        "mvn" => java::maven(call),
+        "gradle" => java::gradle(call),
+        "sbt" => java::sbt(call),
+        "bundle" | "bundler" => ruby::bundle(call),
+        "gem" => ruby::gem(call),
+        "composer" => composer::run(call),
+        "dotnet" => dotnet::run(call),
+        "mix" => mix::mix(call),
+        "rebar3" => mix::rebar3(call),
         "useradd" | "groupadd" | "adduser" | "addgroup" | "usermod" | "groupmod" => {
             account::run(call)
         }
+        "deluser" | "userdel" | "delgroup" | "groupdel" | "passwd" | "chpasswd" | "chsh"
+        | "gpasswd" | "chage" => users::run(call),
+        "dpkg" => debian::dpkg(call),
+        "dpkg-query" | "dpkg-reconfigure" | "dpkg-divert" | "dpkg-statoverride"
+        | "dpkg-architecture" => debian::dpkg_other(call),
+        "apt-key" | "add-apt-repository" | "apt-add-repository" => debian::sources(call),
+        "apt-mark" | "apt-cache" => debian::marks(call),
+        "debconf-set-selections" | "debconf-show" => debian::debconf(call),
+        "update-alternatives" | "alternatives" => debian::alternatives(call),
+        "update-ca-certificates" | "update-ca-trust" | "ldconfig" | "locale-gen" | "localedef"
+        | "update-locale" | "systemctl" | "update-rc.d" | "rc-update" | "chkconfig" | "setcap"
+        | "getcap" | "mkfifo" | "mknod" | "getent" | "locale" => system::run(call),
         "curl" => download::curl(call),
         "wget" => download::wget(call),
         "tar" => archive::tar(call),
         "unzip" => archive::unzip(call),
         "sed" => sed::run(call),
-        _ => coreutils::run(call),
+        _ => recipes::run(call).unwrap_or_else(|| coreutils::run(call)),
     }
 }
 
