@@ -350,6 +350,25 @@ fn the_state_decides() {
 }
 
 #[test]
+fn nothing_is_taken_back_by_later_commands() {
+    let quiet = [
+        "gpg --import k",
+        "composer clear-cache",
+        "uv cache clean",
+        "mvn -o compile",
+        "gradle --offline jar",
+        "bundle install --local",
+        "dpkg -l",
+        "touch /x",
+    ];
+    for later in quiet {
+        assert!(!of_script(later, &state()).network, "{later}");
+        let f = of_script(&format!("curl https://e.org && {later}"), &state());
+        assert!(f.network && f.opaque.is_none(), "{later}: {:?}", f.opaque);
+    }
+}
+
+#[test]
 fn steps_commute_only_without_shared_paths() {
     let f = |script: &str| of_script(script, &state());
     let commute = |a: &str, b: &str| {

@@ -196,7 +196,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         Some("chef") => chef(call, &parsed, operands),
         Some("new" | "init") if operands.len() < 2 => {
             project(call, &parsed)?;
-            call.claims.network = false;
             let directory = call.directory()?.to_string();
             call.keep_in(operands.first().unwrap_or(&"."))?;
             // A new member of a workspace is noted in it.
@@ -205,7 +204,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         Some("clean") if none => {
             let directory = project(call, &parsed)?;
-            call.claims.network = false;
             call.write_upwards(&directory, &["target"], Extent::Subtree);
             call.keep_in_values(&parsed, &["target-dir"])
         }
@@ -407,8 +405,8 @@ mod tests {
         ("cargo install --git https://e.org/x --tag v1 x", "net", ""),
         ("cargo chef prepare --recipe-path recipe.json", "net /app/**", " /app/Cargo.lock /app/recipe.json"),
         ("cargo chef cook --release --recipe-path /r.json", "net /r.json /app/Cargo.toml", " /app/**"),
-        ("USER=root cargo new --bin dummy", "", " /app/Cargo.toml /app/dummy/**"),
-        ("cargo clean", "/app/Cargo.toml", " /app/target/**"),
+        ("USER=root cargo new --bin dummy", "net", " /app/Cargo.toml /app/dummy/**"),
+        ("cargo clean", "net /app/Cargo.toml", " /app/target/**"),
         ("rustup target add x86_64-unknown-linux-musl", "net /app/rust-toolchain.toml", ""),
         ("rustup toolchain install nightly --profile minimal -c clippy", "net", ""),
         ("rustup default stable", "net", ""),

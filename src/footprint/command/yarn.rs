@@ -171,7 +171,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         ["cache", "clean", ..] => {
             project(call, &directory, false, false)?;
-            call.claims.network = false;
             Ok(())
         }
         [sub, ..] => Err(format!("what `{sub}` does is not known")),
@@ -223,7 +222,7 @@ mod tests {
         ("yarn", "net", " /app/yarn.lock"),
         ("yarn add typescript@5 @types/node", "net", " /app/yarn.lock /app/package.json"),
         ("yarn install --frozen-lockfile --cache-folder /c", "net /c/**", " /c/**"),
-        ("yarn cache clean --all", "", ""),
+        ("yarn cache clean --all", "net", ""),
         ("YARN_CACHE_FOLDER=/c yarn --immutable", "net", " /c/**"),
         ("yarn set version berry", "net", " /app/yarn.lock /app/package.json /app/.yarnrc /app/.yarnrc.yml"),
         ("yarn config set registry https://r.example", "net", " /app/.yarnrc /app/.yarnrc.yml"),
