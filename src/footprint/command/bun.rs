@@ -130,7 +130,7 @@ pub(super) fn corepack(call: &mut Call<'_>) -> Described {
         matches!(bare, "npm" | "npx" | "pnpm" | "pnpx" | "yarn" | "yarnpkg")
     };
     match texts.as_slice() {
-        ["enable" | "disable", names @ ..] if names.iter().all(|n| manager(n)) => {
+        ["enable" | "disable", names @ ..] if names.iter().all(manager) => {
             node::own_files(call)?;
             call.keep_in_values(&parsed, &["install-directory"])?;
             if !parsed.has(&["install-directory"]) {
@@ -138,12 +138,12 @@ pub(super) fn corepack(call: &mut Call<'_>) -> Described {
                 for root in call.roots()? {
                     call.claims.write(Extent::Subtree, format!("{root}/bin"));
                 }
-                call.claims
-                    .assume("corepack is in /usr/bin, /usr/local/bin or a directory of PATH");
             }
+            call.claims
+                .assume("corepack is in /usr/bin, /usr/local/bin or a directory of PATH");
             Ok(())
         }
-        ["prepare" | "install", names @ ..] if names.iter().all(|n| manager(n)) => {
+        ["prepare" | "install", names @ ..] if names.iter().all(manager) => {
             node::own_files(call)?;
             call.claims.network = true;
             let directory = call.directory()?.to_string();

@@ -84,13 +84,19 @@ pub(super) fn with_two_dashes(arguments: &[Argument]) -> Vec<Argument> {
     arguments.iter().map(one).collect()
 }
 
-/// Texts of all operands. `name[extra]` and `name==1.*` are patterns to a shell, which no file matches.
+/// Texts of all operands. `name[extra]` and `name==1.*` are patterns to a shell, which no file matches;
+/// of `name@$VERSION` the beginning is enough.
 pub(super) fn texts(operands: &[Argument]) -> Result<Vec<&str>, String> {
     let one = |a: &'_ Argument| {
         let plain = match a {
             Argument::Known(_) => true,
             Argument::Pattern { text, .. } => !text.contains(['*', '?']) || text.contains('='),
-            Argument::Unknown { .. } => false,
+            Argument::Unknown { prefix } => {
+                let named = prefix.ends_with('@') || prefix.ends_with("==");
+                named
+                    && prefix.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@')
+                    && prefix.len() > 2
+            }
         };
         match plain {
             true => Ok(()),
@@ -114,16 +120,7 @@ pub(super) fn no_values(parsed: &Parsed, flags: &[&str]) -> Described {
 
 /// Whether the only argument asks for the version or for help.
 pub(super) fn only_asks(arguments: &[Argument]) -> bool {
-    let asks = [
-        "--version",
-        "-V",
-        "-v",
-        "-version",
-        "--help",
-        "-h",
-        "version",
-        "help",
-    ];
+    let asks = ["--version", "-V", "-v", "-version", "--help", "-h"];
     matches!(arguments, [one] if one.known().is_some_and(|t| asks.contains(&t)))
 }
 

@@ -23,7 +23,8 @@ const PLAIN: &[&str] = &[
     "-fpic",
     "-fpie",
     "-fno-",
-    "-fstack",
+    "-fstack-protector",
+    "-fstack-clash-protection",
     "-fomit-",
     "-ffast-math",
     "-fvisibility",
@@ -37,9 +38,6 @@ const PLAIN: &[&str] = &[
     "-fexceptions",
     "-fpermissive",
     "-pipe",
-    "-s",
-    "-v",
-    "-w",
     "-ansi",
     "-pedantic",
     "-rdynamic",
@@ -93,7 +91,6 @@ pub(super) fn is_compiler(name: &str) -> bool {
 pub(super) fn run(call: &mut Call<'_>) -> Described {
     let asks = [
         "--version",
-        "-v",
         "-dumpversion",
         "-dumpmachine",
         "-dumpfullversion",
@@ -159,12 +156,10 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             "-D" | "-U" | "-l" => {
                 value(text)?;
             }
-            "-" => {}
+            "-" | "-s" | "-v" | "-w" => {}
             _ if text.starts_with("-W") && !text.contains(',') => {}
             _ if PLAIN.iter().any(|p| text.starts_with(p))
-                && !text.starts_with("-specs")
-                && !text.starts_with("-save")
-                && !text.starts_with("-static-pie=") => {}
+                && !["-gsplit", "-mllvm"].iter().any(|p| text.starts_with(p)) => {}
             _ if text.starts_with(['-', '@']) => return Err(format!("option {text} is not known")),
             _ => {
                 call.read(argument, Extent::Exact)?;
@@ -247,6 +242,9 @@ mod tests {
         ("gcc -specs=/x a.c", "option -specs", "", ""),
         ("gcc @args", "option @args", "", ""),
         ("gcc -Wl,-Map=/x a.c", "option -Wl", "", ""),
+        ("gcc -wrapper x a.c", "option -wrapper", "", ""),
+        ("gcc -gsplit-dwarf a.c", "option -gsplit-dwarf", "", ""),
+        ("gcc -fstack-usage a.c", "option -fstack-usage", "", ""),
         ("gcc -save-temps a.c", "option -save-temps", "", ""),
         ("CPATH=/x gcc a.c", "CPATH is set", "", ""),
         ("gcc --version", "", "", ""),

@@ -80,8 +80,9 @@ const OPTIONS: Spec = Spec {
         "no-progress",
         "rsyncable",
         "no-sync",
+        "long",
     ],
-    names_with_value: &["threads", "processes", "memlimit", "long"],
+    names_with_value: &["threads", "processes", "memlimit"],
 };
 
 /// Describes a program of a family.
@@ -218,6 +219,7 @@ mod tests {
         ("bunzip2 x.tbz2", "", "/app/x.tbz2", "/app/x.tar /app/x.tbz2"),
         ("zstd -d x.zst", "", "/app/x.zst", "/app/x"),
         ("zstd --rm -19 x", "", "/app/x", "/app/x /app/x.tzst /app/x.zst"),
+        ("zstd --long -q x", "", "/app/x", "/app/x.tzst /app/x.zst"),
         ("gzip -S .q x", "option -S", "", ""),
         ("zstd -o y x", "option -o", "", ""),
         ("gunzip $X", "a path is not known", "", ""),

@@ -134,7 +134,10 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         ["config", ..] => config(call),
         ["install" | "create" | "update" | "upgrade" | "remove", ..] => install(call, 1),
         ["env", "create" | "update", ..] => install(call, 2),
-        ["info" | "list", ..] => Ok(()),
+        ["info" | "list", ..] => {
+            let parsed = parse(call.arguments, &INSTALL)?;
+            roots(call, &parsed)
+        }
         [sub, ..] => Err(format!("what `{sub}` does is not known")),
         [] => Err("the subcommand is not known".to_string()),
     }

@@ -201,6 +201,8 @@ pub(super) fn marks(call: &mut Call<'_>) -> Described {
     }
     call.claims.read(Extent::Subtree, "/var/lib/dpkg");
     call.claims.read(Extent::Subtree, "/var/lib/apt");
+    call.claims
+        .assume("apt's settings keep its files in /var/lib/apt and /var/cache/apt");
     // apt-cache may rebuild its cache.
     call.claims.write_all(&["/var/cache/apt"]);
     if call.name == "apt-mark" {
@@ -225,6 +227,8 @@ pub(super) fn debconf(call: &mut Call<'_>) -> Described {
         }
     }
     call.claims.read(Extent::Subtree, "/var/cache/debconf");
+    call.claims
+        .assume("debconf's database is in /var/cache/debconf");
     call.claims.read(Extent::Subtree, "/var/lib/dpkg");
     call.claims.write_all(&["/var/cache/debconf"]);
     Ok(())

@@ -9,7 +9,7 @@ use super::{Call, Described, common};
 
 const MAVEN: Spec = Spec {
     letters: "BqoUeXNVCc",
-    letters_with_value: "DPTfspl",
+    letters_with_value: "DPTfs",
     names: &[
         "batch-mode",
         "quiet",
@@ -241,13 +241,9 @@ pub(super) fn maven(call: &mut Call<'_>) -> Described {
     ])?;
     call.claims.network |= !parsed.has(&["o", "offline"]);
     call.read_upwards(&directory, &["pom.xml"]);
-    for name in [".mvn"] {
-        call.claims.read(
-            Extent::Subtree,
-            format!("{}/{name}", directory.trim_end_matches('/')),
-        );
-        call.read_upwards(&directory, &[name]);
-    }
+    let top = directory.trim_end_matches('/');
+    call.claims.read(Extent::Subtree, format!("{top}/.mvn"));
+    call.read_upwards(&directory, &[".mvn"]);
     call.claims.assume(
         "Maven's repository is below the home directory or where its options say, and no settings file moves it",
     );
@@ -269,7 +265,7 @@ pub(super) fn maven(call: &mut Call<'_>) -> Described {
     if goals.is_empty() {
         return Err("the goal is not known".to_string());
     }
-    if goals.iter().all(|g| fetches(g)) {
+    if goals.iter().all(fetches) {
         if parsed.has(&["pl", "projects", "am", "also-make", "f", "file"]) {
             call.read_tree(&directory);
         }
@@ -352,9 +348,6 @@ pub(super) fn gradle(call: &mut Call<'_>) -> Described {
 
 /// Describes sbt.
 pub(super) fn sbt(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
-        return Ok(());
-    }
     settings(call, &["SBT_OPTS", "JAVA_OPTS"])?;
     for text in common::texts(call.arguments)? {
         let plain = matches!(

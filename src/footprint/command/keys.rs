@@ -93,6 +93,8 @@ pub(super) fn gpg(call: &mut Call<'_>) -> Described {
         "fetch-keys",
         "fetch-key",
     ];
+    call.claims
+        .assume("gpg's settings name no file outside of its home directory");
     // Verifying may fetch a key where a setting says so.
     call.claims.network |= parsed.has(&fetches) || parsed.has(&["verify"]);
     for ring in parsed.values(&["keyring", "primary-keyring"]) {

@@ -59,6 +59,10 @@ pub(super) fn own_files(call: &mut Call<'_>) -> Described {
         return Err("NODE_OPTIONS is set".to_string());
     }
     call.tool(HOME)?;
+    let name = call.name;
+    call.claims.assume(format!(
+        "{name} keeps its own files below the home directory or where its variables say"
+    ));
     call.moved(&["COREPACK_HOME", "PNPM_HOME", "BUN_INSTALL", "NVM_DIR"])
 }
 

@@ -10,7 +10,7 @@ use super::{Call, Described, common, python};
 
 const POETRY: Spec = Spec {
     letters: "nqvVh",
-    letters_with_value: "ECPGf",
+    letters_with_value: "ECPGfo",
     names: &[
         "no-interaction",
         "no-ansi",
@@ -119,7 +119,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         ("export", []) => {
             project(call, &parsed, true)?;
             call.claims.network = true;
-            for output in parsed.values(&["output"]) {
+            for output in parsed.values(&["o", "output"]) {
                 call.write(output, Extent::Exact)?;
             }
             Ok(())
@@ -216,7 +216,7 @@ mod tests {
         ("POETRY_VIRTUALENVS_PATH='{cache-dir}/v' poetry lock", "stands for", "", ""),
         ("POETRY_OTHER=/c poetry lock", "POETRY_OTHER is set", "", ""),
         ("POETRY_HOME=$NOPE poetry lock", "POETRY_HOME is not known", "", ""),
-        ("poetry export -f requirements.txt --output r.txt --without-hashes", "", "net /app/poetry.lock", "/app/poetry.lock /app/r.txt /root/** tmp"),
+        ("poetry export -f requirements.txt -o r.txt --without-hashes", "", "net /app/poetry.lock", "/app/poetry.lock /app/r.txt /root/** tmp"),
         ("poetry add ../lib", "`add`", "", ""),
         ("poetry install --frob", "option --frob", "", ""),
         ("poetry install $ARGS", "argument $", "", ""),

@@ -57,7 +57,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
                 _ => Err(format!("it runs the module {}", module.shown())),
             }
         }
-        _ if common::only_asks(call.arguments) => Ok(()),
+        [v] if matches!(v.known(), Some("--version" | "-V")) => Ok(()),
         _ => Err("it runs a program that is not known".to_string()),
     }
 }

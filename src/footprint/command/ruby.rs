@@ -189,6 +189,12 @@ pub(super) fn bundle(call: &mut Call<'_>) -> Described {
     common::no_values(&parsed, BUNDLE.names)?;
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
+        // `--without a b` takes more than one name.
+        ["install", ..] if parsed.has(&["without", "with"]) => {
+            call.claims.network |= !parsed.has(&["local"]);
+            project(call, &parsed)?;
+            lock(call, &parsed)
+        }
         [] | ["install"] | ["update"] | ["package" | "cache"] | ["pack"] => {
             call.claims.network |= !parsed.has(&["local"]);
             project(call, &parsed)?;
@@ -317,6 +323,9 @@ fn config(call: &mut Call<'_>) -> Described {
     let directory = call.directory()?.to_string();
     call.read_upwards(&directory, &["Gemfile", "gems.rb"]);
     call.write_upwards(&directory, &[".bundle"], Extent::Subtree);
+    call.claims.assume(
+        "bundler's settings are below the project, the home directory or /usr/local/bundle",
+    );
     // The images of Ruby have it there.
     call.keep_in("/usr/local/bundle")
 }
@@ -347,7 +356,7 @@ pub(super) fn gem(call: &mut Call<'_>) -> Described {
         ["update", ..] => call.claims.network = true,
         ["cleanup" | "uninstall", ..] => {}
         ["sources"] => call.claims.network = true,
-        ["list" | "env" | "environment", ..] => return Ok(()),
+        ["list" | "env" | "environment", ..] => {}
         [sub, ..] => return Err(format!("what `{sub}` does is not known")),
         [] => return Err("the subcommand is not known".to_string()),
     }
@@ -366,7 +375,7 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[(&str, &str, &[&str])] = &[
-        ("bundle install --jobs 4 --retry 3 --without 'development test'", "net /app/Gemfile /app/Gemfile.lock /app/.bundle/config /app/.ruby-version", &[VENDOR, LOCK]),
+        ("bundle install --jobs 4 --retry 3 --without development test", "net /app/Gemfile /app/Gemfile.lock /app/.bundle/config /app/.ruby-version", &[VENDOR, LOCK]),
         ("bundle install -j4", "net /app/gems.rb", &[VENDOR, LOCK]),
         ("bundle", "net", &[VENDOR, LOCK]),
         ("bundle install --local --path /gems", "/gems/**", &[VENDOR, LOCK, " /gems/**"]),

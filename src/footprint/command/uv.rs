@@ -179,6 +179,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     common::no_values(&parsed, UV.names)?;
     call.refuse(is_unclear)?;
     python::refuse_settings(call)?;
+    only_remote_indexes(call, &parsed)?;
     let online = call.claims.network;
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
@@ -229,6 +230,33 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         [sub, ..] => Err(format!("what `{sub}` does is not known")),
         [] => Err("the subcommand is not known".to_string()),
+    }
+}
+
+/// An index may be a directory.
+fn only_remote_indexes(call: &Call<'_>, parsed: &Parsed) -> Described {
+    let options = ["index", "default-index", "index-url", "extra-index-url"];
+    let mut values: Vec<String> = Vec::new();
+    for value in parsed.values(&options) {
+        values.push(value.start().to_string());
+    }
+    for name in [
+        "UV_INDEX",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX_URL",
+        "UV_EXTRA_INDEX_URL",
+    ] {
+        if let Some(Some(value)) = call.shell.variables.get(name) {
+            values.extend(value.split_whitespace().map(str::to_string));
+        }
+    }
+    let local = |v: &&String| {
+        let place = v.split_once('=').map_or(v.as_str(), |(_, place)| place);
+        place.starts_with(['.', '/', '~']) || v.contains("file:")
+    };
+    match values.iter().find(local) {
+        Some(index) => Err(format!("the index {index} is a directory")),
+        None => Ok(()),
     }
 }
 
@@ -381,6 +409,7 @@ mod tests {
         ("UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy uv sync --frozen --no-install-workspace", "", "net /venv/**", "/app/.venv/** /root/** /venv/** tmp"),
         ("UV_CACHE_DIR=$X uv sync", "UV_CACHE_DIR is not known", "", ""),
         ("UV_CONFIG_FILE=/x uv sync", "UV_CONFIG_FILE is set", "", ""),
+        ("uv sync --index x=./i", "is a directory", "", ""),
         ("uv sync --script x.py", "option --script", "", ""),
         ("uv pip install --system -r requirements.txt", "", "net /app/requirements.txt /app/uv.toml", "/app/.venv/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
         ("uv pip install --target /deps -c c.txt flask", "", "net /app/c.txt", "/deps/** /root/** tmp"),
