@@ -139,7 +139,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("npm install ../lib", "install", "local package", "", ""),
     ("npm run build", "build", "`run`", "", ""),
     ("npm ci && npm run build", "install build", "`run`", "", "/app/node_modules/** /root/.cache/** /root/.npm/** /tmp/**"),
-    ("yarn install --frozen-lockfile && yarn build", "install build", "yarn: what `build`", "/app/yarn.lock", "/app/.pnp.cjs/** /app/.pnp.js/** /app/.pnp.loader.mjs/** /app/.yarn/** /app/node_modules/** /root/** /tmp/** /var/tmp/**"),
+    ("yarn install --frozen-lockfile && yarn build", "install build", "yarn: what `build`", "/app/yarn.lock", "/app/** /root/** /tmp/** /var/tmp/**"),
     ("pip install --no-cache-dir -r requirements.txt -c c.txt", "install", "", "/app/requirements.txt /app/c.txt", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("$PIP flask uvicorn[standard]", "install", "", "", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("pip install --target /deps flask", "install", "", "", "/deps/** /root/** /tmp/**"),

@@ -90,7 +90,7 @@ pub(super) fn bun(call: &mut Call<'_>) -> Described {
         } else {
             &[]
         },
-        workspace: parsed.has(&["filter"]),
+        manifests: true,
     };
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
@@ -162,13 +162,13 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[
-        ("bun install --frozen-lockfile --production", "", "net /app/package.json /app/bun.lock /app/bun.lockb /app/bunfig.toml /app/.npmrc", "/app/node_modules/** /root/** tmp"),
-        ("bun i", "", "net", "/app/bun.lock /app/bun.lockb /app/node_modules/** /root/** tmp"),
-        ("bun ci --ignore-scripts", "", "net", "/app/node_modules/** /root/** tmp"),
-        ("bun add hono", "", "net", "/app/bun.lock /app/bun.lockb /app/node_modules/** /app/package.json /root/** tmp"),
+        ("bun install --frozen-lockfile --production", "", "net /app/package.json /app/bun.lock /app/bun.lockb /app/bunfig.toml /app/.npmrc", "/app/** /root/** tmp"),
+        ("bun i", "", "net", "/app/** /root/** tmp"),
+        ("bun ci --ignore-scripts", "", "net", "/app/** /root/** tmp"),
+        ("bun add hono", "", "net", "/app/** /root/** tmp"),
         ("bun add -g turbo", "", "net", "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** tmp"),
-        ("BUN_INSTALL_CACHE_DIR=/c bun ci", "", "net /c/**", "/app/node_modules/** /c/** /root/** tmp"),
-        ("bun install --cwd web --frozen-lockfile", "", "net /app/web/package.json /app/package.json", "/app/node_modules/** /app/web/node_modules/** /root/** tmp"),
+        ("BUN_INSTALL_CACHE_DIR=/c bun ci", "", "net /c/**", "/app/** /c/** /root/** tmp"),
+        ("bun install --cwd web --frozen-lockfile", "", "net /app/web/package.json /app/package.json", "/app/** /root/** tmp"),
         ("bun add ./x", "local package", "", ""),
         ("bun run build", "`run`", "", ""),
         ("bun build ./x.ts", "`build`", "", ""),

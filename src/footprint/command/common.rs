@@ -279,6 +279,14 @@ impl Call<'_> {
         }
     }
 
+    /// Reads and writes the whole tree a project is in. Manifests may name other members of a workspace
+    /// and local packages, and have scripts, and nobody looks into the manifests of these tools.
+    pub(super) fn keep_in_tree(&mut self, directory: &str) {
+        let top = top_of(directory);
+        self.claims.read(Extent::Subtree, top.clone());
+        self.claims.write(Extent::Subtree, top);
+    }
+
     /// Reads the whole tree a project is in: everything below the root's entry, so that the top of a
     /// workspace and its other members are there.
     pub(super) fn read_tree(&mut self, directory: &str) {

@@ -1,5 +1,5 @@
 //! Composer. Its plugins and the project's scripts write beside `vendor`, and the autoloader is made from
-//! a look at the sources, so only options that switch those off make the footprint small.
+//! a look at the sources, so only options that switch those off keep it to `vendor`.
 
 use super::super::Extent;
 use super::super::options::{Parsed, Spec, parse};
@@ -160,20 +160,19 @@ fn project(call: &mut Call<'_>, parsed: &Parsed, directory: &str, changes: bool)
         call.claims
             .write(Extent::Exact, format!("{top}/composer.lock"));
     }
-    if !parsed.has(&["no-autoloader"]) || !parsed.has(&["no-scripts"]) {
-        call.claims.read(Extent::Subtree, directory.to_string());
-    }
+    // Packages may be local, and an autoloader is made from a look at the sources.
+    call.read_tree(directory);
     if parsed.has(&["no-scripts"]) && parsed.has(&["no-plugins"]) {
         call.claims.write(Extent::Subtree, format!("{top}/vendor"));
-        call.claims.assume(format!(
-            "composer.json of {directory} names no local package and keeps packages in vendor"
-        ));
+        call.claims
+            .assume("composer.json keeps packages in vendor and names none outside of the project");
     } else {
-        call.claims.write(Extent::Subtree, directory.to_string());
-        call.claims.assume(format!(
-            "composer.json of {directory} names no package outside of it, and its scripts touch only the \
-             project, the home directory and /tmp"
-        ));
+        call.claims
+            .write(Extent::Subtree, common::top_of(directory));
+        call.claims.assume(
+            "composer.json names no package outside of the project, and its scripts touch only the project, \
+             the home directory and /tmp",
+        );
     }
     Ok(())
 }
@@ -188,7 +187,7 @@ mod tests {
         ("composer install --no-scripts --no-autoloader --no-plugins", "", "net /app/composer.lock /app/auth.json", "/app/vendor/** /root/** tmp"),
         ("composer install --no-scripts --no-plugins", "", "net /app/**", "/app/vendor/** /root/** tmp"),
         ("COMPOSER_VENDOR_DIR=/v composer install --no-scripts --no-autoloader --no-plugins", "", "net", "/app/vendor/** /root/** /v/** tmp"),
-        ("composer update -n -d sub", "", "net /app/sub/** /app/composer.json", "/app/sub/** /root/** tmp"),
+        ("composer update -n -d sub", "", "net /app/sub/** /app/composer.json", "/app/** /root/** tmp"),
         ("composer require a/b:^1 --no-plugins --no-scripts", "", "net /app/**", "/app/composer.json /app/composer.lock /app/vendor/** /root/** tmp"),
         ("composer dump-autoload -o --classmap-authoritative", "", "/app/**", "/app/** /root/** tmp"),
         ("composer global require x/y", "", "net", "/root/** tmp"),

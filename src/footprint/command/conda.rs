@@ -201,8 +201,12 @@ fn install(call: &mut Call<'_>, subcommands: usize) -> Described {
     }
     for file in files.iter().filter(|f| !f.start().contains("://")) {
         call.read(file, Extent::Exact)?;
+        // A part of it may be for pip, which reads other files and local packages.
+        let place = call.path(file, Extent::Exact)?.path;
+        let directory = place.rsplit_once('/').map_or("/", |(d, _)| d).to_string();
+        call.keep_in_tree(&directory);
         call.claims
-            .assume("files that list conda's packages name no other local file");
+            .assume("files that list conda's packages name nothing outside of the project");
     }
     for channel in parsed.values(&["c", "channel"]) {
         let text = channel.known().ok_or("a channel is not known")?;
@@ -232,8 +236,6 @@ mod tests {
     #[rustfmt::skip]
     const LINES: &[Line] = &[
         ("conda install -y -c conda-forge numpy=1.26 'python>=3.9'", "", "net /root/** /opt/**", ""),
-        ("conda env create -n x", "", "net /app/environment.yml", ""),
-        ("conda env update -n base --file e.yml --prune", "", "net /app/e.yml", ""),
         ("micromamba install -y -n base -f /tmp/e.yaml", "", "net /tmp/e.yaml", ""),
         ("conda clean -afy", "", "", ""),
         ("micromamba clean --all --yes", "", "", ""),
@@ -264,6 +266,21 @@ mod tests {
 
     #[test]
     fn directories_that_are_given_are_written() {
+        let with_app: &'static str = format!("{ALL} /app/**").leak();
+        check(&[
+            (
+                "conda env create -n x",
+                "",
+                "net /app/environment.yml /app/**",
+                with_app,
+            ),
+            (
+                "conda env update -n base --file e.yml --prune",
+                "",
+                "net /app/e.yml",
+                with_app,
+            ),
+        ]);
         let all = "/c/** /etc/** /opt/** /p/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** \
                    /var/cache/** tmp";
         check(&[(

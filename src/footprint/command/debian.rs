@@ -183,9 +183,13 @@ pub(super) fn sources(call: &mut Call<'_>) -> Described {
     }
 }
 
-/// Describes apt-mark, apt-cache and apt-config.
+/// Describes apt-mark, apt-cache and lsb_release, which asks apt-cache.
 pub(super) fn marks(call: &mut Call<'_>) -> Described {
     let bad = |a: &&Argument| {
+        let short = |t: &str| t.bytes().skip(1).all(|b| b"acdirsv".contains(&b));
+        if call.name == "lsb_release" && !a.start().starts_with("--") && short(a.start()) {
+            return false;
+        }
         let plain = [
             "-q",
             "-qq",
@@ -307,6 +311,7 @@ mod tests {
         ("add-apt-repository --frob x", "option --frob", "", ""),
         ("apt-mark hold x", "", "/var/lib/dpkg/**", "/var/cache/apt/** /var/lib/apt/** /var/lib/dpkg/**"),
         ("apt-cache policy x", "", "/var/lib/apt/**", "/var/cache/apt/**"),
+        ("lsb_release -cs", "", "/etc/** /var/lib/apt/**", "/var/cache/apt/**"),
         ("apt-cache -o Dir=/x policy x", "option -o", "", ""),
         ("echo x | debconf-set-selections", "", "/var/cache/debconf/**", "/var/cache/debconf/**"),
         ("update-alternatives --frob", "option --frob", "", ""),

@@ -266,13 +266,8 @@ pub(super) fn maven(call: &mut Call<'_>) -> Described {
         return Err("the goal is not known".to_string());
     }
     if goals.iter().all(fetches) {
-        if parsed.has(&["pl", "projects", "am", "also-make", "f", "file"]) {
-            call.read_tree(&directory);
-        }
-        call.claims.assume(format!(
-            "the goals that fetch dependencies read only pom.xml and .mvn of {directory} and the pom.xml of \
-             directories above it, which name no module, and write nothing there"
-        ));
+        // Modules are looked at as well, and plugins may make their own files.
+        builds(call, &directory);
         return Ok(());
     }
     for goal in &goals {
@@ -406,10 +401,10 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[
-        ("mvn -B dependency:go-offline", "", "net /app/pom.xml /pom.xml /app/.mvn/** /root/** /opt/**", "/root/** tmp"),
-        ("mvn dependency:resolve -s /s.xml -q", "", "net /s.xml", "/root/** tmp"),
+        ("mvn -B dependency:go-offline", "", "net /app/pom.xml /pom.xml /app/.mvn/** /root/** /opt/**", "/app/** /root/** tmp"),
+        ("mvn dependency:resolve -s /s.xml -q", "", "net /s.xml", "/app/** /root/** tmp"),
         ("mvn -f /home/app/pom.xml clean package -DskipTests", "", "net /home/** /home/app/pom.xml", "/home/** /root/** tmp"),
-        ("mvn -pl web -am dependency:go-offline", "", "net /app/**", "/root/** tmp"),
+        ("mvn -pl web -am dependency:go-offline", "", "net /app/**", "/app/** /root/** tmp"),
         ("mvn -o -ntp package -Dmaven.test.skip=true -Drevision=$V -T 1C -P prod", "", "/app/**", "/app/** /root/** tmp"),
         ("mvn compile -Dmaven.repo.local=/r", "", "net /r/**", "/app/** /r/** /root/** tmp"),
         ("MAVEN_OPTS='-Xmx1g -XX:+UseG1GC' mvn compile", "", "net", "/app/** /root/** tmp"),

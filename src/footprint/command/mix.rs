@@ -122,19 +122,12 @@ pub(super) fn mix(call: &mut Call<'_>) -> Described {
         match (*task, rest) {
             ("local.hex" | "local.rebar", []) => {}
             ("archive.install", ["hex", ..]) => {}
-            ("deps.get", []) => {
-                call.claims.write(Extent::Subtree, format!("{top}/deps"));
-                call.claims.write(Extent::Subtree, format!("{top}/_build"));
-                call.claims.write(Extent::Exact, format!("{top}/mix.lock"));
-                call.claims
-                    .assume(format!("mix.exs of {directory} names no local dependency"));
-            }
-            ("deps.compile", _) => {
-                call.claims.write(Extent::Subtree, format!("{top}/deps"));
-                call.claims.write(Extent::Subtree, format!("{top}/_build"));
-                call.claims.assume(format!(
-                    "dependencies of {directory} are compiled inside deps, _build, the home directory and /tmp"
-                ));
+            // Local dependencies and the applications of an umbrella have their own mix.exs.
+            ("deps.get", []) | ("deps.compile", _) => {
+                call.keep_in_tree(&directory);
+                call.claims.assume(
+                    "dependencies are fetched and compiled inside the project, the home directory and /tmp",
+                );
             }
             ("compile" | "release" | "phx.digest" | "deps.clean" | "clean", _) => {
                 call.read_tree(&directory);
@@ -182,10 +175,10 @@ mod tests {
     const LINES: &[Line] = &[
         ("mix local.hex --force && mix local.rebar --force", "", "net /app/mix.exs", "/root/** tmp"),
         ("mix do local.hex --force, local.rebar --force", "", "net", "/root/** tmp"),
-        ("mix deps.get --only prod", "", "net /app/mix.exs /app/mix.lock /app/config/**", "/app/_build/** /app/deps/** /app/mix.lock /root/** tmp"),
+        ("mix deps.get --only prod", "", "net /app/mix.exs /app/mix.lock /app/config/**", "/app/** /root/** tmp"),
         ("mix do deps.get --only $MIX_ENV, deps.compile", "is not known", "", ""),
-        ("mix do deps.get + deps.compile", "", "net", "/app/_build/** /app/deps/** /app/mix.lock /root/** tmp"),
-        ("mix deps.compile", "", "net", "/app/_build/** /app/deps/** /root/** tmp"),
+        ("mix do deps.get + deps.compile", "", "net", "/app/** /root/** tmp"),
+        ("mix deps.compile", "", "net", "/app/** /root/** tmp"),
         ("MIX_ENV=prod mix compile", "", "net /app/**", "/app/** /root/** tmp"),
         ("mix release --overwrite --path /r", "", "net", "/app/** /r/** /root/** tmp"),
         ("MIX_HOME=/m mix local.hex --force", "", "net /m/**", "/m/** /root/** tmp"),

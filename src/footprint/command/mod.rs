@@ -100,7 +100,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "dpkg-query" | "dpkg-reconfigure" | "dpkg-divert" | "dpkg-statoverride"
         | "dpkg-architecture" => debian::dpkg_other(call),
         "apt-key" | "add-apt-repository" | "apt-add-repository" => debian::sources(call),
-        "apt-mark" | "apt-cache" => debian::marks(call),
+        "apt-mark" | "apt-cache" | "lsb_release" => debian::marks(call),
         "debconf-set-selections" | "debconf-show" => debian::debconf(call),
         "update-alternatives" | "alternatives" => debian::alternatives(call),
         "update-ca-certificates"

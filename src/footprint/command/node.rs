@@ -91,8 +91,8 @@ pub(super) struct Project<'a> {
     pub(super) own: &'a [&'a str],
     /// Files it may write.
     pub(super) locks: &'a [&'a str],
-    /// Other members of a workspace take part.
-    pub(super) workspace: bool,
+    /// Manifests are looked at: they may name workspaces and local packages, and have scripts.
+    pub(super) manifests: bool,
 }
 
 /// An install into the project.
@@ -110,21 +110,16 @@ pub(super) fn installs(call: &mut Call<'_>, directory: &str, project: &Project<'
     call.write_upwards(directory, project.own, Extent::Subtree);
     call.write_upwards(directory, project.locks, Extent::Exact);
     let name = call.name;
-    if project.workspace {
-        call.read_tree(directory);
-        call.claims
-            .write(Extent::Subtree, super::common::top_of(directory));
+    if project.manifests {
+        call.keep_in_tree(directory);
         call.claims.assume(format!(
             "{name} and the scripts of the project and its dependencies touch only the project, /tmp and \
              {name}'s own directories"
         ));
     } else {
         call.claims.assume(format!(
-            "{name} reads only package.json, .npmrc, {} and patches of {directory} and the directories above it, which \
-             name no workspace or local package, and lifecycle scripts of the project and its dependencies \
-             touch only {}, /tmp and {name}'s own directories",
-            project.files.join(", "),
-            project.own.join(", ")
+            "{name} reads only {} of {directory} and the directories above it",
+            project.files.join(", ")
         ));
     }
     Ok(())

@@ -109,15 +109,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     common::no_values(&parsed, &flags)?;
     let directory = call.directory_of(&parsed, &["C", "dir"])?;
     call.keep_in_values(&parsed, KEEPS)?;
-    let workspace = parsed.has(&[
-        "r",
-        "recursive",
-        "F",
-        "filter",
-        "filter-prod",
-        "w",
-        "workspace-root",
-    ]);
     let keeps = parsed.has(&["frozen-lockfile", "no-lockfile"]);
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
@@ -130,12 +121,13 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         _ if parsed.has(&["g", "global"]) && texts.first() != Some(&"config") => {
             Err("what it does globally is not known".to_string())
         }
-        ["install" | "i"] => project(call, &directory, workspace, !keeps),
+        ["install" | "i"] => project(call, &directory, true, !keeps),
+        // It is documented to look at no manifest.
         ["fetch"] => project(call, &directory, false, false),
-        ["prune"] => project(call, &directory, workspace, false),
+        ["prune"] => project(call, &directory, true, false),
         ["add" | "install" | "i", packages @ ..] => {
             node::only_remote(packages)?;
-            project(call, &directory, workspace, true)?;
+            project(call, &directory, true, true)?;
             call.write_upwards(&directory, &["package.json"], Extent::Exact);
             Ok(())
         }
@@ -164,7 +156,7 @@ fn assume_store(call: &mut Call<'_>) -> Described {
     Ok(())
 }
 
-fn project(call: &mut Call<'_>, directory: &str, workspace: bool, changes: bool) -> Described {
+fn project(call: &mut Call<'_>, directory: &str, manifests: bool, changes: bool) -> Described {
     assume_store(call)?;
     call.claims.read(Extent::Subtree, "/.pnpm-store");
     call.claims.write(Extent::Subtree, "/.pnpm-store");
@@ -176,7 +168,7 @@ fn project(call: &mut Call<'_>, directory: &str, workspace: bool, changes: bool)
         } else {
             &[]
         },
-        workspace,
+        manifests,
     };
     node::installs(call, directory, &project)
 }
@@ -210,12 +202,12 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[
-        ("pnpm install --frozen-lockfile --prod", "", "net /app/package.json /app/pnpm-lock.yaml /app/.npmrc /app/pnpm-workspace.yaml /app/.pnpmfile.cjs /root/**", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /root/** tmp"),
-        ("pnpm i", "", "net", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /app/pnpm-lock.yaml /app/pnpm-workspace.yaml /root/** tmp"),
+        ("pnpm install --frozen-lockfile --prod", "", "net /app/package.json /app/pnpm-lock.yaml /app/.npmrc /app/pnpm-workspace.yaml /app/.pnpmfile.cjs /root/**", "/.pnpm-store/** /app/** /root/** tmp"),
+        ("pnpm i", "", "net", "/.pnpm-store/** /app/** /root/** tmp"),
         ("pnpm fetch --prod", "", "net /app/pnpm-lock.yaml", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /root/** tmp"),
         ("pnpm install -r --offline --prod", "", "net /app/**", "/.pnpm-store/** /app/** /root/** tmp"),
         ("pnpm --filter web... install --frozen-lockfile", "", "net /app/**", "/.pnpm-store/** /app/** /root/** tmp"),
-        ("pnpm install --frozen-lockfile --store-dir /s", "", "net /s/**", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /root/** /s/** tmp"),
+        ("pnpm install --frozen-lockfile --store-dir /s", "", "net /s/**", "/.pnpm-store/** /app/** /root/** /s/** tmp"),
         ("pnpm add -g turbo@1 @x/y", "", "net", "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** tmp"),
         ("PNPM_HOME=/pnpm pnpm fetch", "", "net /pnpm/**", "/.pnpm-store/** /app/.pnpm-store/** /app/node_modules/** /pnpm/** /root/** tmp"),
         ("pnpm store prune", "", "net", "/.pnpm-store/** /root/** tmp"),

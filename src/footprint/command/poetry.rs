@@ -165,16 +165,16 @@ fn project(call: &mut Call<'_>, parsed: &Parsed, locks: bool) -> Described {
     call.read_upwards(&directory, &["pyproject.toml", "poetry.toml"]);
     call.read_files(&directory, &["poetry.lock", ".venv", ".python-version"]);
     if locks {
+        // What a lock file says of local packages comes from their manifests.
+        call.read_tree(&directory);
         let top = directory.trim_end_matches('/');
         call.claims
             .write(Extent::Exact, format!("{top}/poetry.lock"));
     }
     call.tool(&[])?;
     call.moved(PLACES)?;
-    call.claims.assume(format!(
-        "poetry reads only pyproject.toml, poetry.toml and poetry.lock of {directory}, which name no \
-         local package, and writes only below the home directory and /tmp beside the environment"
-    ));
+    call.claims
+        .assume("poetry writes only to the project, the environment, the home directory and /tmp");
     Ok(())
 }
 
@@ -190,10 +190,14 @@ fn install(call: &mut Call<'_>, parsed: &Parsed, changes: bool) -> Described {
     call.read_files(&directory, &["README.md"]);
     call.claims.write(Extent::Subtree, format!("{top}/.venv"));
     python::installs(call)?;
-    if !parsed.has(&["no-root"]) {
-        // The project itself is built and linked to.
-        call.read_tree(&directory);
-        call.claims.write(Extent::Subtree, directory);
+    if parsed.has(&["no-root"]) && parsed.has(&["no-directory"]) {
+        call.claims.assume(format!(
+            "poetry reads only pyproject.toml, poetry.toml and poetry.lock of {directory}, which name no \
+             local archive"
+        ));
+    } else {
+        // The project itself and local packages are built and linked to.
+        call.keep_in_tree(&directory);
     }
     call.claims.assume(
         "packages that poetry builds write only to their environment, the home directory and /tmp",
@@ -207,12 +211,12 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[
-        ("poetry install --no-root --only main --no-interaction --no-ansi", "", "net /app/pyproject.toml /app/poetry.lock /pyproject.toml /opt/** /root/**", "/app/.venv/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
-        ("poetry install --no-dev", "", "net /app/**", "/app/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
+        ("poetry install --no-root --no-directory --only main --no-interaction --no-ansi", "", "net /app/pyproject.toml /app/poetry.lock /pyproject.toml /opt/** /root/**", "/app/.venv/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
+        ("poetry install --no-dev --no-root", "", "net /app/**", "/app/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
         ("poetry config virtualenvs.create false", "", "/app/pyproject.toml", "/app/poetry.toml /root/** tmp"),
         ("poetry config virtualenvs.path /x", "`config`", "", ""),
         ("poetry config cache-dir /x", "`config`", "", ""),
-        ("POETRY_CACHE_DIR=/c poetry lock --no-update", "", "net /c/**", "/app/poetry.lock /c/** /root/** tmp"),
+        ("POETRY_CACHE_DIR=/c poetry lock --no-update", "", "net /app/** /c/**", "/app/poetry.lock /c/** /root/** tmp"),
         ("POETRY_VIRTUALENVS_PATH='{cache-dir}/v' poetry lock", "stands for", "", ""),
         ("POETRY_OTHER=/c poetry lock", "POETRY_OTHER is set", "", ""),
         ("POETRY_HOME=$NOPE poetry lock", "POETRY_HOME is not known", "", ""),

@@ -250,19 +250,13 @@ fn project(call: &mut Call<'_>, parsed: &Parsed) -> Described {
     let here = call.directory()?.to_string();
     call.read_files(&here, &[".ruby-version", ".tool-versions"]);
     call.read_upwards(&directory, &[".bundle/config"]);
-    for top in [&directory, &here] {
-        let top = top.trim_end_matches('/');
-        call.claims.write(Extent::Subtree, format!("{top}/.bundle"));
-        call.claims
-            .write(Extent::Subtree, format!("{top}/vendor/bundle"));
-        call.claims
-            .write(Extent::Subtree, format!("{top}/vendor/cache"));
-    }
+    call.keep_in_tree(&directory);
+    call.keep_in_tree(&here);
     call.keep_in_values(parsed, &["path"])?;
-    call.claims.assume(format!(
-        "the Gemfile of {directory} reads no other file but its lock file and .ruby-version, names no local \
-         gem, and bundler's settings keep gems in {directory}/vendor or where gem keeps them"
-    ));
+    call.claims.assume(
+        "the Gemfile reads only files of the project, names no gem outside of it, and bundler's settings \
+         keep gems in the project or where gem keeps them",
+    );
     Ok(())
 }
 
@@ -370,17 +364,16 @@ mod tests {
 
     const GEMS: &str =
         "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** /var/lib/gems/** tmp";
-    const VENDOR: &str = " /app/.bundle/** /app/vendor/bundle/** /app/vendor/cache/**";
-    const LOCK: &str = " /app/Gemfile.lock /app/gems.locked";
+    const APP: &str = " /app/**";
 
     #[rustfmt::skip]
     const LINES: &[(&str, &str, &[&str])] = &[
-        ("bundle install --jobs 4 --retry 3 --without development test", "net /app/Gemfile /app/Gemfile.lock /app/.bundle/config /app/.ruby-version", &[VENDOR, LOCK]),
-        ("bundle install -j4", "net /app/gems.rb", &[VENDOR, LOCK]),
-        ("bundle", "net", &[VENDOR, LOCK]),
-        ("bundle install --local --path /gems", "/gems/**", &[VENDOR, LOCK, " /gems/**"]),
-        ("BUNDLE_PATH=/b BUNDLE_WITHOUT=test bundle install", "net /b/**", &[VENDOR, LOCK, " /b/**"]),
-        ("BUNDLE_GEMFILE=g/Gemfile bundle check", "/app/g/Gemfile /app/g/Gemfile.lock", &[VENDOR, " /app/g/.bundle/** /app/g/vendor/bundle/** /app/g/vendor/cache/**"]),
+        ("bundle install --jobs 4 --retry 3 --without development test", "net /app/Gemfile /app/Gemfile.lock /app/.bundle/config /app/.ruby-version", &[APP]),
+        ("bundle install -j4", "net /app/gems.rb", &[APP]),
+        ("bundle", "net", &[APP]),
+        ("bundle install --local --path /gems", "/gems/**", &[APP, " /gems/**"]),
+        ("BUNDLE_PATH=/b BUNDLE_WITHOUT=test bundle install", "net /b/**", &[APP, " /b/**"]),
+        ("BUNDLE_GEMFILE=g/Gemfile bundle check", "/app/g/Gemfile /app/g/Gemfile.lock", &[APP]),
         ("gem install bundler:2.4.1 rails -v 7 --no-document", "net", &[]),
         ("gem install ./x.gem --install-dir /i", "net /app/x.gem /i/**", &[" /i/**"]),
         ("gem update --system 3.4 --no-document", "net", &[]),

@@ -307,19 +307,14 @@ fn sync(call: &mut Call<'_>, parsed: &Parsed) -> Described {
     if !parsed.has(&["frozen", "locked"]) {
         call.write_upwards(&directory, &["uv.lock"], Extent::Exact);
     }
-    let bare = parsed.has(&[
-        "no-install-project",
-        "no-install-workspace",
-        "no-install-local",
-    ]);
-    if bare {
+    if parsed.has(&["frozen"]) && parsed.has(&["no-install-local"]) {
         call.claims.assume(format!(
-            "uv sync reads only pyproject.toml, uv.toml, uv.lock and .python-version of {directory} \
-             and the directories above it, which name no local package or other member"
+            "uv sync --frozen reads only pyproject.toml, uv.toml, uv.lock and .python-version of {directory} \
+             and the directories above it"
         ));
     } else {
-        call.read_tree(&directory);
-        call.claims.write(Extent::Subtree, directory);
+        // Members of a workspace and local packages are built.
+        call.keep_in_tree(&directory);
         call.claims
             .assume("building the project's packages writes only into the project");
     }
@@ -376,8 +371,11 @@ fn pip(call: &mut Call<'_>, parsed: &Parsed, packages: &[&str], files: &[&str]) 
         ));
     }
     if listed {
+        // The files may name others, and local packages.
+        let directory = call.directory()?.to_string();
+        call.keep_in_tree(&directory);
         call.claims
-            .assume("the requirements files name no other local file or directory");
+            .assume("the requirements files name nothing outside of the project");
     }
     own_files(call, parsed)?;
     let directory = project(call, parsed)?;
@@ -403,17 +401,17 @@ mod tests {
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[
-        ("uv sync --frozen --no-dev --no-install-project", "", "net /app/pyproject.toml /app/uv.lock /pyproject.toml", "/app/.venv/** /root/** tmp"),
-        ("uv sync --no-install-project", "", "net /app/uv.lock", "/app/.venv/** /app/uv.lock /root/** tmp"),
+        ("uv sync --frozen --no-dev --no-install-local", "", "net /app/pyproject.toml /app/uv.lock /pyproject.toml", "/app/.venv/** /root/** tmp"),
+        ("uv sync --frozen --no-install-project", "", "net /app/**", "/app/** /root/** tmp"),
         ("uv sync --locked --extra x", "", "net /app/**", "/app/** /root/** tmp"),
-        ("UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy uv sync --frozen --no-install-workspace", "", "net /venv/**", "/app/.venv/** /root/** /venv/** tmp"),
+        ("UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy uv sync --frozen --no-install-local", "", "net /venv/**", "/app/.venv/** /root/** /venv/** tmp"),
         ("UV_CACHE_DIR=$X uv sync", "UV_CACHE_DIR is not known", "", ""),
         ("UV_CONFIG_FILE=/x uv sync", "UV_CONFIG_FILE is set", "", ""),
         ("uv sync --index x=./i", "is a directory", "", ""),
         ("uv sync --script x.py", "option --script", "", ""),
-        ("uv pip install --system -r requirements.txt", "", "net /app/requirements.txt /app/uv.toml", "/app/.venv/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
-        ("uv pip install --target /deps -c c.txt flask", "", "net /app/c.txt", "/deps/** /root/** tmp"),
-        ("uv pip sync --target /deps r.txt", "", "net /app/r.txt", "/deps/** /root/** tmp"),
+        ("uv pip install --system -r requirements.txt", "", "net /app/requirements.txt /app/uv.toml", "/app/** /etc/** /opt/** /root/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** tmp"),
+        ("uv pip install --target /deps -c c.txt flask", "", "net /app/c.txt", "/app/** /deps/** /root/** tmp"),
+        ("uv pip sync --target /deps r.txt", "", "net /app/r.txt", "/app/** /deps/** /root/** tmp"),
         ("uv pip install --prefix /p -e ./lib[dev]", "", "net /app/lib/**", "/app/lib/** /p/** /root/** tmp"),
         ("uv venv /venv", "", "net /app/.python-version", "/root/** /venv/** tmp"),
         ("uv venv", "", "net", "/app /app/.venv/** /root/** tmp"),

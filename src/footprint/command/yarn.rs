@@ -116,7 +116,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     if common::only_asks(call.arguments) {
         // Corepack looks for the version to run.
         let directory = call.directory()?.to_string();
-        return project(call, &directory, false, false);
+        return project(call, &directory, false);
     }
     let parsed = parse(call.arguments, &YARN)?;
     let values = ["production", "prod", "inline-builds", "immutable"];
@@ -140,14 +140,14 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     ]);
     let texts = common::texts(&parsed.operands)?;
     match texts.as_slice() {
-        [] | ["install"] => project(call, &directory, false, !keeps),
+        [] | ["install"] => project(call, &directory, !keeps),
         ["add" | "remove" | "up" | "upgrade", packages @ ..] => {
             node::only_remote(packages)?;
-            project(call, &directory, false, true)?;
+            project(call, &directory, true)?;
             call.write_upwards(&directory, &["package.json"], Extent::Exact);
             Ok(())
         }
-        ["workspaces", "focus", ..] => project(call, &directory, true, true),
+        ["workspaces", "focus", ..] => project(call, &directory, true),
         ["global", "add", packages @ ..] if !packages.is_empty() => {
             node::only_remote(packages)?;
             call.moved(PLACES)?;
@@ -156,7 +156,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         ["set", "version", version] => {
             node::only_remote(&[version])?;
-            project(call, &directory, false, true)?;
+            project(call, &directory, true)?;
             call.write_upwards(
                 &directory,
                 &["package.json", ".yarnrc", ".yarnrc.yml"],
@@ -165,12 +165,12 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             Ok(())
         }
         ["config", "set", key, ..] if is_plain_setting(key) => {
-            project(call, &directory, false, false)?;
+            project(call, &directory, false)?;
             call.write_upwards(&directory, &[".yarnrc", ".yarnrc.yml"], Extent::Exact);
             Ok(())
         }
         ["cache", "clean", ..] => {
-            project(call, &directory, false, false)?;
+            project(call, &directory, false)?;
             Ok(())
         }
         [sub, ..] => Err(format!("what `{sub}` does is not known")),
@@ -196,13 +196,13 @@ fn is_plain_setting(key: &str) -> bool {
     keys.contains(&key)
 }
 
-fn project(call: &mut Call<'_>, directory: &str, workspace: bool, changes: bool) -> Described {
+fn project(call: &mut Call<'_>, directory: &str, changes: bool) -> Described {
     call.moved(PLACES)?;
     let project = Project {
         files: FILES,
         own: OWN,
         locks: if changes { &["yarn.lock"] } else { &[] },
-        workspace,
+        manifests: true,
     };
     node::installs(call, directory, &project)
 }
@@ -211,8 +211,7 @@ fn project(call: &mut Call<'_>, directory: &str, workspace: bool, changes: bool)
 mod tests {
     use super::super::common::lines::{Line, check};
 
-    const OWN: &str = "/app/.pnp.cjs/** /app/.pnp.js/** /app/.pnp.loader.mjs/** /app/.yarn/** \
-                       /app/node_modules/** /root/** tmp";
+    const OWN: &str = "/app/** /root/** tmp";
 
     #[rustfmt::skip]
     const LINES: &[(&str, &str, &str)] = &[
