@@ -264,10 +264,8 @@ fn manifest_directory(call: &Call<'_>, parsed: &Parsed) -> Result<String, String
         Some(path) => {
             let text = path.known().ok_or("the manifest is not known")?;
             let manifest = call.resolve(text)?;
-            Ok(manifest
-                .rsplit_once('/')
-                .map_or("/", |(d, _)| d)
-                .to_string())
+            let above = manifest.rsplit_once('/').map_or("", |(d, _)| d);
+            Ok(if above.is_empty() { "/" } else { above }.to_string())
         }
     }
 }

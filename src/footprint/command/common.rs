@@ -5,10 +5,10 @@
 //! value is a reason, and a directory's default is claimed beside the one a variable names, because a
 //! shell's variable need not reach the program.
 
-use super::super::Extent;
 use super::super::argument::Argument;
 use super::super::options::Parsed;
 use super::super::path_set::ancestors;
+use super::super::{Extent, PathClaim};
 use super::{Call, Described};
 
 /// Beginnings of variables that move what some tool touches: those that `env` may not set.
@@ -124,10 +124,38 @@ pub(super) fn only_asks(arguments: &[Argument]) -> bool {
     matches!(arguments, [one] if one.known().is_some_and(|t| asks.contains(&t)))
 }
 
-/// The directory right below the root that a path is in.
+/// Directories that hold projects and are none.
+const HOLDERS: &[&str] = &[
+    "/home",
+    "/mnt",
+    "/opt",
+    "/srv",
+    "/tmp",
+    "/usr",
+    "/usr/local",
+    "/usr/local/src",
+    "/usr/share",
+    "/usr/src",
+    "/var",
+    "/var/lib",
+    "/var/www",
+];
+
+/// The top of the project that a directory is taken to belong to: the entry of the root, or of a
+/// directory that holds projects.
 pub(super) fn top_of(path: &str) -> String {
-    let first = path.split('/').find(|p| !p.is_empty()).unwrap_or_default();
-    format!("/{first}")
+    let below = |holder: &&&str| {
+        let rest = path.strip_prefix(**holder);
+        rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    };
+    let holder = HOLDERS.iter().filter(below).max_by_key(|h| h.len());
+    let holder = holder.copied().unwrap_or("");
+    let rest = path.get(holder.len()..).unwrap_or_default();
+    match rest.split('/').find(|p| !p.is_empty()) {
+        Some(entry) => format!("{holder}/{entry}"),
+        None if holder.is_empty() => "/".to_string(),
+        None => holder.to_string(),
+    }
 }
 
 impl Call<'_> {
@@ -195,7 +223,7 @@ impl Call<'_> {
         let cwd = self.shell.cwd.clone().unwrap_or_default();
         let inside = |top: &str| cwd == top || cwd.starts_with(&format!("{top}/"));
         let name = self.name;
-        if home != "/home" && inside(&home) {
+        if home != "/home" && home != "/" && inside(&home) {
             let usual = [
                 ".cache",
                 ".config",
@@ -272,8 +300,9 @@ impl Call<'_> {
     pub(super) fn write_upwards(&mut self, directory: &str, names: &[&str], extent: Extent) {
         for place in std::iter::once(directory).chain(ancestors(directory)) {
             let top = place.trim_end_matches('/');
-            // The root is no project.
-            for name in names.iter().filter(|_| !top.is_empty()) {
+            // Above a project the root is none.
+            let counts = !top.is_empty() || place == directory;
+            for name in names.iter().filter(|_| counts) {
                 self.claims.write(extent, format!("{top}/{name}"));
             }
         }
@@ -282,15 +311,29 @@ impl Call<'_> {
     /// Reads and writes the whole tree a project is in. Manifests may name other members of a workspace
     /// and local packages, and have scripts, and nobody looks into the manifests of these tools.
     pub(super) fn keep_in_tree(&mut self, directory: &str) {
-        let top = top_of(directory);
-        self.claims.read(Extent::Subtree, top.clone());
-        self.claims.write(Extent::Subtree, top);
+        self.read_tree(directory);
+        self.claims.write(Extent::Subtree, top_of(directory));
     }
 
-    /// Reads the whole tree a project is in: everything below the root's entry, so that the top of a
-    /// workspace and its other members are there.
+    /// Reads the whole tree a project is in, so that the top of a workspace and its other members are
+    /// there.
     pub(super) fn read_tree(&mut self, directory: &str) {
-        self.claims.read(Extent::Subtree, top_of(directory));
+        let top = top_of(directory);
+        if top != "/" {
+            self.claims.assume(format!(
+                "the project of {directory} does not reach above {top}"
+            ));
+        }
+        self.claims.read(Extent::Subtree, top);
+    }
+
+    /// An entry of the home directory; all home directories where the user's is not known exactly.
+    pub(super) fn home_entry(&mut self, name: &str) -> Result<PathClaim, String> {
+        let home = self.home()?;
+        Ok(match home.as_str() {
+            "/home" => PathClaim::subtree(home),
+            _ => PathClaim::subtree(format!("{}/{name}", home.trim_end_matches('/'))),
+        })
     }
 
     /// The directory an option names, or the working directory.
@@ -300,6 +343,85 @@ impl Call<'_> {
             Some(value) => {
                 let text = value.known().ok_or("the directory is not known")?;
                 self.resolve(text)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_setting, top_of};
+    use crate::footprint::{RunState, of_exec};
+
+    #[test]
+    fn projects_have_their_tops() {
+        for (path, top) in [
+            ("/", "/"),
+            ("/app", "/app"),
+            ("/app/web/x", "/app"),
+            ("/usr/src/app/x", "/usr/src/app"),
+            ("/usr/src", "/usr/src"),
+            ("/usr/lib/x/y", "/usr/lib"),
+            ("/home/node/app", "/home/node"),
+            ("/home", "/home"),
+            ("/opt/app", "/opt/app"),
+            ("/optical/x", "/optical"),
+            ("/var/www/html/x", "/var/www/html"),
+        ] {
+            assert_eq!(top_of(path), top, "{path}");
+        }
+    }
+
+    #[test]
+    fn settings_are_told_from_other_variables() {
+        for (name, expected) in [
+            ("CARGO_HOME", true),
+            ("npm_config_cache", true),
+            ("GOPATH", true),
+            ("DEBIAN_FRONTEND", false),
+            ("A", false),
+        ] {
+            assert_eq!(is_setting(name), expected, "{name}");
+        }
+    }
+
+    /// Whatever is asked of whatever tool wherever: claims are clean paths.
+    #[test]
+    fn claims_are_clean_paths() {
+        let names = "7z apt-key apt-mark awk bun bundle cargo cmake compileall composer conda corepack dotnet \
+                     dpkg envsubst gcc gem getent git go gpg gradle gunzip gzip jq ldconfig localedef mix mvn \
+                     node openssl patch pnpm poetry python3 rebar3 rsync rustup sbt setcap ssh-keygen strip \
+                     systemctl update-alternatives uv virtualenv xz yarn zstd";
+        let lines = "|install|build|compile|x|x /k|-f /k -R h|build --manifest-path /Cargo.toml|-A|sync|venv|fetch|\
+                     -f /pom.xml compile|restore /x.csproj|x /x.7z|-o /k /k|-d / -i /k|clone https://e.org/x|\
+                     -m venv /|-m compileall /x.py|. /|req -new|--import /k|pip install -r /r|env create -f /e|\
+                     install --path /|mod vendor|config --global a.b c|-r /x|chef cook|new /x|--gemfile /Gemfile";
+        for (cwd, user, home) in [
+            (Some("/"), None, "/"),
+            (None, Some("node"), "/"),
+            (Some("/x"), Some("node"), ""),
+            (Some("/root/x"), None, ""),
+        ] {
+            let vars = vec![("HOME".to_string(), home.to_string())];
+            let state = RunState {
+                cwd: cwd.map(str::to_string),
+                user: user.map(str::to_string),
+                vars: vars.into_iter().filter(|_| !home.is_empty()).collect(),
+            };
+            for name in names.split_whitespace() {
+                for line in lines.split('|') {
+                    let mut argv = vec![name.to_string()];
+                    argv.extend(line.split_whitespace().map(str::to_string));
+                    let f = of_exec(&argv, &state);
+                    for claim in f.reads.claims.iter().chain(&f.writes.claims) {
+                        let path = &claim.path;
+                        let clean = path.starts_with('/') && !path.contains("//");
+                        assert!(
+                            clean && (path == "/" || !path.ends_with('/')),
+                            "{argv:?} {path}"
+                        );
+                    }
+                }
             }
         }
     }

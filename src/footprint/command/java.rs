@@ -403,7 +403,7 @@ mod tests {
     const LINES: &[Line] = &[
         ("mvn -B dependency:go-offline", "", "net /app/pom.xml /pom.xml /app/.mvn/** /root/** /opt/**", "/app/** /root/** tmp"),
         ("mvn dependency:resolve -s /s.xml -q", "", "net /s.xml", "/app/** /root/** tmp"),
-        ("mvn -f /home/app/pom.xml clean package -DskipTests", "", "net /home/** /home/app/pom.xml", "/home/** /root/** tmp"),
+        ("mvn -f /home/app/pom.xml clean package -DskipTests", "", "net /home/app/** /home/pom.xml", "/home/app/** /root/** tmp"),
         ("mvn -pl web -am dependency:go-offline", "", "net /app/**", "/app/** /root/** tmp"),
         ("mvn -o -ntp package -Dmaven.test.skip=true -Drevision=$V -T 1C -P prod", "", "/app/**", "/app/** /root/** tmp"),
         ("mvn compile -Dmaven.repo.local=/r", "", "net /r/**", "/app/** /r/** /root/** tmp"),

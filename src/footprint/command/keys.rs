@@ -72,14 +72,7 @@ pub(super) fn gpg(call: &mut Call<'_>) -> Described {
             .to_string(),
         None => match call.setting("GNUPGHOME")? {
             Some(place) => place,
-            None => {
-                let home = call.home()?;
-                if home == "/home" {
-                    home
-                } else {
-                    format!("{home}/.gnupg")
-                }
-            }
+            None => call.home_entry(".gnupg")?.path,
         },
     };
     call.keep_in(&home)?;
@@ -259,8 +252,8 @@ pub(super) fn openssl(call: &mut Call<'_>) -> Described {
             call.read(file, Extent::Exact)?;
         }
     }
-    let home = call.home()?;
-    call.claims.write(Extent::Exact, format!("{home}/.rnd"));
+    let seed = call.home_entry(".rnd")?;
+    call.claims.writes.push(seed);
     call.claims
         .assume("openssl's configuration names no other file and no module outside of the system");
     Ok(())
@@ -268,7 +261,6 @@ pub(super) fn openssl(call: &mut Call<'_>) -> Described {
 
 /// Describes ssh-keygen and ssh-keyscan.
 pub(super) fn ssh(call: &mut Call<'_>) -> Described {
-    let home = call.home()?;
     if call.name == "ssh-keyscan" {
         let spec = Spec {
             letters: "46cHvqD",
@@ -300,11 +292,8 @@ pub(super) fn ssh(call: &mut Call<'_>) -> Described {
         let file = file.ok_or("the key is not known")?;
         return call.read(&file, Extent::Exact);
     }
-    if home == "/home" {
-        call.claims.write_all(&["/home"]);
-    } else {
-        call.keep_in(&format!("{home}/.ssh"))?;
-    }
+    let own = call.home_entry(".ssh")?.path;
+    call.keep_in(&own)?;
     if let Some(file) = file {
         let text = file.known().ok_or("a path is not known")?.to_string();
         call.read(&file, Extent::Exact)?;
@@ -313,11 +302,8 @@ pub(super) fn ssh(call: &mut Call<'_>) -> Described {
         }
         if parsed.has(&["R", "H"]) {
             let claim = call.path(&file, Extent::Exact)?;
-            let above = claim
-                .path
-                .rsplit_once('/')
-                .map_or("/", |(d, _)| d)
-                .to_string();
+            let above = claim.path.rsplit_once('/').map_or("", |(d, _)| d);
+            let above = if above.is_empty() { "/" } else { above }.to_string();
             call.claims.write(Extent::Subtree, above);
         }
     }
@@ -341,12 +327,12 @@ mod tests {
         ("GNUPGHOME=$X gpg --import k", "GNUPGHOME is not known", "", ""),
         ("gpg --gen-key", "option --gen-key", "", ""),
         ("gpg -o x -d y", "decrypts", "", ""),
-        ("openssl version", "", "", "/root/.rnd"),
-        ("openssl rand -hex 16", "", "", "/root/.rnd"),
-        ("openssl req -x509 -newkey rsa:4096 -nodes -days 9 -keyout k.pem -out c.pem -subj /CN=x", "", "/etc/**", "/app/c.pem /app/k.pem /root/.rnd"),
-        ("openssl req -new -newkey rsa:2048 -out c", "", "", "/app/** /root/.rnd"),
-        ("openssl dhparam -out /d.pem 2048", "", "", "/d.pem /root/.rnd"),
-        ("openssl dgst -sha256 f", "", "/app/f", "/root/.rnd"),
+        ("openssl version", "", "", "/root/.rnd/**"),
+        ("openssl rand -hex 16", "", "", "/root/.rnd/**"),
+        ("openssl req -x509 -newkey rsa:4096 -nodes -days 9 -keyout k.pem -out c.pem -subj /CN=x", "", "/etc/**", "/app/c.pem /app/k.pem /root/.rnd/**"),
+        ("openssl req -new -newkey rsa:2048 -out c", "", "", "/app/** /root/.rnd/**"),
+        ("openssl dhparam -out /d.pem 2048", "", "", "/d.pem /root/.rnd/**"),
+        ("openssl dgst -sha256 f", "", "/app/f", "/root/.rnd/**"),
         ("openssl enc -in x", "`enc`", "", ""),
         ("openssl req -engine x", "option --engine", "", ""),
         ("ssh-keygen -A", "", "", "/etc/ssh/**"),

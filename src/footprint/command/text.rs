@@ -79,8 +79,8 @@ fn jq(call: &mut Call<'_>) -> Described {
     for file in &files {
         call.read(file, Extent::Exact)?;
     }
-    let home = call.home()?;
-    call.claims.read(Extent::Subtree, format!("{home}/.jq"));
+    let modules = call.home_entry(".jq")?;
+    call.claims.reads.push(modules);
     Ok(())
 }
 
