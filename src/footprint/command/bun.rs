@@ -72,7 +72,7 @@ pub(super) fn bun(call: &mut Call<'_>) -> Described {
         let tunes = ["BUN_RUNTIME_TRANSPILER_CACHE_PATH", "BUN_VERSION"];
         n.starts_with("BUN_") && !PLACES.contains(&n) && !tunes.contains(&n)
     })?;
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &BUN)?;
@@ -119,7 +119,7 @@ pub(super) fn bun(call: &mut Call<'_>) -> Described {
 
 /// Describes corepack.
 pub(super) fn corepack(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &COREPACK)?;

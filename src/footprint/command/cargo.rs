@@ -148,7 +148,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     {
         arguments = rest;
     }
-    if common::only_asks(arguments) {
+    if matches!(arguments, [a] if matches!(a.known(), Some("--version" | "-V" | "--help" | "-h"))) {
         // rustup's stand-in may fetch the toolchain that the project names.
         settings(call)?;
         return own_files(call);
@@ -362,7 +362,7 @@ fn chef(call: &mut Call<'_>, parsed: &Parsed, operands: &[&str]) -> Described {
 
 /// Describes rustup.
 pub(super) fn rustup(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &RUSTUP)?;

@@ -119,7 +119,7 @@ pub(super) fn no_values(parsed: &Parsed, flags: &[&str]) -> Described {
 }
 
 /// Whether the only argument asks for the version or for help.
-pub(super) fn only_asks(arguments: &[Argument]) -> bool {
+fn only_asks(arguments: &[Argument]) -> bool {
     let asks = ["--version", "-V", "-v", "-version", "--help", "-h"];
     matches!(arguments, [one] if one.known().is_some_and(|t| asks.contains(&t)))
 }
@@ -159,6 +159,18 @@ pub(super) fn top_of(path: &str) -> String {
 }
 
 impl Call<'_> {
+    /// Whether it is only asked for its version or for help. Some tools make their own directories
+    /// even then.
+    pub(super) fn asks(&mut self) -> bool {
+        let asks = only_asks(self.arguments);
+        if asks {
+            let name = self.name;
+            self.claims
+                .assume(format!("{name} changes nothing when asked for its version"));
+        }
+        asks
+    }
+
     /// A variable's value; `None` where the Dockerfile does not set it or sets it empty.
     ///
     /// # Errors

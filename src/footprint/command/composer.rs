@@ -84,7 +84,7 @@ const PLACES: &[&str] = &[
 
 /// Describes composer.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &COMPOSER)?;

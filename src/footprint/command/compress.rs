@@ -118,6 +118,9 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         let extent = if deep { Extent::Subtree } else { Extent::Exact };
         call.read(&file, extent)?;
+        if parsed.has(&["rm"]) {
+            call.write(&file, extent)?;
+        }
         if prints {
             continue;
         }
@@ -138,18 +141,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
                 name.strip_suffix(end)
                     .map(|bare| format!("{bare}{instead}"))
             });
-            let target = match found {
-                Some(target) => target,
-                // gunzip looks for the name with its ending.
-                None => {
-                    for (end, _) in family.endings {
-                        let named = Argument::Known(format!("{name}{end}"));
-                        call.read(&named, Extent::Exact)?;
-                        call.write(&named, Extent::Exact)?;
-                    }
-                    name.clone()
-                }
-            };
+            let target = found.ok_or("its ending does not tell the other file's name")?;
             call.write(&Argument::Known(target), Extent::Exact)?;
         } else {
             for (end, _) in family.endings {
@@ -220,6 +212,9 @@ mod tests {
         ("zstd -d x.zst", "", "/app/x.zst", "/app/x"),
         ("zstd --rm -19 x", "", "/app/x", "/app/x /app/x.tzst /app/x.zst"),
         ("zstd --long -q x", "", "/app/x", "/app/x.tzst /app/x.zst"),
+        ("gunzip x", "its ending", "", ""),
+        ("zstd -d x.gz", "its ending", "", ""),
+        ("zstd --rm -c x > y", "", "/app/x", "/app/x /app/y"),
         ("gzip -S .q x", "option -S", "", ""),
         ("zstd -o y x", "option -o", "", ""),
         ("gunzip $X", "a path is not known", "", ""),

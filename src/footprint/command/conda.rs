@@ -111,7 +111,7 @@ fn is_unclear(name: &str) -> bool {
 
 /// Describes any of them.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     call.refuse(is_unclear)?;

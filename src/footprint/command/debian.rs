@@ -41,7 +41,7 @@ const DPKG: Spec = Spec {
 
 /// Describes dpkg.
 pub(super) fn dpkg(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if matches!(call.arguments, [a] if matches!(a.known(), Some("--version" | "--help"))) {
         return Ok(());
     }
     let parsed = parse(call.arguments, &DPKG)?;

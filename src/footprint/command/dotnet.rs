@@ -129,6 +129,8 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             Some("--version" | "--info" | "--list-sdks" | "--list-runtimes")
         )
     {
+        call.claims
+            .assume("dotnet changes nothing when asked for its version");
         let directory = call.directory()?.to_string();
         call.read_upwards(&directory, &["global.json"]);
         return Ok(());

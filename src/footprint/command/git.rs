@@ -110,7 +110,7 @@ const UNCLEAR: &[&str] = &[
 
 /// Describes git.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     call.refuse(|n| {

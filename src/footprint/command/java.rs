@@ -174,7 +174,7 @@ fn builds(call: &mut Call<'_>, directory: &str) {
 
 /// Describes Maven.
 pub(super) fn maven(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     // These have one dash and many letters.
@@ -289,7 +289,7 @@ pub(super) fn maven(call: &mut Call<'_>) -> Described {
 
 /// Describes Gradle.
 pub(super) fn gradle(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let arguments: Vec<Argument> = call

@@ -61,7 +61,7 @@ const GPG: Spec = Spec {
 
 /// Describes gpg.
 pub(super) fn gpg(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if matches!(call.arguments, [a] if matches!(a.known(), Some("--version" | "--help"))) {
         return Ok(());
     }
     let parsed = parse(call.arguments, &GPG)?;

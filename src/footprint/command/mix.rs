@@ -85,7 +85,7 @@ fn own_files(call: &mut Call<'_>) -> Described {
 
 /// Describes mix.
 pub(super) fn mix(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let texts = common::texts(call.arguments)?;
@@ -145,7 +145,7 @@ pub(super) fn mix(call: &mut Call<'_>) -> Described {
 
 /// Describes rebar3.
 pub(super) fn rebar3(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let texts = common::texts(call.arguments)?;

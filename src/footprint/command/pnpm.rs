@@ -92,7 +92,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     call.refuse(|n| {
         n.to_ascii_uppercase().starts_with("PNPM_") && !matches!(n, "PNPM_HOME" | "PNPM_VERSION")
     })?;
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         // Corepack looks for the version to run.
         let directory = call.directory()?.to_string();
         return project(call, &directory, false, false);

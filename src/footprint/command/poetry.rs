@@ -94,7 +94,7 @@ fn is_unclear(name: &str) -> bool {
 
 /// Describes poetry.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &POETRY)?;

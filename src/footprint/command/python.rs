@@ -64,7 +64,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 
 /// Describes `virtualenv`.
 pub(super) fn virtualenv(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     environment(call, call.arguments, true)

@@ -1,6 +1,6 @@
 //! Programs that run what the project or its arguments say: nothing can be told of them, but why not can.
 
-use super::{Call, Described, common};
+use super::{Call, Described};
 
 /// Programs, and why nothing is known about what they touch.
 const REASONS: &[(&[&str], &str)] = &[
@@ -54,7 +54,7 @@ const REASONS: &[(&[&str], &str)] = &[
 ];
 
 /// Says why, or describes a look at the version.
-pub(super) fn run(call: &Call<'_>) -> Option<Described> {
+pub(super) fn run(call: &mut Call<'_>) -> Option<Described> {
     let (_, reason) = REASONS
         .iter()
         .find(|(names, _)| names.contains(&call.name))?;
@@ -64,8 +64,7 @@ pub(super) fn run(call: &Call<'_>) -> Option<Described> {
     let prints = matches!(
         call.name,
         "node" | "perl" | "php" | "ruby" | "cmake" | "make"
-    ) && common::only_asks(call.arguments)
-        && call.arguments[0].start().starts_with('-');
+    ) && call.asks();
     Some(if asks || prints {
         Ok(())
     } else {

@@ -178,7 +178,7 @@ fn own_files(call: &mut Call<'_>) -> Described {
 
 /// Describes bundler.
 pub(super) fn bundle(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let configures = call.arguments.first().and_then(Argument::known) == Some("config");
@@ -326,7 +326,7 @@ fn config(call: &mut Call<'_>) -> Described {
 
 /// Describes gem.
 pub(super) fn gem(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &GEM)?;

@@ -187,7 +187,7 @@ fn patch(call: &mut Call<'_>) -> Described {
 
 fn rsync(call: &mut Call<'_>) -> Described {
     let spec = Spec {
-        letters: "avrlptgoDzhPuAXHcqnxSRdiIEkKLW",
+        letters: "avrlptgoDzhPuAXHcqnxSRdiIEkLW",
         letters_with_value: "",
         names: &[
             "archive",
@@ -246,6 +246,8 @@ fn rsync(call: &mut Call<'_>) -> Described {
     for source in sources {
         call.read(source, Extent::Subtree)?;
     }
+    call.claims
+        .assume("no file of popt gives rsync's options another meaning");
     call.read(target, Extent::Subtree)?;
     call.write(target, Extent::Subtree)
 }

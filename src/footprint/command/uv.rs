@@ -172,7 +172,7 @@ fn is_unclear(name: &str) -> bool {
 
 /// Describes uv.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         return Ok(());
     }
     let parsed = parse(call.arguments, &UV)?;

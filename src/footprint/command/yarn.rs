@@ -113,7 +113,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         let name = upper(n);
         name.starts_with("YARN_") && !HARMLESS.contains(&name.as_str()) && !PLACES.contains(&n)
     })?;
-    if common::only_asks(call.arguments) {
+    if call.asks() {
         // Corepack looks for the version to run.
         let directory = call.directory()?.to_string();
         return project(call, &directory, false);
