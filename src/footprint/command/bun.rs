@@ -5,39 +5,18 @@ use super::super::options::{Spec, parse};
 use super::node::{self, Project};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const BUN: Spec = Spec {
     letters: "pydgDE",
     letters_with_value: "",
     names: &[
-        "frozen-lockfile",
-        "production",
-        "no-save",
-        "ignore-scripts",
-        "no-progress",
-        "no-summary",
-        "no-verify",
-        "no-cache",
-        "silent",
-        "quiet",
-        "verbose",
-        "force",
-        "dev",
-        "global",
-        "exact",
-        "trust",
-        "save-text-lockfile",
-        "lockfile-only",
+        "frozen-lockfile", "production", "no-save", "ignore-scripts", "no-progress", "no-summary",
+        "no-verify", "no-cache", "silent", "quiet", "verbose", "force", "dev", "global", "exact",
+        "trust", "save-text-lockfile", "lockfile-only",
     ],
     names_with_value: &[
-        "backend",
-        "registry",
-        "cwd",
-        "cache-dir",
-        "omit",
-        "concurrent-scripts",
-        "network-concurrency",
-        "linker",
-        "filter",
+        "backend", "registry", "cwd", "cache-dir", "omit", "concurrent-scripts",
+        "network-concurrency", "linker", "filter",
     ],
 };
 
@@ -48,15 +27,10 @@ const COREPACK: Spec = Spec {
     names_with_value: &["install-directory"],
 };
 
+#[rustfmt::skip]
 const FILES: &[&str] = &[
-    "bun.lock",
-    "bun.lockb",
-    "bunfig.toml",
-    "package-lock.json",
-    "pnpm-lock.yaml",
-    "pnpm-workspace.yaml",
-    "yarn.lock",
-    ".env",
+    "bun.lock", "bun.lockb", "bunfig.toml", "package-lock.json", "pnpm-lock.yaml",
+    "pnpm-workspace.yaml", "yarn.lock", ".env",
 ];
 
 const PLACES: &[&str] = &[
@@ -158,7 +132,7 @@ pub(super) fn corepack(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

@@ -7,95 +7,40 @@ use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const CARGO: Spec = Spec {
     letters: "vqrhfn",
     letters_with_value: "pFj",
     names: &[
-        "all",
-        "all-features",
-        "all-targets",
-        "benches",
-        "bins",
-        "bin",
-        "debug",
-        "examples",
-        "force",
-        "frozen",
-        "future-incompat-report",
-        "ignore-rust-version",
-        "keep-going",
-        "lib",
-        "locked",
-        "no-default-features",
-        "no-deps",
-        "no-track",
-        "offline",
-        "quiet",
-        "release",
-        "tests",
-        "timings",
-        "verbose",
-        "workspace",
-        "aggressive",
-        "respect-source-config",
-        "versioned-dirs",
-        "no-build",
-        "check",
-        "recompile",
+        "all", "all-features", "all-targets", "benches", "bins", "bin", "debug", "examples",
+        "force", "frozen", "future-incompat-report", "ignore-rust-version", "keep-going", "lib",
+        "locked", "no-default-features", "no-deps", "no-track", "offline", "quiet", "release",
+        "tests", "timings", "verbose", "workspace", "aggressive", "respect-source-config",
+        "versioned-dirs", "no-build", "check", "recompile",
     ],
     names_with_value: &[
-        "artifact-dir",
-        "branch",
-        "color",
-        "edition",
-        "example",
-        "exclude",
-        "features",
-        "git",
-        "index",
-        "jobs",
-        "manifest-path",
-        "message-format",
-        "name",
-        "out-dir",
-        "package",
-        "path",
-        "profile",
-        "recipe-path",
-        "registry",
-        "rev",
-        "root",
-        "tag",
-        "target",
-        "target-dir",
-        "vcs",
-        "version",
-        "precise",
+        "artifact-dir", "branch", "color", "edition", "example", "exclude", "features", "git",
+        "index", "jobs", "manifest-path", "message-format", "name", "out-dir", "package", "path",
+        "profile", "recipe-path", "registry", "rev", "root", "tag", "target", "target-dir", "vcs",
+        "version", "precise",
     ],
 };
 
+#[rustfmt::skip]
 const RUSTUP: Spec = Spec {
     letters: "yqv",
     letters_with_value: "tcp",
     names: &[
-        "no-self-update",
-        "force",
-        "allow-downgrade",
-        "quiet",
-        "verbose",
-        "installed",
+        "no-self-update", "force", "allow-downgrade", "quiet", "verbose", "installed",
     ],
     names_with_value: &["toolchain", "component", "target", "profile"],
 };
 
 /// Settings that name directories.
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "CARGO_HOME",
-    "CARGO_TARGET_DIR",
-    "CARGO_BUILD_TARGET_DIR",
-    "CARGO_BUILD_BUILD_DIR",
-    "CARGO_INSTALL_ROOT",
-    "RUSTUP_HOME",
+    "CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR", "CARGO_BUILD_BUILD_DIR",
+    "CARGO_INSTALL_ROOT", "RUSTUP_HOME",
 ];
 
 /// What cargo writes of a workspace.
@@ -384,7 +329,7 @@ pub(super) fn rustup(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const OWN: &str = "/root/** /usr/local/cargo/** /usr/local/rustup/** tmp";
 

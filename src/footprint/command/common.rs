@@ -12,53 +12,13 @@ use super::super::{Extent, PathClaim};
 use super::{Call, Described};
 
 /// Beginnings of variables that move what some tool touches: those that `env` may not set.
+#[rustfmt::skip]
 const SETTINGS: &[&str] = &[
-    "ARTIFACTSPATH",
-    "BUN_",
-    "BUNDLE_",
-    "CARGO_",
-    "CC",
-    "CGO_",
-    "COMPOSER",
-    "CONDA_",
-    "COREPACK_",
-    "COURSIER_",
-    "CPATH",
-    "CXX",
-    "DOTNET_",
-    "ERL_",
-    "GCC_",
-    "GEM_",
-    "GIT_",
-    "GNUPGHOME",
-    "GO",
-    "GRADLE_",
-    "HEX_",
-    "HOME",
-    "JAVA_",
-    "JDK_JAVA_",
-    "LIBRARY_PATH",
-    "M2_",
-    "MAMBA_",
-    "MAVEN_",
-    "MIX_",
-    "MSBUILD",
-    "NODE_",
-    "NPM_CONFIG_",
-    "NUGET_",
-    "PIP_",
-    "PNPM_",
-    "POETRY_",
-    "PYTHON",
-    "REBAR_",
-    "RUBY",
-    "RUST",
-    "SBT_",
-    "UV_",
-    "VIRTUALENV_",
-    "VIRTUAL_ENV",
-    "XDG_",
-    "YARN_",
+    "ARTIFACTSPATH", "BUN_", "BUNDLE_", "CARGO_", "CC", "CGO_", "COMPOSER", "CONDA_", "COREPACK_",
+    "COURSIER_", "CPATH", "CXX", "DOTNET_", "ERL_", "GCC_", "GEM_", "GIT_", "GNUPGHOME", "GO",
+    "GRADLE_", "HEX_", "HOME", "JAVA_", "JDK_JAVA_", "LIBRARY_PATH", "M2_", "MAMBA_", "MAVEN_",
+    "MIX_", "MSBUILD", "NODE_", "NPM_CONFIG_", "NUGET_", "PIP_", "PNPM_", "POETRY_", "PYTHON",
+    "REBAR_", "RUBY", "RUST", "SBT_", "UV_", "VIRTUALENV_", "VIRTUAL_ENV", "XDG_", "YARN_",
     "_JAVA_",
 ];
 
@@ -125,20 +85,10 @@ fn only_asks(arguments: &[Argument]) -> bool {
 }
 
 /// Directories that hold projects and are none.
+#[rustfmt::skip]
 const HOLDERS: &[&str] = &[
-    "/home",
-    "/mnt",
-    "/opt",
-    "/srv",
-    "/tmp",
-    "/usr",
-    "/usr/local",
-    "/usr/local/src",
-    "/usr/share",
-    "/usr/src",
-    "/var",
-    "/var/lib",
-    "/var/www",
+    "/home", "/mnt", "/opt", "/srv", "/tmp", "/usr", "/usr/local", "/usr/local/src", "/usr/share",
+    "/usr/src", "/var", "/var/lib", "/var/www",
 ];
 
 /// The top of the project that a directory is taken to belong to: the entry of the root, or of a
@@ -435,78 +385,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-}
-
-/// Tables of lines for the tests of single tools.
-#[cfg(test)]
-pub(super) mod lines {
-    use crate::footprint::{Extent, PathClaim, PathSet, RunState, of_script};
-
-    /// Script, part of the reason (empty: not opaque), reads it must have with `net` among them where
-    /// it uses the network, and all its writes with `tmp` for `/tmp` and `/var/tmp`.
-    pub(in super::super) type Line = (&'static str, &'static str, &'static str, &'static str);
-
-    fn shown(set: &PathSet) -> Vec<String> {
-        let one = |c: &PathClaim| match c.extent {
-            Extent::Exact => c.path.clone(),
-            Extent::Subtree => format!("{}/**", c.path),
-        };
-        set.claims.iter().map(one).collect()
-    }
-
-    fn claim(text: &str) -> PathClaim {
-        match text.strip_suffix("/**") {
-            Some("") => PathClaim::subtree("/"),
-            Some(top) => PathClaim::subtree(top),
-            None => PathClaim::exact(text),
-        }
-    }
-
-    /// Compares; the working directory is `/app`, the user root.
-    pub(in super::super) fn check(lines: &[Line]) {
-        let state = RunState {
-            cwd: Some("/app".to_string()),
-            user: None,
-            vars: Vec::new(),
-        };
-        for (script, reason, reads, writes) in lines {
-            let f = of_script(script, &state);
-            let opaque = f.opaque.clone().unwrap_or_default();
-            assert_eq!(
-                reason.is_empty(),
-                f.opaque.is_none(),
-                "{script}: `{opaque}`"
-            );
-            assert!(opaque.contains(reason), "{script}: `{opaque}`");
-            if !reason.is_empty() {
-                continue;
-            }
-            let net = reads.split_whitespace().any(|r| r == "net");
-            assert_eq!(f.network, net, "network of {script}");
-            for read in reads.split_whitespace().filter(|r| *r != "net") {
-                let wanted = claim(read);
-                let found = f.reads.claims.iter().any(|c| c.covers(&wanted));
-                assert!(found, "{script}: {read} in {:?}", shown(&f.reads));
-            }
-            let mut wanted: Vec<PathClaim> = Vec::new();
-            for write in writes.split_whitespace() {
-                match write {
-                    "tmp" => wanted.extend(["/tmp/**", "/var/tmp/**"].map(claim)),
-                    "SYSTEM" => wanted.extend(
-                        crate::footprint::SYSTEM_WRITES
-                            .iter()
-                            .map(|w| PathClaim::subtree(*w)),
-                    ),
-                    _ => wanted.push(claim(write)),
-                }
-            }
-            assert_eq!(
-                shown(&f.writes),
-                shown(&PathSet::new(wanted)),
-                "writes of {script}"
-            );
         }
     }
 }

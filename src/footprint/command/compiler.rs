@@ -7,76 +7,24 @@ use super::super::options::{Spec, parse};
 use super::{Call, Described, common};
 
 /// Beginnings of options that name no file.
+#[rustfmt::skip]
 const PLAIN: &[&str] = &[
-    "-O",
-    "-g",
-    "-std=",
-    "-D",
-    "-U",
-    "-l",
-    "-m",
-    "-pthread",
-    "-shared",
-    "-static",
-    "-fPIC",
-    "-fPIE",
-    "-fpic",
-    "-fpie",
-    "-fno-",
-    "-fstack-protector",
-    "-fstack-clash-protection",
-    "-fomit-",
-    "-ffast-math",
-    "-fvisibility",
-    "-flto",
-    "-fopenmp",
-    "-fwrapv",
-    "-fcommon",
-    "-funroll",
-    "-ffunction-sections",
-    "-fdata-sections",
-    "-fexceptions",
-    "-fpermissive",
-    "-pipe",
-    "-ansi",
-    "-pedantic",
-    "-rdynamic",
-    "-no-pie",
-    "-pie",
-    "-nostdlib",
-    "-nostartfiles",
-    "-nodefaultlibs",
-    "-stdlib=",
-    "-Wl,--as-needed",
-    "-Wl,--no-as-needed",
-    "-Wl,-s",
-    "-Wl,-z,",
-    "-Wl,--gc-sections",
-    "-Wl,-rpath",
-    "-Wl,-O",
-    "-Wl,-soname",
-    "-Wl,--strip",
-    "-Wl,-Bstatic",
-    "-Wl,-Bdynamic",
-    "-Wl,--start-group",
-    "-Wl,--end-group",
-    "-Wl,--allow-multiple-definition",
-    "-Wl,--no-undefined",
-    "-Wl,--whole-archive",
-    "-Wl,--no-whole-archive",
+    "-O", "-g", "-std=", "-D", "-U", "-l", "-m", "-pthread", "-shared", "-static", "-fPIC",
+    "-fPIE", "-fpic", "-fpie", "-fno-", "-fstack-protector", "-fstack-clash-protection", "-fomit-",
+    "-ffast-math", "-fvisibility", "-flto", "-fopenmp", "-fwrapv", "-fcommon", "-funroll",
+    "-ffunction-sections", "-fdata-sections", "-fexceptions", "-fpermissive", "-pipe", "-ansi",
+    "-pedantic", "-rdynamic", "-no-pie", "-pie", "-nostdlib", "-nostartfiles", "-nodefaultlibs",
+    "-stdlib=", "-Wl,--as-needed", "-Wl,--no-as-needed", "-Wl,-s", "-Wl,-z,", "-Wl,--gc-sections",
+    "-Wl,-rpath", "-Wl,-O", "-Wl,-soname", "-Wl,--strip", "-Wl,-Bstatic", "-Wl,-Bdynamic",
+    "-Wl,--start-group", "-Wl,--end-group", "-Wl,--allow-multiple-definition",
+    "-Wl,--no-undefined", "-Wl,--whole-archive", "-Wl,--no-whole-archive",
 ];
 
 /// Variables that name files or directories to a compiler.
+#[rustfmt::skip]
 const UNCLEAR: &[&str] = &[
-    "CPATH",
-    "C_INCLUDE_PATH",
-    "CPLUS_INCLUDE_PATH",
-    "OBJC_INCLUDE_PATH",
-    "LIBRARY_PATH",
-    "GCC_EXEC_PREFIX",
-    "COMPILER_PATH",
-    "DEPENDENCIES_OUTPUT",
-    "SUNPRO_DEPENDENCIES",
+    "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH",
+    "GCC_EXEC_PREFIX", "COMPILER_PATH", "DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES",
     "CCC_OVERRIDE_OPTIONS",
 ];
 
@@ -225,7 +173,7 @@ pub(super) fn strip(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

@@ -5,74 +5,31 @@ use super::super::Extent;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const COMPOSER: Spec = Spec {
     letters: "noqvaWV",
     letters_with_value: "d",
     names: &[
-        "no-dev",
-        "dev",
-        "no-scripts",
-        "no-autoloader",
-        "no-plugins",
-        "no-progress",
-        "no-interaction",
-        "no-ansi",
-        "ansi",
-        "no-suggest",
-        "no-cache",
-        "no-install",
-        "no-audit",
-        "prefer-dist",
-        "prefer-source",
-        "prefer-stable",
-        "optimize",
-        "optimize-autoloader",
-        "classmap-authoritative",
-        "apcu",
-        "apcu-autoloader",
-        "ignore-platform-reqs",
-        "quiet",
-        "verbose",
-        "strict-psr",
-        "global",
-        "with-all-dependencies",
-        "with-dependencies",
-        "no-update",
-        "update-no-dev",
-        "no-check-publish",
-        "sort-packages",
-        "stable",
-        "1",
-        "2",
-        "profile",
-        "minimal-changes",
-        "lock",
+        "no-dev", "dev", "no-scripts", "no-autoloader", "no-plugins", "no-progress",
+        "no-interaction", "no-ansi", "ansi", "no-suggest", "no-cache", "no-install", "no-audit",
+        "prefer-dist", "prefer-source", "prefer-stable", "optimize", "optimize-autoloader",
+        "classmap-authoritative", "apcu", "apcu-autoloader", "ignore-platform-reqs", "quiet",
+        "verbose", "strict-psr", "global", "with-all-dependencies", "with-dependencies",
+        "no-update", "update-no-dev", "no-check-publish", "sort-packages", "stable", "1", "2",
+        "profile", "minimal-changes", "lock",
     ],
     names_with_value: &["working-dir", "ignore-platform-req", "prefer-install"],
 };
 
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "COMPOSER_ALLOW_SUPERUSER",
-    "COMPOSER_ALLOW_XDEBUG",
-    "COMPOSER_AUTH",
-    "COMPOSER_DEBUG_EVENTS",
-    "COMPOSER_DISABLE_NETWORK",
-    "COMPOSER_DISABLE_XDEBUG_WARN",
-    "COMPOSER_DISCARD_CHANGES",
-    "COMPOSER_FUND",
-    "COMPOSER_HTACCESS_PROTECT",
-    "COMPOSER_IGNORE_PLATFORM_REQ",
-    "COMPOSER_IGNORE_PLATFORM_REQS",
-    "COMPOSER_MAX_PARALLEL_HTTP",
-    "COMPOSER_MEMORY_LIMIT",
-    "COMPOSER_MIRROR_PATH_REPOS",
-    "COMPOSER_NO_AUDIT",
-    "COMPOSER_NO_DEV",
-    "COMPOSER_NO_INTERACTION",
-    "COMPOSER_PREFER_STABLE",
-    "COMPOSER_PROCESS_TIMEOUT",
-    "COMPOSER_ROOT_VERSION",
-    "COMPOSER_VERSION",
+    "COMPOSER_ALLOW_SUPERUSER", "COMPOSER_ALLOW_XDEBUG", "COMPOSER_AUTH", "COMPOSER_DEBUG_EVENTS",
+    "COMPOSER_DISABLE_NETWORK", "COMPOSER_DISABLE_XDEBUG_WARN", "COMPOSER_DISCARD_CHANGES",
+    "COMPOSER_FUND", "COMPOSER_HTACCESS_PROTECT", "COMPOSER_IGNORE_PLATFORM_REQ",
+    "COMPOSER_IGNORE_PLATFORM_REQS", "COMPOSER_MAX_PARALLEL_HTTP", "COMPOSER_MEMORY_LIMIT",
+    "COMPOSER_MIRROR_PATH_REPOS", "COMPOSER_NO_AUDIT", "COMPOSER_NO_DEV",
+    "COMPOSER_NO_INTERACTION", "COMPOSER_PREFER_STABLE", "COMPOSER_PROCESS_TIMEOUT",
+    "COMPOSER_ROOT_VERSION", "COMPOSER_VERSION",
 ];
 
 const PLACES: &[&str] = &[
@@ -179,7 +136,7 @@ fn project(call: &mut Call<'_>, parsed: &Parsed, directory: &str, changes: bool)
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

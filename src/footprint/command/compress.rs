@@ -55,32 +55,14 @@ const FAMILIES: &[Family] = &[
     },
 ];
 
+#[rustfmt::skip]
 const OPTIONS: Spec = Spec {
     letters: "cdfklnqrtvz0123456789e",
     letters_with_value: "pT",
     names: &[
-        "stdout",
-        "to-stdout",
-        "decompress",
-        "uncompress",
-        "force",
-        "keep",
-        "list",
-        "no-name",
-        "quiet",
-        "recursive",
-        "test",
-        "verbose",
-        "best",
-        "fast",
-        "compress",
-        "extreme",
-        "rm",
-        "ultra",
-        "no-progress",
-        "rsyncable",
-        "no-sync",
-        "long",
+        "stdout", "to-stdout", "decompress", "uncompress", "force", "keep", "list", "no-name",
+        "quiet", "recursive", "test", "verbose", "best", "fast", "compress", "extreme", "rm",
+        "ultra", "no-progress", "rsyncable", "no-sync", "long",
     ],
     names_with_value: &["threads", "processes", "memlimit"],
 };
@@ -196,7 +178,7 @@ pub(super) fn seven_zip(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

@@ -5,58 +5,28 @@ use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common, python};
 
+#[rustfmt::skip]
 const INSTALL: Spec = Spec {
     letters: "yqvCS",
     letters_with_value: "cnpfr",
     names: &[
-        "yes",
-        "quiet",
-        "verbose",
-        "override-channels",
-        "strict-channel-priority",
-        "no-channel-priority",
-        "no-deps",
-        "only-deps",
-        "update-all",
-        "all",
-        "freeze-installed",
-        "no-update-deps",
-        "update-deps",
-        "no-pin",
-        "copy",
-        "prune",
-        "force",
-        "no-default-packages",
-        "use-local",
-        "offline",
-        "json",
+        "yes", "quiet", "verbose", "override-channels", "strict-channel-priority",
+        "no-channel-priority", "no-deps", "only-deps", "update-all", "all", "freeze-installed",
+        "no-update-deps", "update-deps", "no-pin", "copy", "prune", "force", "no-default-packages",
+        "use-local", "offline", "json",
     ],
     names_with_value: &[
-        "channel",
-        "name",
-        "prefix",
-        "file",
-        "root-prefix",
-        "solver",
-        "platform",
+        "channel", "name", "prefix", "file", "root-prefix", "solver", "platform",
     ],
 };
 
+#[rustfmt::skip]
 const CLEAN: Spec = Spec {
     letters: "aityplfcqs",
     letters_with_value: "",
     names: &[
-        "all",
-        "yes",
-        "index-cache",
-        "tarballs",
-        "packages",
-        "force-pkgs-dirs",
-        "tempfiles",
-        "locks",
-        "logfiles",
-        "quiet",
-        "trash",
+        "all", "yes", "index-cache", "tarballs", "packages", "force-pkgs-dirs", "tempfiles",
+        "locks", "logfiles", "quiet", "trash",
     ],
     names_with_value: &[],
 };
@@ -70,36 +40,21 @@ const CONFIG: Spec = Spec {
 };
 
 /// Where installers and images put conda.
+#[rustfmt::skip]
 const ROOTS: &[&str] = &[
-    "/opt",
-    "/usr/local",
-    "/usr/share",
-    "/usr/bin",
-    "/usr/lib",
-    "/etc",
-    "/var/cache",
+    "/opt", "/usr/local", "/usr/share", "/usr/bin", "/usr/lib", "/etc", "/var/cache",
 ];
 
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "CONDA_VERSION",
-    "CONDA_DEFAULT_ENV",
-    "CONDA_ALWAYS_YES",
-    "CONDA_OVERRIDE_CUDA",
-    "CONDA_PROMPT_MODIFIER",
-    "CONDA_SHLVL",
-    "MAMBA_VERSION",
-    "MAMBA_DOCKERFILE_ACTIVATE",
-    "MAMBA_USER",
-    "MAMBA_USER_ID",
-    "MAMBA_USER_GID",
+    "CONDA_VERSION", "CONDA_DEFAULT_ENV", "CONDA_ALWAYS_YES", "CONDA_OVERRIDE_CUDA",
+    "CONDA_PROMPT_MODIFIER", "CONDA_SHLVL", "MAMBA_VERSION", "MAMBA_DOCKERFILE_ACTIVATE",
+    "MAMBA_USER", "MAMBA_USER_ID", "MAMBA_USER_GID",
 ];
 
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "CONDA_DIR",
-    "CONDA_HOME",
-    "CONDA_PREFIX",
-    "CONDA_ENVS_PATH",
-    "CONDA_PKGS_DIRS",
+    "CONDA_DIR", "CONDA_HOME", "CONDA_PREFIX", "CONDA_ENVS_PATH", "CONDA_PKGS_DIRS",
     "MAMBA_ROOT_PREFIX",
 ];
 
@@ -228,7 +183,7 @@ fn install(call: &mut Call<'_>, subcommands: usize) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const ALL: &str = "/etc/** /opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** \
                        tmp";

@@ -6,35 +6,16 @@ use super::super::options::{Spec, parse};
 use super::system_packages::touches_system;
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const DPKG: Spec = Spec {
     letters: "iarPlLsEGBS",
     letters_with_value: "",
     names: &[
-        "install",
-        "remove",
-        "purge",
-        "configure",
-        "unpack",
-        "pending",
-        "list",
-        "listfiles",
-        "status",
-        "search",
-        "print-architecture",
-        "print-foreign-architectures",
-        "get-selections",
-        "set-selections",
-        "force-all",
-        "force-depends",
-        "force-confold",
-        "force-confnew",
-        "force-confdef",
-        "force-overwrite",
-        "force-architecture",
-        "skip-same-version",
-        "refuse-downgrade",
-        "no-triggers",
-        "remove-architecture",
+        "install", "remove", "purge", "configure", "unpack", "pending", "list", "listfiles",
+        "status", "search", "print-architecture", "print-foreign-architectures", "get-selections",
+        "set-selections", "force-all", "force-depends", "force-confold", "force-confnew",
+        "force-confdef", "force-overwrite", "force-architecture", "skip-same-version",
+        "refuse-downgrade", "no-triggers", "remove-architecture",
     ],
     names_with_value: &["add-architecture"],
 };
@@ -286,7 +267,7 @@ pub(super) fn alternatives(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const LINKS: &str = "/etc/alternatives/** /usr/bin/** /usr/include/** /usr/lib/** \
                          /usr/local/** /usr/sbin/** /usr/share/** /var/lib/alternatives/** /var/lib/dpkg/** /var/log/**";

@@ -6,111 +6,52 @@ use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const DOTNET: Spec = Spec {
     letters: "gn",
     letters_with_value: "crovfasp",
     names: &[
-        "no-restore",
-        "no-build",
-        "no-cache",
-        "no-dependencies",
-        "no-incremental",
-        "no-self-contained",
-        "disable-parallel",
-        "ignore-failed-sources",
-        "force",
-        "locked-mode",
-        "use-lock-file",
-        "nologo",
-        "interactive",
-        "self-contained",
-        "global",
-        "skip-manifest-update",
-        "include-symbols",
-        "disable-build-servers",
-        "use-current-runtime",
-        "allow-downgrade",
-        "ucr",
-        "sc",
+        "no-restore", "no-build", "no-cache", "no-dependencies", "no-incremental",
+        "no-self-contained", "disable-parallel", "ignore-failed-sources", "force", "locked-mode",
+        "use-lock-file", "nologo", "interactive", "self-contained", "global",
+        "skip-manifest-update", "include-symbols", "disable-build-servers", "use-current-runtime",
+        "allow-downgrade", "ucr", "sc",
     ],
     names_with_value: &[
-        "configuration",
-        "runtime",
-        "output",
-        "verbosity",
-        "framework",
-        "arch",
-        "os",
-        "source",
-        "packages",
-        "configfile",
-        "version-suffix",
-        "version",
-        "tool-path",
-        "property",
-        "artifacts-path",
-        "add-source",
-        "lock-file-path",
-        "tl",
+        "configuration", "runtime", "output", "verbosity", "framework", "arch", "os", "source",
+        "packages", "configfile", "version-suffix", "version", "tool-path", "property",
+        "artifacts-path", "add-source", "lock-file-path", "tl",
     ],
 };
 
 /// Settings that change nothing that counts.
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "DOTNET_CLI_TELEMETRY_OPTOUT",
-    "DOTNET_CLI_UI_LANGUAGE",
-    "DOTNET_CLI_USE_MSBUILD_SERVER",
-    "DOTNET_GENERATE_ASPNET_CERTIFICATE",
-    "DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE",
-    "DOTNET_NOLOGO",
-    "DOTNET_PRINT_TELEMETRY_MESSAGE",
-    "DOTNET_ROLL_FORWARD",
-    "DOTNET_RUNNING_IN_CONTAINER",
-    "DOTNET_RUNNING_IN_CONTAINERS",
-    "DOTNET_SDK_VERSION",
-    "DOTNET_SKIP_FIRST_TIME_EXPERIENCE",
-    "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT",
-    "DOTNET_USE_POLLING_FILE_WATCHER",
-    "DOTNET_VERSION",
-    "DOTNET_EnableDiagnostics",
-    "DOTNET_TieredPGO",
-    "DOTNET_gcServer",
-    "NUGET_CERT_REVOCATION_MODE",
-    "NUGET_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED",
-    "NUGET_ENHANCED_MAX_NETWORK_TRY_COUNT",
-    "NUGET_ENABLE_ENHANCED_HTTP_RETRY",
-    "NUGET_XMLDOC_MODE",
-    "DOTNET_ENVIRONMENT",
+    "DOTNET_CLI_TELEMETRY_OPTOUT", "DOTNET_CLI_UI_LANGUAGE", "DOTNET_CLI_USE_MSBUILD_SERVER",
+    "DOTNET_GENERATE_ASPNET_CERTIFICATE", "DOTNET_HOSTBUILDER__RELOADCONFIGONCHANGE",
+    "DOTNET_NOLOGO", "DOTNET_PRINT_TELEMETRY_MESSAGE", "DOTNET_ROLL_FORWARD",
+    "DOTNET_RUNNING_IN_CONTAINER", "DOTNET_RUNNING_IN_CONTAINERS", "DOTNET_SDK_VERSION",
+    "DOTNET_SKIP_FIRST_TIME_EXPERIENCE", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT",
+    "DOTNET_USE_POLLING_FILE_WATCHER", "DOTNET_VERSION", "DOTNET_EnableDiagnostics",
+    "DOTNET_TieredPGO", "DOTNET_gcServer", "NUGET_CERT_REVOCATION_MODE",
+    "NUGET_CREDENTIALPROVIDER_SESSIONTOKENCACHE_ENABLED", "NUGET_ENHANCED_MAX_NETWORK_TRY_COUNT",
+    "NUGET_ENABLE_ENHANCED_HTTP_RETRY", "NUGET_XMLDOC_MODE", "DOTNET_ENVIRONMENT",
 ];
 
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "DOTNET_CLI_HOME",
-    "DOTNET_INSTALL_DIR",
-    "DOTNET_ROOT",
-    "DOTNET_BUNDLE_EXTRACT_BASE_DIR",
-    "NUGET_HTTP_CACHE_PATH",
-    "NUGET_PACKAGES",
-    "NUGET_PLUGINS_CACHE_PATH",
-    "NUGET_SCRATCH",
+    "DOTNET_CLI_HOME", "DOTNET_INSTALL_DIR", "DOTNET_ROOT", "DOTNET_BUNDLE_EXTRACT_BASE_DIR",
+    "NUGET_HTTP_CACHE_PATH", "NUGET_PACKAGES", "NUGET_PLUGINS_CACHE_PATH", "NUGET_SCRATCH",
 ];
 
 /// Variables are properties to MSBuild; these move outputs and packages.
+#[rustfmt::skip]
 const PROPERTIES: &[&str] = &[
-    "artifactspath",
-    "baseintermediateoutputpath",
-    "baseoutputpath",
-    "customaftermicrosoftcommontargets",
-    "custombeforemicrosoftcommontargets",
-    "directorybuildpropspath",
-    "directorybuildtargetspath",
-    "intermediateoutputpath",
-    "msbuildprojectextensionspath",
-    "outdir",
-    "outputpath",
-    "publishdir",
-    "restoreconfigfile",
-    "restorepackagespath",
-    "restoreoutputpath",
+    "artifactspath", "baseintermediateoutputpath", "baseoutputpath",
+    "customaftermicrosoftcommontargets", "custombeforemicrosoftcommontargets",
+    "directorybuildpropspath", "directorybuildtargetspath", "intermediateoutputpath",
+    "msbuildprojectextensionspath", "outdir", "outputpath", "publishdir", "restoreconfigfile",
+    "restorepackagespath", "restoreoutputpath",
 ];
 
 fn is_unclear(name: &str) -> bool {
@@ -183,18 +124,11 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 }
 
 /// Files looked for in all directories above a project.
+#[rustfmt::skip]
 const CONFIG: &[&str] = &[
-    "global.json",
-    "nuget.config",
-    "NuGet.config",
-    "NuGet.Config",
-    "Directory.Build.props",
-    "Directory.Build.targets",
-    "Directory.Packages.props",
-    "Directory.Build.rsp",
-    ".config",
-    ".editorconfig",
-    ".globalconfig",
+    "global.json", "nuget.config", "NuGet.config", "NuGet.Config", "Directory.Build.props",
+    "Directory.Build.targets", "Directory.Packages.props", "Directory.Build.rsp", ".config",
+    ".editorconfig", ".globalconfig",
 ];
 
 /// `/p:Name=Value`, `-p:Name=Value`, `-property:…` and `/m` the way MSBuild takes them, looked at and
@@ -302,7 +236,7 @@ fn build(call: &mut Call<'_>, parsed: &Parsed, projects: &[&str]) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

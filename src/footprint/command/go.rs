@@ -7,120 +7,42 @@ use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common};
 
 /// Go's options have one dash; the table has them as long names.
+#[rustfmt::skip]
 const GO: Spec = Spec {
     letters: "",
     letters_with_value: "",
     names: &[
-        "a",
-        "n",
-        "race",
-        "msan",
-        "asan",
-        "cover",
-        "v",
-        "x",
-        "i",
-        "trimpath",
-        "linkshared",
-        "buildvcs",
-        "json",
-        "modcacherw",
-        "u",
-        "d",
-        "t",
-        "e",
-        "cache",
-        "modcache",
-        "testcache",
-        "r",
-        "w",
+        "a", "n", "race", "msan", "asan", "cover", "v", "x", "i", "trimpath", "linkshared",
+        "buildvcs", "json", "modcacherw", "u", "d", "t", "e", "cache", "modcache", "testcache",
+        "r", "w",
     ],
     names_with_value: &[
-        "o",
-        "p",
-        "asmflags",
-        "buildmode",
-        "compiler",
-        "covermode",
-        "coverpkg",
-        "gccgoflags",
-        "gcflags",
-        "installsuffix",
-        "ldflags",
-        "mod",
-        "tags",
-        "pgo",
-        "go",
-        "compat",
+        "o", "p", "asmflags", "buildmode", "compiler", "covermode", "coverpkg", "gccgoflags",
+        "gcflags", "installsuffix", "ldflags", "mod", "tags", "pgo", "go", "compat",
     ],
 };
 
 /// Settings that change nothing that counts.
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "CGO_ENABLED",
-    "GO111MODULE",
-    "GO386",
-    "GOAMD64",
-    "GOARCH",
-    "GOARM",
-    "GOARM64",
-    "GOAUTH",
-    "GODEBUG",
-    "GOEXPERIMENT",
-    "GOFIPS140",
-    "GOGC",
-    "GOINSECURE",
-    "GOMAXPROCS",
-    "GOMEMLIMIT",
-    "GOMIPS",
-    "GONOPROXY",
-    "GONOSUMCHECK",
-    "GONOSUMDB",
-    "GOOS",
-    "GOPRIVATE",
-    "GOPROXY",
-    "GORISCV64",
-    "GOSUMDB",
-    "GOTELEMETRY",
-    "GOTOOLCHAIN",
-    "GOVCS",
-    "GOVERSION",
-    "GOWASM",
+    "CGO_ENABLED", "GO111MODULE", "GO386", "GOAMD64", "GOARCH", "GOARM", "GOARM64", "GOAUTH",
+    "GODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOGC", "GOINSECURE", "GOMAXPROCS", "GOMEMLIMIT",
+    "GOMIPS", "GONOPROXY", "GONOSUMCHECK", "GONOSUMDB", "GOOS", "GOPRIVATE", "GOPROXY",
+    "GORISCV64", "GOSUMDB", "GOTELEMETRY", "GOTOOLCHAIN", "GOVCS", "GOVERSION", "GOWASM",
 ];
 
 /// Settings that name directories.
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "GOBIN",
-    "GOCACHE",
-    "GOMODCACHE",
-    "GOPATH",
-    "GOROOT",
-    "GOTMPDIR",
+    "GOBIN", "GOCACHE", "GOMODCACHE", "GOPATH", "GOROOT", "GOTMPDIR",
 ];
 
 /// Settings that go has and that are not followed.
+#[rustfmt::skip]
 const UNCLEAR: &[&str] = &[
-    "GOCACHEPROG",
-    "GOENV",
-    "GOTOOLDIR",
-    "GOHOSTOS",
-    "GCCGO",
-    "GOPACKAGESDRIVER",
-    "PKG_CONFIG",
-    "PKG_CONFIG_PATH",
-    "CGO_CFLAGS",
-    "CGO_CPPFLAGS",
-    "CGO_CXXFLAGS",
-    "CGO_FFLAGS",
-    "CGO_LDFLAGS",
-    "CC",
-    "CXX",
-    "AR",
-    "FC",
-    "CPATH",
-    "LIBRARY_PATH",
-    "C_INCLUDE_PATH",
-    "CPLUS_INCLUDE_PATH",
+    "GOCACHEPROG", "GOENV", "GOTOOLDIR", "GOHOSTOS", "GCCGO", "GOPACKAGESDRIVER", "PKG_CONFIG",
+    "PKG_CONFIG_PATH", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS",
+    "CC", "CXX", "AR", "FC", "CPATH", "LIBRARY_PATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH",
 ];
 
 /// Flags in `GOFLAGS` and values of `-ldflags` and the like that name no other program or file.
@@ -336,7 +258,7 @@ fn outputs(call: &mut Call<'_>, parsed: &Parsed) -> Result<bool, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const MOD: &str = "/app/go.mod /app/go.sum /app/go.work /app/go.work.sum /go/** /root/** tmp";
 

@@ -4,38 +4,22 @@ use super::super::Extent;
 use super::super::options::{Spec, parse};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const MIX: Spec = Spec {
     letters: "",
     letters_with_value: "",
     names: &[
-        "force",
-        "if-missing",
-        "overwrite",
-        "quiet",
-        "warnings-as-errors",
-        "skip-umbrella-children",
-        "no-archives-check",
-        "all",
-        "include-children",
-        "no-compile",
-        "no-deps-check",
-        "check-locked",
+        "force", "if-missing", "overwrite", "quiet", "warnings-as-errors",
+        "skip-umbrella-children", "no-archives-check", "all", "include-children", "no-compile",
+        "no-deps-check", "check-locked",
     ],
     names_with_value: &["only", "sha512", "path"],
 };
 
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "HEX_HOME",
-    "MIX_ARCHIVES",
-    "MIX_BUILD_PATH",
-    "MIX_BUILD_ROOT",
-    "MIX_DEPS_PATH",
-    "MIX_HOME",
-    "MIX_INSTALL_DIR",
-    "REBAR_BASE_DIR",
-    "REBAR_CACHE_DIR",
-    "REBAR_GLOBAL_CONFIG_DIR",
-    "MIX_XDG",
+    "HEX_HOME", "MIX_ARCHIVES", "MIX_BUILD_PATH", "MIX_BUILD_ROOT", "MIX_DEPS_PATH", "MIX_HOME",
+    "MIX_INSTALL_DIR", "REBAR_BASE_DIR", "REBAR_CACHE_DIR", "REBAR_GLOBAL_CONFIG_DIR", "MIX_XDG",
 ];
 
 fn is_unclear(name: &str) -> bool {
@@ -169,7 +153,7 @@ pub(super) fn rebar3(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

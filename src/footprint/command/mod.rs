@@ -21,6 +21,9 @@ mod git;
 mod go;
 mod java;
 mod keys;
+#[cfg(test)]
+mod lines;
+mod maven;
 mod mix;
 mod node;
 mod npm;
@@ -82,7 +85,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "go" => go::run(call),
         "cargo" => cargo::run(call),
         "rustup" => cargo::rustup(call),
-        "mvn" => java::maven(call),
+        "mvn" => maven::run(call),
         "gradle" => java::gradle(call),
         "sbt" => java::sbt(call),
         "bundle" | "bundler" => ruby::bundle(call),

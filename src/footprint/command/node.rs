@@ -4,30 +4,17 @@ use super::super::Extent;
 use super::{Call, Described, npm};
 
 /// Entries of the home directory that belong to them.
+#[rustfmt::skip]
 pub(super) const HOME: &[&str] = &[
-    ".bun",
-    ".bunfig.toml",
-    ".node-gyp",
-    ".npm",
-    ".npmrc",
-    ".pnpm-state",
-    ".pnpm-store",
-    ".yarn",
-    ".yarnrc",
-    ".yarnrc.yml",
+    ".bun", ".bunfig.toml", ".node-gyp", ".npm", ".npmrc", ".pnpm-state", ".pnpm-store", ".yarn",
+    ".yarnrc", ".yarnrc.yml",
 ];
 
+#[rustfmt::skip]
 const COREPACK: &[&str] = &[
-    "COREPACK_DEFAULT_TO_LATEST",
-    "COREPACK_ENABLE_AUTO_PIN",
-    "COREPACK_ENABLE_DOWNLOAD_PROMPT",
-    "COREPACK_ENABLE_NETWORK",
-    "COREPACK_ENABLE_PROJECT_SPEC",
-    "COREPACK_ENABLE_STRICT",
-    "COREPACK_HOME",
-    "COREPACK_INTEGRITY_KEYS",
-    "COREPACK_NPM_REGISTRY",
-    "COREPACK_VERSION",
+    "COREPACK_DEFAULT_TO_LATEST", "COREPACK_ENABLE_AUTO_PIN", "COREPACK_ENABLE_DOWNLOAD_PROMPT",
+    "COREPACK_ENABLE_NETWORK", "COREPACK_ENABLE_PROJECT_SPEC", "COREPACK_ENABLE_STRICT",
+    "COREPACK_HOME", "COREPACK_INTEGRITY_KEYS", "COREPACK_NPM_REGISTRY", "COREPACK_VERSION",
 ];
 
 /// Whether options for Node only tune it.

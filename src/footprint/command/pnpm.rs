@@ -5,85 +5,37 @@ use super::super::options::{Spec, parse};
 use super::node::{self, Project};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const PNPM: Spec = Spec {
     letters: "PDrgwOEs",
     letters_with_value: "CF",
     names: &[
-        "frozen-lockfile",
-        "no-frozen-lockfile",
-        "prod",
-        "production",
-        "dev",
-        "no-optional",
-        "offline",
-        "prefer-offline",
-        "prefer-frozen-lockfile",
-        "ignore-scripts",
-        "shamefully-hoist",
-        "strict-peer-dependencies",
-        "no-strict-peer-dependencies",
-        "unsafe-perm",
-        "force",
-        "recursive",
-        "workspace-root",
-        "global",
-        "silent",
-        "no-verify-store-integrity",
-        "ignore-workspace",
-        "include-workspace-root",
-        "lockfile-only",
-        "fix-lockfile",
-        "no-lockfile",
-        "no-color",
-        "color",
-        "aggregate-output",
-        "stream",
-        "save-dev",
-        "save-exact",
-        "side-effects-cache",
+        "frozen-lockfile", "no-frozen-lockfile", "prod", "production", "dev", "no-optional",
+        "offline", "prefer-offline", "prefer-frozen-lockfile", "ignore-scripts",
+        "shamefully-hoist", "strict-peer-dependencies", "no-strict-peer-dependencies",
+        "unsafe-perm", "force", "recursive", "workspace-root", "global", "silent",
+        "no-verify-store-integrity", "ignore-workspace", "include-workspace-root", "lockfile-only",
+        "fix-lockfile", "no-lockfile", "no-color", "color", "aggregate-output", "stream",
+        "save-dev", "save-exact", "side-effects-cache",
     ],
     names_with_value: &[
-        "filter",
-        "filter-prod",
-        "store-dir",
-        "dir",
-        "reporter",
-        "loglevel",
-        "registry",
-        "network-concurrency",
-        "fetch-timeout",
-        "fetch-retries",
-        "child-concurrency",
-        "workspace-concurrency",
-        "package-import-method",
-        "node-linker",
-        "cache-dir",
-        "state-dir",
-        "virtual-store-dir",
-        "modules-dir",
-        "global-dir",
-        "global-bin-dir",
+        "filter", "filter-prod", "store-dir", "dir", "reporter", "loglevel", "registry",
+        "network-concurrency", "fetch-timeout", "fetch-retries", "child-concurrency",
+        "workspace-concurrency", "package-import-method", "node-linker", "cache-dir", "state-dir",
+        "virtual-store-dir", "modules-dir", "global-dir", "global-bin-dir",
     ],
 };
 
+#[rustfmt::skip]
 const FILES: &[&str] = &[
-    "pnpm-lock.yaml",
-    "pnpm-workspace.yaml",
-    ".pnpmfile.cjs",
-    ".pnpmfile.mjs",
-    "pnpmfile.js",
-    ".node-version",
-    ".nvmrc",
+    "pnpm-lock.yaml", "pnpm-workspace.yaml", ".pnpmfile.cjs", ".pnpmfile.mjs", "pnpmfile.js",
+    ".node-version", ".nvmrc",
 ];
 
 /// Options that name directories to keep things in.
+#[rustfmt::skip]
 const KEEPS: &[&str] = &[
-    "store-dir",
-    "cache-dir",
-    "state-dir",
-    "virtual-store-dir",
-    "modules-dir",
-    "global-dir",
+    "store-dir", "cache-dir", "state-dir", "virtual-store-dir", "modules-dir", "global-dir",
     "global-bin-dir",
 ];
 
@@ -198,7 +150,7 @@ fn configures(call: &mut Call<'_>, texts: &[&str], directory: &str) -> Described
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

@@ -8,64 +8,28 @@ use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common, python};
 
+#[rustfmt::skip]
 const POETRY: Spec = Spec {
     letters: "nqvVh",
     letters_with_value: "ECPGfo",
     names: &[
-        "no-interaction",
-        "no-ansi",
-        "ansi",
-        "no-plugins",
-        "no-cache",
-        "quiet",
-        "verbose",
-        "no-root",
-        "no-dev",
-        "dev",
-        "dev-only",
-        "only-root",
-        "sync",
-        "all-extras",
-        "all-groups",
-        "no-directory",
-        "compile",
-        "remove-untracked",
-        "no-update",
-        "regenerate",
-        "check",
-        "lock",
-        "unset",
-        "local",
-        "all",
-        "without-hashes",
-        "with-credentials",
-        "all-versions",
+        "no-interaction", "no-ansi", "ansi", "no-plugins", "no-cache", "quiet", "verbose",
+        "no-root", "no-dev", "dev", "dev-only", "only-root", "sync", "all-extras", "all-groups",
+        "no-directory", "compile", "remove-untracked", "no-update", "regenerate", "check", "lock",
+        "unset", "local", "all", "without-hashes", "with-credentials", "all-versions",
     ],
     names_with_value: &[
-        "only",
-        "with",
-        "without",
-        "extras",
-        "directory",
-        "project",
-        "group",
-        "format",
-        "output",
+        "only", "with", "without", "extras", "directory", "project", "group", "format", "output",
         "python",
     ],
 };
 
 /// Settings that change nothing that counts.
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "POETRY_VERSION",
-    "POETRY_NO_INTERACTION",
-    "POETRY_NO_ANSI",
-    "POETRY_VIRTUALENVS_CREATE",
-    "POETRY_VIRTUALENVS_IN_PROJECT",
-    "POETRY_VIRTUALENVS_PREFER_ACTIVE_PYTHON",
-    "POETRY_REQUESTS_TIMEOUT",
-    "POETRY_WARNINGS_EXPORT",
-    "POETRY_CERTIFICATES",
+    "POETRY_VERSION", "POETRY_NO_INTERACTION", "POETRY_NO_ANSI", "POETRY_VIRTUALENVS_CREATE",
+    "POETRY_VIRTUALENVS_IN_PROJECT", "POETRY_VIRTUALENVS_PREFER_ACTIVE_PYTHON",
+    "POETRY_REQUESTS_TIMEOUT", "POETRY_WARNINGS_EXPORT", "POETRY_CERTIFICATES",
 ];
 
 /// Settings that name directories.
@@ -207,7 +171,7 @@ fn install(call: &mut Call<'_>, parsed: &Parsed, changes: bool) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

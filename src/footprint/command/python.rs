@@ -6,25 +6,14 @@ use super::super::argument::Argument;
 use super::super::options::{Spec, parse};
 use super::{Call, Described, common, pip};
 
+#[rustfmt::skip]
 const VENV: Spec = Spec {
     letters: "qv",
     letters_with_value: "p",
     names: &[
-        "system-site-packages",
-        "copies",
-        "symlinks",
-        "clear",
-        "upgrade",
-        "without-pip",
-        "upgrade-deps",
-        "always-copy",
-        "no-download",
-        "download",
-        "no-pip",
-        "no-setuptools",
-        "no-wheel",
-        "quiet",
-        "verbose",
+        "system-site-packages", "copies", "symlinks", "clear", "upgrade", "without-pip",
+        "upgrade-deps", "always-copy", "no-download", "download", "no-pip", "no-setuptools",
+        "no-wheel", "quiet", "verbose",
     ],
     names_with_value: &["prompt", "python", "pip", "setuptools", "wheel"],
 };
@@ -146,7 +135,7 @@ fn compileall(call: &mut Call<'_>, arguments: &[Argument]) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

@@ -5,131 +5,57 @@ use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const BUNDLE: Spec = Spec {
     letters: "Vf",
     letters_with_value: "j",
     names: &[
-        "deployment",
-        "frozen",
-        "local",
-        "quiet",
-        "system",
-        "no-cache",
-        "full-index",
-        "clean",
-        "prefer-local",
-        "no-prune",
-        "redownload",
-        "force",
-        "verbose",
-        "no-color",
-        "all",
-        "global",
-        "dry-run",
-        "no-install",
-        "all-platforms",
-        "cache-all",
-        "conservative",
+        "deployment", "frozen", "local", "quiet", "system", "no-cache", "full-index", "clean",
+        "prefer-local", "no-prune", "redownload", "force", "verbose", "no-color", "all", "global",
+        "dry-run", "no-install", "all-platforms", "cache-all", "conservative",
     ],
     names_with_value: &[
-        "jobs",
-        "retry",
-        "without",
-        "with",
-        "path",
-        "gemfile",
-        "trust-policy",
+        "jobs", "retry", "without", "with", "path", "gemfile", "trust-policy",
     ],
 };
 
+#[rustfmt::skip]
 const GEM: Spec = Spec {
     letters: "NVqfEaxI",
     letters_with_value: "vins",
     names: &[
-        "no-document",
-        "no-ri",
-        "no-rdoc",
-        "force",
-        "conservative",
-        "user-install",
-        "no-user-install",
-        "no-verbose",
-        "quiet",
-        "silent",
-        "system",
-        "verbose",
-        "pre",
-        "prerelease",
-        "env-shebang",
-        "no-format-executable",
-        "clear-sources",
-        "minimal-deps",
-        "remote",
-        "all",
-        "executables",
-        "ignore-dependencies",
-        "no-update-sources",
+        "no-document", "no-ri", "no-rdoc", "force", "conservative", "user-install",
+        "no-user-install", "no-verbose", "quiet", "silent", "system", "verbose", "pre",
+        "prerelease", "env-shebang", "no-format-executable", "clear-sources", "minimal-deps",
+        "remote", "all", "executables", "ignore-dependencies", "no-update-sources",
         "no-http-proxy",
     ],
     names_with_value: &[
-        "version",
-        "install-dir",
-        "bindir",
-        "source",
-        "platform",
-        "add",
-        "remove",
-        "without",
+        "version", "install-dir", "bindir", "source", "platform", "add", "remove", "without",
     ],
 };
 
 /// Where distributions, images and version managers keep gems.
+#[rustfmt::skip]
 const GEMS: &[&str] = &[
-    "/usr/local",
-    "/usr/lib",
-    "/usr/share",
-    "/usr/bin",
-    "/var/lib/gems",
-    "/opt",
+    "/usr/local", "/usr/lib", "/usr/share", "/usr/bin", "/var/lib/gems", "/opt",
 ];
 
 /// Settings that change nothing that counts.
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "BUNDLE_ALLOW_OFFLINE_INSTALL",
-    "BUNDLE_CLEAN",
-    "BUNDLE_DEPLOYMENT",
-    "BUNDLE_DISABLE_CHECKSUM_VALIDATION",
-    "BUNDLE_FORCE_RUBY_PLATFORM",
-    "BUNDLE_FROZEN",
-    "BUNDLE_IGNORE_MESSAGES",
-    "BUNDLE_JOBS",
-    "BUNDLE_NO_CACHE",
-    "BUNDLE_NO_PRUNE",
-    "BUNDLE_ONLY",
-    "BUNDLE_PATH_RELATIVE_TO_CWD",
-    "BUNDLE_PREFER_PATCH",
-    "BUNDLE_RETRY",
-    "BUNDLE_SILENCE_ROOT_WARNING",
-    "BUNDLE_SPECIFIC_PLATFORM",
-    "BUNDLE_TIMEOUT",
-    "BUNDLE_VERSION",
-    "BUNDLE_WITH",
-    "BUNDLE_WITHOUT",
-    "BUNDLE_GITHUB__HTTPS",
-    "BUNDLE_SSL_VERIFY_MODE",
+    "BUNDLE_ALLOW_OFFLINE_INSTALL", "BUNDLE_CLEAN", "BUNDLE_DEPLOYMENT",
+    "BUNDLE_DISABLE_CHECKSUM_VALIDATION", "BUNDLE_FORCE_RUBY_PLATFORM", "BUNDLE_FROZEN",
+    "BUNDLE_IGNORE_MESSAGES", "BUNDLE_JOBS", "BUNDLE_NO_CACHE", "BUNDLE_NO_PRUNE", "BUNDLE_ONLY",
+    "BUNDLE_PATH_RELATIVE_TO_CWD", "BUNDLE_PREFER_PATCH", "BUNDLE_RETRY",
+    "BUNDLE_SILENCE_ROOT_WARNING", "BUNDLE_SPECIFIC_PLATFORM", "BUNDLE_TIMEOUT", "BUNDLE_VERSION",
+    "BUNDLE_WITH", "BUNDLE_WITHOUT", "BUNDLE_GITHUB__HTTPS", "BUNDLE_SSL_VERIFY_MODE",
 ];
 
+#[rustfmt::skip]
 const PLACES: &[&str] = &[
-    "BUNDLE_APP_CONFIG",
-    "BUNDLE_BIN",
-    "BUNDLE_CACHE_PATH",
-    "BUNDLE_PATH",
-    "BUNDLE_USER_CACHE",
-    "BUNDLE_USER_CONFIG",
-    "BUNDLE_USER_HOME",
-    "BUNDLE_USER_PLUGIN",
-    "GEM_HOME",
-    "GEM_SPEC_CACHE",
+    "BUNDLE_APP_CONFIG", "BUNDLE_BIN", "BUNDLE_CACHE_PATH", "BUNDLE_PATH", "BUNDLE_USER_CACHE",
+    "BUNDLE_USER_CONFIG", "BUNDLE_USER_HOME", "BUNDLE_USER_PLUGIN", "GEM_HOME", "GEM_SPEC_CACHE",
     "RBENV_ROOT",
 ];
 
@@ -360,7 +286,7 @@ pub(super) fn gem(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const GEMS: &str =
         "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** /var/lib/gems/** tmp";

@@ -212,7 +212,7 @@ fn special_file(call: &mut Call<'_>) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     #[rustfmt::skip]
     const LINES: &[Line] = &[

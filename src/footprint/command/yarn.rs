@@ -5,105 +5,47 @@ use super::super::options::{Spec, parse};
 use super::node::{self, Project};
 use super::{Call, Described, common};
 
+#[rustfmt::skip]
 const YARN: Spec = Spec {
     letters: "sDWEPOTA",
     letters_with_value: "",
     names: &[
-        "frozen-lockfile",
-        "immutable",
-        "immutable-cache",
-        "no-immutable",
-        "check-cache",
-        "check-files",
-        "inline-builds",
-        "production",
-        "prod",
-        "ignore-scripts",
-        "ignore-optional",
-        "ignore-engines",
-        "ignore-platform",
-        "non-interactive",
-        "no-progress",
-        "silent",
-        "pure-lockfile",
-        "prefer-offline",
-        "offline",
-        "verbose",
-        "force",
-        "no-lockfile",
-        "no-bin-links",
-        "flat",
-        "har",
-        "update-checksums",
-        "skip-integrity-check",
-        "link-duplicates",
-        "no-default-rc",
-        "no-node-version-check",
-        "ignore-workspace-root-check",
-        "dev",
-        "exact",
-        "json",
-        "all",
-        "mirror",
+        "frozen-lockfile", "immutable", "immutable-cache", "no-immutable", "check-cache",
+        "check-files", "inline-builds", "production", "prod", "ignore-scripts", "ignore-optional",
+        "ignore-engines", "ignore-platform", "non-interactive", "no-progress", "silent",
+        "pure-lockfile", "prefer-offline", "offline", "verbose", "force", "no-lockfile",
+        "no-bin-links", "flat", "har", "update-checksums", "skip-integrity-check",
+        "link-duplicates", "no-default-rc", "no-node-version-check", "ignore-workspace-root-check",
+        "dev", "exact", "json", "all", "mirror",
     ],
     names_with_value: &[
-        "network-timeout",
-        "network-concurrency",
-        "mutex",
-        "registry",
-        "cwd",
-        "cache-folder",
-        "modules-folder",
-        "global-folder",
-        "prefix",
-        "mode",
-        "loglevel",
+        "network-timeout", "network-concurrency", "mutex", "registry", "cwd", "cache-folder",
+        "modules-folder", "global-folder", "prefix", "mode", "loglevel",
     ],
 };
 
 /// Settings that change nothing that counts.
+#[rustfmt::skip]
 const HARMLESS: &[&str] = &[
-    "YARN_VERSION",
-    "YARN_ENABLE_TELEMETRY",
-    "YARN_ENABLE_COLORS",
-    "YARN_ENABLE_PROGRESS_BARS",
-    "YARN_ENABLE_IMMUTABLE_INSTALLS",
-    "YARN_ENABLE_INLINE_BUILDS",
-    "YARN_ENABLE_SCRIPTS",
-    "YARN_ENABLE_GLOBAL_CACHE",
-    "YARN_ENABLE_NETWORK",
-    "YARN_ENABLE_HARDENED_MODE",
-    "YARN_ENABLE_STRICT_SSL",
-    "YARN_CHECKSUM_BEHAVIOR",
-    "YARN_COMPRESSION_LEVEL",
-    "YARN_HTTP_TIMEOUT",
-    "YARN_HTTP_RETRY",
-    "YARN_IGNORE_NODE",
-    "YARN_NETWORK_CONCURRENCY",
-    "YARN_NETWORK_TIMEOUT",
-    "YARN_NODE_LINKER",
-    "YARN_NPM_AUTH_TOKEN",
-    "YARN_NPM_REGISTRY_SERVER",
-    "YARN_PRODUCTION",
-    "YARN_REGISTRY",
+    "YARN_VERSION", "YARN_ENABLE_TELEMETRY", "YARN_ENABLE_COLORS", "YARN_ENABLE_PROGRESS_BARS",
+    "YARN_ENABLE_IMMUTABLE_INSTALLS", "YARN_ENABLE_INLINE_BUILDS", "YARN_ENABLE_SCRIPTS",
+    "YARN_ENABLE_GLOBAL_CACHE", "YARN_ENABLE_NETWORK", "YARN_ENABLE_HARDENED_MODE",
+    "YARN_ENABLE_STRICT_SSL", "YARN_CHECKSUM_BEHAVIOR", "YARN_COMPRESSION_LEVEL",
+    "YARN_HTTP_TIMEOUT", "YARN_HTTP_RETRY", "YARN_IGNORE_NODE", "YARN_NETWORK_CONCURRENCY",
+    "YARN_NETWORK_TIMEOUT", "YARN_NODE_LINKER", "YARN_NPM_AUTH_TOKEN", "YARN_NPM_REGISTRY_SERVER",
+    "YARN_PRODUCTION", "YARN_REGISTRY",
 ];
 
 const PLACES: &[&str] = &["YARN_CACHE_FOLDER", "YARN_GLOBAL_FOLDER"];
 
+#[rustfmt::skip]
 const FILES: &[&str] = &[
-    "yarn.lock",
-    ".yarnrc",
-    ".yarnrc.yml",
-    "npm-shrinkwrap.json",
-    "package-lock.json",
+    "yarn.lock", ".yarnrc", ".yarnrc.yml", "npm-shrinkwrap.json", "package-lock.json",
 ];
 
+#[rustfmt::skip]
 const OWN: &[&str] = &[
-    "node_modules",
-    ".yarn",
-    ".pnp.cjs",
-    ".pnp.js",
-    ".pnp.loader.mjs",
+    "node_modules", ".yarn", ".pnp.cjs", ".pnp.js", ".pnp.loader.mjs",
 ];
 
 /// Describes yarn.
@@ -209,7 +151,7 @@ fn project(call: &mut Call<'_>, directory: &str, changes: bool) -> Described {
 
 #[cfg(test)]
 mod tests {
-    use super::super::common::lines::{Line, check};
+    use super::super::lines::{Line, check};
 
     const OWN: &str = "/app/** /root/** tmp";
 
