@@ -118,23 +118,32 @@ fn twenty(family: fn(u64) -> Problem) -> Vec<Problem> {
     (1..=20).map(|n| family(n * 7919)).collect()
 }
 
+/// Milliseconds that this thread had of a processor, so that busy neighbours count little; elapsed ones where that is not known.
+fn processor_ms(since: std::time::Instant) -> f64 {
+    let kept = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = kept.and_then(|s| s.split(' ').next()?.parse::<f64>().ok());
+    nanos.map_or_else(|| since.elapsed().as_secs_f64() * 1e3, |n| n / 1e6)
+}
+
 /// How many of a family are proven, and how long each takes.
 fn tell(name: &str, problems: &[Problem]) {
     let (mut times, mut proven, mut gap) = (Vec::new(), 0, 0.0f64);
+    let since = std::time::Instant::now();
     for p in problems {
-        let start = std::time::Instant::now();
+        let start = processor_ms(since);
         let found = solve(p, BUDGET);
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        times.push(processor_ms(since) - start);
         proven += usize::from(found.optimal);
         gap = gap.max(found.gap() / found.cost);
     }
     times.sort_by(f64::total_cmp);
     let soon = times.iter().filter(|t| **t < 50.0).count();
     println!(
-        "{name}: {proven} of {} proven, {soon} under 50 ms, median {:.1} ms, longest {:.1} ms, largest gap {:.2} %",
+        "{name}: {proven} of {} proven, {soon} under 50 ms, median {:.1} ms, longest {:.1} ms, all {:.0} ms, largest gap {:.2} %",
         times.len(),
         times[times.len() / 2],
         times[times.len() - 1],
+        times.iter().sum::<f64>(),
         100.0 * gap
     );
 }

@@ -134,7 +134,7 @@ pub struct Advice {
     pub optimal: bool,
 }
 
-/// Number of downsets a stage's exact order may visit.
+/// Number of downsets that the search for a stage's order may look at.
 const DOWNSETS: usize = 1 << 16;
 /// Number of splits tried in all combinations.
 const COMBINED_REWRITES: usize = 4;

@@ -120,8 +120,7 @@ impl Search<'_> {
         }
         let comes_first = |(a, small, _): &(usize, u128, u64),
                            (_, large, _): &(usize, u128, u64)| {
-            let waits = self.before[*a] & !done;
-            large >> a & 1 == 1 && small != large && waits == 0
+            large >> a & 1 == 1 && small != large
         };
         let keep: Vec<bool> = out
             .iter()

@@ -174,7 +174,7 @@ fn near(a: f64, b: f64) -> bool {
 /// Compares the exact answer with all orders, and what a search cut short says.
 fn compare(seed: u64, count: usize, policy: Policy) {
     let mut chance = Chance(seed);
-    let (mut moved, mut proven_at_zero, mut gaps) = (0, 0, 0);
+    let (mut moved, mut cut_short, mut gaps) = (0, 0, 0);
     for number in 0..count {
         let case = case(&mut chance, policy);
         let problem = &case.problem;
@@ -197,7 +197,7 @@ fn compare(seed: u64, count: usize, policy: Policy) {
         assert!(Scorer::new(problem).dataflow_bound() <= found.cost * (1.0 + 1e-9) + 1e-12);
         moved += usize::from(best.1 > 0);
 
-        for budget in [0, 3] {
+        for budget in [[0], [3]][number % 2] {
             let cut = solve(problem, budget);
             assert!(legal(&problem.before, &cut.order), "{number}");
             let cost = again.cost(&cut.order);
@@ -213,14 +213,13 @@ fn compare(seed: u64, count: usize, policy: Policy) {
             assert!(!cut.optimal || cost == best.0, "{number}");
             let author: Vec<usize> = (0..case.whole.len()).collect();
             assert!(cost <= again.cost(&author), "{number}");
-            if budget == 0 {
-                proven_at_zero += usize::from(cut.optimal);
-                gaps += usize::from(cut.gap() > 0.0);
-            }
+            cut_short += 1;
+            gaps += usize::from(cut.gap() > 0.0);
+            assert_eq!(cut.optimal, cut.gap() == 0.0, "{number}");
         }
     }
     eprintln!(
-        "{count} stages under {policy:?}: all orders agree; {moved} change; without a downset {proven_at_zero} proven, {gaps} with a gap"
+        "{count} stages under {policy:?}: all orders agree; {moved} change; of {cut_short} searches cut short {gaps} tell a gap"
     );
 }
 
