@@ -712,17 +712,34 @@ fn shown(set: &PathSet) -> String {
 
 /// Which sets have nothing in common.
 fn reason(x: &Effect, y: &Effect) -> String {
-    let side = |e: &Effect| {
+    let own = |e: &Effect, other: &Effect| {
+        let made = e.makes.iter().map(|m| PathClaim::exact(&*m.path));
+        let shared = |c: &PathClaim| other.makes.iter().any(|o| o.path == c.path);
+        PathSet::new(made.filter(|c| !shared(c)).collect()).union(&e.writes)
+    };
+    let side = |e: &Effect, other: &Effect| {
         let reads = match (e.reads.is_empty(), e.run) {
-            (true, _) => String::new(),
-            (false, _) => format!(", reads {}", shown(&e.reads)),
+            (false, true) => format!(" and reads {}", shown(&e.reads)),
+            _ => String::new(),
         };
-        format!("changes {}{reads}", shown(&e.changes()))
+        format!("changes {}{reads}", shown(&own(e, other)))
+    };
+    let both = x
+        .makes
+        .iter()
+        .filter(|m| y.makes.iter().any(|o| o.path == m.path));
+    let both = PathSet::new(both.map(|m| PathClaim::exact(&*m.path)).collect());
+    let folders = match both.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; whichever comes first makes {}, in the same way",
+            shown(&both)
+        ),
     };
     format!(
-        "one {}; the other {}; nothing that either changes is touched by both",
-        side(x),
-        side(y)
+        "the first {}, the second {}: nothing that one changes is touched by the other{folders}",
+        side(x, y),
+        side(y, x)
     )
 }
 
