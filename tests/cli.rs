@@ -176,18 +176,18 @@ fn what_a_lifecycle_script_reads_stays_above_the_install() {
     assert!(ordered("{}").ends_with("RUN npm ci\nCOPY f prisma/\n"));
 }
 
-/// The file named in COPY changes in every build; a folder is made by a user who is named again.
+/// The file named in COPY changes in every build; what runs as root behind it has nothing to do with it.
 const USERS: &str = "# cacheplan: plain-base
 FROM example.org/own
 USER app
 WORKDIR /home/app
 COPY --chown=app f .
+# Twice.
+RUN cat f f > g
 
 USER root
+# Ready.
 RUN mkdir -p /data && echo ready > /data/state
-# The end.
-USER app
-CMD [\"x\"]
 ";
 
 #[test]
@@ -207,12 +207,14 @@ FROM example.org/own
 USER app
 WORKDIR /home/app
 USER root
-
+# Ready.
 RUN mkdir -p /data && echo ready > /data/state
+
 COPY --chown=app f .
-# The end.
 USER app
-CMD [\"x\"]
+# Twice.
+RUN cat f f > g
+USER root
 "
     );
     let certificate = plan["certificate"].as_array().expect("pairs");
@@ -220,13 +222,22 @@ CMD [\"x\"]
         .iter()
         .map(|p| (p["first"].as_u64(), p["second"].as_u64()))
         .collect();
-    assert_eq!(lines, [(Some(5), Some(8))], "{certificate:?}");
+    assert_eq!(
+        lines,
+        [(Some(5), Some(11)), (Some(7), Some(11))],
+        "{certificate:?}"
+    );
     assert!(
         certificate[0]["because"]
             .as_str()
             .is_some_and(|b| b.contains("/data/state")),
         "{certificate:?}"
     );
+    let edits = plan["edits"].as_array().expect("edits");
+    let again = edits
+        .iter()
+        .filter(|e| e["why"].as_str().is_some_and(|w| w.contains("again")));
+    assert_eq!(again.count(), 2, "{edits:?}");
     // Nothing is known of the image without the comment.
     let unknown = article(&USERS.replace("# cacheplan: plain-base\n", ""));
     let out = cacheplan(unknown.path(), &["optimize", ".", "--safety", "proven"]);
