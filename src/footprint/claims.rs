@@ -4,7 +4,7 @@
 //! claim: the directories above it must exist, and the links that distributions ship have two names.
 //! Invariant: the first reason to be opaque is kept; nothing is ever taken back.
 
-use super::path_set::{ancestors, resolve};
+use super::path_set::{ancestors, climbed, resolve};
 use super::{
     Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet, Variables,
 };
@@ -146,6 +146,7 @@ pub(super) struct Claims {
     links: Vec<Link>,
     carries: Vec<(PathClaim, PathClaim)>,
     observes: Vec<PathClaim>,
+    climbs: Vec<PathClaim>,
     /// What account tools change: the database itself, and entries of it.
     entries: Vec<PathClaim>,
     /// Names that the script expands.
@@ -251,6 +252,14 @@ impl Claims {
     pub(super) fn observe(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
         self.observes.push(PathClaim { path, extent });
+    }
+
+    /// Takes note of the places that a path climbs out of.
+    pub(super) fn climb(&mut self, base: Option<&str>, path: &str) {
+        if path.contains("..") {
+            self.climbs
+                .extend(climbed(base, path).into_iter().map(PathClaim::exact));
+        }
     }
 
     /// Looks up one user, by name or number.
@@ -396,6 +405,7 @@ impl Claims {
             links: self.links,
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
+            climbs: PathSet::new(self.climbs),
             variables: match (self.opaque.is_some() || self.any_variable, self.tools) {
                 (true, _) => Variables::Any,
                 (false, true) => Variables::AndThoseOfTools(self.names),

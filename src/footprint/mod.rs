@@ -120,6 +120,8 @@ pub struct Footprint {
     /// Paths whose times, inode numbers, sizes on disk or order in their folder may show in what it
     /// leaves behind.
     pub observes: PathSet,
+    /// Places that its paths climb out of with `..`: the other claims hold where none of them is a link.
+    pub climbs: PathSet,
     /// Environment variables that it may look at, those of [`steers`] left out.
     pub variables: Variables,
     /// What it leaves behind depends on when or where it runs: a clock, random numbers.

@@ -16,7 +16,7 @@ use super::path_set::resolve;
 use super::shell_state::Shell;
 use super::{Class, Extent, Footprint, PathClaim, RunState, class};
 use crate::shell::{
-    self, Command, CommandKind, ListOperator, Redirect, RedirectOperator, Simple, Word,
+    self, Command, CommandKind, ListOperator, Part, Redirect, RedirectOperator, Simple, Word,
 };
 use crate::source::Span;
 
@@ -289,7 +289,7 @@ impl Walk {
         let mut values: Vec<Option<String>> = Vec::new();
         for word in words.unwrap_or_default() {
             self.substitutions(word, shell);
-            for argument in Argument::of_word(word, shell) {
+            for argument in self.fields(word, shell) {
                 values.push(argument.known().map(str::to_string));
             }
         }
@@ -310,6 +310,38 @@ impl Walk {
         }
     }
 
+    /// What a word becomes. Where it may be a pattern of file names the shell looks into folders for it.
+    fn fields(&mut self, word: &Word, shell: &Shell) -> Vec<Argument> {
+        let fields = Argument::of_word(word, shell);
+        let globs = word.parts.iter().any(|p| matches!(p, Part::Glob(_)));
+        self.claims.established.clone_from(&shell.made);
+        for field in &fields {
+            let text = field.start();
+            self.claims.climb(shell.cwd.as_deref(), text);
+            if let Some((_, value)) = text.split_once('=') {
+                self.claims.climb(shell.cwd.as_deref(), value);
+            }
+            match field {
+                Argument::Pattern { prefix, .. } if globs => {
+                    let folder = prefix.rsplit_once('/').map_or(".", |(d, _)| d);
+                    let folder = if folder.is_empty() { "/" } else { folder };
+                    match resolve(shell.cwd.as_deref(), folder) {
+                        Some(path) => self.claims.read(Extent::Subtree, path),
+                        None => self.claims.give_up("the working directory is not known"),
+                    }
+                }
+                Argument::Unknown { .. } if globs => {
+                    self.claims.give_up("a pattern of file names is not known");
+                }
+                Argument::Unknown { .. } if splits(word) => self
+                    .claims
+                    .assume("no value that stands without quotes holds a pattern of file names"),
+                _ => {}
+            }
+        }
+        fields
+    }
+
     fn simple(&mut self, simple: &Simple, shell: &mut Shell, place: Span) {
         let mut values = Vec::new();
         for a in &simple.assignments {
@@ -320,7 +352,7 @@ impl Walk {
         let mut arguments = Vec::new();
         for word in &simple.words {
             self.substitutions(word, shell);
-            arguments.extend(Argument::of_word(word, shell));
+            arguments.extend(self.fields(word, shell));
         }
         if arguments.is_empty() {
             for (name, value) in values {
@@ -555,6 +587,10 @@ impl Walk {
             }
             RedirectOperator::HereDocument | RedirectOperator::HereString => return,
         };
+        let target = redirect.target.expand(&|name: &str| shell.lookup(name));
+        if let Some(text) = &target {
+            self.claims.climb(shell.cwd.as_deref(), text);
+        }
         let path = redirect
             .target
             .expand(&|name: &str| shell.lookup(name))
@@ -574,6 +610,27 @@ impl Walk {
         }
         self.evidence(redirect.span, mark);
     }
+}
+
+/// Whether a word holds a value without quotes that could be a pattern.
+fn splits(word: &Word) -> bool {
+    word.parts.iter().any(|part| match part {
+        Part::Variable(v) => !matches!(v.name.as_str(), "?" | "#" | "$" | "!"),
+        Part::Substitution(script) => !script.commands.iter().all(prints_words),
+        _ => false,
+    })
+}
+
+/// Commands whose output is numbers and names.
+fn prints_words(command: &Command) -> bool {
+    const PLAIN: &[&str] = &[
+        "arch", "date", "expr", "getconf", "id", "nproc", "seq", "uname", "wc", "whoami",
+    ];
+    let CommandKind::Simple(simple) = &command.kind else {
+        return false;
+    };
+    let name = simple.words.first().and_then(Word::literal);
+    name.is_some_and(|n| PLAIN.contains(&n.as_str()))
 }
 
 /// What is looked up for the user a RUN starts as.

@@ -37,6 +37,8 @@ pub struct Effect {
     pub carries: Vec<(PathClaim, PathClaim)>,
     /// Places whose times or order may show in what it leaves.
     pub observes: PathSet,
+    /// Places that its paths climb out of.
+    pub climbs: PathSet,
     /// Cache mounts, which outlive the build.
     pub caches: Vec<String>,
     /// Where its command starts, if a WORKDIR says so.
@@ -149,6 +151,7 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         links: footprint.links.clone(),
         carries: footprint.carries.clone(),
         observes: footprint.observes.clone(),
+        climbs: footprint.climbs.clone(),
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),
         as_root: owner == ROOT,

@@ -470,6 +470,11 @@ impl<'a> Scene<'a> {
             programs: follow(ground, &e.programs),
         };
         let (p, q) = (sides(&x_ground, x), sides(&y_ground, y));
+        for (ground, e) in [(&x_ground, x), (&y_ground, y)] {
+            let (places, all) = ground.follow(&e.climbs);
+            let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
+            known &= all && places == e.climbs && e.climbs.claims.iter().all(plain);
+        }
         for (w, other) in [
             (&p.writes, &q.changes),
             (&p.changes, &q.writes),

@@ -426,7 +426,9 @@ fn exact_place(parsed: &Parsed) -> bool {
 fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, parsed: &Parsed) {
     let symbolic = parsed.has(&["s", "symbolic"]) && !parsed.has(&["r", "relative"]);
     let leads = |at: &str| {
-        let text = source.known().filter(|_| symbolic)?;
+        // Where it climbs, links on the way decide where it leads.
+        let plain = |t: &&str| symbolic && !t.contains("..");
+        let text = source.known().filter(plain)?;
         resolve(at.rsplit_once('/').map(|(folder, _)| folder), text)
     };
     let place = to.path.clone();
