@@ -189,6 +189,11 @@ impl Claims {
 
     pub(super) fn read(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        if path.starts_with("/proc") || path.starts_with("/sys") {
+            // The kernel tells of variables, of the machine and of the moment.
+            self.any_variable = true;
+            self.varies = true;
+        }
         self.need_above(&path);
         self.reads.push(PathClaim { path, extent });
     }

@@ -47,10 +47,10 @@ const SYSTEM: &str = "SYSTEM";
 #[rustfmt::skip]
 const LINES: &[(&str, &str, &str, &str, &str)] = &[
     // Built-in commands and coreutils.
-    (":", "other", "", "/app", ""),
+    (":", "other", "", "/bin/sh", ""),
     ("true && echo hi || false", "other", "", "", ""),
     ("mkdir -p /a/b/c", "other", "", "/usr/bin/mkdir /usr/lib/** /etc/passwd/root", "/a /a/b /a/b/c"),
-    ("mkdir x", "other", "", "/app", "/app/x"),
+    ("mkdir x", "other", "", "/bin/mkdir", "/app/x"),
     ("mkdir -p /a/{b,c}", "other", "", "", "/a/**"),
     ("mkdir -p \"$DIR/x\" && touch $DIR/y", "other", "", "", "/data /data/x /data/y"),
     ("mkdir -p $UNKNOWN/x", "other", "a path is not known", "", ""),

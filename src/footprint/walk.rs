@@ -61,6 +61,13 @@ pub(super) fn script(text: &str, state: &RunState) -> Footprint {
     let first = text.lines().next().and_then(|l| l.strip_prefix("#!"));
     let shells = ["/sh", "/ash", "/dash", "/bash", " sh", " bash"];
     let interpreter = first.map(|l| l.split(" -").next().unwrap_or(l).trim());
+    let flags = first
+        .and_then(|l| l.split_once(" -"))
+        .map_or("", |(_, f)| f.trim());
+    if !flags.bytes().all(|b| b"eux".contains(&b)) {
+        walk.claims
+            .give_up(format!("the shell is started with -{flags}"));
+    }
     if interpreter.is_some_and(|i| !shells.iter().any(|s| i.ends_with(s))) {
         walk.claims
             .give_up("the script is written for another interpreter");
@@ -94,16 +101,21 @@ impl Walk {
     fn new(state: &RunState) -> Self {
         let environment = Shell::new(state);
         let mut claims = Claims::default();
-        if let Some(cwd) = &environment.cwd {
-            claims.read(Extent::Exact, cwd.clone());
-        }
         running_as(&mut claims, &environment);
-        if environment
-            .variables
-            .get("LD_PRELOAD")
-            .is_some_and(Option::is_some)
-        {
-            claims.give_up("LD_PRELOAD is set");
+        let steered = |name: &&String| {
+            name.starts_with("LD_")
+                || matches!(name.as_str(), "BASH_ENV" | "ENV" | "SHELLOPTS" | "BASHOPTS")
+        };
+        for name in environment.variables.keys().filter(steered) {
+            let value = environment.lookup(name);
+            match value.filter(|_| name == "LD_LIBRARY_PATH") {
+                Some(value) if value.split(':').all(|e| e.starts_with('/')) => {
+                    for entry in value.split(':') {
+                        claims.read(Extent::Subtree, entry.trim_end_matches('/').to_string());
+                    }
+                }
+                _ => claims.give_up(format!("{name} is set")),
+            }
         }
         Self {
             claims,
@@ -134,6 +146,9 @@ impl Walk {
             let tree = shell::parse(text);
             environment::expanded(&tree, &mut self.claims.names);
             self.claims.any_variable |= environment::hides_names(&tree);
+            let (names, any) = environment::assigned(&tree);
+            shell.unsure.extend(names);
+            shell.blind |= any;
             let outer = std::mem::replace(&mut self.text, text.to_string());
             self.sequence(&tree.commands, shell);
             self.text = outer;
@@ -213,6 +228,10 @@ impl Walk {
                 forget(&[condition, body], shell);
             }
             CommandKind::Case { subject, arms } => {
+                let text = self.text.get(command.span.range()).unwrap_or_default();
+                if text.contains(";&") {
+                    self.claims.give_up("an arm of a case falls through");
+                }
                 self.substitutions(subject, shell);
                 let before = shell.clone();
                 for arm in arms {
@@ -371,10 +390,24 @@ impl Walk {
         self.claims.established.clone_from(&shell.made);
         self.run(&arguments, shell, place);
         self.note(&arguments, mark, shell);
+        // Some shells keep what stands before a special command.
+        const SPECIAL: &[&str] = &[
+            ":", ".", "export", "readonly", "set", "unset", "exec", "eval", "shift", "exit",
+            "return", "break", "continue", "times", "trap",
+        ];
+        let name = arguments.first().and_then(Argument::known);
+        let special = name.is_some_and(|n| SPECIAL.contains(&n));
         for (name, value) in saved {
-            match value {
+            match value.filter(|_| !special) {
+                None if special => {
+                    shell.variables.insert(name, None);
+                    continue;
+                }
+                None => {
+                    shell.variables.remove(&name);
+                    continue;
+                }
                 Some(value) => shell.variables.insert(name, value),
-                None => shell.variables.remove(&name),
             };
         }
     }
@@ -478,8 +511,15 @@ impl Walk {
                 }
             }
             command::wrapper::Inner::At(at) => {
-                // What a program starts is a program: nothing is built in.
-                self.program(&arguments[at..], shell, place);
+                // What a program starts is a program: nothing is built in. It may have other variables.
+                let mut inner = shell.clone();
+                for argument in &arguments[1..at] {
+                    if let Some((name, _)) = argument.start().split_once('=') {
+                        inner.unsure.insert(name.to_string());
+                    }
+                }
+                inner.blind |= name == "sudo";
+                self.program(&arguments[at..], &inner, place);
                 Ok(())
             }
             command::wrapper::Inner::Unclear(reason) => Err(reason),
@@ -575,7 +615,11 @@ impl Walk {
                 (false, true)
             }
             RedirectOperator::DuplicateInput | RedirectOperator::DuplicateOutput => {
-                let target = redirect.target.literal().unwrap_or_default();
+                let Some(target) = redirect.target.literal() else {
+                    self.claims
+                        .give_up("it redirects to or from a path that is not known");
+                    return;
+                };
                 let descriptor = target.trim_end_matches('-');
                 if descriptor.bytes().all(|b| b.is_ascii_digit())
                     && !redirect.target.parts.is_empty()

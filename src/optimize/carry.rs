@@ -160,10 +160,19 @@ impl Writer<'_, '_> {
         let folder = PathSet::new(vec![PathClaim::exact(path)]);
         let places = folder.union(&folder.ancestors());
         let mut made = false;
+        let effects = self
+            .before
+            .iter()
+            .filter_map(|i| self.items[*i].effect.as_ref());
+        let linked = effects
+            .flatten()
+            .any(|e| !e.links.is_empty() || !e.carries.is_empty());
         for i in self.before {
             match &self.items[*i].effect {
                 Some(Err(_)) => made = false,
                 Some(Ok(e)) if e.run && e.writes.overlaps(&places).is_some() => made = false,
+                // Behind a link it would have another name.
+                Some(Ok(e)) if e.run && linked && !e.writes.is_empty() => made = false,
                 Some(Ok(_)) if after_workdir(&self.items[*i]).as_deref() == Some(path) => {
                     made = true;
                 }

@@ -56,6 +56,7 @@ const LINKS_IN_ETC: &[&str] = &[
     "apt",
     "ca-certificates",
     "chromium",
+    "crontabs",
     "crypto-policies",
     "dbus-1",
     "dpkg",
@@ -238,7 +239,10 @@ fn is_clear(clear: &[&str], claim: &PathClaim) -> bool {
     };
     let plain = |name: &str| {
         // `rc0.d` and the like.
-        !(LINKS_IN_ETC.contains(&name) || name.starts_with("rc") || name.starts_with("java-"))
+        !(LINKS_IN_ETC.contains(&name)
+            || name.starts_with("rc")
+            || name.starts_with("java-")
+            || name.starts_with("python"))
     };
     clear.iter().any(|f| top(f) || above(f))
         || claim == &PathClaim::exact("/etc")
@@ -246,7 +250,7 @@ fn is_clear(clear: &[&str], claim: &PathClaim) -> bool {
 }
 
 /// Whether a link may be met where this claim is worked on.
-fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
+pub fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
     if link.hard {
         return claim.covers(&link.at);
     }
@@ -256,7 +260,7 @@ fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
 }
 
 /// The place a claim leads to through a link.
-fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
+pub fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
     if link.hard {
         return PathClaim::exact(to);
     }

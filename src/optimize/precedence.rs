@@ -6,7 +6,7 @@
 
 use super::carry;
 use super::effect::{self, Around, Effect, Standing};
-use super::ground::{BaseImage, Ground, Reach};
+use super::ground::{BaseImage, Ground, Reach, on_the_way, through};
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Input, Plan, Stage, Step, StepKind, names_a_build};
@@ -74,6 +74,50 @@ struct Left {
     anywhere_below: bool,
     /// The first instruction of this stage that is not understood, which may leave any.
     unknown_from: Option<usize>,
+}
+
+/// Rounds in which links are looked for behind links.
+const MAX_ROUNDS: usize = 8;
+
+impl Left {
+    /// A link whose folder is reached through another link is at a second place too, and a relative text may
+    /// lead elsewhere from there.
+    fn places_of_links(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            let all = self.links.clone();
+            let mut more = Vec::new();
+            for (n, (by, link)) in all.iter().enumerate() {
+                let Some((folder, _)) = link.at.path.rsplit_once('/') else {
+                    continue;
+                };
+                let folder = PathClaim::exact(folder);
+                for (_, other) in all
+                    .iter()
+                    .filter(|(_, o)| !o.hard && on_the_way(o, &folder))
+                {
+                    self.links[n].1.to = None;
+                    let Some(to) = &other.to else {
+                        self.anywhere_below = true;
+                        continue;
+                    };
+                    let second = Link {
+                        at: through(other, to, &link.at),
+                        to: None,
+                        hard: link.hard,
+                    };
+                    let known = |(_, l): &(Option<usize>, Link)| l.at == second.at;
+                    if !all.iter().any(known) && !more.iter().any(known) {
+                        more.push((*by, second));
+                    }
+                }
+            }
+            if more.is_empty() || self.anywhere_below {
+                return;
+            }
+            self.links.append(&mut more);
+        }
+        self.anywhere_below = true;
+    }
 }
 
 impl Item<'_> {
@@ -235,7 +279,19 @@ impl<'a> Scene<'a> {
             left.links.extend(more);
             carries = rest;
         }
+        left.places_of_links();
         left
+    }
+
+    /// A stage and those it starts from, the nearest first.
+    fn lineage(&self, stage: usize) -> Vec<usize> {
+        let mut out = vec![stage];
+        let mut at = stage;
+        while let Base::Stage(b) = self.plan.stages[at].base {
+            out.push(b);
+            at = b;
+        }
+        out
     }
 
     /// Whether there may be links at or below some paths of a stage that has been looked at.
@@ -263,8 +319,13 @@ impl<'a> Scene<'a> {
             };
             let claim = PathClaim::subtree(crate::pattern::clean(&format!("/{path}")));
             let alone = PathSet::new(vec![claim.clone()]);
+            let touched = |(_, l): &(Option<usize>, Link)| {
+                let place = PathSet::new(vec![PathClaim::subtree(&*l.at.path)]);
+                place.overlaps(&alone).is_some()
+            };
             let (places, known) = ground.follow(&alone);
-            ground.reach(&claim) != Reach::Plain || !known || places != alone
+            let met = left.links.iter().any(touched);
+            met || ground.reach(&claim) != Reach::Plain || !known || places != alone
         })
     }
 
@@ -450,7 +511,7 @@ impl<'a> Scene<'a> {
             links: left
                 .links
                 .iter()
-                .filter(|(by, _)| e.run || *by != Some(at))
+                .filter(|(by, _)| !e.beside_links || *by != Some(at))
                 .map(|(_, l)| l)
                 .collect(),
         };
@@ -463,9 +524,20 @@ impl<'a> Scene<'a> {
             known &= all;
             places
         };
+        // Whoever writes the user database, under whatever name, may write any entry.
+        let widened = |e: &Effect, mut set: PathSet| {
+            let database =
+                |c: &&mut PathClaim| matches!(c.path.as_str(), "/etc/passwd" | "/etc/group");
+            if !e.keeps_entries {
+                for claim in set.claims.iter_mut().filter(database) {
+                    claim.extent = Extent::Subtree;
+                }
+            }
+            PathSet::new(set.claims)
+        };
         let mut sides = |ground: &Ground<'_>, e: &Effect| Places {
-            changes: follow(ground, &e.changes()),
-            writes: follow(ground, &e.writes),
+            changes: widened(e, follow(ground, &e.changes())),
+            writes: widened(e, follow(ground, &e.writes)),
             reads: follow(ground, &e.reads),
             programs: follow(ground, &e.programs),
         };
@@ -492,11 +564,21 @@ impl<'a> Scene<'a> {
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
-        for (e, programs, changes, other) in [
-            (x, &p.programs, &q.changes, y),
-            (y, &q.programs, &p.changes, x),
+        let ground_of = |e: &Effect| match std::ptr::eq(e, x) {
+            true => &x_ground,
+            false => &y_ground,
+        };
+        let mut case_known = true;
+        for (e, programs, changes, other, other_writes) in [
+            (x, &p.programs, &q.changes, y, &q.writes),
+            (y, &q.programs, &p.changes, x, &p.writes),
         ] {
-            if let Some(path) = leaves_cwd(e, other) {
+            let (way, all) = match e.cwd.as_deref() {
+                Some(cwd) => ground_of(e).follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
+                None => (PathSet::default(), true),
+            };
+            case_known &= all;
+            if let Some(path) = leaves_cwd(e, &way, other, other_writes) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
             }
             let Some((place, _)) = programs.overlaps(changes) else {
@@ -519,7 +601,7 @@ impl<'a> Scene<'a> {
             &mut case,
             &x_ground,
             [(&p.changes, &q.all()), (&q.changes, &p.all())],
-            known,
+            known && case_known,
         );
         self.watched(stage, &mut case, (a.0, &p.changes), (b.0, &q.changes));
         let because = reason(x, y);
@@ -576,7 +658,22 @@ impl<'a> Scene<'a> {
         if a.1.is_empty() || b.1.is_empty() {
             return;
         }
-        let sees = |set: &PathSet| set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
+        // Copies and moves may take times along to other places.
+        let carried = self.lineage(stage).into_iter().any(|s| {
+            let mut items = self.stages[s].iter();
+            items.any(|i| matches!(&i.effect, Some(Ok(e)) if !e.carries.is_empty()))
+        });
+        let left = &self.left[stage];
+        let ground = Ground {
+            base: &self.bases[stage],
+            links: left.links.iter().map(|(_, l)| l).collect(),
+        };
+        let sees = |set: &PathSet| {
+            let (places, known) = ground.follow(set);
+            let any = carried || !known;
+            !set.is_empty()
+                && (any || (places.overlaps(a.1).is_some() && places.overlaps(b.1).is_some()))
+        };
         let own = self.stages[stage].iter().enumerate().any(|(k, item)| {
             k != a.0
                 && k != b.0
@@ -669,8 +766,9 @@ fn names_set(instruction: &Instruction) -> Vec<&str> {
 fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
     for m in &x.makes {
         for o in y.makes.iter().filter(|o| o.path == m.path) {
-            // What is laid over in any case wins in both orders.
-            let decided = m.always != o.always;
+            // What is laid over in any case wins in both orders, save for who has to write into it.
+            let enters = |e: &Effect| e.run && !e.as_root;
+            let decided = m.always != o.always && !enters(x) && !enters(y);
             if m.owner != o.owner && !decided {
                 return Some(m.path.clone());
             }
@@ -679,24 +777,21 @@ fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
     None
 }
 
-/// The working directory of `x`, or a folder above it, where `y` changes that.
-fn leaves_cwd(x: &Effect, y: &Effect) -> Option<String> {
-    let cwd = x.cwd.as_deref()?;
+/// The working directory of `x`, or a folder above it, where `y` changes that; `way` are the places that
+/// lead to it.
+fn leaves_cwd(x: &Effect, way: &PathSet, y: &Effect, y_writes: &PathSet) -> Option<String> {
+    let places = way.union(&way.ancestors());
+    // Folders that are laid over in any case get their owner and mode.
+    let laid = y.makes.iter().filter(|m| m.always);
+    let laid = PathSet::new(laid.map(|m| PathClaim::exact(&*m.path)).collect());
+    if let Some((place, _)) = places.overlaps(&laid) {
+        return Some(place.path);
+    }
     // Files put there by the builder never take the folder away, and root may enter any.
     if !y.run && x.as_root {
         return None;
     }
-    let mut at = cwd;
-    loop {
-        let folder = PathSet::new(vec![PathClaim::exact(at)]);
-        if y.writes.overlaps(&folder).is_some() {
-            return Some(at.to_owned());
-        }
-        at = match at.rsplit_once('/') {
-            Some((above, _)) if !above.is_empty() => above,
-            _ => return None,
-        };
-    }
+    places.overlaps(y_writes).map(|(place, _)| place.path)
 }
 
 /// Claims of a set in a line, the first ones.

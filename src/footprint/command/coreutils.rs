@@ -102,7 +102,7 @@ const PROGRAMS: &[Program] = &[
     row("sha256sum", Effect::Reads, "bt", "", &[], &[]),
     row("sha512sum", Effect::Reads, "bt", "", &[], &[]),
     row("sort", Effect::Reads, "bdfginrMRVuzsm", "kt", &["unique", "reverse", "version-sort", "numeric-sort"], &["key", "field-separator"]),
-    row("stat", Effect::Reads, "Lt", "c", &["dereference"], &["format", "printf"]),
+    row("stat", Effect::ReadsTrees, "Lt", "c", &["dereference"], &["format", "printf"]),
     row("tac", Effect::Reads, "", "", &[], &[]),
     row("tail", Effect::Reads, "qv0123456789", "nc", &["quiet"], &["lines", "bytes"]),
     row("wc", Effect::Reads, "clmwL", "", &["lines", "words", "bytes"], &[]),
@@ -125,7 +125,7 @@ const PROGRAMS: &[Program] = &[
     row("chgrp", Effect::Changes, "RvcfhHLP", "", RECURSIVE, &[]),
     row("chmod", Effect::Changes, "Rvcf", "", RECURSIVE, &[]),
     row("chown", Effect::Changes, "RvcfhHLP", "", &["recursive", "verbose", "quiet", "silent", "changes", "no-dereference", "from", "dereference"], &[]),
-    row("install", Effect::Installs, "bcCdDpsvT", "mogt", &["directory", "verbose", "compare", "strip", "preserve-timestamps"], &["mode", "owner", "group", "target-directory"]),
+    row("install", Effect::Installs, "cCdDpsvT", "mogt", &["directory", "verbose", "compare", "strip", "preserve-timestamps"], &["mode", "owner", "group", "target-directory"]),
     row("sync", Effect::Nothing, "", "", VERBOSE, &[]),
 ];
 
@@ -146,6 +146,15 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         return Ok(());
     }
     surroundings(call);
+    // What is not known may be an option, unless it stands behind `--`.
+    let mut given = call
+        .arguments
+        .iter()
+        .take_while(|a| a.known() != Some("--"));
+    let unclear = |a: &Argument| matches!(a, Argument::Unknown { prefix } if prefix.is_empty());
+    if program.effect != Effect::Nothing && given.any(unclear) {
+        return Err("a path is not known".to_string());
+    }
     let mut arguments = call.arguments.to_vec();
     // `chmod -x file`: a mode, not an option.
     let mut mode = None;
@@ -195,7 +204,11 @@ fn looks_at_times(name: &str, parsed: &Parsed) -> bool {
         ]),
         // Their heads name the times of both files.
         "diff" => parsed.has(&["u", "c", "unified"]),
-        "cp" | "mv" => parsed.has(&["u", "update"]),
+        "cp" | "mv" => parsed.has(&["u", "update", "v", "verbose"]),
+        // What is said of each goes by the order of folders.
+        "rm" | "chmod" | "chown" | "chgrp" => {
+            parsed.has(&["r", "R", "recursive"]) && parsed.has(&["v", "c", "verbose", "changes"])
+        }
         // Folders are read in their own order.
         "grep" | "egrep" | "fgrep" => parsed.has(&["r", "R", "recursive"]),
         _ => false,
@@ -225,7 +238,15 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         Effect::Nothing if call.name == "which" => {
             for program in operands {
                 match program.known() {
-                    Some(name) => call.claims.look_for_program(name),
+                    Some(name) => {
+                        call.claims.look_for_program(name);
+                        let path = call.shell.variables.get("PATH").cloned().flatten();
+                        for entry in path.iter().flat_map(|p| p.split(':')) {
+                            if let Some(place) = resolve(None, &format!("{entry}/{name}")) {
+                                call.claims.read(Extent::Exact, place);
+                            }
+                        }
+                    }
                     None => call.claims.read_system(),
                 }
             }
@@ -407,6 +428,8 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
                 "recursive",
                 "archive",
                 "no-dereference",
+                "p",
+                "preserve",
             ])
         {
             if let Ok(from) = from {
