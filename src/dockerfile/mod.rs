@@ -120,7 +120,7 @@ pub struct Instruction {
     /// One of them is `# cacheplan: reproducible`: equal inputs give equal output.
     pub reproducible: bool,
     /// One of them, above a FROM, is `# cacheplan: plain-base`: the image has symbolic links in its system
-    /// folders alone, and they lead to system folders.
+    /// folders alone, and they lead to system folders; and it has `/bin`, `/dev`, `/etc`, `/tmp` and `/usr`.
     pub plain_base: bool,
     /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
     /// written, heredoc bodies not included.

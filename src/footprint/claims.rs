@@ -407,7 +407,7 @@ impl Claims {
             programs,
             writes,
             makes,
-            links: self.links,
+            links: with_other_places(self.links),
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
             climbs: PathSet::new(self.climbs),
@@ -431,6 +431,21 @@ impl Claims {
             evidence,
         }
     }
+}
+
+/// The same for places of links. What a relative text says depends on which of them it is.
+fn with_other_places(links: Vec<Link>) -> Vec<Link> {
+    let mut all = Vec::new();
+    for link in links {
+        let places = with_links(vec![link.at.clone()]);
+        let sure = places.len() == 1 || link.hard;
+        for at in places {
+            let to = link.to.clone().filter(|_| sure);
+            let hard = link.hard;
+            all.push(Link { at, to, hard });
+        }
+    }
+    all
 }
 
 /// Adds the other name of every claim below a known link.

@@ -51,6 +51,12 @@ pub(super) struct Walk {
     nesting: usize,
     /// Where the command with the inline script stands, while inside it.
     outer: Option<Span>,
+    /// Commands may follow in the same shell after the one looked at has failed.
+    pub(super) goes_on: bool,
+    /// `set -e` holds.
+    pub(super) ends_early: bool,
+    /// Levels of tests around, in which it does not count.
+    tested: usize,
 }
 
 /// Footprint of a shell-form RUN.
@@ -126,6 +132,9 @@ impl Walk {
             steps: 0,
             nesting: 0,
             outer: None,
+            goes_on: false,
+            ends_early: false,
+            tested: 0,
         }
     }
 
@@ -157,18 +166,60 @@ impl Walk {
     }
 
     fn sequence(&mut self, commands: &[Command], shell: &mut Shell) {
-        for command in commands {
+        let outer = self.goes_on;
+        for (at, command) in commands.iter().enumerate() {
             if command.background {
                 self.claims.give_up("a command runs in the background");
             }
+            let ends = self.ends_early
+                && self.tested == 0
+                && matches!(command.kind, CommandKind::Simple(_));
+            self.goes_on = !ends && (outer || at + 1 < commands.len());
             self.command(command, shell);
         }
+        self.goes_on = outer;
+    }
+
+    /// Follows commands in a shell of their own.
+    fn child(&mut self, commands: &[Command], shell: &Shell, tested: usize) -> Shell {
+        let before = std::mem::replace(&mut self.goes_on, false);
+        self.tested += tested;
+        let after = self.aside(commands, shell);
+        self.tested -= tested;
+        self.goes_on = before;
+        after
+    }
+
+    /// Follows commands whose failure is no end, as it is looked at or there is another round.
+    fn test_of(&mut self, commands: &[Command], shell: &mut Shell) {
+        let before = std::mem::replace(&mut self.goes_on, true);
+        self.tested += 1;
+        self.sequence(commands, shell);
+        self.tested -= 1;
+        self.goes_on = before;
+    }
+
+    /// Follows what runs again and again.
+    fn round(&mut self, commands: &[Command], shell: &mut Shell) {
+        let before = (self.goes_on, self.ends_early);
+        self.goes_on = true;
+        self.sequence(commands, shell);
+        self.goes_on = before.0;
+        self.ends_early &= before.1;
+    }
+
+    /// Whether a RUN of this stage surely starts there or below.
+    pub(super) fn is_start(&self, path: &str) -> bool {
+        let cwd = self.environment.cwd.as_deref();
+        path == "/" || cwd.is_some_and(|c| PathClaim::subtree(path).covers(&PathClaim::exact(c)))
     }
 
     /// Follows commands in a copy of the state.
     fn aside(&mut self, commands: &[Command], shell: &Shell) -> Shell {
         let mut copy = shell.clone();
+        let before = self.ends_early;
         self.sequence(commands, &mut copy);
+        self.ends_early &= before;
         copy
     }
 
@@ -194,12 +245,12 @@ impl Walk {
                 // Whether the last one runs in the shell itself differs between shells.
                 let before = shell.clone();
                 for command in commands {
-                    let after = self.aside(std::slice::from_ref(command), &before);
+                    let after = self.child(std::slice::from_ref(command), &before, 1);
                     shell.merge(&after);
                 }
             }
             CommandKind::Subshell(commands) => {
-                self.aside(commands, shell);
+                self.child(commands, shell, 0);
             }
             CommandKind::Group(commands) => self.sequence(commands, shell),
             CommandKind::If {
@@ -208,10 +259,12 @@ impl Walk {
             } => {
                 let mut ends: Vec<Shell> = Vec::new();
                 for branch in branches {
-                    self.sequence(&branch.condition, shell);
+                    self.test_of(&branch.condition, shell);
                     ends.push(self.aside(&branch.body, shell));
                 }
+                let before = self.ends_early;
                 self.sequence(otherwise, shell);
+                self.ends_early &= before;
                 for end in ends {
                     shell.merge(&end);
                 }
@@ -223,8 +276,8 @@ impl Walk {
             } => self.iteration(variable.as_deref(), words.as_deref(), body, shell),
             CommandKind::While { condition, body } => {
                 forget(&[condition, body], shell);
-                self.sequence(condition, shell);
-                self.sequence(body, shell);
+                self.test_of(condition, shell);
+                self.round(body, shell);
                 forget(&[condition, body], shell);
             }
             CommandKind::Case { subject, arms } => {
@@ -268,8 +321,20 @@ impl Walk {
     fn list(&mut self, first: &Command, rest: &[(ListOperator, Command)], shell: &mut Shell) {
         let mut left: Option<Shell> = None;
         let mut previous = first;
+        let outer = self.goes_on;
+        // Whether a command behind the first `n` may run because one of them failed.
+        let otherwise = |n: usize| {
+            let mut behind = rest[n..].iter();
+            behind.any(|(o, c)| *o == ListOperator::Or && !leaves(c))
+        };
+        self.goes_on = outer || otherwise(0);
+        self.tested += 1;
         self.command(first, shell);
-        for (operator, command) in rest {
+        self.tested -= 1;
+        for (n, (operator, command)) in rest.iter().enumerate() {
+            self.goes_on = outer || otherwise(n + 1);
+            let (last, early) = (n + 1 == rest.len(), self.ends_early);
+            self.tested += usize::from(!last);
             match operator {
                 ListOperator::And => {
                     if !cannot_fail(previous) {
@@ -292,7 +357,10 @@ impl Walk {
                 }
             }
             previous = command;
+            self.tested -= usize::from(!last);
+            self.ends_early &= early;
         }
+        self.goes_on = outer;
         if let Some(state) = left {
             shell.merge(&state);
         }
@@ -321,7 +389,7 @@ impl Walk {
             if let Some(name) = variable {
                 self.assign(name, value, shell);
             }
-            self.sequence(body, shell);
+            self.round(body, shell);
         }
         forget(&[body], shell);
         if let Some(name) = variable {
@@ -565,9 +633,10 @@ impl Walk {
         child.merge(shell);
         child.cwd.clone_from(&shell.cwd);
         let outer = self.outer.or(Some(place));
-        let before = std::mem::replace(&mut self.outer, outer);
+        let before = (self.outer, self.goes_on, self.ends_early, self.tested);
+        (self.outer, self.goes_on, self.ends_early, self.tested) = (outer, false, false, 0);
         self.nested(&script, &mut child);
-        self.outer = before;
+        (self.outer, self.goes_on, self.ends_early, self.tested) = before;
         Ok(())
     }
 
@@ -593,7 +662,7 @@ impl Walk {
     /// Follows the command substitutions of a word.
     fn substitutions(&mut self, word: &Word, shell: &Shell) {
         for script in word.substitutions() {
-            self.aside(&script.commands, shell);
+            self.child(&script.commands, shell, 1);
         }
         let root = !shell.variables.contains_key("HOME") && shell.is_root();
         if root && uses_home(word) {
@@ -647,6 +716,9 @@ impl Walk {
         if command::is_device(&path) {
             return;
         }
+        let text = redirect.target.expand(&|name: &str| shell.lookup(name));
+        self.claims
+            .climb(shell.cwd.as_deref(), text.as_deref().unwrap_or_default());
         if reads {
             self.claims.read(Extent::Exact, path);
         } else if writes {

@@ -19,6 +19,8 @@ pub enum BaseImage {
         system: Vec<&'static str>,
         /// Folders inside of those without.
         clear: &'static [&'static str],
+        /// Folders that it surely has.
+        given: &'static [&'static str],
     },
     /// Nothing is known of the image with this name.
     Unknown(String),
@@ -119,6 +121,9 @@ pub const GIVEN: [&str; 8] = [
     "/bin", "/dev", "/etc", "/home", "/root", "/tmp", "/usr", "/var",
 ];
 
+/// Folders of an image that the Dockerfile calls plain.
+const GIVEN_PLAIN: [&str; 5] = ["/bin", "/dev", "/etc", "/tmp", "/usr"];
+
 /// How often a link that leads to a link is followed.
 const MAX_HOPS: usize = 16;
 
@@ -134,10 +139,12 @@ impl BaseImage {
             Some((_, more, clear)) => Self::Plain {
                 system: SYSTEM.iter().chain(*more).copied().collect(),
                 clear,
+                given: &GIVEN,
             },
             None if plain => Self::Plain {
                 system: SYSTEM.to_vec(),
                 clear: LEFT_BY_LANGUAGES,
+                given: &GIVEN_PLAIN,
             },
             None => Self::Unknown(reference.to_owned()),
         }
@@ -148,7 +155,8 @@ impl BaseImage {
     pub fn has(&self, folder: &str) -> bool {
         match self {
             Self::Empty => false,
-            Self::Plain { .. } | Self::Unknown(_) => GIVEN.contains(&folder),
+            Self::Plain { given, .. } => given.contains(&folder),
+            Self::Unknown(_) => GIVEN.contains(&folder),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod other_builders;
 pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;
+pub mod random_plan;
 pub mod scenario;
 
 /// FNV-1a, 64 bits: enough to notice an edit.

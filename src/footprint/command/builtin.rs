@@ -85,10 +85,22 @@ impl Walk {
         place: Span,
     ) -> Described {
         match name {
-            ":" | "break" | "continue" | "echo" | "exit" | "false" | "pwd" | "return" | "set"
-            | "shift" | "times" | "true" | "ulimit" | "wait" => {
-                // Without options `set` prints every variable.
-                self.claims.any_variable |= name == "set" && arguments.is_empty();
+            ":" | "break" | "continue" | "echo" | "exit" | "false" | "pwd" | "return" | "shift"
+            | "times" | "true" | "ulimit" | "wait" => Ok(()),
+            "set" => {
+                // Without options it prints every variable.
+                self.claims.any_variable |= arguments.is_empty();
+                for argument in arguments {
+                    let text = argument.known().unwrap_or("+e");
+                    match text.strip_prefix('-') {
+                        Some(letters) if letters.contains('e') => self.ends_early = true,
+                        _ if text == "errexit" => self.ends_early = true,
+                        _ => {}
+                    }
+                }
+                // Whatever is switched off may be that.
+                let off = |a: &Argument| a.known().is_none_or(|t| t.starts_with('+'));
+                self.ends_early &= !arguments.iter().any(off);
                 Ok(())
             }
             "umask" => {
@@ -115,7 +127,9 @@ impl Walk {
             "export" | "readonly" | "local" | "declare" | "typeset" => {
                 // `export` alone prints every variable.
                 let option = |a: &Argument| a.start().starts_with('-');
+                let prints = |a: &Argument| a.known().is_some_and(|t| t.starts_with("-p"));
                 self.claims.any_variable |= arguments.iter().all(option)
+                    || arguments.iter().any(prints)
                     || (name != "export" && arguments.iter().any(option));
                 // A number or a second name takes its value from elsewhere.
                 shell.blind |= name != "export" && arguments.iter().any(option);
@@ -228,11 +242,20 @@ impl Walk {
         };
         // CDPATH would make other directories candidates.
         let searched = shell.variables.contains_key("CDPATH");
+        // A shell that starts behind a link knows itself where the link leads.
+        self.claims
+            .climb(shell.cwd.as_deref(), target.as_deref().unwrap_or_default());
         shell.cwd = target
             .filter(|t| t != "-" && (t.starts_with(['/', '.']) || !searched))
             .and_then(|t| resolve(shell.cwd.as_deref(), &t));
         if let Some(cwd) = &shell.cwd {
             self.claims.read(Extent::Exact, cwd.clone());
+            // Where it fails and the script goes on, that is in another folder.
+            let there = shell.made.contains(cwd) || self.is_start(cwd);
+            if self.goes_on && !there {
+                self.claims
+                    .assume(format!("{cwd} is there when the script changes to it"));
+            }
         }
         Ok(())
     }
@@ -241,6 +264,11 @@ impl Walk {
         for (at, argument) in arguments.iter().enumerate() {
             let next = arguments.get(at + 1);
             let mut times = false;
+            if matches!(argument.known(), Some("-v" | "-R"))
+                && let Some(name) = next.and_then(Argument::known)
+            {
+                self.claims.names.insert(name.to_string());
+            }
             let operands = match argument.known() {
                 Some(op) if FILE_TESTS.contains(&op) => vec![next],
                 Some("-nt" | "-ot" | "-ef") => {
@@ -262,6 +290,7 @@ impl Walk {
                     Argument::Known(text) => {
                         let path = resolve(shell.cwd.as_deref(), text)
                             .ok_or("the working directory is not known")?;
+                        self.claims.climb(shell.cwd.as_deref(), text);
                         // The size of a folder is what is in it.
                         if times || matches!(argument.known(), Some("-N" | "-s")) {
                             self.claims.observe(Extent::Exact, path.clone());
@@ -275,6 +304,7 @@ impl Walk {
                         let directory = if directory.is_empty() { "/" } else { directory };
                         let path = resolve(shell.cwd.as_deref(), directory)
                             .ok_or("the working directory is not known")?;
+                        self.claims.climb(shell.cwd.as_deref(), prefix);
                         if times {
                             self.claims.observe(Extent::Subtree, path.clone());
                         }

@@ -117,7 +117,7 @@ impl Walk {
     }
 
     fn tops(&mut self, starts: &[Argument], shell: &Shell) -> Result<Vec<PathClaim>, String> {
-        let call = Call {
+        let mut call = Call {
             name: "find",
             arguments: &[],
             shell,

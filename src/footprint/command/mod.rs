@@ -202,7 +202,11 @@ impl Call<'_> {
 
     /// The path an argument names, absolute. A pattern stands for everything in the directory its
     /// first pattern character is in.
-    pub(super) fn path(&self, argument: &Argument, extent: Extent) -> Result<PathClaim, String> {
+    pub(super) fn path(
+        &mut self,
+        argument: &Argument,
+        extent: Extent,
+    ) -> Result<PathClaim, String> {
         let (text, extent) = match argument {
             Argument::Known(text) => (text.as_str(), extent),
             Argument::Pattern { prefix, .. } => {
@@ -216,6 +220,8 @@ impl Call<'_> {
             Argument::Unknown { .. } => return Err("a path is not known".to_string()),
         };
         let path = self.resolve(text)?;
+        let cwd = self.shell.cwd.as_deref();
+        self.claims.climb(cwd, text);
         Ok(PathClaim { path, extent })
     }
 

@@ -1,0 +1,776 @@
+//! Shell commands of random plans: each is text, what it touches, and what the file system is afterwards.
+//!
+//! In: the state of a [`Generator`]. Out: the text of one command; its touch and its effect go into the generator.
+//! Invariant: a command succeeds on the file system as the model has it, or ends in `|| true`.
+
+use super::model::{Node, Place, join, parent};
+use super::{Generator, NAMES, POOL, VARIABLES};
+
+impl Generator {
+    /// One name of a place: plain, from the working directory, through a link, or with detours.
+    pub fn spell(&mut self, path: &str) -> String {
+        let mut text = path.to_string();
+        if self.random.one_in(2) {
+            let files = &self.stage.files;
+            let through = |link: &String| {
+                let led = files.lead("/", link, true)?;
+                let rest = path.strip_prefix(led.path.as_str())?;
+                (rest.starts_with('/') && led.path != "/").then(|| format!("{link}{rest}"))
+            };
+            let links = files.0.iter().filter(|(_, n)| matches!(n, Node::Link(_)));
+            let names: Vec<String> = links.filter_map(|(l, _)| through(l)).collect();
+            if !names.is_empty() {
+                text.clone_from(self.random.pick(&names));
+            }
+        }
+        let cwd = self.dir.clone();
+        let physical = self.stage.files.lead("/", &cwd, true).map(|l| l.path);
+        // Where no WORKDIR was given an image may say anything.
+        let known = self.stage.placed || self.dir != self.stage.cwd || self.random.one_in(500);
+        if let Some(cwd) = physical
+            && known
+            && !self.random.one_in(3)
+        {
+            if let Some(rest) = text.strip_prefix(&format!("{}/", cwd.trim_end_matches('/'))) {
+                return rest.to_string();
+            }
+            if parent(&cwd) != "/"
+                && let Some(rest) = text.strip_prefix(&format!("{}/", parent(&cwd)))
+            {
+                return format!("../{rest}");
+            }
+        }
+        let folder = parent(&text).to_string();
+        let name = text.rsplit('/').next().unwrap_or_default().to_string();
+        match self.random.below(24) {
+            0 => format!("{}//{name}", folder.trim_end_matches('/')),
+            1 => format!("{}/./{name}", folder.trim_end_matches('/')),
+            2 if folder != "/" => {
+                let inner = folder.rsplit('/').next().unwrap_or_default().to_string();
+                format!("{folder}/../{inner}/{name}")
+            }
+            _ => text,
+        }
+    }
+
+    fn led(&self, text: &str, last: bool) -> Option<String> {
+        let led = self.stage.files.lead(&self.dir, text, last)?;
+        Some(led.path)
+    }
+
+    fn touched(&mut self, text: &str, deep: bool, last: bool, write: bool) {
+        let Some(led) = self.stage.files.lead(&self.dir, text, last) else {
+            self.touch.all = true;
+            return;
+        };
+        let place = |path| Place { path, deep: false };
+        self.touch.reads.extend(led.links.into_iter().map(place));
+        let place = Place {
+            path: led.path,
+            deep,
+        };
+        match write {
+            true => self.touch.writes.push(place),
+            false => self.touch.reads.push(place),
+        }
+    }
+
+    pub fn reads(&mut self, text: &str, deep: bool) {
+        self.touched(text, deep, true, false);
+    }
+
+    pub fn writes(&mut self, text: &str, deep: bool) {
+        self.touched(text, deep, true, true);
+    }
+
+    /// Writes a name itself, not what it leads to.
+    pub fn writes_name(&mut self, text: &str) {
+        self.touched(text, true, false, true);
+    }
+
+    /// The file is there from now on.
+    pub fn file(&mut self, text: &str) {
+        if let Some(path) = self.led(text, true)
+            && self.stage.files.is_folder(parent(&path))
+        {
+            if self.stage.app && !self.stage.files.is_there(&path) {
+                self.stage.own.insert(path.clone());
+            }
+            self.stage.files.0.entry(path).or_insert(Node::File);
+        }
+    }
+
+    /// Creates a folder and those above it.
+    pub fn make(&mut self, text: &str) {
+        let Some(led) = self.stage.files.lead(&self.dir, text, true) else {
+            return;
+        };
+        let place = |path| Place { path, deep: false };
+        self.touch.reads.extend(led.links.into_iter().map(place));
+        let open = self.stage.app;
+        let all: Vec<String> = super::model::above(&led.path)
+            .map(str::to_string)
+            .chain([led.path.clone()])
+            .collect();
+        for path in all {
+            if !self.stage.files.is_there(&path) {
+                self.touch.makes.insert(path.clone());
+                self.stage.files.0.insert(path, Node::Folder { open });
+            }
+        }
+    }
+
+    fn is_odd(path: &str) -> bool {
+        [
+            "/bin",
+            "/dev",
+            "/proc",
+            "/sys",
+            "/sbin",
+            "/root",
+            "/usr/bin",
+            "/usr/sbin",
+        ]
+        .iter()
+        .any(|s| path == *s || path.starts_with(&format!("{s}/")))
+            || matches!(
+                path,
+                "/" | "/etc" | "/usr" | "/etc/passwd" | "/etc/group" | "/home" | "/opt"
+            )
+    }
+
+    /// A folder to work in that is there.
+    pub fn known_folder(&mut self, writing: bool) -> Option<String> {
+        let app = writing && self.stage.app;
+        let fits = |(p, n): (&String, &Node)| match n {
+            Node::Folder { open } if !Self::is_odd(p) && (*open || !app) => Some(p.clone()),
+            _ => None,
+        };
+        let all: Vec<String> = self.stage.files.0.iter().filter_map(fits).collect();
+        if !app && self.random.one_in(50) {
+            return Some("/etc".to_string());
+        }
+        (!all.is_empty()).then(|| self.random.pick(&all).clone())
+    }
+
+    /// A folder of the pool; those in system folders less often.
+    pub fn pool(&mut self) -> String {
+        let first = *self.random.pick(&POOL);
+        let system = first.starts_with("/etc") || first.starts_with("/usr");
+        match system && !self.random.one_in(2) {
+            true => self.random.pick(&POOL).to_string(),
+            false => first.to_string(),
+        }
+    }
+
+    /// A folder to write in, and the command that makes it where it may be missing.
+    pub fn folder(&mut self) -> (String, String) {
+        if self.stage.app || !self.random.one_in(3) {
+            if let Some(folder) = self.known_folder(true) {
+                return (String::new(), folder);
+            }
+        }
+        let folder = self.pool();
+        if self.blocked(&folder) {
+            return (String::new(), "/tmp".to_string());
+        }
+        let text = self.spell(&folder);
+        self.make(&text);
+        let folder = self.led(&text, true).unwrap_or(folder);
+        (format!("mkdir -p {text} && "), folder)
+    }
+
+    /// Whether a folder cannot be made there.
+    fn blocked(&self, folder: &str) -> bool {
+        let Some(path) = self.led(folder, true) else {
+            return true;
+        };
+        let mut all: Vec<&str> = super::model::above(&path).collect();
+        all.push(&path);
+        let files = &self.stage.files;
+        all.iter().any(|p| files.is_there(p) && !files.is_folder(p))
+            || self.stage.app && !path.starts_with("/tmp")
+    }
+
+    /// A file that is there.
+    pub fn known_file(&mut self) -> Option<String> {
+        let fits =
+            |(p, n): (&String, &Node)| (*n == Node::File && !Self::is_odd(p)).then(|| p.clone());
+        let all: Vec<String> = self.stage.files.0.iter().filter_map(fits).collect();
+        (!all.is_empty()).then(|| self.random.pick(&all).clone())
+    }
+
+    /// A file to write: the command in front of it and its name.
+    fn target(&mut self) -> (String, String) {
+        let (before, folder) = self.folder();
+        let mut path = folder.clone();
+        for _ in 0..4 {
+            path = join(&folder, *self.random.pick(&NAMES));
+            let led = self.led(&path, true).unwrap_or_default();
+            let files = &self.stage.files;
+            let free = !self.stage.app || !files.is_there(&path) || self.stage.own.contains(&led);
+            if free && !files.is_folder(&led) && files.is_folder(parent(&led)) {
+                break;
+            }
+            self.counter += 1;
+            path = join(&folder, &format!("u{}", self.counter));
+        }
+        (before, self.spell(&path))
+    }
+
+    /// A name in a folder that nothing has yet.
+    fn unused(&mut self) -> (String, String) {
+        let (before, folder) = self.folder();
+        self.counter += 1;
+        let path = join(&folder, &format!("u{}", self.counter));
+        (before, self.spell(&path))
+    }
+
+    fn word(&mut self) -> String {
+        self.counter += 1;
+        match self.random.below(5) {
+            0 => format!("\"$V{}\"", ""),
+            1 => format!("\"${}\"", self.random.pick(&VARIABLES)),
+            _ => format!("t{}", self.counter),
+        }
+    }
+
+    /// One command that leaves something.
+    pub fn fragment(&mut self) -> String {
+        let kind = self.random.below(104);
+        self.try_fragment(kind)
+            .unwrap_or_else(|| self.try_fragment(0).unwrap_or_else(|| ":".to_string()))
+    }
+
+    fn out(&mut self, command: &str) -> String {
+        let (before, target) = self.target();
+        let mark = if self.random.one_in(5) { ">>" } else { ">" };
+        self.writes(&target, false);
+        self.file(&target);
+        format!("{before}{command} {mark} {target}")
+    }
+
+    fn input(&mut self) -> Option<String> {
+        let file = self.known_file()?;
+        let text = self.spell(&file);
+        self.reads(&text, false);
+        Some(text)
+    }
+
+    fn tree(&mut self) -> Option<String> {
+        let folder = self.known_folder(false)?;
+        let text = self.spell(&folder);
+        self.reads(&text, true);
+        Some(text)
+    }
+
+    fn try_fragment(&mut self, kind: usize) -> Option<String> {
+        Some(match kind {
+            0..=12 => {
+                let word = self.word();
+                match self.random.below(4) {
+                    0 => self.out(&format!("printf '%s\\n' {word}")),
+                    1 => {
+                        let (before, target) = self.target();
+                        self.writes(&target, false);
+                        self.file(&target);
+                        format!("{before}echo {word} | tee -a {target} >/dev/null")
+                    }
+                    _ => self.out(&format!("echo {word}")),
+                }
+            }
+            13..=19 => {
+                let one = self.input()?;
+                let command = match self.random.below(6) {
+                    0 => format!("head -n 1 {one}"),
+                    1 => format!("sort {one}"),
+                    2 => format!("wc -c < {one}"),
+                    3 => format!("grep -c o {one}"),
+                    _ => format!("cat {one} {}", self.input()?),
+                };
+                let tail = if command.starts_with("grep") {
+                    " || true"
+                } else {
+                    ""
+                };
+                format!("{}{tail}", self.out(&command))
+            }
+            20..=28 => self.copy()?,
+            29..=34 => self.rename()?,
+            35..=42 => self.removal()?,
+            43..=50 => {
+                let (before, folder) = self.folder();
+                let name = self.random.pick(&["in", "sub", "x", "b"]).to_string();
+                let path = join(&folder, &name);
+                if self.stage.files.is_there(&path) {
+                    let text = self.spell(&path);
+                    self.reads(&text, false);
+                    self.writes(&text, false);
+                    return Some(format!("{before}{{ [ -e {text} ] || mkdir {text}; }}"));
+                }
+                let text = self.spell(&path);
+                match self.random.below(4) {
+                    0 => {
+                        self.writes(&text, false);
+                        self.stage.files.0.insert(
+                            path,
+                            Node::Folder {
+                                open: self.stage.app,
+                            },
+                        );
+                        format!("{before}mkdir {text}")
+                    }
+                    1 => {
+                        self.reads(&text, false);
+                        self.writes(&text, false);
+                        self.stage.files.0.insert(
+                            path,
+                            Node::Folder {
+                                open: self.stage.app,
+                            },
+                        );
+                        format!("{before}{{ [ -d {text} ] || mkdir {text}; }}")
+                    }
+                    2 => {
+                        self.make(&text);
+                        format!("{before}mkdir -p {text}")
+                    }
+                    _ => {
+                        self.make(&text);
+                        let word = self.word();
+                        let inner = format!("{text}/{}", self.random.pick(&NAMES));
+                        self.writes(&inner, false);
+                        self.file(&inner);
+                        format!("{before}mkdir -p {text} && echo {word} > {inner}")
+                    }
+                }
+            }
+            51..=53 => {
+                let (before, target) = self.target();
+                self.writes(&target, false);
+                self.file(&target);
+                format!("{before}touch {target}")
+            }
+            54..=60 => self.link()?,
+            61..=66 => self.permission()?,
+            67..=69 => {
+                let file = self.writable_file()?;
+                let text = self.spell(&file);
+                self.reads(&text, false);
+                self.writes(&text, false);
+                format!("sed -i 's/t/T{}/' {text}", self.counter)
+            }
+            70..=75 => self.search()?,
+            76..=78 => {
+                let tree = self.tree()?;
+                let flags = self.random.pick(&["", "-a ", "-R ", "-1 "]).to_string();
+                self.out(&format!("ls {flags}{tree}"))
+            }
+            79..=85 => self.conditional()?,
+            86..=89 => self.movement()?,
+            90..=91 => {
+                let one = self.input()?;
+                let out = self.out("echo \"[$x]\"");
+                format!("x=$(cat {one}); {out}")
+            }
+            92 if !self.stage.app => {
+                let out = self.fragment();
+                let mask = self.random.pick(&["077", "022", "027"]).to_string();
+                format!("umask {mask}; {out}")
+            }
+            93 => {
+                self.touch.all = true;
+                let command = self
+                    .random
+                    .pick(&["env", "export -p", "export -p V"])
+                    .to_string();
+                self.out(&command)
+            }
+            94..=95 => {
+                let word = self.word();
+                let (before, target) = self.target();
+                self.writes(&target, false);
+                self.file(&target);
+                format!("{before}sh -c 'echo {word} > {target}'")
+            }
+            96..=97 => {
+                let word = self.word();
+                let (before, target) = self.target();
+                self.writes(&target, false);
+                self.file(&target);
+                format!("{before}for i in 1 2; do echo {word} $i >> {target}; done")
+            }
+            98 if !self.stage.app && self.random.one_in(2) => {
+                self.counter += 1;
+                let name = format!("u{}", self.counter % 3);
+                for file in ["/etc/passwd", "/etc/group"] {
+                    self.writes(file, false);
+                }
+                format!("{{ adduser -D -H {name} || true; }}")
+            }
+            99..=100 => {
+                let one = self.input()?;
+                let two = self.input()?;
+                let saved = self.stage.files.clone();
+                let out = self.out("echo differ");
+                self.stage.files = saved;
+                format!("{{ cmp -s {one} {two} || {out}; }}")
+            }
+            101 => {
+                let one = self.input()?;
+                self.out(&format!("stat -c '%a %s' {one}"))
+            }
+            102 if self.random.one_in(5) => {
+                let one = self.input()?;
+                self.out(&format!("awk '{{ print $1 }}' {one}"))
+            }
+            _ => {
+                let name = self.random.pick(&VARIABLES).to_string();
+                self.out(&format!("echo \"${{{name}:-none}}\""))
+            }
+        })
+    }
+
+    fn writable_file(&mut self) -> Option<String> {
+        let file = self.known_file()?;
+        (!self.stage.app || self.stage.own.contains(&file)).then_some(file)
+    }
+
+    fn copy(&mut self) -> Option<String> {
+        Some(match self.random.below(6) {
+            0 | 1 => {
+                let one = self.input()?;
+                let (before, target) = self.target();
+                if self.led(&one, true) == self.led(&target, true) {
+                    return None;
+                }
+                self.writes(&target, false);
+                self.file(&target);
+                format!("{before}cp {one} {target}")
+            }
+            2 => {
+                let (one, two) = (self.input()?, self.input()?);
+                let (before, folder) = self.folder();
+                let text = self.spell(&folder);
+                for source in [&one, &two] {
+                    let name = source.rsplit('/').next().unwrap_or_default();
+                    let target = format!("{text}/{name}");
+                    self.writes(&target, false);
+                    self.file(&target);
+                }
+                format!("{before}cp {one} {two} {text}/ 2>/dev/null || true")
+            }
+            _ => {
+                let tree = self.known_folder(false)?;
+                let text = self.spell(&tree);
+                self.reads(&text, true);
+                let flag = self.random.pick(&["-r", "-a", "-R"]).to_string();
+                let (before, target) = self.unused();
+                let to = self.led(&target, true)?;
+                if to.starts_with(&format!("{tree}/")) {
+                    return None;
+                }
+                self.writes(&target, true);
+                let open = self.stage.app;
+                self.stage.files.copy(&tree, &to, open);
+                format!("{before}cp {flag} {text} {target}")
+            }
+        })
+    }
+
+    fn rename(&mut self) -> Option<String> {
+        let from = match self.random.one_in(3) {
+            true => self.known_folder(true)?,
+            false => self.writable_file()?,
+        };
+        let cwd = self.led(&self.dir.clone(), true).unwrap_or_default();
+        if from == "/tmp" || from == "/etc" || format!("{cwd}/").starts_with(&format!("{from}/")) {
+            return None;
+        }
+        let text = self.spell(&from);
+        let (before, target) = match self.random.one_in(3) {
+            true => {
+                let (before, folder) = self.folder();
+                let name = from.rsplit('/').next().unwrap_or_default().to_string();
+                if self.stage.files.is_there(&join(&folder, &name)) {
+                    return None;
+                }
+                let folder = self.spell(&folder);
+                (before, format!("{folder}/{name}"))
+            }
+            false => self.unused(),
+        };
+        let to = self.led(&target, true)?;
+        if to.starts_with(&format!("{from}/")) || to == from || !self.stage.files.is_there(&from) {
+            return None;
+        }
+        self.writes(&text, true);
+        self.writes(&target, true);
+        let open = self.stage.app;
+        self.stage.files.copy(&from, &to, open);
+        self.stage.files.remove(&from);
+        let shown = match target.rsplit_once('/') {
+            // Into a folder by its name alone.
+            Some((folder, name)) if from.ends_with(&format!("/{name}")) && !folder.is_empty() => {
+                format!("{folder}/")
+            }
+            _ => target.clone(),
+        };
+        Some(format!("{before}mv {text} {shown}"))
+    }
+
+    fn removal(&mut self) -> Option<String> {
+        Some(match self.random.below(6) {
+            0 | 1 => {
+                let file = self.writable_file()?;
+                let text = self.spell(&file);
+                self.writes_name(&text);
+                self.stage.files.remove(&file);
+                format!("rm -f {text}")
+            }
+            2 => {
+                // Also what nobody made, or a whole tree.
+                let path = self.pool();
+                let cwd = self.led(&self.dir.clone(), true).unwrap_or_default();
+                if self.stage.app
+                    || format!("{cwd}/").starts_with(&format!("{path}/"))
+                    || !self.random.one_in(3) && self.stage.files.is_there(&path)
+                {
+                    return None;
+                }
+                let text = self.spell(&path);
+                self.writes_name(&text);
+                let at = self.led(&text, false)?;
+                self.stage.files.remove(&at);
+                format!("rm -rf {text}")
+            }
+            3 => {
+                let folder = self.known_folder(true)?;
+                let text = self.spell(&folder);
+                self.reads(&text, true);
+                self.writes(&text, true);
+                let ending = self.random.pick(&[".txt", ".conf"]).to_string();
+                let at = self.led(&text, true)?;
+                for path in self.stage.files.below(&at) {
+                    if parent(&path) == at && path.ends_with(&ending) {
+                        self.stage.files.remove(&path);
+                    }
+                }
+                format!("rm -f {text}/*{ending}")
+            }
+            4 => {
+                let folder = self.known_folder(true)?;
+                let text = self.spell(&folder);
+                self.reads(&text, true);
+                self.writes_name(&text);
+                let empty = self.stage.files.below(&folder).is_empty();
+                let cwd = self.led(&self.dir.clone(), true).unwrap_or_default();
+                if folder == "/tmp" || format!("{cwd}/").starts_with(&format!("{folder}/")) {
+                    return None;
+                }
+                if empty && !self.stage.app {
+                    self.stage.files.remove(&folder);
+                }
+                format!("{{ rmdir {text} 2>/dev/null || true; }}")
+            }
+            _ => {
+                let (before, target) = self.target();
+                self.writes_name(&target);
+                let at = self.led(&target, false)?;
+                let word = self.word();
+                self.stage.files.remove(&at);
+                format!("{before}echo {word} > {target}; rm -f {target}")
+            }
+        })
+    }
+
+    fn link(&mut self) -> Option<String> {
+        if self.random.one_in(4) {
+            let file = self.writable_file()?;
+            let text = self.spell(&file);
+            self.reads(&text, false);
+            // A second name of a file: what is written to one is in the other.
+            self.touch.all = true;
+            let (before, target) = self.unused();
+            let at = self.led(&target, true)?;
+            self.stage.files.0.insert(at, Node::File);
+            return Some(format!("{before}ln {text} {target}"));
+        }
+        let to = match self.random.below(4) {
+            0 => self.known_file()?,
+            1 => self.pool(),
+            _ => self.known_folder(false)?,
+        };
+        let (before, folder) = self.folder();
+        let name = self.random.pick(&["l", "cur", "z"]).to_string();
+        let path = match self.random.one_in(3) && !self.stage.app {
+            true => format!("/{name}"),
+            false => join(&folder, &name),
+        };
+        if self.stage.files.is_there(&path) {
+            return None;
+        }
+        let text = match self.random.below(4) {
+            0 if parent(&path) == parent(&to) => to.rsplit('/').next()?.to_string(),
+            1 | 2 => {
+                let depth = path.matches('/').count() - 1;
+                format!("{}{}", "../".repeat(depth), &to[1..])
+            }
+            _ => to.clone(),
+        };
+        if self.led(parent(&path), true)? != parent(&path) || text.is_empty() {
+            return None;
+        }
+        let place = self.spell(&path);
+        self.writes_name(&place);
+        let at = self.led(&place, false)?;
+        self.stage.files.0.insert(at, Node::Link(text.clone()));
+        let flag = if self.random.one_in(3) { "-sf" } else { "-s" };
+        Some(format!("{before}ln {flag} {text} {place}"))
+    }
+
+    fn permission(&mut self) -> Option<String> {
+        let file = self.writable_file();
+        let deep = self.random.one_in(3);
+        let path = match deep {
+            true => self.known_folder(true)?,
+            false => file?,
+        };
+        if path == "/tmp" || path == "/etc" {
+            return None;
+        }
+        let text = self.spell(&path);
+        self.reads(&text, deep);
+        self.writes(&text, deep);
+        let flag = if deep { "-R " } else { "" };
+        if self.random.one_in(2) && !self.stage.app {
+            let owner = self
+                .random
+                .pick(&["app", "1000", "app:app", "0:1000", "root"])
+                .to_string();
+            if owner.contains("app") {
+                self.reads("/etc/passwd", false);
+                self.reads("/etc/group", false);
+            }
+            if deep && owner.starts_with(['a', '1']) {
+                let at = self.led(&text, true)?;
+                for below in self.stage.files.below(&at).into_iter().chain([at]) {
+                    if let Some(Node::Folder { open }) = self.stage.files.0.get_mut(&below) {
+                        *open = true;
+                    }
+                }
+            }
+            return Some(format!("chown {flag}{owner} {text}"));
+        }
+        let modes = ["755", "u+x", "a+rX", "0775", "go-w"];
+        Some(format!("chmod {flag}{} {text}", self.random.pick(&modes)))
+    }
+
+    fn search(&mut self) -> Option<String> {
+        let folder = self.known_folder(true)?;
+        let text = self.spell(&folder);
+        self.reads(&text, true);
+        Some(match self.random.below(5) {
+            0 => {
+                self.writes(&text, true);
+                let at = self.led(&text, true)?;
+                let found = self.stage.files.below(&at);
+                for path in found {
+                    if path.ends_with(".txt") && self.stage.files.is_file(&path) {
+                        self.stage.files.remove(&path);
+                    }
+                }
+                format!("find {text}/ -type f -name '*.txt' -exec rm -f {{}} +")
+            }
+            1 if !self.stage.app => {
+                self.writes(&text, true);
+                format!("find {text}/ -type f -exec chmod 640 {{}} +")
+            }
+            2 => {
+                // Who is first where the list is in what is listed is a matter of chance.
+                let (before, target) = self.target();
+                let at = self.led(&target, true)?;
+                let top = self.led(&text, true)?;
+                if at.starts_with(&format!("{}/", top.trim_end_matches('/'))) || !before.is_empty()
+                {
+                    return None;
+                }
+                self.writes(&target, false);
+                self.file(&target);
+                format!("find {text}/ -type f | sort > {target}")
+            }
+            3 => self.out(&format!("find {text} -name 'f'")),
+            _ => self.out(&format!("find {text}/ -maxdepth 1 -type l")),
+        })
+    }
+
+    fn conditional(&mut self) -> Option<String> {
+        let path = match self.random.one_in(2) {
+            true => self.known_file()?,
+            false => {
+                let folder = self.pool();
+                join(&folder, *self.random.pick(&NAMES))
+            }
+        };
+        let text = self.spell(&path);
+        self.reads(&text, false);
+        let saved = self.stage.files.clone();
+        let there = self
+            .led(&text, true)
+            .is_some_and(|p| self.stage.files.is_file(&p));
+        let one = self.fragment();
+        let then = std::mem::replace(&mut self.stage.files, saved.clone());
+        let two = self.fragment();
+        let otherwise = std::mem::replace(&mut self.stage.files, saved.clone());
+        Some(match self.random.below(4) {
+            0 => {
+                self.stage.files = if there { then } else { saved };
+                format!("{{ [ -f {text} ] && {{ {one}; }} || true; }}")
+            }
+            1 => {
+                self.stage.files = if there { saved } else { otherwise };
+                format!("{{ test -f {text} || {{ {two}; }}; }}")
+            }
+            2 => {
+                self.stage.files = if there { then } else { otherwise };
+                format!("if [ -f {text} ]; then {one}; else {two}; fi")
+            }
+            _ => {
+                self.stage.files = otherwise;
+                format!(
+                    "case \"${}\" in a*) {one} ;; *) {two} ;; esac",
+                    VARIABLES[0]
+                )
+            }
+        })
+    }
+
+    /// Commands after a change of the working directory.
+    fn movement(&mut self) -> Option<String> {
+        let before = self.dir.clone();
+        let missing = self.random.one_in(8);
+        let folder = match missing {
+            true => self.pool(),
+            false => self.known_folder(true)?,
+        };
+        let text = self.spell(&folder);
+        let at = self.led(&text, true)?;
+        let there = self.stage.files.is_folder(&at);
+        self.reads(&text, false);
+        if there {
+            // A shell keeps the name it was given.
+            self.dir = match text.starts_with('/') {
+                true => text.clone(),
+                false => at,
+            };
+        }
+        let inner = self.fragment();
+        self.dir = before;
+        Some(match (there, self.random.below(5)) {
+            (false, _) => format!("(cd {text} 2>/dev/null; {inner})"),
+            (true, 0..=2) => format!("(cd {text} && {inner})"),
+            (true, 3) => format!("(cd {text}; {inner})"),
+            (true, _) => format!("(set -e; cd {text}; {inner})"),
+        })
+    }
+}

@@ -1,0 +1,371 @@
+//! Plans that are called proven, built beside the original by a real builder; and how many pairs that commute are found to.
+//!
+//! In: random Dockerfiles of `common::random_plan` by seed; a `docker` with buildx and the image `busybase:latest`; without them the
+//! live test says so and passes (with `CACHEPLAN_REQUIRE_BUILDER=1` it fails). `CACHEPLAN_PLANS` pairs from seed
+//! `CACHEPLAN_PLAN_SEED` on, on every daemon of `CACHEPLAN_PLAN_HOSTS` at a time. `CACHEPLAN_KEEP_PLANS=1` adds the counts to
+//! `corpus/answers/plans.txt`. Invariant: a pair counts only where the plan has another text than the original.
+
+mod common;
+
+use cacheplan::dockerfile::{Dockerfile, parse};
+use cacheplan::footprint::Certainty;
+use cacheplan::optimize::certificate::{Swap, some_orders};
+use cacheplan::optimize::precedence::{Relation, Scene};
+use cacheplan::plan::{BuildOptions, lower};
+use cacheplan::rewrite::reorder;
+use cacheplan::source::SourceFile;
+use cacheplan::verify::{Comparison, compare_files};
+use common::builder;
+use common::random_history::Random;
+use common::random_plan::{self, GENERATOR, context};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// A Dockerfile and a plan of it.
+struct Pair {
+    seed: u64,
+    original: String,
+    plan: String,
+    stages: usize,
+    swaps: Vec<Swap>,
+    lines: Vec<u32>,
+}
+
+fn lines(file: &Dockerfile) -> Vec<u32> {
+    file.instructions.iter().map(|i| i.line).collect()
+}
+
+/// A random plan of a seed that is proven; `None` where nothing may change places, or by chance nothing did.
+fn pair(seed: u64) -> Option<Pair> {
+    let original = random_plan::generate(seed).text;
+    let source = SourceFile::new("Dockerfile", original.clone());
+    let file = parse(&source).tree;
+    let plan = lower(&file, &BuildOptions::default());
+    let scene = Scene::new(&file, &plan, Some(&context::Context));
+    let mut random = Random::new(seed ^ 0x77);
+    // Half of the plans go as far from the author's order as they can.
+    let far = random.one_in(2);
+    let mut pick = |n: usize| match far && !random.one_in(3) {
+        true => n - 1,
+        false => random.below(n),
+    };
+    let (orders, swaps) = some_orders(&scene, plan.stages.len(), Certainty::Exact, &mut pick);
+    let printed = reorder::print(&source, &file, &orders)?;
+    let plan = String::from_utf8(printed).expect("text");
+    (plan != original).then_some(Pair {
+        seed,
+        original,
+        plan,
+        stages: orders.len(),
+        swaps,
+        lines: lines(&file),
+    })
+}
+
+/// One image as an archive; what the builder says where it refuses.
+fn build(host: Option<&str>, folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+    let file = folder.join(format!("{name}.Dockerfile"));
+    let archive = folder.join(format!("{name}.tar"));
+    std::fs::write(&file, text).map_err(|e| e.to_string())?;
+    let mut docker = Command::new("docker");
+    docker.args(["buildx", "build", "--network=none", "--provenance=false"]);
+    docker.args(["--progress=plain", "-f"]).arg(&file);
+    docker.arg("--output").arg(format!(
+        "type=oci,dest={},compression=uncompressed,force-compression=true",
+        archive.display()
+    ));
+    docker.arg(folder.join("context"));
+    if let Some(host) = host {
+        docker.env("DOCKER_HOST", host);
+    }
+    let output = docker.output().map_err(|e| e.to_string())?;
+    match output.status.success() {
+        true => Ok(archive),
+        false => {
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            let lines: Vec<&str> = text.lines().collect();
+            let from = lines.len().saturating_sub(25);
+            Err(lines[from..].join("\n"))
+        }
+    }
+}
+
+/// What became of a pair.
+enum Outcome {
+    Same,
+    /// The original cannot be built.
+    Refused(String),
+    Different(String),
+}
+
+fn built(host: Option<&str>, folder: &Path, pair: &Pair) -> Outcome {
+    let original = match build(host, folder, "original", &pair.original) {
+        Ok(archive) => archive,
+        Err(why) => return Outcome::Refused(why),
+    };
+    let plan = match build(host, folder, "plan", &pair.plan) {
+        Ok(archive) => archive,
+        Err(why) => return Outcome::Different(format!("the plan is refused: {why}")),
+    };
+    match compare_files(&original, &plan) {
+        Ok(Comparison {
+            differences, noise, ..
+        }) if differences.is_empty() && noise.is_empty() => Outcome::Same,
+        Ok(c) => {
+            let noise = c.noise.into_iter().map(|n| n.difference);
+            let all = c.differences.into_iter().chain(noise);
+            let shown = |d: cacheplan::verify::ImageDifference| {
+                let path = String::from_utf8_lossy(&d.path).into_owned();
+                format!("  {path}: {}: {} / {}", d.field.name(), d.original, d.plan)
+            };
+            let lines: Vec<String> = all.map(shown).take(20).collect();
+            Outcome::Different(lines.join("\n"))
+        }
+        Err(why) => Outcome::Refused(why.to_string()),
+    }
+}
+
+fn described(pair: &Pair, what: &str) -> String {
+    let swap = |s: &Swap| {
+        format!(
+            "  lines {} and {}: {}",
+            pair.lines[s.first], pair.lines[s.second], s.because
+        )
+    };
+    let swaps: Vec<String> = pair.swaps.iter().map(swap).collect();
+    format!(
+        "---- seed {}\n{what}\n-- original\n{}-- plan\n{}-- swaps\n{}\n",
+        pair.seed,
+        pair.original,
+        pair.plan,
+        swaps.join("\n")
+    )
+}
+
+#[test]
+fn plans_build_the_same_image() {
+    let Some(version) = builder::version_or_skip() else {
+        return;
+    };
+    let first = builder::number("CACHEPLAN_PLAN_SEED", 1);
+    let wanted = usize::try_from(builder::number("CACHEPLAN_PLANS", 20)).expect("a count");
+    let hosts = std::env::var("CACHEPLAN_PLAN_HOSTS").unwrap_or_default();
+    let hosts: Vec<Option<&str>> = match hosts.is_empty() {
+        true => vec![None],
+        false => hosts.split(',').map(Some).collect(),
+    };
+    let (next, same) = (AtomicU64::new(first), AtomicUsize::new(0));
+    let (wrong, refused) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let (stages, swaps) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for host in &hosts {
+            scope.spawn(|| {
+                let folder = tempfile::tempdir().expect("a folder");
+                context::write(&folder.path().join("context")).expect("writable");
+                let mut since = 0;
+                while same.load(Ordering::SeqCst) < wanted
+                    && wrong.lock().expect("no panic").len() < 5
+                    && refused.lock().expect("no panic").len() < wanted + 5
+                {
+                    let seed = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(pair) = pair(seed) else { continue };
+                    match built(*host, folder.path(), &pair) {
+                        Outcome::Same => {
+                            same.fetch_add(1, Ordering::SeqCst);
+                            stages.fetch_add(pair.stages, Ordering::SeqCst);
+                            swaps.fetch_add(pair.swaps.len(), Ordering::SeqCst);
+                        }
+                        Outcome::Refused(why) => {
+                            let text = described(&pair, &why);
+                            refused.lock().expect("no panic").push(text);
+                        }
+                        Outcome::Different(what) => {
+                            let text = described(&pair, &what);
+                            eprintln!("{text}");
+                            wrong.lock().expect("no panic").push(text);
+                        }
+                    }
+                    since += 1;
+                    let done = same.load(Ordering::SeqCst);
+                    if done % 50 == 0 {
+                        eprintln!("{done} pairs, at seed {seed}");
+                    }
+                    if since % 200 == 0 {
+                        prune(*host);
+                    }
+                }
+            });
+        }
+    });
+    let (same, last) = (same.into_inner(), next.into_inner() - 1);
+    let (wrong, refused) = (wrong.into_inner(), refused.into_inner());
+    let (wrong, refused) = (wrong.expect("no panic"), refused.expect("no panic"));
+    let (stages, swaps) = (stages.into_inner(), swaps.into_inner());
+    eprintln!(
+        "plans: seeds {first} to {last}, {same} pairs identical, {} different, {} refused by the builder, {stages} stages \
+         reordered, {swaps} swaps",
+        wrong.len(),
+        refused.len()
+    );
+    if let Ok(file) = std::env::var("CACHEPLAN_DIFFERENCES") {
+        let text = [wrong.join("\n"), refused.join("\n")].join("\n==== refused\n");
+        std::fs::write(file, text).expect("writable");
+    }
+    assert!(wrong.is_empty(), "{} plans differ", wrong.len());
+    assert!(
+        refused.len() * 5 <= same + refused.len(),
+        "the builder refuses {} files of {}",
+        refused.len(),
+        same + refused.len()
+    );
+    if builder::is_on("CACHEPLAN_KEEP_PLANS") {
+        keep(&format!(
+            "generator {GENERATOR} builder {version} seeds {first}-{last} identical {same} different 0 refused {} swaps {swaps}\n",
+            refused.len()
+        ));
+    }
+}
+
+fn prune(host: Option<&str>) {
+    let mut docker = Command::new("docker");
+    docker.args(["builder", "prune", "-af"]);
+    if let Some(host) = host {
+        docker.env("DOCKER_HOST", host);
+    }
+    let _ = docker.output();
+}
+
+fn record() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/answers/plans.list")
+}
+
+fn keep(line: &str) {
+    let mut text = std::fs::read_to_string(record()).unwrap_or_default();
+    text.push_str(line);
+    std::fs::write(record(), text).expect("corpus/answers is writable");
+}
+
+#[test]
+fn pairs_that_commute_are_recognised() {
+    let first = builder::number("CACHEPLAN_PLAN_SEED", 1);
+    let count = builder::number("CACHEPLAN_RECOGNISED", 2000);
+    let (mut apart, mut found, mut files, mut changed) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let mut why: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for seed in first..first + count {
+        let generated = random_plan::generate(seed);
+        let source = SourceFile::new("Dockerfile", generated.text.clone());
+        let file = parse(&source).tree;
+        let plan = lower(&file, &BuildOptions::default());
+        let scene = Scene::new(&file, &plan, Some(&context::Context));
+        files += 1;
+        changed += usize::from(pair(seed).is_some());
+        for (stage, (told, instructions)) in generated.stages.iter().enumerate() {
+            assert_eq!(
+                scene.stage(stage).len(),
+                instructions.len(),
+                "seed {seed}\n{}",
+                generated.text
+            );
+            if !told {
+                continue;
+            }
+            for (i, j) in generated.apart(stage) {
+                apart += 1;
+                let reasons = match scene.relation(stage, i, j) {
+                    Relation::Commute {
+                        certainty: Certainty::Exact,
+                        ..
+                    } => {
+                        found += 1;
+                        continue;
+                    }
+                    Relation::Commute { assumptions, .. } => assumptions,
+                    Relation::Keep(why) => vec![format!("keep: {why}")],
+                };
+                let system = [i, j].iter().any(|n| {
+                    let text = &instructions[*n].text;
+                    text.contains("/etc") || text.contains("/usr")
+                });
+                let unknown = |s: usize| {
+                    let items = scene.stage(s).iter();
+                    items.filter_map(|i| i.effect.as_ref()).any(Result::is_err)
+                };
+                let mut below = vec![stage];
+                while let cacheplan::plan::Base::Stage(b) = plan.stages[below[0]].base {
+                    below.insert(0, b);
+                }
+                let add = |n: &usize| instructions[*n].text.starts_with("ADD");
+                for mut reason in reasons {
+                    if below.iter().any(|s| unknown(*s)) {
+                        reason.push_str(" (beside a step that is not understood)");
+                    } else if [i, j].iter().any(add) {
+                        reason.push_str(" (of an archive)");
+                    }
+                    if system {
+                        reason.push_str(" (in system folders)");
+                    }
+                    let (n, example) = why.entry(general(&reason)).or_default();
+                    *n += 1;
+                    if std::env::var("CACHEPLAN_REASONS").is_ok_and(|r| reason.starts_with(&r)) {
+                        eprintln!(
+                            "## seed {seed}\n{}\n{}",
+                            instructions[i].text, instructions[j].text
+                        );
+                    }
+                    if example.is_empty() {
+                        *example = format!(
+                            "seed {seed}: {reason}\n        {}\n        {}",
+                            instructions[i].text, instructions[j].text
+                        );
+                    }
+                }
+            }
+        }
+    }
+    let mut why: Vec<_> = why.into_iter().collect();
+    why.sort_by_key(|(_, (n, _))| std::cmp::Reverse(*n));
+    eprintln!(
+        "{files} files, {changed} with a plan; {apart} pairs commute by construction, {found} are recognised ({} %)",
+        found * 100 / apart.max(1)
+    );
+    for (reason, (n, example)) in why.iter().take(30) {
+        eprintln!("{n:6} {reason}\n        {example}");
+    }
+    assert!(found * 100 >= apart * 70, "{found} of {apart}");
+}
+
+/// A reason without the names in it.
+fn general(reason: &str) -> String {
+    let words = reason.split(' ').map(|w| match w.starts_with(['/', '`']) {
+        true => "…".to_string(),
+        false => w.chars().filter(|c| !c.is_ascii_digit()).collect(),
+    });
+    words.collect::<Vec<String>>().join(" ")
+}
+
+#[test]
+#[ignore = "for people"]
+fn show_one() {
+    let seed = builder::number("CACHEPLAN_PLAN_SEED", 1);
+    let text = random_plan::generate(seed).text;
+    println!("{text}");
+    let source = SourceFile::new("Dockerfile", text);
+    let file = parse(&source).tree;
+    let plan = lower(&file, &BuildOptions::default());
+    let scene = Scene::new(&file, &plan, Some(&context::Context));
+    for stage in 0..plan.stages.len() {
+        for item in scene.stage(stage) {
+            match &item.effect {
+                Some(Ok(e)) => println!(
+                    "{}: links {:?} carries {:?} observes {:?} climbs {:?}",
+                    item.instruction.line, e.links, e.carries, e.observes, e.climbs
+                ),
+                Some(Err(e)) => println!("{}: {e}", item.instruction.line),
+                None => {}
+            }
+        }
+    }
+}
