@@ -176,6 +176,95 @@ fn what_a_lifecycle_script_reads_stays_above_the_install() {
     assert!(ordered("{}").ends_with("RUN npm ci\nCOPY f prisma/\n"));
 }
 
+/// The file named in COPY changes in every build; what runs as root behind it has nothing to do with it.
+const USERS: &str = "# cacheplan: plain-base
+FROM example.org/own
+USER app
+WORKDIR /home/app
+COPY --chown=app f .
+# Twice.
+RUN cat f f > g
+
+USER root
+# Ready.
+RUN mkdir -p /data && echo ready > /data/state
+";
+
+#[test]
+fn a_user_is_named_again_and_every_swap_has_its_reason() {
+    let dir = article(USERS);
+    let out = cacheplan(
+        dir.path(),
+        &["optimize", ".", "--safety", "proven", "--format", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let plan = &json["targets"][0]["plans"][0];
+    assert_eq!(plan["safety"], "proven", "{plan}");
+    assert_eq!(
+        plan["dockerfile"].as_str().expect("a text"),
+        "# cacheplan: plain-base
+FROM example.org/own
+USER app
+WORKDIR /home/app
+USER root
+# Ready.
+RUN mkdir -p /data && echo ready > /data/state
+
+COPY --chown=app f .
+USER app
+# Twice.
+RUN cat f f > g
+USER root
+"
+    );
+    let certificate = plan["certificate"].as_array().expect("pairs");
+    let lines: Vec<_> = certificate
+        .iter()
+        .map(|p| (p["first"].as_u64(), p["second"].as_u64()))
+        .collect();
+    assert_eq!(
+        lines,
+        [(Some(5), Some(11)), (Some(7), Some(11))],
+        "{certificate:?}"
+    );
+    assert!(
+        certificate[0]["because"]
+            .as_str()
+            .is_some_and(|b| b.contains("/data/state")),
+        "{certificate:?}"
+    );
+    let edits = plan["edits"].as_array().expect("edits");
+    let again = edits
+        .iter()
+        .filter(|e| e["why"].as_str().is_some_and(|w| w.contains("again")));
+    assert_eq!(again.count(), 2, "{edits:?}");
+    // Nothing is known of the image without the comment.
+    let unknown = article(&USERS.replace("# cacheplan: plain-base\n", ""));
+    let out = cacheplan(unknown.path(), &["optimize", ".", "--safety", "proven"]);
+    assert_eq!(text(&out.stdout), "");
+}
+
+#[test]
+fn inspect_tells_why_a_step_keeps_its_place() {
+    let dir = article("FROM busybox\nRUN echo x > /a\nRUN cat /a > /b\nRUN echo y > /c\n");
+    let out = cacheplan(dir.path(), &["inspect", ".", "--footprints"]);
+    let shown = text(&out.stdout);
+    assert!(shown.contains("behind line 2: both touch /a"), "{shown}");
+    let out = cacheplan(
+        dir.path(),
+        &["inspect", ".", "--footprints", "--format", "json"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let rows = &json["stages"][0]["instructions"];
+    assert_eq!(
+        rows[2]["stays_behind"],
+        serde_json::json!([{"id": "0.1", "why": "both touch /a"}])
+    );
+    assert_eq!(rows[3]["stays_behind"], serde_json::json!([]));
+    let evidence = &rows[2]["footprint"]["evidence"][0];
+    assert_eq!(evidence["reads"], serde_json::json!(["/a"]), "{evidence}");
+}
+
 #[test]
 fn errors_are_one_clear_message_with_exit_code_2() {
     let empty = tempfile::tempdir().expect("a folder");

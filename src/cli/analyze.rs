@@ -15,8 +15,8 @@ use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
 use crate::plan::{Input, Plan, StepKind};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
-    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, StepRow,
-    Target, TargetReport, Timing,
+    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, ProofRow,
+    StepRow, Target, TargetReport, Timing,
 };
 use crate::report::{diff, markdown, text};
 use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
@@ -310,12 +310,23 @@ pub fn plan_rows(source: &SourceFile, searched: &Searched) -> Vec<PlanRow> {
             optimal: p.optimal,
             edits: p.edits.iter().map(edit_row).collect(),
             assumptions: p.assumptions.clone(),
+            certificate: p.proofs.iter().map(proof_row).collect(),
             dockerfile: String::from_utf8_lossy(new).into_owned(),
             dockerignore: None,
             diff: diff::unified(source.bytes(), new, source.name()),
         }
     };
     searched.plans.iter().map(one).collect()
+}
+
+fn proof_row(p: &crate::optimize::certificate::Proof) -> ProofRow {
+    ProofRow {
+        first: p.first,
+        second: p.second,
+        safety: p.safety.as_str(),
+        because: p.because.clone(),
+        assumptions: p.assumptions.clone(),
+    }
 }
 
 fn edit_row(e: &crate::rewrite::EditNote) -> EditRow {

@@ -4,7 +4,8 @@ use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load, only};
 use super::{Done, output};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
-use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet};
+use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet, Variables};
+use crate::optimize::precedence::Scene;
 use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
 use crate::report::{escape, number};
 use anyhow::Result;
@@ -43,6 +44,7 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         .enumerate()
         .map(|(i, ins)| instruction(ins, format!("g.{i}"), None, footprints))
         .collect();
+    let scene = footprints.then(|| Scene::new(file, plan, None));
     let stages = plan.stages.iter().enumerate().map(|(index, stage)| {
         let (kind, reference) = match &stage.base {
             Base::Image(name) => ("image", name.clone()),
@@ -54,7 +56,18 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         let mut rows = Vec::new();
         for at in stage.from..stage.end {
             let id = StepId { stage: small(index), instruction: small(at - stage.from), trigger: 0 };
-            rows.push(instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints));
+            let mut row = instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints);
+            if let Some(scene) = &scene
+                && at > stage.from
+            {
+                let one = |(before, why): (usize, String)| {
+                    let id = StepId { stage: small(index), instruction: small(before + 1), trigger: 0 };
+                    json!({"id": id.to_string(), "why": why})
+                };
+                let place = at - stage.from - 1;
+                row["stays_behind"] = scene.stays_behind(index, place).into_iter().map(one).collect();
+            }
+            rows.push(row);
             if at == stage.from {
                 rows.extend(triggers(file, plan, id, footprints));
             }
@@ -172,6 +185,16 @@ fn claim(c: &PathClaim) -> String {
     }
 }
 
+fn variables(v: &Variables) -> Value {
+    match v {
+        Variables::Only(names) => json!({"names": names, "others": "none"}),
+        Variables::AndThoseOfTools(names) => {
+            json!({"names": names, "others": "those of its programs"})
+        }
+        Variables::Any => json!({"names": [], "others": "any"}),
+    }
+}
+
 fn footprint(f: &Footprint) -> Value {
     let set = |claims: &[PathClaim]| paths(&PathSet::new(claims.to_vec()));
     let evidence = |e: &Evidence| json!({"start": e.span.start, "end": e.span.end, "reads": set(&e.reads), "writes": set(&e.writes)});
@@ -180,7 +203,7 @@ fn footprint(f: &Footprint) -> Value {
         "opaque": f.opaque, "reads": paths(&f.reads), "writes": paths(&f.writes), "makes": paths(&f.makes),
         "programs": paths(&f.programs), "observes": paths(&f.observes),
         "links": f.links.iter().map(link).collect::<Vec<_>>(),
-        "variables": f.variables, "network": f.network, "varies": f.varies,
+        "variables": variables(&f.variables), "network": f.network, "varies": f.varies,
         "certainty": format!("{:?}", f.certainty).to_lowercase(), "assumptions": f.assumptions, "commands": f.commands,
         "evidence": f.evidence.iter().map(evidence).collect::<Vec<_>>(),
     })
@@ -245,6 +268,7 @@ fn listing(subject: &Subject, footprints: bool) -> String {
     if plan.stages.is_empty() {
         return out;
     }
+    let scene = footprints.then(|| Scene::new(&subject.parsed.tree, plan, None));
     let _ = writeln!(
         out,
         "{}: target {}, {} in {needed} of {}",
@@ -290,9 +314,36 @@ fn listing(subject: &Subject, footprints: bool) -> String {
             if let Some(f) = step.footprint.as_ref().filter(|_| footprints) {
                 touched(&mut out, step, f);
             }
+            if let (Some(scene), Some(place)) =
+                (&scene, step.instruction.checked_sub(stage.from + 1))
+                && step.id.trigger == 0
+            {
+                behind(&mut out, scene, index, place);
+            }
         }
     }
     out
+}
+
+/// Which instructions a step stays behind, and why; those with one reason on one line.
+fn behind(out: &mut String, scene: &Scene<'_>, stage: usize, place: usize) {
+    let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
+    for (before, why) in scene.stays_behind(stage, place) {
+        let line = scene.stage(stage)[before].instruction.line.to_string();
+        match by_reason.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, lines)) => lines.push(line),
+            None => by_reason.push((why, vec![line])),
+        }
+    }
+    for (why, lines) in by_reason {
+        let many = if lines.len() == 1 { "line" } else { "lines" };
+        let _ = writeln!(
+            out,
+            "           behind {many} {}: {}",
+            lines.join(", "),
+            escape::terminal(&why)
+        );
+    }
 }
 
 /// Where a step's input comes from, for people.

@@ -7,6 +7,7 @@ use super::{Done, analyze, history_notes, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use crate::report::wording;
 use anyhow::{Context as _, Result, bail};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
@@ -28,6 +29,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         output::diagnostics(cli, &history_notes::about(builds, &good));
     }
     let mut text = Vec::new();
+    let mut told = BTreeSet::new();
     let mut targets = Vec::new();
     let (mut failed, mut named_failed) = (0, false);
     for subject in &found.subjects {
@@ -50,6 +52,8 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         let best = best(&plans).map(|i| &plans[i]);
         if let Some(p) = best {
             match args.format {
+                // Targets that share a Dockerfile may share its plan, which is told once.
+                OptimizeFormat::Diff if !told.insert(p.diff.clone()) => {}
                 OptimizeFormat::Diff => text.extend_from_slice(p.diff.as_bytes()),
                 OptimizeFormat::Dockerfile => text.extend_from_slice(p.dockerfile.as_bytes()),
                 OptimizeFormat::Json => {}

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags};
+use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags, names_a_build};
 use crate::project::{self, Files, WorkTree, choose_context};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -557,27 +557,13 @@ fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnos
 
 /// Arguments without a value whose name says that they differ in every build.
 fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
-    const PER_BUILD: [&str; 8] = [
-        "COMMIT",
-        "REVISION",
-        "SHA",
-        "BUILD_DATE",
-        "BUILDDATE",
-        "TIMESTAMP",
-        "BUILD_ID",
-        "BUILD_NUMBER",
-    ];
     let mut out = Vec::new();
     for i in &file.instructions {
         let Kind::Arg(list) = &i.kind else { continue };
         for (name, _) in list {
-            let upper = name.to_uppercase();
-            let telling = PER_BUILD.iter().any(|p| {
-                upper == *p || upper.ends_with(&format!("_{p}")) || upper.contains(&format!("{p}_"))
-            });
             let given = options.args.iter().any(|(k, _)| name == k.as_str())
                 || options.volatile_args.iter().any(|k| name == k.as_str());
-            if telling && !given {
+            if names_a_build(name) && !given {
                 let message = format!(
                     "{name} looks like a value that differs in every build; it is replayed as constant"
                 );

@@ -28,7 +28,7 @@ fn forget_one(command: &Command, shell: &mut Shell) {
                 shell.variables.insert(a.name.clone(), None);
             }
             match simple.words.first().and_then(Word::literal).as_deref() {
-                Some("cd") => shell.cwd = None,
+                Some("cd" | "command" | "builtin" | "pushd" | "popd") => shell.cwd = None,
                 Some(
                     "read" | "export" | "unset" | "local" | "readonly" | "declare" | "typeset"
                     | "printf" | "getopts",

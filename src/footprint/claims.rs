@@ -4,8 +4,10 @@
 //! claim: the directories above it must exist, and the links that distributions ship have two names.
 //! Invariant: the first reason to be opaque is kept; nothing is ever taken back.
 
-use super::path_set::{ancestors, left_upwards, resolve};
-use super::{Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet};
+use super::path_set::{ancestors, climbed, resolve};
+use super::{
+    Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet, Variables,
+};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -151,6 +153,8 @@ pub(super) struct Claims {
     pub(super) names: BTreeSet<String>,
     /// It may look at any variable.
     pub(super) any_variable: bool,
+    /// It runs programs that have variables of their own.
+    pub(super) tools: bool,
     /// The script sets the mask of new files.
     pub(super) masked: bool,
     pub(super) varies: bool,
@@ -185,6 +189,11 @@ impl Claims {
 
     pub(super) fn read(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        if path.starts_with("/proc") || path.starts_with("/sys") {
+            // The kernel tells of variables, of the machine and of the moment.
+            self.any_variable = true;
+            self.varies = true;
+        }
         self.need_above(&path);
         self.reads.push(PathClaim { path, extent });
     }
@@ -221,12 +230,10 @@ impl Claims {
     /// May leave a link.
     pub(super) fn link(&mut self, extent: Extent, path: impl Into<String>, to: Option<String>) {
         let path = path.into();
-        let at = PathClaim { path, extent };
-        let hard = false;
         self.links.push(Link {
-            at,
+            at: PathClaim { path, extent },
             to,
-            hard,
+            hard: false,
             instead: false,
         });
     }
@@ -239,15 +246,16 @@ impl Claims {
         }
     }
 
-    /// May leave a second name of a file.
-    pub(super) fn hard_link(&mut self, path: impl Into<String>) {
-        let at = PathClaim::exact(path);
-        self.links.push(Link {
-            at,
-            to: None,
-            hard: true,
-            instead: false,
-        });
+    /// Two names of one file.
+    pub(super) fn same_file(&mut self, one: &str, other: &str) {
+        for (at, to) in [(one, other), (other, one)] {
+            self.links.push(Link {
+                at: PathClaim::exact(at),
+                to: Some(to.to_string()),
+                hard: true,
+                instead: false,
+            });
+        }
     }
 
     /// Brings links along, if there are any.
@@ -261,10 +269,11 @@ impl Claims {
         self.observes.push(PathClaim { path, extent });
     }
 
-    /// Notes the folders that a path leaves upwards by `..`.
-    pub(super) fn climb(&mut self, cwd: Option<&str>, path: &str) {
-        for folder in left_upwards(cwd, path) {
-            self.climbs.push(PathClaim::exact(folder));
+    /// Takes note of the places that a path climbs out of.
+    pub(super) fn climb(&mut self, base: Option<&str>, path: &str) {
+        if path.contains("..") {
+            self.climbs
+                .extend(climbed(base, path).into_iter().map(PathClaim::exact));
         }
     }
 
@@ -331,12 +340,9 @@ impl Claims {
     /// and orders may show in that.
     pub(super) fn unplain(&mut self, mark: Mark) {
         let written: Vec<PathClaim> = self.since(mark).1.to_vec();
-        self.links.extend(written.into_iter().map(|at| Link {
-            at,
-            to: None,
-            hard: false,
-            instead: false,
-        }));
+        for claim in written {
+            self.link(claim.extent, claim.path, None);
+        }
         self.observe(Extent::Subtree, "/");
     }
 
@@ -414,8 +420,12 @@ impl Claims {
             links: with_other_places(self.links),
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
-            climbs: PathSet::new(with_links(self.climbs)),
-            variables: (exact && !self.any_variable).then_some(self.names),
+            climbs: PathSet::new(self.climbs),
+            variables: match (self.opaque.is_some() || self.any_variable, self.tools) {
+                (true, _) => Variables::Any,
+                (false, true) => Variables::AndThoseOfTools(self.names),
+                (false, false) => Variables::Only(self.names),
+            },
             varies: self.varies,
             network: self.network,
             opaque: self.opaque,
@@ -431,6 +441,27 @@ impl Claims {
             evidence,
         }
     }
+}
+
+/// The same for places of links. What a relative text says depends on which of them it is.
+fn with_other_places(links: Vec<Link>) -> Vec<Link> {
+    let mut all = Vec::new();
+    for link in links {
+        let places = with_links(vec![link.at.clone()]);
+        let sure = places.len() == 1 || link.hard;
+        for at in places {
+            let to = link.to.clone().filter(|_| sure);
+            let hard = link.hard;
+            let instead = link.instead && sure;
+            all.push(Link {
+                at,
+                to,
+                hard,
+                instead,
+            });
+        }
+    }
+    all
 }
 
 /// Adds the other name of every claim below a known link.
@@ -451,25 +482,4 @@ fn with_links(mut claims: Vec<PathClaim>) -> Vec<PathClaim> {
     }
     claims.append(&mut more);
     claims
-}
-
-/// The same for places of links.
-fn with_other_places(links: Vec<Link>) -> Vec<Link> {
-    let mut all = Vec::new();
-    for link in links {
-        let places = with_links(vec![link.at.clone()]);
-        // What a relative text says depends on which of them it is.
-        let sure = places.len() == 1;
-        for at in places {
-            let to = link.to.clone().filter(|_| sure);
-            let (hard, instead) = (link.hard, link.instead && sure);
-            all.push(Link {
-                at,
-                to,
-                hard,
-                instead,
-            });
-        }
-    }
-    all
 }

@@ -14,6 +14,7 @@ const STEERS: &[&str] = &[
     "BLOCK_SIZE",
     "CDPATH",
     "COLUMNS",
+    "EXECIGNORE",
     "ENV",
     "GCONV_PATH",
     "GLOBIGNORE",
@@ -29,6 +30,8 @@ const STEERS: &[&str] = &[
     "LOCPATH",
     "NLSPATH",
     "OLDPWD",
+    "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
     "PATH",
     "POSIXLY_CORRECT",
     "POSIX_ME_HARDER",
@@ -42,6 +45,7 @@ const STEERS: &[&str] = &[
     "TABSIZE",
     "TAPE",
     "TERM",
+    "TIMEFORMAT",
     "TIME_STYLE",
     "TMPDIR",
     "TZ",
@@ -121,6 +125,36 @@ fn of_word(word: &Word, names: &mut BTreeSet<String>) {
             _ => {}
         }
     }
+}
+
+/// Names that expansions of a script may give a value (`${x:=y}`), and whether it counts, which may set any.
+pub(super) fn assigned(script: &Script) -> (BTreeSet<String>, bool) {
+    let (mut names, mut any) = (BTreeSet::new(), false);
+    script.visit(&mut |command| {
+        any |= matches!(command.kind, CommandKind::Arithmetic(_));
+        any |= matches!(command.kind, CommandKind::For { variable: None, .. });
+        for word in words(command) {
+            let mut open: Vec<&Part> = word.parts.iter().collect();
+            while let Some(part) = open.pop() {
+                match part {
+                    Part::DoubleQuoted(parts) => open.extend(parts),
+                    Part::Variable(v) => match &v.operation {
+                        Operation::Default { operator, word, .. } => {
+                            if *operator == '=' {
+                                names.insert(v.name.clone());
+                            }
+                            open.extend(&word.parts);
+                        }
+                        Operation::Other(_) => any = true,
+                        Operation::Value => {}
+                    },
+                    Part::Arithmetic(_) | Part::Opaque(_) => any = true,
+                    _ => {}
+                }
+            }
+        }
+    });
+    (names, any)
 }
 
 /// Whether the text of a script may expand names that its tree does not show: arithmetic, indirect

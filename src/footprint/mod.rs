@@ -120,10 +120,10 @@ pub struct Footprint {
     /// Paths whose times, inode numbers, sizes on disk or order in their folder may show in what it
     /// leaves behind.
     pub observes: PathSet,
-    /// Folders that it goes up from by `..`.
+    /// Places that its paths climb out of with `..`: the other claims hold where none of them is a link.
     pub climbs: PathSet,
-    /// Environment variables that it may look at, those of [`steers`] left out; `None` is any.
-    pub variables: Option<BTreeSet<String>>,
+    /// Environment variables that it may look at, those of [`steers`] left out.
+    pub variables: Variables,
     /// What it leaves behind depends on when or where it runs: a clock, random numbers.
     pub varies: bool,
     /// It talks to the network.
@@ -144,6 +144,17 @@ pub struct Footprint {
     pub evidence: Vec<Evidence>,
 }
 
+/// Which environment variables may count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variables {
+    /// Those that the script expands.
+    Only(BTreeSet<String>),
+    /// Those, and whatever its programs have a use for.
+    AndThoseOfTools(BTreeSet<String>),
+    /// Any.
+    Any,
+}
+
 /// What one command of a RUN touches beside its program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -160,9 +171,9 @@ pub struct Evidence {
 pub struct Link {
     /// Where it may be.
     pub at: PathClaim,
-    /// Where it leads, absolute and clean; `None` where that is not known, or for a hard link.
+    /// Where it leads, absolute and clean, for a hard link the other name; `None` where that is not known.
     pub to: Option<String>,
-    /// It is a hard link for certain: a second name of a file, which leads to nothing below it.
+    /// It is a second name of one file, with nothing below.
     pub hard: bool,
     /// It is left there only where the link noted before it is not, since that place is a folder.
     pub instead: bool,

@@ -143,22 +143,21 @@ pub(super) fn resolve(base: Option<&str>, path: &str) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
-/// The folders that a path goes up from by `..`: where one of them is a symbolic link, the kernel goes
-/// elsewhere than [`resolve`] says.
-pub(super) fn left_upwards(base: Option<&str>, path: &str) -> Vec<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    let mut out = Vec::new();
-    let base = match path.starts_with('/') {
-        true => "",
-        false => base.unwrap_or_default(),
+/// The places that a path climbs out of with `..`: where one of them is a link, the path leads elsewhere
+/// than [`resolve`] says.
+pub(super) fn climbed(base: Option<&str>, path: &str) -> Vec<String> {
+    let base = if path.starts_with('/') {
+        ""
+    } else {
+        base.unwrap_or_default()
     };
+    let (mut parts, mut out): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
     for part in base.split('/').chain(path.split('/')) {
         match part {
             "" | "." => {}
+            ".." if parts.is_empty() => {}
             ".." => {
-                if !parts.is_empty() {
-                    out.push(format!("/{}", parts.join("/")));
-                }
+                out.push(format!("/{}", parts.join("/")));
                 parts.pop();
             }
             name => parts.push(name),
@@ -224,6 +223,13 @@ mod tests {
         ] {
             assert_eq!(resolve(base, path).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn climbing_out_of_a_place_is_noted() {
+        assert_eq!(climbed(Some("/w"), "a/../b"), ["/w/a"]);
+        assert_eq!(climbed(Some("/w"), "../../x"), ["/w"]);
+        assert!(climbed(Some("/w"), "a/b..c").is_empty());
     }
 
     fn any_claim() -> impl Strategy<Value = PathClaim> {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::path_set::{ancestors, resolve};
 use super::{PathClaim, RunState};
 
 /// State at one point.
@@ -18,6 +19,10 @@ pub(super) struct Shell {
     pub(super) user: Option<String>,
     /// Folders that the script has made, or has found to be no folder.
     pub(super) made: BTreeSet<String>,
+    /// Names whose value is never known here.
+    pub(super) unsure: BTreeSet<String>,
+    /// No value is.
+    pub(super) blind: bool,
 }
 
 impl Shell {
@@ -27,24 +32,30 @@ impl Shell {
             .user
             .as_deref()
             .map(|u| u.split(':').next().unwrap_or(u));
+        let cwd = state.cwd.as_deref().and_then(|cwd| resolve(None, cwd));
         Self {
             variables: state
                 .vars
                 .iter()
                 .map(|(name, value)| (name.clone(), Some(value.clone())))
                 .collect(),
-            cwd: state
-                .cwd
-                .as_deref()
-                .and_then(|cwd| super::path_set::resolve(None, cwd)),
             user: user.map(str::to_string),
-            made: BTreeSet::new(),
+            // A WORKDIR made it, and those above it.
+            made: cwd
+                .iter()
+                .flat_map(|c| std::iter::once(c.as_str()).chain(ancestors(c)))
+                .map(str::to_string)
+                .collect(),
+            unsure: BTreeSet::new(),
+            blind: false,
+            cwd,
         }
     }
 
     /// Value of a variable.
     pub(super) fn lookup(&self, name: &str) -> Option<String> {
         match self.variables.get(name) {
+            _ if self.blind || self.unsure.contains(name) => None,
             Some(value) => value.clone(),
             None if name == "HOME" && self.is_root() => Some("/root".to_string()),
             None if name == "PWD" => self.cwd.clone(),

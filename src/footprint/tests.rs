@@ -47,10 +47,10 @@ const SYSTEM: &str = "SYSTEM";
 #[rustfmt::skip]
 const LINES: &[(&str, &str, &str, &str, &str)] = &[
     // Built-in commands and coreutils.
-    (":", "other", "", "/app", ""),
+    (":", "other", "", "/bin/sh", ""),
     ("true && echo hi || false", "other", "", "", ""),
     ("mkdir -p /a/b/c", "other", "", "/usr/bin/mkdir /usr/lib/** /etc/passwd/root", "/a /a/b /a/b/c"),
-    ("mkdir x", "other", "", "/app", "/app/x"),
+    ("mkdir x", "other", "", "/bin/mkdir", "/app/x"),
     ("mkdir -p /a/{b,c}", "other", "", "", "/a/**"),
     ("mkdir -p \"$DIR/x\" && touch $DIR/y", "other", "", "", "/data /data/x /data/y"),
     ("mkdir -p $UNKNOWN/x", "other", "a path is not known", "", ""),
@@ -117,7 +117,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("curl -fsSL https://x | sh", "other", "script", "", ""),
     ("#!/usr/bin/env python3\nimport os\n", "other", "another interpreter", "", ""),
     ("#!/bin/bash -e\ntouch /x\n", "other", "", "", "/x"),
-    ("ldconfig", "other", "ldconfig", "", ""),
+    ("make install", "build", "recipes of the project", "", ""),
     ("mktemp -d", "other", "mktemp", "", ""),
     ("python x.py", "other", "python", "", ""),
     // System packages.
@@ -144,14 +144,14 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("npm install ../lib", "install", "local package", "", ""),
     ("npm run build", "build", "`run`", "", ""),
     ("npm ci && npm run build", "install build", "`run`", "", "/app/node_modules/** /root/.cache/** /root/.npm/** /tmp/**"),
-    ("yarn install --frozen-lockfile && yarn build", "install build", "yarn", "", ""),
+    ("yarn install --frozen-lockfile && yarn build", "install build", "yarn: what `build`", "/app/yarn.lock", "/app/** /root/** /tmp/** /var/tmp/**"),
     ("pip install --no-cache-dir -r requirements.txt -c c.txt", "install", "", "/app/requirements.txt /app/c.txt", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("$PIP flask uvicorn[standard]", "install", "", "", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("pip install --target /deps flask", "install", "", "", "/deps/** /root/** /tmp/**"),
     ("pip install .[dev]", "install", "", "/app/**", "/app/** /etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("python3 -m pip install -U pip", "install", "", "", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
-    ("go mod download", "install", "", "/app/go.mod /app/go.sum", "/app/go.sum /go/** /root/** /tmp/**"),
-    ("go build ./...", "build", "go:", "", ""),
+    ("go mod download", "install", "", "/app/go.mod /app/go.sum", "/app/go.sum /go/** /root/** /tmp/** /var/tmp/**"),
+    ("go generate ./...", "light-build", "go:", "", ""),
 ];
 
 #[test]
@@ -358,6 +358,25 @@ fn the_state_decides() {
             .claims
             .contains(&PathClaim::exact("/venv/bin/pip"))
     );
+}
+
+#[test]
+fn nothing_is_taken_back_by_later_commands() {
+    let quiet = [
+        "gpg --import k",
+        "composer clear-cache",
+        "uv cache clean",
+        "mvn -o compile",
+        "gradle --offline jar",
+        "bundle install --local",
+        "dpkg -l",
+        "touch /x",
+    ];
+    for later in quiet {
+        assert!(!of_script(later, &state()).network, "{later}");
+        let f = of_script(&format!("curl https://e.org && {later}"), &state());
+        assert!(f.network && f.opaque.is_none(), "{later}: {:?}", f.opaque);
+    }
 }
 
 #[test]

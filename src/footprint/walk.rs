@@ -16,7 +16,7 @@ use super::path_set::resolve;
 use super::shell_state::Shell;
 use super::{Class, Extent, Footprint, PathClaim, RunState, class};
 use crate::shell::{
-    self, Command, CommandKind, ListOperator, Redirect, RedirectOperator, Simple, Word,
+    self, Command, CommandKind, ListOperator, Part, Redirect, RedirectOperator, Simple, Word,
 };
 use crate::source::Span;
 
@@ -67,6 +67,13 @@ pub(super) fn script(text: &str, state: &RunState) -> Footprint {
     let first = text.lines().next().and_then(|l| l.strip_prefix("#!"));
     let shells = ["/sh", "/ash", "/dash", "/bash", " sh", " bash"];
     let interpreter = first.map(|l| l.split(" -").next().unwrap_or(l).trim());
+    let flags = first
+        .and_then(|l| l.split_once(" -"))
+        .map_or("", |(_, f)| f.trim());
+    if !flags.bytes().all(|b| b"eux".contains(&b)) {
+        walk.claims
+            .give_up(format!("the shell is started with -{flags}"));
+    }
     if interpreter.is_some_and(|i| !shells.iter().any(|s| i.ends_with(s))) {
         walk.claims
             .give_up("the script is written for another interpreter");
@@ -100,16 +107,21 @@ impl Walk {
     fn new(state: &RunState) -> Self {
         let environment = Shell::new(state);
         let mut claims = Claims::default();
-        if let Some(cwd) = &environment.cwd {
-            claims.read(Extent::Exact, cwd.clone());
-        }
         running_as(&mut claims, &environment);
-        if environment
-            .variables
-            .get("LD_PRELOAD")
-            .is_some_and(Option::is_some)
-        {
-            claims.give_up("LD_PRELOAD is set");
+        let steered = |name: &&String| {
+            name.starts_with("LD_")
+                || matches!(name.as_str(), "BASH_ENV" | "ENV" | "SHELLOPTS" | "BASHOPTS")
+        };
+        for name in environment.variables.keys().filter(steered) {
+            let value = environment.lookup(name);
+            match value.filter(|_| name == "LD_LIBRARY_PATH") {
+                Some(value) if value.split(':').all(|e| e.starts_with('/')) => {
+                    for entry in value.split(':') {
+                        claims.read(Extent::Subtree, entry.trim_end_matches('/').to_string());
+                    }
+                }
+                _ => claims.give_up(format!("{name} is set")),
+            }
         }
         Self {
             claims,
@@ -143,6 +155,9 @@ impl Walk {
             let tree = shell::parse(text);
             environment::expanded(&tree, &mut self.claims.names);
             self.claims.any_variable |= environment::hides_names(&tree);
+            let (names, any) = environment::assigned(&tree);
+            shell.unsure.extend(names);
+            shell.blind |= any;
             let outer = std::mem::replace(&mut self.text, text.to_string());
             self.sequence(&tree.commands, shell);
             self.text = outer;
@@ -269,6 +284,10 @@ impl Walk {
                 forget(&[condition, body], shell);
             }
             CommandKind::Case { subject, arms } => {
+                let text = self.text.get(command.span.range()).unwrap_or_default();
+                if text.contains(";&") {
+                    self.claims.give_up("an arm of a case falls through");
+                }
                 self.substitutions(subject, shell);
                 let before = shell.clone();
                 for arm in arms {
@@ -360,7 +379,7 @@ impl Walk {
         let mut values: Vec<Option<String>> = Vec::new();
         for word in words.unwrap_or_default() {
             self.substitutions(word, shell);
-            for argument in Argument::of_word(word, shell) {
+            for argument in self.fields(word, shell) {
                 values.push(argument.known().map(str::to_string));
             }
         }
@@ -381,6 +400,38 @@ impl Walk {
         }
     }
 
+    /// What a word becomes. Where it may be a pattern of file names the shell looks into folders for it.
+    fn fields(&mut self, word: &Word, shell: &Shell) -> Vec<Argument> {
+        let fields = Argument::of_word(word, shell);
+        let globs = word.parts.iter().any(|p| matches!(p, Part::Glob(_)));
+        self.claims.established.clone_from(&shell.made);
+        for field in &fields {
+            let text = field.start();
+            self.claims.climb(shell.cwd.as_deref(), text);
+            if let Some((_, value)) = text.split_once('=') {
+                self.claims.climb(shell.cwd.as_deref(), value);
+            }
+            match field {
+                Argument::Pattern { prefix, .. } if globs => {
+                    let folder = prefix.rsplit_once('/').map_or(".", |(d, _)| d);
+                    let folder = if folder.is_empty() { "/" } else { folder };
+                    match resolve(shell.cwd.as_deref(), folder) {
+                        Some(path) => self.claims.read(Extent::Subtree, path),
+                        None => self.claims.give_up("the working directory is not known"),
+                    }
+                }
+                Argument::Unknown { .. } if globs => {
+                    self.claims.give_up("a pattern of file names is not known");
+                }
+                Argument::Unknown { .. } if splits(word) => self
+                    .claims
+                    .assume("no value that stands without quotes holds a pattern of file names"),
+                _ => {}
+            }
+        }
+        fields
+    }
+
     fn simple(&mut self, simple: &Simple, shell: &mut Shell, place: Span) {
         let mut values = Vec::new();
         for a in &simple.assignments {
@@ -391,7 +442,7 @@ impl Walk {
         let mut arguments = Vec::new();
         for word in &simple.words {
             self.substitutions(word, shell);
-            arguments.extend(Argument::of_word(word, shell));
+            arguments.extend(self.fields(word, shell));
         }
         if arguments.is_empty() {
             for (name, value) in values {
@@ -410,10 +461,24 @@ impl Walk {
         self.claims.established.clone_from(&shell.made);
         self.run(&arguments, shell, place);
         self.note(&arguments, mark, shell);
+        // Some shells keep what stands before a special command.
+        const SPECIAL: &[&str] = &[
+            ":", ".", "export", "readonly", "set", "unset", "exec", "eval", "shift", "exit",
+            "return", "break", "continue", "times", "trap",
+        ];
+        let name = arguments.first().and_then(Argument::known);
+        let special = name.is_some_and(|n| SPECIAL.contains(&n));
         for (name, value) in saved {
-            match value {
+            match value.filter(|_| !special) {
+                None if special => {
+                    shell.variables.insert(name, None);
+                    continue;
+                }
+                None => {
+                    shell.variables.remove(&name);
+                    continue;
+                }
                 Some(value) => shell.variables.insert(name, value),
-                None => shell.variables.remove(&name),
             };
         }
     }
@@ -494,7 +559,7 @@ impl Walk {
             self.claims.read_program(name);
         } else {
             self.claims.read_system();
-            self.claims.any_variable = true;
+            self.claims.tools = true;
         }
         self.commands.push(name.to_string());
         if let Err(reason) = self.search_path(name, shell) {
@@ -517,8 +582,15 @@ impl Walk {
                 }
             }
             command::wrapper::Inner::At(at) => {
-                // What a program starts is a program: nothing is built in.
-                self.program(&arguments[at..], shell, place);
+                // What a program starts is a program: nothing is built in. It may have other variables.
+                let mut inner = shell.clone();
+                for argument in &arguments[1..at] {
+                    if let Some((name, _)) = argument.start().split_once('=') {
+                        inner.unsure.insert(name.to_string());
+                    }
+                }
+                inner.blind |= name == "sudo";
+                self.program(&arguments[at..], &inner, place);
                 Ok(())
             }
             command::wrapper::Inner::Unclear(reason) => Err(reason),
@@ -615,7 +687,11 @@ impl Walk {
                 (false, true)
             }
             RedirectOperator::DuplicateInput | RedirectOperator::DuplicateOutput => {
-                let target = redirect.target.literal().unwrap_or_default();
+                let Some(target) = redirect.target.literal() else {
+                    self.claims
+                        .give_up("it redirects to or from a path that is not known");
+                    return;
+                };
                 let descriptor = target.trim_end_matches('-');
                 if descriptor.bytes().all(|b| b.is_ascii_digit())
                     && !redirect.target.parts.is_empty()
@@ -627,6 +703,10 @@ impl Walk {
             }
             RedirectOperator::HereDocument | RedirectOperator::HereString => return,
         };
+        let target = redirect.target.expand(&|name: &str| shell.lookup(name));
+        if let Some(text) = &target {
+            self.claims.climb(shell.cwd.as_deref(), text);
+        }
         let path = redirect
             .target
             .expand(&|name: &str| shell.lookup(name))
@@ -649,6 +729,27 @@ impl Walk {
         }
         self.evidence(redirect.span, mark);
     }
+}
+
+/// Whether a word holds a value without quotes that could be a pattern.
+fn splits(word: &Word) -> bool {
+    word.parts.iter().any(|part| match part {
+        Part::Variable(v) => !matches!(v.name.as_str(), "?" | "#" | "$" | "!"),
+        Part::Substitution(script) => !script.commands.iter().all(prints_words),
+        _ => false,
+    })
+}
+
+/// Commands whose output is numbers and names.
+fn prints_words(command: &Command) -> bool {
+    const PLAIN: &[&str] = &[
+        "arch", "date", "expr", "getconf", "id", "nproc", "seq", "uname", "wc", "whoami",
+    ];
+    let CommandKind::Simple(simple) = &command.kind else {
+        return false;
+    };
+    let name = simple.words.first().and_then(Word::literal);
+    name.is_some_and(|n| PLAIN.contains(&n.as_str()))
 }
 
 /// What is looked up for the user a RUN starts as.

@@ -7,6 +7,8 @@
 
 use super::precedence::{Relation, Scene};
 use crate::footprint::Certainty;
+use crate::rewrite::Safety;
+use crate::rewrite::reorder::Placed;
 
 /// Two instructions that changed places.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,38 @@ pub struct Swap {
     pub because: String,
     /// What it rests on where it is not exact.
     pub assumptions: Vec<String>,
+}
+
+/// A swap as a report tells it: lines are the original file's, `None` for an instruction that the plan adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Line of the one that stood first.
+    pub first: Option<u32>,
+    /// Line of the one that stands first now.
+    pub second: Option<u32>,
+    /// How sure it is that they commute.
+    pub safety: Safety,
+    /// Why they do.
+    pub because: String,
+    /// What that rests on where it is not proven.
+    pub assumptions: Vec<String>,
+}
+
+impl Proof {
+    /// Tells a swap; `line` gives the original line of an instruction.
+    #[must_use]
+    pub fn of(swap: &Swap, line: &dyn Fn(usize) -> Option<u32>) -> Self {
+        Self {
+            first: line(swap.first),
+            second: line(swap.second),
+            safety: match swap.certainty {
+                Certainty::Exact => Safety::Proven,
+                Certainty::Assumed => Safety::Assumed,
+            },
+            because: swap.because.clone(),
+            assumptions: swap.assumptions.clone(),
+        }
+    }
 }
 
 /// The swaps of an order of a stage's instructions, given as places in the author's order; `None` where
@@ -62,7 +96,7 @@ pub fn some_orders(
     stages: usize,
     least: Certainty,
     pick: &mut dyn FnMut(usize) -> usize,
-) -> (Vec<Vec<usize>>, Vec<Swap>) {
+) -> (Vec<Vec<Placed>>, Vec<Swap>) {
     let (mut orders, mut all) = (Vec::new(), Vec::new());
     for stage in 0..stages {
         let items = scene.stage(stage);
@@ -92,7 +126,7 @@ pub fn some_orders(
         };
         let found = swaps(&order, &|i| items[i].at, &relation, least);
         if let Some(found) = found.filter(|f| !f.is_empty()) {
-            orders.push(order.iter().map(|i| items[*i].at).collect());
+            orders.push(order.iter().map(|i| Placed::new(items[*i].at)).collect());
             all.extend(found);
         }
     }

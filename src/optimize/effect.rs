@@ -4,7 +4,7 @@
 //! step's claims. Invariant: an effect never leaves out a place that the builder or a command may look at
 //! or change; what is not known is an `Err` with the reason.
 
-use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, account, group};
+use crate::footprint::{Certainty, Footprint, Link, PathClaim, PathSet, account, group};
 use crate::pattern::{SourceKind, SourcePattern};
 use crate::plan::{ContextInput, Dest, Input, Step, StepKind};
 use crate::rewrite::ContextFiles;
@@ -14,7 +14,7 @@ use crate::rewrite::ContextFiles;
 pub struct Made {
     /// Absolute and clean.
     pub path: String,
-    /// As whom: a user and group as written, root for none; and with which mode, if it is not 0755.
+    /// As whom: a user and group as written, root for none.
     pub owner: String,
     /// It gets owner and mode also where it was there before (`COPY --link` brings its own folders).
     pub always: bool,
@@ -33,13 +33,11 @@ pub struct Effect {
     pub makes: Vec<Made>,
     /// Links it may leave.
     pub links: Vec<Link>,
-    /// It does not go through the links that it brings itself: those of one tree.
-    pub beside_links: bool,
     /// Copies and moves that take links along.
     pub carries: Vec<(PathClaim, PathClaim)>,
     /// Places whose times or order may show in what it leaves.
     pub observes: PathSet,
-    /// Folders it goes up from by `..`.
+    /// Places that its paths climb out of.
     pub climbs: PathSet,
     /// Cache mounts, which outlive the build.
     pub caches: Vec<String>,
@@ -47,6 +45,10 @@ pub struct Effect {
     pub cwd: Option<String>,
     /// Its command may look everywhere.
     pub as_root: bool,
+    /// It does not go through the links that it brings itself: those of one tree.
+    pub beside_links: bool,
+    /// Of the user database it changes the entries it names alone.
+    pub keeps_entries: bool,
     /// How sure all this is.
     pub certainty: Option<Certainty>,
     /// What it rests on where it is not exact.
@@ -113,9 +115,19 @@ pub fn of(step: &Step, standing: Standing<'_>, around: &Around<'_>) -> Result<Ef
         }
         (None, None) => return Err("it writes to an unknown place".to_owned()),
     };
-    effect
-        .makes
-        .retain(|m| m.always || !(around.given)(&m.path));
+    // What is there already is not made, but what is made in it may take after it.
+    let there = |m: &Made| !m.always && (around.given)(&m.path);
+    let given = effect.makes.iter().filter(|m| there(m));
+    let given = PathSet::new(given.map(|m| PathClaim::exact(&*m.path)).collect());
+    effect.reads = effect.reads.union(&given);
+    effect.makes.retain(|m| !there(m));
+    // Whoever writes the user database itself may write any entry.
+    let entries = effect
+        .writes
+        .claims
+        .iter()
+        .any(|c| c.path.starts_with("/etc/passwd/") || c.path.starts_with("/etc/group/"));
+    effect.keeps_entries = entries;
     Ok(effect)
 }
 
@@ -143,43 +155,38 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         // The builder makes the place of a mount, as root.
         makes.extend(folders(path, ROOT, true, false));
     }
-    // That its working directory is there is no question: a WORKDIR made it, which no RUN passes.
-    let mut reads = footprint.reads.clone();
-    if let Some(cwd) = standing.cwd {
-        reads.claims.retain(|c| !on_way(c, cwd));
-    }
     Ok(Effect {
-        reads,
+        reads: footprint.reads.clone(),
         programs: footprint.programs.clone(),
         writes: footprint.writes.clone(),
         makes,
         links: footprint.links.clone(),
-        beside_links: false,
         carries: footprint.carries.clone(),
         observes: footprint.observes.clone(),
         climbs: footprint.climbs.clone(),
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),
         as_root: owner == ROOT,
+        beside_links: false,
+        keeps_entries: false,
         certainty: Some(footprint.certainty),
         assumptions: footprint.assumptions.clone(),
         run: true,
     })
 }
 
-/// Whether a claim is on a folder that leads to this one, or on itself alone.
-fn on_way(claim: &PathClaim, folder: &str) -> bool {
-    claim.extent == Extent::Exact
-        && PathClaim::subtree(&*claim.path).covers(&PathClaim::exact(folder))
-}
-
 /// Whom folders belong to that nobody is named for.
 pub const ROOT: &str = "root";
+
+/// The same where the Dockerfile names it.
+const NAMED_ROOT: &str = "root by name";
 
 /// An owner in one spelling.
 fn owner(text: Option<&str>) -> String {
     match text {
-        None | Some("" | "0" | "0:0" | "root" | "root:root" | "root:0" | "0:root") => ROOT,
+        None | Some("") => ROOT,
+        // Said aloud, it is set; else a folder may take the group of the one it is made in.
+        Some("0" | "0:0" | "root" | "root:root" | "root:0" | "0:root") => NAMED_ROOT,
         Some(other) => other,
     }
     .to_owned()
@@ -188,7 +195,10 @@ fn owner(text: Option<&str>) -> String {
 /// Whom the folders belong to that a command makes.
 fn runner(standing: Standing<'_>) -> String {
     let user = standing.user.unwrap_or(standing.default_user);
-    let owner = owner(Some(user));
+    let owner = match owner(Some(user)) {
+        named if named == NAMED_ROOT => ROOT.to_owned(),
+        other => other,
+    };
     let number = owner.split(':').next().unwrap_or_default();
     // The group of a mere number is looked up for a command, and is that number for COPY.
     if owner != ROOT && number.bytes().all(|b| b.is_ascii_digit()) {
@@ -274,16 +284,16 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
     };
     // `COPY --link` lays its own folders over those that are there.
     let lays = !step.keyed_by_parent;
-    // `--chmod` is also for the folders it creates, all of them.
+    // `--chmod` is for the folders it creates too.
     let mode = dest.mode.as_deref().map(|m| m.trim_start_matches('0'));
-    let makers = match mode.filter(|m| *m != "755") {
+    let maker = match mode.filter(|m| *m != "755") {
         Some(mode) => format!("{} with mode {mode}", owner(written)),
         None => owner(written),
     };
     Effect {
         reads: PathSet::new(written.map(looked_up).unwrap_or_default()),
         writes: PathSet::new(writes),
-        makes: folders(path, &makers, dest.is_dir, lays),
+        makes: folders(path, &maker, dest.is_dir, lays),
         links,
         beside_links: step.kind == StepKind::Copy && is_one_tree(step),
         ..Effect::default()
@@ -292,13 +302,10 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
 
 /// Whether all that a COPY brings comes from one path, so that none of it lies behind a link of the rest.
 fn is_one_tree(step: &Step) -> bool {
-    let [input] = step.inputs.as_slice() else {
-        return false;
-    };
-    let sources = match input {
-        Input::Context(input) => &input.sources,
-        Input::Stage { sources, .. } => sources,
-        Input::Image(_) | Input::Named(_) | Input::Remote(_) => return false,
+    let sources = match step.inputs.as_slice() {
+        [Input::Context(input)] => &input.sources,
+        [Input::Stage { sources, .. }] => sources,
+        _ => return false,
     };
     let one = |source: &String| !source.contains(['*', '?', '[', '\\']);
     step.inline.is_empty() && sources.len() == 1 && sources.iter().all(one)

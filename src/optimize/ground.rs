@@ -5,7 +5,6 @@
 //! or hard link makes one place of both. Costs O(claims · links). Invariant: a place is called plain only
 //! where no link can be on the way to it, or below it where all below it is claimed.
 
-use super::effect::Effect;
 use crate::footprint::{Extent, Link, PathClaim, PathSet};
 use crate::plan::normalize_reference;
 
@@ -16,8 +15,10 @@ pub enum BaseImage {
     Empty,
     /// Its links are in these folders and lead to these folders, kernel file systems aside.
     Plain {
-        /// Folders whose content is not known.
+        /// Folders in which there are links.
         system: Vec<&'static str>,
+        /// Folders inside of those without.
+        clear: &'static [&'static str],
         /// Folders that it surely has.
         given: &'static [&'static str],
     },
@@ -31,19 +32,81 @@ const SYSTEM: [&str; 14] = [
     "/sbin", "/sys", "/usr", "/var",
 ];
 
+/// Folders inside of [`SYSTEM`] that a distribution leaves to the administrator and gives no links.
+const LEFT_ALONE: &[&str] = &[
+    "/usr/local/bin",
+    "/usr/local/etc",
+    "/usr/local/include",
+    "/usr/local/lib",
+    "/usr/local/sbin",
+    "/usr/local/src",
+    "/usr/src",
+    "/var/local",
+    "/var/opt",
+    "/var/www",
+];
+
+/// The same of images that bring a language.
+const LEFT_BY_LANGUAGES: &[&str] = &["/usr/src", "/var/local", "/var/opt", "/var/www"];
+
+/// Entries of `/etc` that are links, or folders with links in them, in some distribution.
+const LINKS_IN_ETC: &[&str] = &[
+    "X11",
+    "adjtime",
+    "alternatives",
+    "apk",
+    "apt",
+    "ca-certificates",
+    "chromium",
+    "crontabs",
+    "crypto-policies",
+    "dbus-1",
+    "dpkg",
+    "fonts",
+    "grub2.cfg",
+    "init.d",
+    "java",
+    "localtime",
+    "motd",
+    "mtab",
+    "mysql",
+    "openmpi",
+    "os-release",
+    "pam.d",
+    "perl",
+    "pki",
+    "printcap",
+    "python",
+    "python3",
+    "redhat-release",
+    "resolv.conf",
+    "rmt",
+    "skel",
+    "ssl",
+    "ssl1.1",
+    "sysctl.d",
+    "system-release",
+    "systemd",
+    "terminfo",
+    "tmpfiles.d",
+    "udev",
+    "vtrgb",
+    "xdg",
+    "yum.conf",
+];
+
 /// Official images, and the folders beyond [`SYSTEM`] in which they have links or that links lead to.
-/// From the Dockerfiles that the images are published with; base layers of the distributions were
-/// listed. A tag that breaks this breaks what is called proven, see docs/proofs.md.
-const OFFICIAL: &[(&str, &[&str])] = &[
-    ("alpine", &[]),
-    ("busybox", &[]),
-    ("debian", &[]),
-    ("golang", &["/go"]),
-    ("node", &["/opt"]),
-    ("python", &[]),
-    ("ruby", &[]),
-    ("rust", &[]),
-    ("ubuntu", &[]),
+/// From the Dockerfiles that the images are published with; the third column are folders without. A tag that breaks this breaks what is called proven, see docs/proofs.md.
+const OFFICIAL: &[(&str, &[&str], &[&str])] = &[
+    ("alpine", &[], LEFT_ALONE),
+    ("busybox", &[], LEFT_ALONE),
+    ("debian", &[], LEFT_ALONE),
+    ("golang", &["/go"], LEFT_BY_LANGUAGES),
+    ("node", &["/opt"], LEFT_BY_LANGUAGES),
+    ("python", &[], LEFT_BY_LANGUAGES),
+    ("ruby", &[], LEFT_BY_LANGUAGES),
+    ("rust", &[], LEFT_BY_LANGUAGES),
+    ("ubuntu", &[], LEFT_ALONE),
 ];
 
 /// Registries that mirror the official images under their names.
@@ -71,14 +134,16 @@ impl BaseImage {
         let full = normalize_reference(reference);
         let name = MIRRORS.iter().find_map(|m| full.strip_prefix(m));
         let name = name.and_then(|n| n.split([':', '@']).next());
-        let official = name.and_then(|n| OFFICIAL.iter().find(|(o, _)| *o == n));
+        let official = name.and_then(|n| OFFICIAL.iter().find(|(o, ..)| *o == n));
         match official {
-            Some((_, more)) => Self::Plain {
+            Some((_, more, clear)) => Self::Plain {
                 system: SYSTEM.iter().chain(*more).copied().collect(),
+                clear,
                 given: &GIVEN,
             },
             None if plain => Self::Plain {
                 system: SYSTEM.to_vec(),
+                clear: LEFT_BY_LANGUAGES,
                 given: &GIVEN_PLAIN,
             },
             None => Self::Unknown(reference.to_owned()),
@@ -116,23 +181,7 @@ pub struct Ground<'a> {
     pub links: Vec<&'a Link>,
 }
 
-impl<'a> Ground<'a> {
-    /// What a step meets that does not go through the links it brings itself.
-    #[must_use]
-    pub fn without_own(&self, step: &Effect) -> Ground<'a> {
-        let mut links = self.links.clone();
-        for own in step.links.iter().filter(|_| step.beside_links) {
-            // Another step may bring an equal one.
-            if let Some(at) = links.iter().position(|l| *l == own) {
-                links.remove(at);
-            }
-        }
-        Ground {
-            base: self.base,
-            links,
-        }
-    }
-
+impl Ground<'_> {
     /// The claims with the places that known links lead them to, and whether all links on the way are
     /// known.
     #[must_use]
@@ -172,6 +221,7 @@ impl<'a> Ground<'a> {
         match self.base {
             BaseImage::Empty => Reach::Plain,
             BaseImage::Unknown(_) => Reach::Anywhere,
+            BaseImage::Plain { clear, .. } if is_clear(clear, claim) => Reach::Plain,
             BaseImage::Plain { system, .. } => {
                 let system: Vec<PathClaim> =
                     system.iter().map(|s| PathClaim::subtree(*s)).collect();
@@ -185,20 +235,43 @@ impl<'a> Ground<'a> {
     }
 }
 
+/// Whether a claim lies in a system folder that has no links, or is an entry of `/etc` that is none.
+fn is_clear(clear: &[&str], claim: &PathClaim) -> bool {
+    let top = |folder: &&str| PathClaim::subtree(*folder).covers(claim);
+    let entry = claim.path.strip_prefix("/etc/");
+    let entry = entry.and_then(|rest| rest.split('/').next());
+    // A folder that is known to have none is no link itself, nor are those above it.
+    let above = |folder: &&str| {
+        claim.extent == Extent::Exact
+            && PathClaim::subtree(&*claim.path).covers(&PathClaim::exact(*folder))
+    };
+    let plain = |name: &str| {
+        // `rc0.d` and the like.
+        !(LINKS_IN_ETC.contains(&name)
+            || name.starts_with("rc")
+            || name.starts_with("java-")
+            || name.starts_with("python"))
+    };
+    clear.iter().any(|f| top(f) || above(f))
+        || claim == &PathClaim::exact("/etc")
+        || entry.is_some_and(plain)
+}
+
 /// Whether a link may be met where this claim is worked on.
-#[must_use]
 pub fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
+    if link.hard {
+        return claim.covers(&link.at);
+    }
     let place = PathClaim::subtree(link.at.path.as_str());
     let below = claim.extent == Extent::Subtree && claim.covers(&PathClaim::exact(&*link.at.path));
-    match link.hard {
-        true => below || claim.path == link.at.path,
-        false => below || place.covers(&PathClaim::exact(&*claim.path)),
-    }
+    below || place.covers(&PathClaim::exact(&*claim.path))
 }
 
 /// The place a claim leads to through a link.
-#[must_use]
 pub fn through(link: &Link, to: &str, claim: &PathClaim) -> PathClaim {
+    if link.hard {
+        return PathClaim::exact(to);
+    }
     match claim.path.strip_prefix(&*link.at.path) {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => PathClaim {
             path: match format!("{}{rest}", to.trim_end_matches('/')) {

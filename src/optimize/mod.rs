@@ -6,20 +6,22 @@
 //! replayed again, and only what that replay says is reported. Invariant: no plan scores worse than
 //! the input.
 
+pub mod carry;
 pub mod certificate;
 pub mod effect;
 pub mod ground;
+mod observed;
 pub mod order;
 pub mod partition;
 pub mod precedence;
 pub mod rows;
 mod stage;
-mod traces;
 
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::footprint::Certainty;
 use crate::plan::{self, BuildOptions, ContextInput, Input, Plan, StepKind};
+use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
 use crate::simulate::{
     BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Policy, Selection, Summary,
@@ -27,6 +29,7 @@ use crate::simulate::{
     view_columns, views_of,
 };
 use crate::source::SourceFile;
+use certificate::Proof;
 use std::ops::Range;
 
 /// What plans minimise.
@@ -120,6 +123,8 @@ pub struct Advice {
     pub edits: Vec<EditNote>,
     /// All assumptions, sorted.
     pub assumptions: Vec<String>,
+    /// Why each pair of instructions that changed places commutes.
+    pub proofs: Vec<Proof>,
     /// `1 - plan / baseline` by the objective, over all builds.
     pub saving: f64,
     /// The same on the newer 30 % of the builds for the plan chosen on the older 70 %.
@@ -130,8 +135,8 @@ pub struct Advice {
     pub optimal: bool,
 }
 
-/// Number of downsets a stage's exact order may visit.
-const DOWNSETS: usize = 1 << 15;
+/// Number of downsets that the search for a stage's order may look at.
+const DOWNSETS: usize = 1 << 16;
 /// Number of splits tried in all combinations.
 const COMBINED_REWRITES: usize = 4;
 /// Plans that save less than this share are not worth anybody's review.
@@ -290,6 +295,7 @@ struct Candidate {
     edits: Vec<EditNote>,
     safety: Safety,
     assumptions: Vec<String>,
+    proofs: Vec<Proof>,
     optimal: bool,
     /// Nothing with these rewrites costs less, seconds a build by the objective.
     bound_s: f64,
@@ -332,6 +338,7 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
             optimal: best.optimal,
             edits: best.edits,
             assumptions: best.assumptions,
+            proofs: best.proofs,
             evaluated: best.evaluated,
         });
     }
@@ -389,6 +396,7 @@ fn nothing_to_do(
         optimal: own.is_some_and(|c| c.optimal),
         edits: Vec::new(),
         assumptions: Vec::new(),
+        proofs: Vec::new(),
         evaluated: baseline.clone(),
     }
 }
@@ -478,26 +486,35 @@ fn candidate(
     } else {
         Certainty::Assumed
     };
-    let ordered = stage::order_stages(&stage::Request {
-        evaluated: &base,
-        matrix: &judge.matrix,
-        setting: &setting,
-        inserted: &inserted,
-        certainty,
-        counted,
-        policy,
-        budget: DOWNSETS,
-        may_reorder,
-    });
-    let text = rewrite::reorder::print(&base.source, &base.file, &ordered.orders)?;
-    let moved = text != base.source.bytes();
-    let evaluated = if moved {
-        judge.evaluate(SourceFile::new(base.source.name().to_owned(), text))
-    } else {
-        base
+    let order = |may_repeat: bool| {
+        stage::order_stages(&stage::Request {
+            evaluated: &base,
+            matrix: &judge.matrix,
+            setting: &setting,
+            inserted: &inserted,
+            certainty,
+            counted,
+            policy,
+            budget: DOWNSETS,
+            may_reorder,
+            may_repeat,
+        })
     };
-    if evaluated.plan.has_errors() {
-        return None;
+    let mut ordered = order(true);
+    // Repeated lines may cost more than the order saves.
+    let plain = ordered.repeats.then(|| order(false));
+    let mut evaluated = reordered(judge, &base, &ordered)?;
+    if let Some(plain) = plain
+        && let Some(other) = reordered(judge, &base, &plain)
+        && setting.objective.of(&other.summary) <= setting.objective.of(&evaluated.summary) + 1e-9
+    {
+        evaluated = other;
+        ordered = stage::Ordered {
+            bound: ordered.bound,
+            critical_bound: ordered.critical_bound,
+            optimal: false,
+            ..plain
+        };
     }
     let mut edits = ordered.edits;
     let mut assumptions = ordered.assumptions;
@@ -526,6 +543,64 @@ fn candidate(
         evaluated,
         edits,
         assumptions,
+        proofs: ordered.proofs,
+    })
+}
+
+/// A file with its stages in new orders, judged; `None` where a step would not see what it saw before.
+fn reordered(
+    judge: &mut Judge<'_>,
+    base: &Evaluated,
+    ordered: &stage::Ordered,
+) -> Option<Evaluated> {
+    let text = rewrite::reorder::print(&base.source, &base.file, &ordered.orders)?;
+    if text == base.source.bytes() {
+        return Some(base.clone());
+    }
+    let evaluated = judge.evaluate(SourceFile::new(base.source.name().to_owned(), text));
+    let same = !evaluated.plan.has_errors() && sees_the_same(base, &evaluated, &ordered.orders);
+    same.then_some(evaluated)
+}
+
+/// Whether every step has the command, flags, folder, user and shell it had; variables aside, which may
+/// pass a step that does not look at them. A second look at what the orders were made for.
+fn sees_the_same(base: &Evaluated, new: &Evaluated, orders: &[Vec<Placed>]) -> bool {
+    let mut place: Vec<usize> = (0..base.file.instructions.len()).collect();
+    let mut shift = 0;
+    let mut at = 0;
+    while at < place.len() {
+        let order = orders
+            .iter()
+            .find(|o| o.iter().map(|p| p.at).min() == Some(at));
+        let Some(order) = order else {
+            place[at] = at + shift;
+            at += 1;
+            continue;
+        };
+        for (n, placed) in order.iter().enumerate() {
+            shift += placed.before.len();
+            place[placed.at] = at + n + shift;
+            shift += placed.after.len();
+        }
+        at += order.len();
+    }
+    let stated = |e: &Evaluated, n: petgraph::graph::NodeIndex| {
+        let step = &e.plan.graph[n];
+        (step.kind, step.written.fields.clone(), step.dest.clone())
+    };
+    base.plan.graph.node_indices().all(|n| {
+        let step = &base.plan.graph[n];
+        let stage = step.id.stage as usize;
+        if step.id.trigger > 0 {
+            return true;
+        }
+        let wanted = place[step.instruction];
+        let mut there = new.plan.stages[stage].steps.iter().copied();
+        let found = there.find(|m| {
+            let other = &new.plan.graph[*m];
+            other.instruction == wanted && other.id.trigger == 0 && other.kind == step.kind
+        });
+        found.is_some_and(|m| stated(base, n) == stated(new, m))
     })
 }
 

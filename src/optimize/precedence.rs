@@ -4,12 +4,13 @@
 //! reason to keep their order or why they commute. Cost: O(pairs · claims). Invariant: what is not
 //! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
+use super::carry;
 use super::effect::{self, Around, Effect, Standing};
-use super::ground::{BaseImage, Ground, Reach, on_the_way};
-use super::traces::{Left, observed};
+use super::ground::{BaseImage, Ground, Reach, on_the_way, through};
+use super::observed::observed;
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
-use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, steers};
-use crate::plan::{Base, Plan, Stage, Step, StepKind};
+use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
+use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::ContextFiles;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
@@ -28,6 +29,15 @@ pub enum Relation {
         /// Why: which sets have nothing in common.
         because: String,
     },
+}
+
+/// Whether lines that set the state of a stage stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// They do: what needs them does not pass them.
+    Stay,
+    /// They are repeated where a step needs them ([`super::carry`]).
+    Repeat,
 }
 
 impl Relation {
@@ -54,6 +64,64 @@ pub struct Item<'a> {
     pub step: Option<(NodeIndex, &'a Step)>,
     /// What the step does, or why that is not known.
     pub effect: Option<Result<Effect, String>>,
+}
+
+/// Links that may be in a stage's file system, those of the base image left out.
+#[derive(Clone, Debug, Default)]
+struct Left {
+    /// Those of steps that are understood, each with the instruction of this stage that leaves it.
+    links: Vec<(Option<usize>, Link)>,
+    /// A step of a stage below, or a trigger, may have left any.
+    anywhere_below: bool,
+    /// The first instruction of this stage that is not understood, which may leave any.
+    unknown_from: Option<usize>,
+}
+
+/// Rounds in which links are looked for behind links.
+const MAX_ROUNDS: usize = 8;
+
+impl Left {
+    /// A link whose folder is reached through another link is at a second place too, and a relative text may
+    /// lead elsewhere from there.
+    fn places_of_links(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            let all = self.links.clone();
+            let mut more = Vec::new();
+            for (n, (by, link)) in all.iter().enumerate() {
+                let Some((folder, _)) = link.at.path.rsplit_once('/') else {
+                    continue;
+                };
+                let folder = PathClaim::exact(folder);
+                for (m, (_, other)) in all.iter().enumerate() {
+                    // Of two that stand for each other only one is there.
+                    let either = link.instead && m + 1 == n;
+                    if other.hard || either || !on_the_way(other, &folder) {
+                        continue;
+                    }
+                    self.links[n].1.to = None;
+                    let Some(to) = &other.to else {
+                        self.anywhere_below = true;
+                        continue;
+                    };
+                    let second = Link {
+                        at: through(other, to, &link.at),
+                        to: None,
+                        hard: link.hard,
+                        instead: false,
+                    };
+                    let known = |(_, l): &(Option<usize>, Link)| l.at == second.at;
+                    if !all.iter().any(known) && !more.iter().any(known) {
+                        more.push((*by, second));
+                    }
+                }
+            }
+            if more.is_empty() || self.anywhere_below {
+                return;
+            }
+            self.links.append(&mut more);
+        }
+        self.anywhere_below = true;
+    }
 }
 
 impl Item<'_> {
@@ -101,7 +169,19 @@ impl<'a> Scene<'a> {
             scene.stages.push(items);
             scene.left.push(left);
         }
-        scene.observed = observed(plan, &scene.stages);
+        let follow = |stage: usize, set: PathSet| {
+            let left = &scene.left[stage];
+            let ground = Ground {
+                base: &scene.bases[stage],
+                links: left.links.iter().map(|(_, l)| l).collect(),
+            };
+            match ground.follow(&set) {
+                (places, true) if !left.anywhere_below => places,
+                _ if set.is_empty() => set,
+                _ => PathSet::new(vec![PathClaim::subtree("/")]),
+            }
+        };
+        scene.observed = observed(plan, &scene.stages, &follow);
         scene
     }
 
@@ -158,7 +238,7 @@ impl<'a> Scene<'a> {
             Base::Stage(b) => {
                 let below = &self.left[b];
                 Left {
-                    links: below.links.clone(),
+                    links: below.links.iter().map(|(_, l)| (None, l.clone())).collect(),
                     anywhere_below: below.anywhere_below || below.unknown_from.is_some(),
                     unknown_from: None,
                 }
@@ -169,8 +249,12 @@ impl<'a> Scene<'a> {
         left.anywhere_below |= steps.any(|n| self.plan.graph[*n].id.trigger > 0);
         left.unknown_from = items.iter().position(Item::is_opaque);
         let mut carries: Vec<&(PathClaim, PathClaim)> = Vec::new();
-        for effect in items.iter().filter_map(|i| i.effect.as_ref()).flatten() {
-            left.links.extend(effect.links.iter().cloned());
+        for (at, item) in items.iter().enumerate() {
+            let Some(Ok(effect)) = &item.effect else {
+                continue;
+            };
+            left.links
+                .extend(effect.links.iter().map(|l| (Some(at), l.clone())));
             carries.extend(&effect.carries);
         }
         // Copies and moves take links along, also those of an unknown step.
@@ -187,20 +271,29 @@ impl<'a> Scene<'a> {
                     let place = PathSet::new(vec![PathClaim::subtree(&*l.at.path)]);
                     place.overlaps(&set).is_some()
                 };
-                unknown || ground.reach(from) != Reach::Plain || links.iter().any(touched)
+                unknown
+                    || ground.reach(from) != Reach::Plain
+                    || links.iter().any(|(_, l)| touched(l))
             };
             let (taken, rest): (Vec<_>, Vec<_>) =
                 carries.iter().copied().partition(|c| meets(&c.0));
             if taken.is_empty() {
                 break;
             }
-            let more = taken.iter().map(|(_, to)| Link {
-                at: to.clone(),
-                to: None,
-                hard: false,
-                instead: false,
+            let more = taken.iter().map(|(_, to)| {
+                let at = to.clone();
+                let to = None;
+                (
+                    None,
+                    Link {
+                        at,
+                        to,
+                        hard: false,
+                        instead: false,
+                    },
+                )
             });
-            let more: Vec<Link> = more.collect();
+            let more: Vec<_> = more.collect();
             left.links.extend(more);
             carries = rest;
         }
@@ -219,7 +312,7 @@ impl<'a> Scene<'a> {
         }
         let ground = Ground {
             base: &self.bases[stage],
-            links: left.links.iter().collect(),
+            links: left.links.iter().map(|(_, l)| l).collect(),
         };
         let mut out = Vec::new();
         for source in sources {
@@ -237,10 +330,7 @@ impl<'a> Scene<'a> {
             if ground.reach(&claim) != Reach::Plain {
                 return None;
             }
-            for link in &ground.links {
-                if !on_the_way(link, &claim) {
-                    continue;
-                }
+            for link in ground.links.iter().filter(|l| on_the_way(l, &claim)) {
                 // One at the path itself, or above it, leads elsewhere.
                 let rest = link.at.path.strip_prefix(&*claim.path)?;
                 let rest = rest.strip_prefix('/').filter(|r| !r.is_empty())?;
@@ -256,6 +346,57 @@ impl<'a> Scene<'a> {
     /// How two instructions of a stage stand to each other; `first` stands first.
     #[must_use]
     pub fn relation(&self, stage: usize, first: usize, second: usize) -> Relation {
+        self.relation_with(stage, first, second, Lines::Stay)
+    }
+
+    /// The same where lines that say who runs, where and in which shell may be repeated.
+    #[must_use]
+    pub fn relation_with(
+        &self,
+        stage: usize,
+        first: usize,
+        second: usize,
+        lines: Lines,
+    ) -> Relation {
+        let items = &self.stages[stage];
+        let (a, b) = (&items[first], &items[second]);
+        if lines == Lines::Stay {
+            return self.as_they_stand(stage, first, second);
+        }
+        let setter = |i: &Item<'_>| carry::is_setter(&i.instruction.kind);
+        if setter(a) || setter(b) {
+            return Relation::free("the line is repeated wherever a step needs it");
+        }
+        let folder = |i: &Item<'_>| matches!(i.instruction.kind, Kind::Workdir(_));
+        let effects = match (&a.effect, &b.effect) {
+            (Some(Ok(x)), Some(Ok(y))) if folder(a) || folder(b) => (x, y),
+            _ => return self.as_they_stand(stage, first, second),
+        };
+        // Whoever starts in a folder comes behind the WORKDIR that makes it.
+        let made = |w: &Effect, cwd: &str| w.makes.iter().any(|m| m.path == cwd);
+        if folder(a)
+            && effects
+                .1
+                .cwd
+                .as_deref()
+                .is_some_and(|cwd| made(effects.0, cwd))
+        {
+            return Relation::keep("its working directory is made there");
+        }
+        self.steps(stage, (first, effects.0), (second, effects.1))
+    }
+
+    /// The instructions of a stage that one must stay behind, whatever is assumed, and why.
+    #[must_use]
+    pub fn stays_behind(&self, stage: usize, place: usize) -> Vec<(usize, String)> {
+        let kept = |first: usize| match self.relation(stage, first, place) {
+            Relation::Keep(why) => Some((first, why)),
+            Relation::Commute { .. } => None,
+        };
+        (0..place).filter_map(kept).collect()
+    }
+
+    fn as_they_stand(&self, stage: usize, first: usize, second: usize) -> Relation {
         use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Volume, Workdir};
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
@@ -310,19 +451,39 @@ impl<'a> Scene<'a> {
             return keep;
         }
         let footprint = run.step.and_then(|(_, s)| s.footprint.as_ref());
-        let known = footprint
-            .filter(|f| f.opaque.is_none())
-            .and_then(|f| f.variables.as_ref());
-        let Some(known) = known else {
-            return Relation::keep("a command may look at any variable");
+        let (expanded, tools) = match footprint.map(|f| &f.variables) {
+            Some(Variables::Only(names)) => (names, false),
+            Some(Variables::AndThoseOfTools(names)) => (names, true),
+            Some(Variables::Any) | None => {
+                return Relation::keep("a command may look at any variable");
+            }
         };
-        for name in names_set(setter.instruction) {
-            if steers(name) || name.starts_with("BUILDKIT_") || name == "SOURCE_DATE_EPOCH" {
+        let names = names_set(setter.instruction);
+        for name in &names {
+            if steers(name) || name.starts_with("BUILDKIT_") || *name == "SOURCE_DATE_EPOCH" {
                 return Relation::keep(format!("{name} counts for every command"));
             }
-            if known.contains(name) {
+            if expanded.contains(*name) {
                 return Relation::keep(format!("the command looks at {name}"));
             }
+            if tools && !names_a_build(name) {
+                return Relation::keep(format!("a command may look at {name}"));
+            }
+        }
+        if tools {
+            // Package managers and their like have no use for the number of a build.
+            let sentence = format!(
+                "no command of line {} looks at {}",
+                run.instruction.line,
+                names.join(", ")
+            );
+            return Relation::Commute {
+                certainty: Certainty::Assumed,
+                assumptions: vec![sentence],
+                because:
+                    "its commands are known, and the variable only tells one build from another"
+                        .to_owned(),
+            };
         }
         Relation::free("no command of the RUN looks at the variable")
     }
@@ -358,47 +519,80 @@ impl<'a> Scene<'a> {
             case.assumptions.extend(e.assumptions.iter().cloned());
         }
         let left = &self.left[stage];
-        let ground = Ground {
+        // What the builder copies is laid where it belongs, its own links are not gone through.
+        let ground = |at: usize, e: &Effect| Ground {
             base: &self.bases[stage],
-            links: left.links.iter().collect(),
+            links: left
+                .links
+                .iter()
+                .filter(|(by, _)| !e.beside_links || *by != Some(at))
+                .map(|(_, l)| l)
+                .collect(),
         };
+        let (x_ground, y_ground) = (ground(a.0, x), ground(b.0, y));
         // What an unknown step behind both leaves is not there yet: it stays behind them.
         let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
         let mut known = !left.anywhere_below && !unknown;
-        let (x_ground, y_ground) = (ground.without_own(x), ground.without_own(y));
         let mut follow = |ground: &Ground<'_>, set: &PathSet| {
             let (places, all) = ground.follow(set);
             known &= all;
             places
         };
-        let mut sets = |e: &Effect, ground: &Ground<'_>| {
-            [&e.changes(), &e.writes, &e.reads, &e.programs].map(|set| follow(ground, set))
+        // Whoever writes the user database, under whatever name, may write any entry.
+        let widened = |e: &Effect, mut set: PathSet| {
+            let database =
+                |c: &&mut PathClaim| matches!(c.path.as_str(), "/etc/passwd" | "/etc/group");
+            if !e.keeps_entries {
+                for claim in set.claims.iter_mut().filter(database) {
+                    claim.extent = Extent::Subtree;
+                }
+            }
+            PathSet::new(set.claims)
         };
-        let [x_changes, x_writes, x_reads, x_programs] = sets(x, &x_ground);
-        let [y_changes, y_writes, y_reads, y_programs] = sets(y, &y_ground);
+        let mut sides = |ground: &Ground<'_>, e: &Effect| Places {
+            changes: widened(e, follow(ground, &e.changes())),
+            writes: widened(e, follow(ground, &e.writes)),
+            reads: follow(ground, &e.reads),
+            programs: follow(ground, &e.programs),
+        };
+        let (p, q) = (sides(&x_ground, x), sides(&y_ground, y));
+        for (ground, e) in [(&x_ground, x), (&y_ground, y)] {
+            let (places, all) = ground.follow(&e.climbs);
+            let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
+            known &= all && places == e.climbs && e.climbs.claims.iter().all(plain);
+        }
         for (w, other) in [
-            (&x_writes, &y_changes),
-            (&x_changes, &y_writes),
-            (&x_changes, &y_reads),
-            (&x_reads, &y_changes),
+            (&p.writes, &q.changes),
+            (&p.changes, &q.writes),
+            (&p.changes, &q.reads),
+            (&p.reads, &q.changes),
         ] {
-            if let Some((p, q)) = w.overlaps(other) {
-                let place = if p.path.len() > q.path.len() { p } else { q };
+            if let Some((one, two)) = w.overlaps(other) {
+                let place = match one.path.len() > two.path.len() {
+                    true => one,
+                    false => two,
+                };
                 return Relation::keep(format!("both touch {}", place.path));
             }
-        }
-        for climb in x.climbs.claims.iter().chain(&y.climbs.claims) {
-            known &= ground.reach(climb) == Reach::Plain;
-            known &= !ground.links.iter().any(|l| on_the_way(l, climb));
         }
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
-        for (e, programs, changes, other) in [
-            (x, &x_programs, &y_changes, y),
-            (y, &y_programs, &x_changes, x),
+        let ground_of = |e: &Effect| match std::ptr::eq(e, x) {
+            true => &x_ground,
+            false => &y_ground,
+        };
+        let mut case_known = true;
+        for (e, programs, changes, other, other_writes) in [
+            (x, &p.programs, &q.changes, y, &q.writes),
+            (y, &q.programs, &p.changes, x, &p.writes),
         ] {
-            if let Some(path) = leaves_cwd(e, other) {
+            let (way, all) = match e.cwd.as_deref() {
+                Some(cwd) => ground_of(e).follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
+                None => (PathSet::default(), true),
+            };
+            case_known &= all;
+            if let Some(path) = leaves_cwd(e, &way, other, other_writes) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
             }
             let Some((place, _)) = programs.overlaps(changes) else {
@@ -419,14 +613,11 @@ impl<'a> Scene<'a> {
         self.places(
             stage,
             &mut case,
-            &ground,
-            [
-                (&x_changes, &y_changes.union(&y_reads).union(&y_programs)),
-                (&y_changes, &x_changes.union(&x_reads).union(&x_programs)),
-            ],
-            known,
+            &x_ground,
+            [(&p.changes, &q.all()), (&q.changes, &p.all())],
+            known && case_known,
         );
-        self.watched(stage, &mut case, (a.0, &x_changes), (b.0, &y_changes));
+        self.watched(stage, &mut case, (a.0, &p.changes), (b.0, &q.changes));
         let because = reason(x, y);
         Relation::Commute {
             certainty: case.certainty,
@@ -481,14 +672,31 @@ impl<'a> Scene<'a> {
         if a.1.is_empty() || b.1.is_empty() {
             return;
         }
-        let sees = |set: &PathSet| set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
-        let unknown = |(k, item): (usize, &Item<'_>)| item.is_opaque() && k > a.0.min(b.0);
-        let own = self.stages[stage].iter().enumerate().any(unknown);
-        if own || sees(&self.observed[stage]) {
+        let set = &self.observed[stage];
+        let sees = set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
+        let mut items = self.stages[stage].iter().enumerate();
+        // A later step that is not understood may look at everything.
+        let unknown =
+            items.any(|(k, item)| k != a.0 && k != b.0 && item.is_opaque() && k > a.0.min(b.0));
+        if sees || unknown {
             case.assume(
                 "no later command looks at the times of files or at their order in a folder",
             );
         }
+    }
+}
+
+/// The sets of an effect with the places that links lead to.
+struct Places {
+    changes: PathSet,
+    writes: PathSet,
+    reads: PathSet,
+    programs: PathSet,
+}
+
+impl Places {
+    fn all(&self) -> PathSet {
+        self.changes.union(&self.reads).union(&self.programs)
     }
 }
 
@@ -518,8 +726,9 @@ fn names_set(instruction: &Instruction) -> Vec<&str> {
 fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
     for m in &x.makes {
         for o in y.makes.iter().filter(|o| o.path == m.path) {
-            // What is laid over in any case wins in both orders.
-            let decided = m.always != o.always;
+            // What is laid over in any case wins in both orders, save for who has to write into it.
+            let enters = |e: &Effect| e.run && !e.as_root;
+            let decided = m.always != o.always && !enters(x) && !enters(y);
             if m.owner != o.owner && !decided {
                 return Some(m.path.clone());
             }
@@ -528,24 +737,21 @@ fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
     None
 }
 
-/// The working directory of `x`, or a folder above it, where `y` changes that.
-fn leaves_cwd(x: &Effect, y: &Effect) -> Option<String> {
-    let cwd = x.cwd.as_deref()?;
+/// The working directory of `x`, or a folder above it, where `y` changes that; `way` are the places that
+/// lead to it.
+fn leaves_cwd(x: &Effect, way: &PathSet, y: &Effect, y_writes: &PathSet) -> Option<String> {
+    let places = way.union(&way.ancestors());
+    // Folders that are laid over in any case get their owner and mode.
+    let laid = y.makes.iter().filter(|m| m.always);
+    let laid = PathSet::new(laid.map(|m| PathClaim::exact(&*m.path)).collect());
+    if let Some((place, _)) = places.overlaps(&laid) {
+        return Some(place.path);
+    }
     // Files put there by the builder never take the folder away, and root may enter any.
     if !y.run && x.as_root {
         return None;
     }
-    let mut at = cwd;
-    loop {
-        let folder = PathSet::new(vec![PathClaim::exact(at)]);
-        if y.writes.overlaps(&folder).is_some() {
-            return Some(at.to_owned());
-        }
-        at = match at.rsplit_once('/') {
-            Some((above, _)) if !above.is_empty() => above,
-            _ => return None,
-        };
-    }
+    places.overlaps(y_writes).map(|(place, _)| place.path)
 }
 
 /// Claims of a set in a line, the first ones.
@@ -566,16 +772,37 @@ fn shown(set: &PathSet) -> String {
 
 /// Which sets have nothing in common.
 fn reason(x: &Effect, y: &Effect) -> String {
-    let side = |e: &Effect| {
+    let own = |e: &Effect, other: &Effect| {
+        let made = e.makes.iter().map(|m| PathClaim::exact(&*m.path));
+        let shared = |c: &PathClaim| other.makes.iter().any(|o| o.path == c.path);
+        PathSet::new(made.filter(|c| !shared(c)).collect()).union(&e.writes)
+    };
+    let side = |e: &Effect, other: &Effect| {
         let reads = match (e.reads.is_empty(), e.run) {
-            (true, _) => String::new(),
-            (false, _) => format!(", reads {}", shown(&e.reads)),
+            (false, true) => format!(" and reads {}", shown(&e.reads)),
+            _ => String::new(),
         };
-        format!("changes {}{reads}", shown(&e.changes()))
+        format!("changes {}{reads}", shown(&own(e, other)))
+    };
+    let both = x
+        .makes
+        .iter()
+        .filter(|m| y.makes.iter().any(|o| o.path == m.path));
+    let both = PathSet::new(both.map(|m| PathClaim::exact(&*m.path)).collect());
+    let folders = match both.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; whichever comes first makes {}, in the same way",
+            shown(&both)
+        ),
     };
     format!(
-        "one {}; the other {}; nothing that either changes is touched by both",
-        side(x),
-        side(y)
+        "the first {}, the second {}: nothing that one changes is touched by the other{folders}",
+        side(x, y),
+        side(y, x)
     )
 }
+
+#[cfg(test)]
+#[path = "precedence_tests.rs"]
+mod tests;

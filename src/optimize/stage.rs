@@ -4,13 +4,16 @@
 //! with a note per moved instruction, what they rest on, and the bound over all stages. Stages
 //! separate: what a stage hands on does not depend on the order inside it, so each is solved alone.
 
+use super::carry;
+use super::certificate::{Proof, swaps};
 use super::order::{Problem, solve};
 use super::partition::Partition;
-use super::precedence::{Item, Relation, Scene};
+use super::precedence::{Item, Lines, Relation, Scene};
 use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input};
-use crate::rewrite::{EditNote, Inserted, Safety, reorder, split_copy};
+use crate::rewrite::reorder::{self, Placed};
+use crate::rewrite::{EditNote, Inserted, Safety, split_copy};
 use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
@@ -32,15 +35,21 @@ pub struct Request<'a> {
     pub budget: usize,
     /// Whether plain reordering is allowed (moves that a rewrite needs always are).
     pub may_reorder: bool,
+    /// Whether lines that set the state may be repeated.
+    pub may_repeat: bool,
 }
 
 /// The result over all stages.
 #[derive(Default)]
 pub struct Ordered {
     /// New order of each stage that changes.
-    pub orders: Vec<Vec<usize>>,
+    pub orders: Vec<Vec<Placed>>,
     pub edits: Vec<EditNote>,
     pub assumptions: Vec<String>,
+    /// Why each pair that changed places commutes.
+    pub proofs: Vec<Proof>,
+    /// Lines that set the state are repeated.
+    pub repeats: bool,
     /// Every stage's order is proven to be the cheapest.
     pub optimal: bool,
     /// Step-seconds over all builds but the first that no order goes below.
@@ -197,7 +206,7 @@ fn one_stage(
     let evaluated = request.evaluated;
     let stage = &evaluated.plan.stages[index];
     let list = scene.stage(index);
-    let pairs = Pairs::new(request, scene, index);
+    let pairs = Pairs::new(request, scene, index, Lines::Stay);
     let steps: Vec<usize> = (0..list.len())
         .filter(|i| list[*i].step.is_some())
         .collect();
@@ -223,20 +232,61 @@ fn one_stage(
     let mine =
         |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
     let needed = request.inserted.iter().any(mine);
-    if !(request.may_reorder || needed) || steps.len() > super::order::MAX_STEPS {
+    if !(request.may_reorder || needed) {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
-        out.optimal &= !request.may_reorder;
         return problem;
     }
     let solution = solve(&problem, request.budget);
-    out.bound += solution.bound;
-    out.optimal &= solution.optimal;
     let chain: Vec<usize> = solution.order.iter().map(|s| steps[*s]).collect();
-    let order = interleave(&pairs, &chain, list.len());
+    let order = interleave(&pairs, &chain, &vec![true; list.len()]);
+    let mut best = Found {
+        lines: order.iter().map(|i| Placed::new(list[*i].at)).collect(),
+        order,
+        pairs,
+    };
+    let (mut bound, mut optimal) = (solution.bound, solution.optimal);
+    if request.may_repeat && request.may_reorder && carry::may_help(list) {
+        let freed = Pairs::new(request, scene, index, Lines::Repeat);
+        let wider = Problem {
+            before: masks(&freed, &steps),
+            ..problem.clone()
+        };
+        let further = solve(&wider, request.budget);
+        // What repeated lines cost themselves is not in it, so that it bounds all such plans.
+        bound = bound.min(further.bound);
+        if further.cost < solution.cost - 1e-9 {
+            optimal = false;
+            let chain: Vec<usize> = further.order.iter().map(|s| steps[*s]).collect();
+            let active = |i: &Item<'_>| !carry::is_setter(&i.instruction.kind);
+            let active: Vec<bool> = list.iter().map(active).collect();
+            let order = interleave(&freed, &chain, &active);
+            if let Some(lines) = carry::compose(&evaluated.plan, stage, list, &order) {
+                out.repeats = true;
+                best = Found {
+                    lines,
+                    order,
+                    pairs: freed,
+                };
+            }
+        }
+    }
+    out.bound += bound;
+    out.optimal &= optimal;
+    let Found {
+        lines,
+        order,
+        pairs,
+    } = best;
     let moved = reorder::moved(&order);
-    if !moved.is_empty() {
-        out.orders.push(order.iter().map(|i| list[*i].at).collect());
+    let relation = |i: usize, j: usize| pairs.of(i, j).clone();
+    let swaps = swaps(&order, &|i| list[i].at, &relation, request.certainty);
+    // Without a reason for every swap there is no new order.
+    if let Some(swaps) = swaps.filter(|_| !moved.is_empty()) {
+        let line = |at: usize| original_line(request, list, at);
+        out.proofs.extend(swaps.iter().map(|s| Proof::of(s, &line)));
+        repeated(request, list, &lines, out);
+        out.orders.push(lines);
         note(
             &Noted {
                 request,
@@ -253,6 +303,30 @@ fn one_stage(
     problem
 }
 
+/// An order, and the lines it is printed as.
+struct Found {
+    lines: Vec<Placed>,
+    order: Vec<usize>,
+    pairs: Pairs,
+}
+
+/// One note per line that is said again.
+fn repeated(request: &Request<'_>, list: &[Item<'_>], lines: &[Placed], out: &mut Ordered) {
+    for placed in lines {
+        let line = original_line(request, list, placed.at);
+        for text in placed.before.iter().chain(&placed.after) {
+            out.edits.push(EditNote {
+                rewrite: "reorder",
+                safety: Safety::Proven,
+                line: line.unwrap_or(1),
+                end_line: line.unwrap_or(1),
+                why: format!("says `{text}` again, so that every step runs as before"),
+                assumptions: Vec::new(),
+            });
+        }
+    }
+}
+
 /// Relations of all pairs of a stage's instructions.
 struct Pairs {
     n: usize,
@@ -261,7 +335,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize) -> Self {
+    fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize, lines: Lines) -> Self {
         let list = scene.stage(stage);
         let n = list.len();
         let further: Vec<Option<Relation>> = list.iter().map(|i| reads_more(request, i)).collect();
@@ -273,7 +347,7 @@ impl Pairs {
                 } else {
                     freed(request.inserted, a.at, b.at)
                         .or_else(|| further[i].clone().or_else(|| further[j].clone()))
-                        .unwrap_or_else(|| scene.relation(stage, i, j))
+                        .unwrap_or_else(|| scene.relation_with(stage, i, j, lines))
                 });
             }
         }
@@ -348,16 +422,18 @@ fn masks(pairs: &Pairs, steps: &[usize]) -> Vec<u128> {
     steps.iter().map(mask).collect()
 }
 
-/// All instructions in an order that has the steps as `chain` and is otherwise the author's.
-fn interleave(pairs: &Pairs, chain: &[usize], n: usize) -> Vec<usize> {
+/// The active instructions in an order that has the steps as `chain` and is otherwise the author's.
+fn interleave(pairs: &Pairs, chain: &[usize], active: &[bool]) -> Vec<usize> {
+    let n = active.len();
     let mut rank = vec![None; n];
     for (r, i) in chain.iter().enumerate() {
         rank[*i] = Some(r);
     }
-    let mut done = vec![false; n];
+    let mut done: Vec<bool> = active.iter().map(|a| !a).collect();
+    let wanted = active.iter().filter(|a| **a).count();
     let mut next_rank = 0;
     let mut order = Vec::with_capacity(n);
-    while order.len() < n {
+    while order.len() < wanted {
         let ready = |j: &usize| {
             !done[*j]
                 && rank[*j].is_none_or(|r| r == next_rank)
@@ -365,13 +441,26 @@ fn interleave(pairs: &Pairs, chain: &[usize], n: usize) -> Vec<usize> {
         };
         // The chain respects the closure of what must stay, so something is always ready.
         let Some(j) = (0..n).find(ready) else {
-            return (0..n).collect();
+            return (0..n).filter(|i| active[*i]).collect();
         };
         done[j] = true;
         next_rank += usize::from(rank[j].is_some());
         order.push(j);
     }
     order
+}
+
+/// The line of an instruction in the file before rewrites added theirs, each of which is one line; `None`
+/// for an added one.
+fn original_line(request: &Request<'_>, list: &[Item<'_>], at: usize) -> Option<u32> {
+    let item = list.iter().find(|i| i.at == at)?;
+    let mut inserted = request.inserted.iter();
+    if inserted.any(|n| n.manifests == at) {
+        return None;
+    }
+    let above = request.inserted.iter().filter(|n| n.manifests < at);
+    let shift = u32::try_from(above.count()).unwrap_or(0);
+    Some(item.instruction.line.saturating_sub(shift))
 }
 
 struct Noted<'a> {
@@ -391,13 +480,14 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         .enumerate()
         .map(|(p, i)| (*i, p))
         .collect();
+    let passes = |j: &usize| place.contains_key(j);
     let builds = noted.request.counted.len().saturating_sub(1);
     for i in moved {
         let item = &noted.list[*i];
         let mut assumptions = Vec::new();
         let mut safety = Safety::Proven;
         let (mut above, mut below) = (0, 0);
-        for j in 0..noted.list.len() {
+        for j in (0..noted.list.len()).filter(passes) {
             let (first, second) = (j.min(*i), j.max(*i));
             let changed = first != second && place[&first] > place[&second];
             if !changed {
@@ -423,23 +513,9 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         assumptions.sort();
         assumptions.dedup();
         out.assumptions.extend(assumptions.iter().cloned());
-        let added = |at: usize| {
-            noted
-                .request
-                .inserted
-                .iter()
-                .filter(|n| n.manifests < at)
-                .count()
-        };
-        if noted
-            .request
-            .inserted
-            .iter()
-            .any(|n| n.manifests == item.at)
-        {
+        let Some(line) = original_line(noted.request, noted.list, item.at) else {
             continue;
-        }
-        let shift = u32::try_from(added(item.at)).unwrap_or(0);
+        };
         let own = noted.steps.iter().position(|s| s == i).map(|s| {
             Partition::trivial(noted.problem.base.len())
                 .refine(&noted.problem.rows[s])
@@ -461,8 +537,8 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         out.edits.push(EditNote {
             rewrite: "reorder",
             safety,
-            line: item.instruction.line - shift,
-            end_line: item.instruction.end_line - shift,
+            line,
+            end_line: line + (item.instruction.end_line - item.instruction.line),
             why,
             assumptions,
         });
@@ -478,10 +554,8 @@ fn least_per_build(problem: &Problem) -> Vec<f64> {
             continue;
         }
         let mut partition = problem.base.refine(&problem.rows[s]);
-        for (a, row) in problem.rows.iter().enumerate() {
-            if problem.before[s] >> a & 1 == 1 {
-                partition = partition.refine(row);
-            }
+        for a in super::order::members(problem.before[s]) {
+            partition = partition.refine(&problem.rows[a]);
         }
         let mut seen = 0;
         for (t, id) in partition.ids().iter().enumerate() {

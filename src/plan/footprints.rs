@@ -48,5 +48,14 @@ fn is_posix_shell(shell: &[String]) -> bool {
     let name = shell
         .first()
         .map_or("", |s| s.rsplit('/').next().unwrap_or(""));
-    matches!(name, "sh" | "bash" | "dash" | "ash") && shell.last().is_some_and(|s| s.ends_with('c'))
+    // A login or interactive shell reads files of its own first.
+    let plain = |flag: &String| {
+        matches!(flag.as_str(), "pipefail" | "errexit" | "nounset" | "xtrace")
+            || flag.strip_prefix('-').is_some_and(|letters| {
+                !letters.is_empty() && letters.bytes().all(|b| b"ceuxvo".contains(&b))
+            })
+    };
+    matches!(name, "sh" | "bash" | "dash" | "ash")
+        && shell.last().is_some_and(|s| s.ends_with('c'))
+        && shell[1..].iter().all(plain)
 }

@@ -12,6 +12,7 @@ mod image;
 mod key;
 mod lower;
 mod mount;
+mod per_build;
 mod platform;
 mod run;
 mod sent;
@@ -25,6 +26,7 @@ pub use builder::{Builder, ContentRule, Lacks};
 pub use image::normalize_reference;
 pub use lower::lower;
 pub use mount::{Mount, MountType};
+pub use per_build::names_a_build;
 pub use state::{Origin, VOLATILE};
 pub use written::{Written, WrittenVar};
 

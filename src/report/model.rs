@@ -224,12 +224,29 @@ pub struct PlanRow {
     pub edits: Vec<EditRow>,
     /// What the plan rests on.
     pub assumptions: Vec<String>,
+    /// For every pair of instructions that changed places, why they commute.
+    pub certificate: Vec<ProofRow>,
     /// The whole new text.
     pub dockerfile: String,
     /// The whole new ignore file, when the plan changes it.
     pub dockerignore: Option<String>,
     /// Unified diff.
     pub diff: String,
+}
+
+/// Two instructions that changed places, and why the image is the same.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProofRow {
+    /// Line in the original of the one that stood first; null for an instruction that the plan adds.
+    pub first: Option<u32>,
+    /// Line of the one that stands first now.
+    pub second: Option<u32>,
+    /// `proven` or `assumed`.
+    pub safety: &'static str,
+    /// Which sets have nothing in common.
+    pub because: String,
+    /// What it rests on where it is not proven.
+    pub assumptions: Vec<String>,
 }
 
 /// One edit of a plan.

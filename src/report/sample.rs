@@ -67,6 +67,7 @@ pub fn plan() -> PlanRow {
             assumptions: vec![],
         }],
         assumptions: vec!["npm ci reads only package.json, package-lock.json, .npmrc".to_owned()],
+        certificate: Vec::new(),
         dockerfile: String::new(),
         dockerignore: None,
         diff: super::diff::unified(

@@ -34,7 +34,9 @@ impl Word {
             match part {
                 Part::Variable(v) => {
                     let value = variable(v, lookup)?;
-                    if value.contains(ACTIVE) {
+                    if value.contains(ACTIVE)
+                        || (value.contains([' ', '\t', '\n']) && has_quotes(v))
+                    {
                         return None;
                     }
                     if value.starts_with([' ', '\t', '\n']) {
@@ -124,6 +126,12 @@ impl Word {
         }
         out
     }
+}
+
+/// Whether the word of `${name:-word}` has quotes, which keep blanks in it together.
+fn has_quotes(v: &Variable) -> bool {
+    let quoted = |p: &Part| matches!(p, Part::DoubleQuoted(_) | Part::SingleQuoted(_));
+    matches!(&v.operation, Operation::Default { word, .. } if word.parts.iter().any(quoted))
 }
 
 /// The text of a part that is not split.

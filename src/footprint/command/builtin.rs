@@ -112,13 +112,27 @@ impl Walk {
                 [v, variable, ..] if v.known() == Some("-v") => self.forget(variable, shell),
                 _ => Ok(()),
             },
-            "test" | "[" | "[[" => self.test(arguments, shell),
+            "test" | "[" | "[[" => {
+                // In brackets of two, numbers may be names of variables.
+                const NAMES: &[&str] = &["-v", "-R", "-eq", "-ne", "-lt", "-le", "-gt", "-ge"];
+                let named = |a: &Argument| a.known().is_some_and(|t| NAMES.contains(&t));
+                let by_name = |a: &Argument| matches!(a.known(), Some("-v" | "-R"));
+                self.claims.any_variable |= match name {
+                    "[[" => arguments.iter().any(named),
+                    _ => arguments.iter().any(by_name),
+                };
+                self.test(arguments, shell)
+            }
             "cd" => self.change_directory(arguments, shell),
             "export" | "readonly" | "local" | "declare" | "typeset" => {
-                // `export` alone prints every variable, in some shells also `export -p name`.
+                // `export` alone prints every variable.
+                let option = |a: &Argument| a.start().starts_with('-');
                 let prints = |a: &Argument| a.known().is_some_and(|t| t.starts_with("-p"));
-                self.claims.any_variable |= arguments.iter().all(|a| a.start().starts_with('-'))
-                    || arguments.iter().any(prints);
+                self.claims.any_variable |= arguments.iter().all(option)
+                    || arguments.iter().any(prints)
+                    || (name != "export" && arguments.iter().any(option));
+                // A number or a second name takes its value from elsewhere.
+                shell.blind |= name != "export" && arguments.iter().any(option);
                 self.declare(arguments, shell)
             }
             "unset" | "read" | "getopts" => {

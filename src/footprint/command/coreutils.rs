@@ -75,7 +75,6 @@ const PROGRAMS: &[Program] = &[
     row("date", Effect::Nothing, "uRI", "d", &["utc", "iso-8601", "rfc-3339"], &["date"]),
     row("dirname", Effect::Nothing, "z", "", &[], &[]),
     row("echo", Effect::Nothing, "neE", "", &[], &[]),
-    row("env", Effect::Nothing, "", "", &[], &[]),
     row("expr", Effect::Nothing, "", "", &[], &[]),
     row("false", Effect::Nothing, "", "", &[], &[]),
     row("getconf", Effect::Nothing, "", "", &[], &[]),
@@ -103,7 +102,7 @@ const PROGRAMS: &[Program] = &[
     row("sha256sum", Effect::Reads, "bt", "", &[], &[]),
     row("sha512sum", Effect::Reads, "bt", "", &[], &[]),
     row("sort", Effect::Reads, "bdfginrMRVuzsm", "kt", &["unique", "reverse", "version-sort", "numeric-sort"], &["key", "field-separator"]),
-    row("stat", Effect::Reads, "Lt", "c", &["dereference"], &["format", "printf"]),
+    row("stat", Effect::ReadsTrees, "Lt", "c", &["dereference"], &["format", "printf"]),
     row("tac", Effect::Reads, "", "", &[], &[]),
     row("tail", Effect::Reads, "qv0123456789", "nc", &["quiet"], &["lines", "bytes"]),
     row("wc", Effect::Reads, "clmwL", "", &["lines", "words", "bytes"], &[]),
@@ -126,7 +125,7 @@ const PROGRAMS: &[Program] = &[
     row("chgrp", Effect::Changes, "RvcfhHLP", "", RECURSIVE, &[]),
     row("chmod", Effect::Changes, "Rvcf", "", RECURSIVE, &[]),
     row("chown", Effect::Changes, "RvcfhHLP", "", &["recursive", "verbose", "quiet", "silent", "changes", "no-dereference", "from", "dereference"], &[]),
-    row("install", Effect::Installs, "bcCdDpsvT", "mogt", &["directory", "verbose", "compare", "strip", "preserve-timestamps"], &["mode", "owner", "group", "target-directory"]),
+    row("install", Effect::Installs, "cCdDpsvT", "mogt", &["directory", "verbose", "compare", "strip", "preserve-timestamps"], &["mode", "owner", "group", "target-directory"]),
     row("sync", Effect::Nothing, "", "", VERBOSE, &[]),
 ];
 
@@ -147,6 +146,15 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         return Ok(());
     }
     surroundings(call);
+    // What is not known may be an option, unless it stands behind `--`.
+    let mut given = call
+        .arguments
+        .iter()
+        .take_while(|a| a.known() != Some("--"));
+    let unclear = |a: &Argument| matches!(a, Argument::Unknown { prefix } if prefix.is_empty());
+    if program.effect != Effect::Nothing && given.any(unclear) {
+        return Err("a path is not known".to_string());
+    }
     let mut arguments = call.arguments.to_vec();
     // `chmod -x file`: a mode, not an option.
     let mut mode = None;
@@ -166,7 +174,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 fn surroundings(call: &mut Call<'_>) {
     match call.name {
         "date" | "uname" | "arch" | "nproc" | "hostname" | "getconf" => call.claims.varies = true,
-        "env" | "printenv" => call.claims.any_variable = true,
+        "printenv" => call.claims.any_variable = true,
         "id" | "whoami" => {
             call.claims.read(Extent::Exact, "/etc/passwd");
             call.claims.read(Extent::Exact, "/etc/group");
@@ -196,7 +204,11 @@ fn looks_at_times(name: &str, parsed: &Parsed) -> bool {
         ]),
         // Their heads name the times of both files.
         "diff" => parsed.has(&["u", "c", "unified"]),
-        "cp" | "mv" => parsed.has(&["u", "update"]),
+        "cp" | "mv" => parsed.has(&["u", "update", "v", "verbose"]),
+        // What is said of each goes by the order of folders.
+        "rm" | "chmod" | "chown" | "chgrp" => {
+            parsed.has(&["r", "R", "recursive"]) && parsed.has(&["v", "c", "verbose", "changes"])
+        }
         // Folders are read in their own order.
         "grep" | "egrep" | "fgrep" => parsed.has(&["r", "R", "recursive"]),
         _ => false,
@@ -226,7 +238,15 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         Effect::Nothing if call.name == "which" => {
             for program in operands {
                 match program.known() {
-                    Some(name) => call.claims.look_for_program(name),
+                    Some(name) => {
+                        call.claims.look_for_program(name);
+                        let path = call.shell.variables.get("PATH").cloned().flatten();
+                        for entry in path.iter().flat_map(|p| p.split(':')) {
+                            if let Some(place) = resolve(None, &format!("{entry}/{name}")) {
+                                call.claims.read(Extent::Exact, place);
+                            }
+                        }
+                    }
                     None => call.claims.read_system(),
                 }
             }
@@ -369,11 +389,8 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         let from = call.path(source, Extent::Subtree);
         match effect {
             Effect::Links if parsed.has(&["s", "symbolic"]) => {}
-            Effect::Links => {
-                call.read(source, Extent::Exact)?;
-                let from = call.path(source, Extent::Exact)?;
-                call.claims.hard_link(from.path);
-            }
+            // Both names are one file from now on.
+            Effect::Links => call.write(source, Extent::Exact)?,
             Effect::Moves => {
                 call.read(source, Extent::Subtree)?;
                 call.write(source, Extent::Subtree)?;
@@ -391,13 +408,11 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
         call.write(&place, Extent::Subtree)?;
         let to = call.path(&place, Extent::Subtree)?;
         if effect == Effect::Links {
-            links(
-                call,
-                source,
-                &to,
-                name.is_some() || exact_place(parsed),
-                parsed,
-            );
+            let exact = name.is_some() || exact_place(parsed);
+            match parsed.has(&["s", "symbolic"]) {
+                true => links(call, source, &to, exact, parsed),
+                false => same_file(call, &from?, &to, exact, base_name(source)),
+            }
         } else if parsed.has(&["l", "s", "link", "symbolic-link"]) {
             call.claims.link(Extent::Subtree, to.path, None);
             if let Ok(from) = from {
@@ -435,36 +450,39 @@ fn exact_place(parsed: &Parsed) -> bool {
 fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, parsed: &Parsed) {
     let symbolic = parsed.has(&["s", "symbolic"]) && !parsed.has(&["r", "relative"]);
     let leads = |at: &str| {
-        let text = source.known().filter(|_| symbolic)?;
-        // Up again from a folder that may be a link itself is not followed.
-        let down = text.trim_start_matches("../");
-        if down.split('/').any(|part| part == "..") && down != ".." {
-            return None;
-        }
+        // Where it climbs, links on the way decide where it leads.
+        let plain = |t: &&str| symbolic && !t.contains("..");
+        let text = source.known().filter(plain)?;
         resolve(at.rsplit_once('/').map(|(folder, _)| folder), text)
     };
     let place = to.path.clone();
-    let inside = base_name(source).map(|n| format!("{}/{n}", place.trim_end_matches('/')));
-    if !parsed.has(&["s", "symbolic"]) {
-        call.claims.hard_link(place.as_str());
-        match inside.filter(|_| !exact) {
-            Some(inside) => call.claims.hard_link(inside),
-            None if exact => {}
-            None => call.claims.link(Extent::Subtree, place, None),
-        }
-        return;
-    }
     let to = leads(&place);
     call.claims.link(Extent::Exact, place.clone(), to);
     if exact {
         return;
     }
-    match inside {
-        Some(inside) => {
+    match base_name(source) {
+        Some(name) => {
+            let inside = format!("{}/{name}", place.trim_end_matches('/'));
             let to = leads(&inside);
             call.claims.link_instead(inside, to);
         }
         None => call.claims.link(Extent::Subtree, place, None),
+    }
+}
+
+/// A hard link: whoever changes one changes the other.
+fn same_file(
+    call: &mut Call<'_>,
+    from: &PathClaim,
+    to: &PathClaim,
+    exact: bool,
+    name: Option<String>,
+) {
+    call.claims.same_file(&from.path, &to.path);
+    if let Some(name) = name.filter(|_| !exact) {
+        let inside = format!("{}/{name}", to.path.trim_end_matches('/'));
+        call.claims.same_file(&from.path, &inside);
     }
 }
 

@@ -128,8 +128,8 @@ pub(super) fn curl(call: &mut Call<'_>) -> Described {
             None => call.write(directory.unwrap_or(&here), Extent::Subtree)?,
         }
     }
-    let home = call.home()?;
-    call.claims.read(Extent::Exact, format!("{home}/.curlrc"));
+    let settings = call.home_entry(".curlrc")?;
+    call.claims.read(settings.extent, settings.path);
     call.claims
         .assume("curl writes only the files its options name");
     Ok(())
@@ -168,9 +168,14 @@ pub(super) fn wget(call: &mut Call<'_>) -> Described {
         call.write(directory, Extent::Subtree)?;
     }
     let home = call.home()?;
-    call.claims.read(Extent::Exact, format!("{home}/.wgetrc"));
-    call.claims
-        .write(Extent::Exact, format!("{home}/.wget-hsts"));
+    let settings = call.home_entry(".wgetrc")?;
+    call.claims.read(settings.extent, settings.path);
+    match home.as_str() {
+        "/home" => call.claims.write(Extent::Subtree, home),
+        _ => call
+            .claims
+            .write(Extent::Exact, format!("{home}/.wget-hsts")),
+    }
     call.claims
         .assume("wget writes only the files its options name and its own .wget-hsts");
     Ok(())

@@ -160,10 +160,13 @@ impl Walk {
                         .cloned()
                         .collect();
                     let name = command.first().and_then(Argument::known);
-                    ordered |= !name.is_some_and(|n| ORDERLESS.contains(&n));
+                    let plain = name.is_some_and(|n| ORDERLESS.contains(&n));
+                    ordered |= !plain;
                     for top in tops {
-                        let given: Vec<Argument> =
-                            command.iter().map(|a| found(a, &top.path)).collect();
+                        let given: Vec<Argument> = command
+                            .iter()
+                            .map(|a| found(a, &top.path, !plain))
+                            .collect();
                         self.program(&given, shell, place);
                     }
                 }
@@ -189,7 +192,11 @@ impl Walk {
                     self.claims.read(Extent::Exact, "/etc/passwd");
                     self.claims.read(Extent::Exact, "/etc/group");
                 }
-                "-ls" => ordered = true,
+                "-ls" | "-print" | "-print0" | "-quit" => ordered = true,
+                "-printf" => {
+                    value()?;
+                    ordered = true;
+                }
                 _ if VALUED.contains(&test) => {
                     value()?;
                 }
@@ -201,23 +208,24 @@ impl Walk {
     }
 }
 
-/// An argument of a command that is given what is found below `top`.
-fn found(argument: &Argument, top: &str) -> Argument {
+/// An argument of a command that is given what is found at or below `top`: anything there, or in the
+/// folder around it for commands that leave files beside those they are given.
+fn found(argument: &Argument, top: &str, beside: bool) -> Argument {
     match argument.known() {
-        Some(text) if text.contains("{}") => {
-            let top = top.trim_end_matches('/');
-            let below = format!("{top}/");
-            match text.strip_prefix("{}") {
-                // Behind it only what stays below.
-                Some(rest) if !rest.contains("..") => Argument::Pattern {
-                    prefix: below.clone(),
-                    text: format!("{below}*"),
-                },
-                _ => Argument::Unknown {
-                    prefix: String::new(),
-                },
-            }
+        Some("{}") => {
+            let around = top.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let folder = if beside {
+                around
+            } else {
+                top.trim_end_matches('/')
+            };
+            let prefix = format!("{folder}/");
+            let text = format!("{prefix}*");
+            Argument::Pattern { prefix, text }
         }
+        Some(text) if text.contains("{}") => Argument::Unknown {
+            prefix: String::new(),
+        },
         _ => argument.clone(),
     }
 }

@@ -6,15 +6,42 @@
 mod account;
 mod archive;
 pub(super) mod builtin;
+mod bun;
+mod cargo;
+mod common;
+mod compiler;
+mod composer;
+mod compress;
+mod conda;
 mod coreutils;
+mod debian;
+mod dotnet;
 mod download;
 mod find;
+mod git;
 mod go;
+mod java;
+mod keys;
+#[cfg(test)]
+mod lines;
+mod maven;
+mod mix;
+mod node;
 mod npm;
 mod pip;
+mod pnpm;
+mod poetry;
+mod python;
+mod recipes;
+mod ruby;
 mod sed;
+mod system;
 mod system_packages;
+mod text;
+mod users;
+mod uv;
 pub(super) mod wrapper;
+mod yarn;
 
 use super::argument::Argument;
 use super::claims::Claims;
@@ -45,27 +72,74 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     match call.name {
         "apt" | "apt-get" | "apk" | "dnf" | "microdnf" | "yum" => system_packages::run(call),
         "pip" | "pip3" => pip::run(call, call.arguments),
-        name if is_python(name) => match call.arguments {
-            [m, pip, rest @ ..] if m.known() == Some("-m") && pip.known() == Some("pip") => {
-                call.claims
-                    .assume("no file of the working directory shadows a Python module");
-                pip::run(call, rest)
-            }
-            [v] if matches!(v.known(), Some("--version" | "-V")) => Ok(()),
-            _ => Err("it runs a program that is not known".to_string()),
-        },
+        name if is_python(name) => python::run(call),
         name if name.strip_prefix("pip3.").is_some_and(is_number) => pip::run(call, call.arguments),
+        "virtualenv" => python::virtualenv(call),
+        "poetry" => poetry::run(call),
+        "uv" => uv::run(call),
+        "conda" | "mamba" | "micromamba" => conda::run(call),
         "npm" => npm::run(call),
+        "yarn" | "yarnpkg" => yarn::run(call),
+        "pnpm" => pnpm::run(call),
+        "bun" => bun::bun(call),
+        "corepack" => bun::corepack(call),
         "go" => go::run(call),
+        "cargo" => cargo::run(call),
+        "rustup" => cargo::rustup(call),
+        "mvn" => maven::run(call),
+        "gradle" => java::gradle(call),
+        "sbt" => java::sbt(call),
+        "bundle" | "bundler" => ruby::bundle(call),
+        "gem" => ruby::gem(call),
+        "composer" => composer::run(call),
+        "dotnet" => dotnet::run(call),
+        "mix" => mix::mix(call),
+        "rebar3" => mix::rebar3(call),
         "useradd" | "groupadd" | "adduser" | "addgroup" | "usermod" | "groupmod" => {
             account::run(call)
         }
+        "deluser" | "userdel" | "delgroup" | "groupdel" | "passwd" | "chpasswd" | "chsh"
+        | "gpasswd" | "chage" => users::run(call),
+        "dpkg" => debian::dpkg(call),
+        "dpkg-query" | "dpkg-reconfigure" | "dpkg-divert" | "dpkg-statoverride"
+        | "dpkg-architecture" => debian::dpkg_other(call),
+        "apt-key" | "add-apt-repository" | "apt-add-repository" => debian::sources(call),
+        "apt-mark" | "apt-cache" | "lsb_release" => debian::marks(call),
+        "debconf-set-selections" | "debconf-show" => debian::debconf(call),
+        "update-alternatives" | "alternatives" => debian::alternatives(call),
+        "update-ca-certificates"
+        | "update-ca-trust"
+        | "ldconfig"
+        | "locale-gen"
+        | "localedef"
+        | "update-locale"
+        | "systemctl"
+        | "update-rc.d"
+        | "rc-update"
+        | "chkconfig"
+        | "setcap"
+        | "getcap"
+        | "mkfifo"
+        | "mknod"
+        | "getent"
+        | "locale" => system::run(call),
+        "git" => git::run(call),
+        "gpg" | "gpg2" => keys::gpg(call),
+        "openssl" => keys::openssl(call),
+        "ssh-keygen" | "ssh-keyscan" => keys::ssh(call),
+        "gzip" | "gunzip" | "zcat" | "gzcat" | "pigz" | "unpigz" | "bzip2" | "bunzip2"
+        | "bzcat" | "pbzip2" | "xz" | "unxz" | "xzcat" | "lzma" | "unlzma" | "lzcat" | "zstd"
+        | "zstdmt" | "unzstd" | "zstdcat" => compress::run(call),
+        "7z" | "7za" | "7zr" | "7zz" => compress::seven_zip(call),
+        "strip" => compiler::strip(call),
+        name if compiler::is_compiler(name) => compiler::run(call),
+        "jq" | "envsubst" | "awk" | "gawk" | "mawk" | "nawk" | "patch" | "rsync" => text::run(call),
         "curl" => download::curl(call),
         "wget" => download::wget(call),
         "tar" => archive::tar(call),
         "unzip" => archive::unzip(call),
         "sed" => sed::run(call),
-        _ => coreutils::run(call),
+        _ => recipes::run(call).unwrap_or_else(|| coreutils::run(call)),
     }
 }
 

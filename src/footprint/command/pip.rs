@@ -67,7 +67,7 @@ const PIP: Spec = Spec {
 };
 
 /// Where an install into the system's Python may write.
-const WRITES: &[&str] = &[
+pub(super) const WRITES: &[&str] = &[
     "/etc",
     "/opt",
     "/tmp",

@@ -142,6 +142,15 @@ fn closing(text: &str, mark: char) -> Option<&str> {
         if !escaped && c == mark {
             return Some(chars.as_str());
         }
+        // Some seds take a mark inside brackets for the end, others do not.
+        if !escaped && c == '[' {
+            let rest = chars.as_str();
+            let inside = rest.strip_prefix('^').unwrap_or(rest);
+            let end = inside.get(1..).and_then(|i| i.find(']'));
+            if end.is_none_or(|end| inside[..=end].contains(mark)) {
+                return None;
+            }
+        }
         escaped = !escaped && c == '\\';
     }
     None

@@ -155,6 +155,12 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     for package in packages {
         package_name(call, package)?;
     }
+    touches_system(call);
+    Ok(())
+}
+
+/// What package managers and the packages' own scripts touch.
+pub(super) fn touches_system(call: &mut Call<'_>) {
     for directory in SYSTEM_WRITES {
         call.claims.read(Extent::Subtree, *directory);
     }
@@ -164,7 +170,6 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         "{name} and the packages' maintainer scripts touch only the system directories ({})",
         SYSTEM_WRITES.join(", ")
     ));
-    Ok(())
 }
 
 /// Options whose values could move everything elsewhere.

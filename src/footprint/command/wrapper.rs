@@ -29,12 +29,7 @@ pub(in super::super) fn inner(arguments: &[Argument], shell: &Shell) -> Inner {
             let variables: Vec<&str> = texts[1..].iter().take_while(assigns).copied().collect();
             for text in &variables {
                 let variable = text.split('=').next().unwrap_or_default();
-                if is_steering(variable)
-                    || super::pip::is_setting(variable)
-                    || super::npm::is_setting(variable)
-                    || variable == "HOME"
-                    || variable.starts_with("GO")
-                {
+                if is_steering(variable) || super::common::is_setting(variable) {
                     return Inner::Unclear(format!("it sets {variable}"));
                 }
             }
@@ -51,7 +46,18 @@ pub(in super::super) fn inner(arguments: &[Argument], shell: &Shell) -> Inner {
                 );
             }
             let flag = |t: &&&str| matches!(**t, "-E" | "-n" | "-H");
-            1 + texts[1..].iter().take_while(flag).count()
+            let flags = texts[1..].iter().take_while(flag).count();
+            // Without -E it starts with few variables.
+            let set = |n: &&String| {
+                super::common::is_setting(n) && *n != "HOME" && !n.ends_with("_VERSION")
+            };
+            let dropped = shell.variables.keys().find(set);
+            if let Some(name) = dropped
+                && !texts[1..=flags].contains(&"-E")
+            {
+                return Inner::Unclear(format!("it may drop {name}"));
+            }
+            1 + flags
         }
         _ => return Inner::None,
     };
