@@ -418,26 +418,30 @@ fn transfer(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
             if let Ok(from) = from {
                 call.claims.link(Extent::Subtree, from.path, None);
             }
-        } else if effect == Effect::Moves
-            || parsed.has(&[
-                "r",
-                "R",
-                "a",
-                "d",
-                "P",
-                "recursive",
-                "archive",
-                "no-dereference",
-                "p",
-                "preserve",
-            ])
+        } else if brings_links_along(effect, parsed)
+            && let Ok(from) = from
         {
-            if let Ok(from) = from {
-                call.claims.carry(from, to);
-            }
+            call.claims.carry(from, to);
         }
     }
     Ok(())
+}
+
+/// Whether links, or times, may come along to the new place.
+fn brings_links_along(effect: Effect, parsed: &Parsed) -> bool {
+    effect == Effect::Moves
+        || parsed.has(&[
+            "r",
+            "R",
+            "a",
+            "d",
+            "P",
+            "p",
+            "recursive",
+            "archive",
+            "no-dereference",
+            "preserve",
+        ])
 }
 
 /// Options with which an existing folder is not entered.

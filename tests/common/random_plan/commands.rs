@@ -165,10 +165,10 @@ impl Generator {
 
     /// A folder to write in, and the command that makes it where it may be missing.
     pub fn folder(&mut self) -> (String, String) {
-        if self.stage.app || !self.random.one_in(3) {
-            if let Some(folder) = self.known_folder(true) {
-                return (String::new(), folder);
-            }
+        if (self.stage.app || !self.random.one_in(3))
+            && let Some(folder) = self.known_folder(true)
+        {
+            return (String::new(), folder);
         }
         let folder = self.pool();
         if self.blocked(&folder) {
@@ -205,7 +205,7 @@ impl Generator {
         let (before, folder) = self.folder();
         let mut path = folder.clone();
         for _ in 0..4 {
-            path = join(&folder, *self.random.pick(&NAMES));
+            path = join(&folder, self.random.pick(&NAMES));
             let led = self.led(&path, true).unwrap_or_default();
             let files = &self.stage.files;
             let free = !self.stage.app || !files.is_there(&path) || self.stage.own.contains(&led);
@@ -709,7 +709,7 @@ impl Generator {
             true => self.known_file()?,
             false => {
                 let folder = self.pool();
-                join(&folder, *self.random.pick(&NAMES))
+                join(&folder, self.random.pick(&NAMES))
             }
         };
         let text = self.spell(&path);
