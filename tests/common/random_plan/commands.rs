@@ -205,7 +205,7 @@ impl Generator {
         let (before, folder) = self.folder();
         let mut path = folder.clone();
         for _ in 0..4 {
-            path = join(&folder, self.random.pick(&NAMES));
+            path = join(&folder, self.random.pick::<&str>(&NAMES));
             let led = self.led(&path, true).unwrap_or_default();
             let files = &self.stage.files;
             let free = !self.stage.app || !files.is_there(&path) || self.stage.own.contains(&led);
@@ -338,7 +338,7 @@ impl Generator {
                     _ => {
                         self.make(&text);
                         let word = self.word();
-                        let inner = format!("{text}/{}", self.random.pick(&NAMES));
+                        let inner = format!("{text}/{}", self.random.pick::<&str>(&NAMES));
                         self.writes(&inner, false);
                         self.file(&inner);
                         format!("{before}mkdir -p {text} && echo {word} > {inner}")
@@ -709,7 +709,7 @@ impl Generator {
             true => self.known_file()?,
             false => {
                 let folder = self.pool();
-                join(&folder, self.random.pick(&NAMES))
+                join(&folder, self.random.pick::<&str>(&NAMES))
             }
         };
         let text = self.spell(&path);

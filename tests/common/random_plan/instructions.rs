@@ -130,7 +130,7 @@ impl Generator {
         match self.random.below(3) {
             0 => match self.known_folder(true) {
                 Some(folder) => {
-                    let mut path = join(&folder, self.random.pick(&NAMES));
+                    let mut path = join(&folder, self.random.pick::<&str>(&NAMES));
                     if self.stage.files.is_folder(&path) {
                         path = join(&folder, "fresh");
                     }
@@ -178,7 +178,7 @@ impl Generator {
     fn mounted(&mut self) {
         let (before, target) = {
             let (before, folder) = self.folder();
-            let mut path = join(&folder, self.random.pick(&NAMES));
+            let mut path = join(&folder, self.random.pick::<&str>(&NAMES));
             if self.stage.files.is_folder(&path) {
                 path = join(&folder, "mounted");
             }
