@@ -65,13 +65,24 @@ fn pair(seed: u64) -> Option<Pair> {
     })
 }
 
+/// How long one build may take.
+const SECONDS: &str = "120";
+
 /// One image as an archive; what the builder says where it refuses.
 fn build(host: Option<&str>, folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
     let file = folder.join(format!("{name}.Dockerfile"));
     let archive = folder.join(format!("{name}.tar"));
     std::fs::write(&file, text).map_err(|e| e.to_string())?;
-    let mut docker = Command::new("docker");
-    docker.args(["buildx", "build", "--network=none", "--provenance=false"]);
+    // A random command may read what it writes, through a link, and never end.
+    let mut docker = Command::new("timeout");
+    docker.args([
+        SECONDS,
+        "docker",
+        "buildx",
+        "build",
+        "--network=none",
+        "--provenance=false",
+    ]);
     docker.args(["--progress=plain", "-f"]).arg(&file);
     docker.arg("--output").arg(format!(
         "type=oci,dest={},compression=uncompressed,force-compression=true",
