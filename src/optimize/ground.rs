@@ -294,7 +294,6 @@ mod tests {
             at: PathClaim::exact(at),
             to: to.map(str::to_owned),
             hard: false,
-            instead: false,
         }
     }
 

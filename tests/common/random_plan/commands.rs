@@ -342,7 +342,7 @@ impl Generator {
                     _ => {
                         self.make(&text);
                         let word = self.word();
-                        let inner = format!("{text}/{}", self.random.pick(&NAMES));
+                        let inner = format!("{text}/{}", self.random.pick::<&str>(&NAMES));
                         self.writes(&inner, false);
                         self.file(&inner);
                         format!("{before}mkdir -p {text} && echo {word} > {inner}")
