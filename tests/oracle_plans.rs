@@ -437,7 +437,7 @@ fn pairs_that_commute_are_recognised() {
         eprintln!("{n:6} {reason}\n{example}");
     }
     // The goal is 70; rules that a review asked for have cost some that are to be won back.
-    assert!(found * 100 >= apart * 45, "{found} of {apart}");
+    assert!(found * 100 >= apart * 70, "{found} of {apart}");
 }
 
 /// A reason without the names in it.

@@ -490,6 +490,20 @@ impl ContextFiles for TipFiles<'_> {
             || below.any(|(_, e)| matches!(e.kind, EntryKind::Symlink | EntryKind::Submodule))
     }
 
+    fn links_in(&self, dir: &str) -> Option<Vec<String>> {
+        let start = match dir {
+            "" => String::new(),
+            dir => format!("{dir}/"),
+        };
+        let below = self.entries.range(start.clone()..);
+        let below: Vec<_> = below.take_while(|(p, _)| p.starts_with(&start)).collect();
+        if self.odd_links || below.iter().any(|(_, e)| e.kind == EntryKind::Submodule) {
+            return None;
+        }
+        let links = below.iter().filter(|(_, e)| e.kind == EntryKind::Symlink);
+        Some(links.map(|(p, _)| p[start.len()..].to_string()).collect())
+    }
+
     fn has_below(&self, dir: &str) -> bool {
         let start = format!("{dir}/");
         self.entries

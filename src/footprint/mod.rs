@@ -175,6 +175,8 @@ pub struct Link {
     pub to: Option<String>,
     /// It is a second name of one file, with nothing below.
     pub hard: bool,
+    /// It is left there only where the link noted before it is not, since that place is a folder.
+    pub instead: bool,
 }
 
 impl Footprint {

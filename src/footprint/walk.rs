@@ -277,6 +277,9 @@ impl Walk {
             CommandKind::While { condition, body } => {
                 forget(&[condition, body], shell);
                 self.test_of(condition, shell);
+                // Once more, as what a round leaves may be in the way of the next.
+                self.round(body, shell);
+                forget(&[condition, body], shell);
                 self.round(body, shell);
                 forget(&[condition, body], shell);
             }

@@ -268,14 +268,20 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
         }
         _ => writes.push(PathClaim::subtree(path)),
     }
-    let mut links = Vec::new();
-    if brings_links(step, around) {
-        links.push(Link {
-            at: PathClaim::subtree(path),
-            to: None,
-            hard: false,
-        });
-    }
+    let unknown = |at| Link {
+        at,
+        to: None,
+        hard: false,
+        instead: false,
+    };
+    let links = match links_brought(step, around) {
+        None => vec![unknown(PathClaim::subtree(path))],
+        Some(names) => {
+            let top = path.trim_end_matches('/');
+            let at = |name: &String| unknown(PathClaim::exact(format!("{top}/{name}")));
+            names.iter().map(at).collect()
+        }
+    };
     // `COPY --link` lays its own folders over those that are there.
     let lays = !step.keyed_by_parent;
     // `--chmod` is for the folders it creates too.
@@ -328,28 +334,30 @@ fn single_files(step: &Step, files: Option<&dyn ContextFiles>) -> Option<Vec<Str
     Some(names)
 }
 
-/// Whether a COPY or ADD may put symbolic links below its destination.
-fn brings_links(step: &Step, around: &Around<'_>) -> bool {
-    let files = around.files;
-    if step.kind == StepKind::Add {
+/// The symbolic links that a COPY or ADD may put below its destination; `None` where they are not known.
+fn links_brought(step: &Step, around: &Around<'_>) -> Option<Vec<String>> {
+    if step.kind == StepKind::Add || step.parents {
         // An archive may hold any; a URL is one file, a repository is not.
-        return true;
+        return None;
     }
-    step.inputs.iter().any(|input| match input {
-        Input::Context(input) => match files {
-            None => true,
-            Some(files) => input.sources.iter().any(|source| {
-                let pattern = SourcePattern::lenient(source);
-                match pattern.kind() {
-                    SourceKind::Plain(_) => {
-                        let path = pattern.cleaned();
-                        files.is_link(path) || files.links_below(path)
+    let mut out = Vec::new();
+    for input in &step.inputs {
+        match input {
+            Input::Context(input) => {
+                for source in &input.sources {
+                    let files = around.files?;
+                    let pattern = SourcePattern::lenient(source);
+                    match pattern.kind() {
+                        SourceKind::Plain(_) if files.is_link(pattern.cleaned()) => return None,
+                        SourceKind::Plain(_) => out.extend(files.links_in(pattern.cleaned())?),
+                        _ if files.links_below("") => return None,
+                        _ => {}
                     }
-                    _ => files.links_below(""),
                 }
-            }),
-        },
-        Input::Stage { stage, sources, .. } => (around.links_in)(*stage, sources),
-        Input::Image(_) | Input::Named(_) | Input::Remote(_) => true,
-    })
+            }
+            Input::Stage { stage, sources, .. } => out.extend((around.links_in)(*stage, sources)?),
+            Input::Image(_) | Input::Named(_) | Input::Remote(_) => return None,
+        }
+    }
+    Some(out)
 }

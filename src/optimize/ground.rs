@@ -294,6 +294,7 @@ mod tests {
             at: PathClaim::exact(at),
             to: to.map(str::to_owned),
             hard: false,
+            instead: false,
         }
     }
 

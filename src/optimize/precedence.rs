@@ -203,7 +203,7 @@ impl<'a> Scene<'a> {
             BaseImage::Unknown(name) => format!("the user of {name}"),
             BaseImage::Empty | BaseImage::Plain { .. } => effect::ROOT.to_owned(),
         };
-        let links_in = |from: usize, sources: &[String]| self.may_hold_links(from, sources);
+        let links_in = |from: usize, sources: &[String]| self.links_held(from, sources);
         let given = |folder: &str| base.has(folder);
         let around = Around {
             files,
@@ -304,23 +304,25 @@ impl<'a> Scene<'a> {
     /// The links at or below some paths of a stage that has been looked at, relative to the path.
     fn links_held(&self, stage: usize, sources: &[String]) -> Option<Vec<String>> {
         if stage >= self.stages.len() || self.plan.stages[stage].replaced {
-            return true;
+            return None;
         }
         let left = &self.left[stage];
         if left.anywhere_below || left.unknown_from.is_some() {
-            return true;
+            return None;
         }
         let ground = Ground {
             base: &self.bases[stage],
             links: left.links.iter().map(|(_, l)| l).collect(),
         };
-        sources.iter().any(|source| {
+        let mut out = Vec::new();
+        for source in sources {
             // A wildcard stands for everything in the folder it is in.
             let fixed = source
                 .split(['*', '?', '[', '\\'])
                 .next()
                 .unwrap_or_default();
-            let path = match fixed.len() == source.len() {
+            let plain = fixed.len() == source.len();
+            let path = match plain {
                 true => source.as_str(),
                 false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
             };

@@ -465,7 +465,7 @@ fn links(call: &mut Call<'_>, source: &Argument, to: &PathClaim, exact: bool, pa
         Some(name) => {
             let inside = format!("{}/{name}", place.trim_end_matches('/'));
             let to = leads(&inside);
-            call.claims.link(Extent::Exact, inside, to);
+            call.claims.link_instead(inside, to);
         }
         None => call.claims.link(Extent::Subtree, place, None),
     }

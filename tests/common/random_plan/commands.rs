@@ -248,7 +248,13 @@ impl Generator {
 
     pub fn out(&mut self, command: &str) -> String {
         let (before, target) = self.target();
-        let mark = if self.random.one_in(5) { ">>" } else { ">" };
+        // What reads and appends to one file, by whatever name, never ends.
+        let ends = ["echo", "printf", "ls", "stat", "wc"];
+        let ends = ends.iter().any(|name| command.starts_with(name));
+        let mark = match ends && self.random.one_in(4) {
+            true => ">>",
+            false => ">",
+        };
         self.writes(&target, false);
         self.file(&target);
         format!("{before}{command} {mark} {target}")

@@ -95,6 +95,11 @@ impl ContextFiles for Context {
         }
     }
 
+    fn links_in(&self, dir: &str) -> Option<Vec<String>> {
+        let links = below(dir).into_iter().filter(|(_, link)| link.is_some());
+        (!dir.is_empty()).then(|| links.map(|(path, _)| path.to_string()).collect())
+    }
+
     fn has_below(&self, dir: &str) -> bool {
         !below(dir).is_empty()
     }
