@@ -45,6 +45,8 @@ pub struct Effect {
     pub cwd: Option<String>,
     /// Its command may look everywhere.
     pub as_root: bool,
+    /// Whom its command runs as is the base image's to say.
+    pub user_of_base: bool,
     /// It does not go through the links that it brings itself: those of one tree.
     pub beside_links: bool,
     /// Of the user database it changes the entries it names alone.
@@ -79,8 +81,6 @@ pub struct Standing<'a> {
     pub cwd: Option<&'a str>,
     /// USER, where the Dockerfile sets it.
     pub user: Option<&'a str>,
-    /// Whom commands run as without one.
-    pub default_user: &'a str,
 }
 
 /// The links below some paths of a stage's result.
@@ -167,6 +167,7 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),
         as_root: owner == ROOT,
+        user_of_base: standing.user.is_none(),
         beside_links: false,
         keeps_entries: false,
         certainty: Some(footprint.certainty),
@@ -192,10 +193,9 @@ fn owner(text: Option<&str>) -> String {
     .to_owned()
 }
 
-/// Whom the folders belong to that a command makes.
+/// Whom the folders belong to that a command makes: without a USER, root.
 fn runner(standing: Standing<'_>) -> String {
-    let user = standing.user.unwrap_or(standing.default_user);
-    let owner = match owner(Some(user)) {
+    let owner = match owner(standing.user) {
         named if named == NAMED_ROOT => ROOT.to_owned(),
         other => other,
     };

@@ -199,10 +199,6 @@ impl<'a> Scene<'a> {
         files: Option<&'a dyn ContextFiles>,
     ) -> Vec<Item<'a>> {
         let plan = self.plan;
-        let default_user = match base {
-            BaseImage::Unknown(name) => format!("the user of {name}"),
-            BaseImage::Empty | BaseImage::Plain { .. } => effect::ROOT.to_owned(),
-        };
         let links_in = |from: usize, sources: &[String]| self.links_held(from, sources);
         let given = |folder: &str| base.has(folder);
         let around = Around {
@@ -220,7 +216,6 @@ impl<'a> Scene<'a> {
             let standing = Standing {
                 cwd: view.and_then(|s| s.cwd.as_deref()),
                 user: view.and_then(|s| s.user.as_deref()),
-                default_user: &default_user,
             };
             Item {
                 at,
@@ -617,6 +612,13 @@ impl<'a> Scene<'a> {
             [(&p.changes, &q.all()), (&q.changes, &p.all())],
             known && case_known,
         );
+        let moves = !p.changes.is_empty() || !q.changes.is_empty();
+        if let BaseImage::Unknown(name) = &self.bases[stage]
+            && moves
+            && (x.user_of_base || y.user_of_base)
+        {
+            case.assume(&format!("{name} runs commands as root"));
+        }
         self.watched(stage, &mut case, (a.0, &p.changes), (b.0, &q.changes));
         let because = reason(x, y);
         Relation::Commute {

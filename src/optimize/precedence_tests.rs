@@ -220,6 +220,9 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM busybox\nRUN mkdir /app && ln -s /app /l\nWORKDIR /l\nRUN touch /z\nRUN rm -rf /app", 4, 5, "one runs in /app"),
     // Images.
     ("FROM example.org/own\nRUN echo x > /a\nRUN echo y > /b", 2, 3, "assumed: example.org/own has the usual folders"),
+    ("FROM example.org/own\nRUN echo x > /a\nRUN echo y > /b", 2, 3, "; example.org/own runs commands as root"),
+    ("FROM example.org/own\nUSER app\nRUN echo x > /a\nRUN echo y > /b", 3, 4, "assumed: example.org/own has the usual folders"),
+    ("FROM example.org/own\nWORKDIR /w\nCOPY plain /w\nRUN echo x > /a", 3, 4, "assumed: example.org/own has the usual folders"),
     ("# cacheplan: plain-base\nFROM example.org/own\nRUN echo x > /a\nRUN echo y > /b", 3, 4, "proven"),
     ("FROM scratch\nCOPY a /o/a\nCOPY b /o/b", 2, 3, "proven"),
     ("FROM scratch\nCOPY a /etc/a\nCOPY --chown=1 b /etc/b", 2, 3, "which of them creates /etc"),
