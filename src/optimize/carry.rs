@@ -282,7 +282,7 @@ mod tests {
         // The third RUN before the second: no line has to be repeated.
         assert_eq!(
             reordered(text, &[1, 5, 3]).unwrap(),
-            "FROM busybox\nUSER root\nRUN a\nRUN c\n# why\nUSER app\n\nRUN b\nUSER root\n"
+            "FROM busybox\nUSER root\nRUN a\nRUN c\n# why\nUSER app\nRUN b\n\nUSER root\n"
         );
         let text =
             "FROM busybox\nUSER app\nRUN a\nSHELL [\"sh\", \"-c\"]\nRUN b\nUSER root\nRUN c\n";

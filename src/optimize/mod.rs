@@ -10,6 +10,7 @@ pub mod carry;
 pub mod certificate;
 pub mod effect;
 pub mod ground;
+mod lines;
 mod observed;
 pub mod order;
 pub mod partition;

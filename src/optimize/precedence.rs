@@ -45,7 +45,7 @@ impl Relation {
         Self::Keep(why.into())
     }
 
-    fn free(because: impl Into<String>) -> Self {
+    pub(super) fn free(because: impl Into<String>) -> Self {
         Self::Commute {
             certainty: Certainty::Exact,
             assumptions: Vec::new(),

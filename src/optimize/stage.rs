@@ -6,6 +6,7 @@
 
 use super::carry;
 use super::certificate::{Proof, swaps};
+use super::lines::{Pairs, interleave, masks};
 use super::order::{Problem, solve};
 use super::partition::Partition;
 use super::precedence::{Item, Lines, Relation, Scene};
@@ -13,7 +14,7 @@ use super::{Evaluated, Objective, Setting};
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input};
 use crate::rewrite::reorder::{self, Placed};
-use crate::rewrite::{EditNote, Inserted, Safety, split_copy};
+use crate::rewrite::{EditNote, Inserted, Safety};
 use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
@@ -325,129 +326,6 @@ fn repeated(request: &Request<'_>, list: &[Item<'_>], lines: &[Placed], out: &mu
             });
         }
     }
-}
-
-/// Relations of all pairs of a stage's instructions.
-struct Pairs {
-    n: usize,
-    relation: Vec<Relation>,
-    certainty: Certainty,
-}
-
-impl Pairs {
-    fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize, lines: Lines) -> Self {
-        let list = scene.stage(stage);
-        let n = list.len();
-        let further: Vec<Option<Relation>> = list.iter().map(|i| reads_more(request, i)).collect();
-        let mut all = Vec::with_capacity(n * n);
-        for (i, a) in list.iter().enumerate() {
-            for (j, b) in list.iter().enumerate() {
-                all.push(if a.at >= b.at {
-                    Relation::Keep(String::new())
-                } else {
-                    freed(request.inserted, a.at, b.at)
-                        .or_else(|| further[i].clone().or_else(|| further[j].clone()))
-                        .unwrap_or_else(|| scene.relation_with(stage, i, j, lines))
-                });
-            }
-        }
-        Self {
-            n,
-            relation: all,
-            certainty: request.certainty,
-        }
-    }
-
-    fn of(&self, first: usize, second: usize) -> &Relation {
-        &self.relation[first * self.n + second]
-    }
-
-    fn keeps(&self, first: usize, second: usize) -> bool {
-        match self.of(first, second) {
-            Relation::Keep(_) => true,
-            Relation::Commute { certainty, .. } => *certainty > self.certainty,
-        }
-    }
-}
-
-/// An install that may look at more of the project than its footprint says: it stays in its place
-/// against everything but metadata's free moves, which need no mention here.
-fn reads_more(request: &Request<'_>, item: &Item<'_>) -> Option<Relation> {
-    let (_, step) = item.step?;
-    let footprint = step.footprint.as_ref()?;
-    if footprint.commands.iter().any(|c| c == "go") {
-        // A local `replace` in go.mod reads other modules of the project.
-        return Some(Relation::Keep(
-            "go may read other modules of the project".to_owned(),
-        ));
-    }
-    let further =
-        |i: &crate::footprint::Install| split_copy::looks_further(i, request.setting.files);
-    footprint
-        .installs
-        .iter()
-        .find_map(further)
-        .map(Relation::Keep)
-}
-
-/// A pair that a rewrite frees: it says why in its note.
-fn freed(inserted: &[Inserted], a: usize, b: usize) -> Option<Relation> {
-    let free = |i: &&Inserted| (i.broad, i.install) == (a, b) || (i.manifests, i.broad) == (a, b);
-    let found = inserted.iter().find(free)?;
-    Some(Relation::Commute {
-        certainty: Certainty::Assumed,
-        assumptions: found.assumptions.clone(),
-        because: "the install reads only what is copied before it".to_owned(),
-    })
-}
-
-/// Transitive predecessors of each step among the steps.
-fn masks(pairs: &Pairs, steps: &[usize]) -> Vec<u128> {
-    // reach[j] holds every instruction that must stay before j.
-    let mut reach: Vec<fixedbitset::FixedBitSet> = Vec::with_capacity(pairs.n);
-    for j in 0..pairs.n {
-        let mut set = fixedbitset::FixedBitSet::with_capacity(pairs.n);
-        for i in (0..j).filter(|i| pairs.keeps(*i, j)) {
-            set.insert(i);
-            set.union_with(&reach[i]);
-        }
-        reach.push(set);
-    }
-    let mask = |j: &usize| {
-        let before = steps.iter().take(super::order::MAX_STEPS).enumerate();
-        before
-            .filter(|(_, i)| reach[*j].contains(**i))
-            .fold(0u128, |m, (bit, _)| m | 1 << bit)
-    };
-    steps.iter().map(mask).collect()
-}
-
-/// The active instructions in an order that has the steps as `chain` and is otherwise the author's.
-fn interleave(pairs: &Pairs, chain: &[usize], active: &[bool]) -> Vec<usize> {
-    let n = active.len();
-    let mut rank = vec![None; n];
-    for (r, i) in chain.iter().enumerate() {
-        rank[*i] = Some(r);
-    }
-    let mut done: Vec<bool> = active.iter().map(|a| !a).collect();
-    let wanted = active.iter().filter(|a| **a).count();
-    let mut next_rank = 0;
-    let mut order = Vec::with_capacity(n);
-    while order.len() < wanted {
-        let ready = |j: &usize| {
-            !done[*j]
-                && rank[*j].is_none_or(|r| r == next_rank)
-                && (0..*j).all(|i| done[i] || !pairs.keeps(i, *j))
-        };
-        // The chain respects the closure of what must stay, so something is always ready.
-        let Some(j) = (0..n).find(ready) else {
-            return (0..n).filter(|i| active[*i]).collect();
-        };
-        done[j] = true;
-        next_rank += usize::from(rank[j].is_some());
-        order.push(j);
-    }
-    order
 }
 
 /// The line of an instruction in the file before rewrites added theirs, each of which is one line; `None`
