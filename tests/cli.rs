@@ -206,10 +206,10 @@ fn a_user_is_named_again_and_every_swap_has_its_reason() {
 FROM example.org/own
 USER app
 WORKDIR /home/app
+
 USER root
 # Ready.
 RUN mkdir -p /data && echo ready > /data/state
-
 COPY --chown=app f .
 USER app
 # Twice.

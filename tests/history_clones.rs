@@ -266,3 +266,41 @@ fn other_object_formats_are_one_clear_error() {
     );
     assert_eq!(code, 2);
 }
+
+#[test]
+fn a_checkout_needs_the_files_of_the_context_alone() {
+    let repo = project();
+    repo.write("docs/film", "not here");
+    repo.commit("four");
+    let clone = repo.cloned("sparse", ["--filter=blob:none", "--no-checkout"]);
+    // The sources are fetched, the film is not.
+    let fetched = repo.try_git_in(
+        &clone,
+        [
+            "checkout",
+            "-q",
+            "HEAD",
+            "--",
+            "src",
+            "Dockerfile",
+            "v1",
+            "v2",
+            "current",
+        ],
+    );
+    assert!(fetched.status.success(), "{fetched:?}");
+    cut_off(&clone);
+    let repository = Repository::discover(&clone).expect("opens");
+    let tip = repository.resolve("HEAD").expect("a commit");
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = |needed: &dyn Fn(&[u8]) -> bool, name: &str| {
+        let root = folder.path().join(name);
+        cacheplan::verify::check_out(&repository, tip, &root, 0o022, false, needed).map(|()| root)
+    };
+    let root = made(&|path| path.starts_with(b"src"), "some").expect("all that is needed is there");
+    assert!(root.join("src/a").exists() && !root.join("docs/film").exists());
+    let missing = made(&|_| true, "all")
+        .expect_err("the film is missing")
+        .to_string();
+    assert!(missing.contains("docs/film"), "{missing}");
+}

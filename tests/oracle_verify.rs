@@ -411,12 +411,13 @@ fn an_original_that_does_not_build_is_the_builder_s_failure() {
         return;
     }
     let _one = BUILDER.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = movable("RUN mkdir -p /data && false");
+    let folder = movable("RUN mkdir -p /data && echo why not && false");
     let (output, plan) = verify_plan(folder.path(), &[], &OFFLINE);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert_eq!(plan, Value::Null);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(errors.contains("building the original failed"), "{errors}");
+    assert!(errors.contains("it printed: why not"), "{errors}");
 }
 
 #[test]

@@ -154,6 +154,8 @@ pub fn costs(place: &Place, flags: &HistoryFlags) -> Result<CostTable> {
 pub struct Searched {
     pub baseline: Evaluated,
     pub plans: Vec<Advice>,
+    /// The class that plans might have.
+    pub allowed: crate::rewrite::Safety,
 }
 
 /// Replays the Dockerfile as it is and searches for plans.
@@ -204,7 +206,11 @@ pub fn search(
     let mut judge = Judge::new(setting);
     let baseline = judge.evaluate(subject.source.clone());
     let plans = advise(&mut judge, &baseline);
-    Ok(Searched { baseline, plans })
+    Ok(Searched {
+        baseline,
+        plans,
+        allowed: search.safety.into(),
+    })
 }
 
 fn report(
@@ -314,6 +320,7 @@ pub fn plan_rows(source: &SourceFile, searched: &Searched) -> Vec<PlanRow> {
             dockerfile: String::from_utf8_lossy(new).into_owned(),
             dockerignore: None,
             diff: diff::unified(source.bytes(), new, source.name()),
+            allowed: searched.allowed.as_str(),
         }
     };
     searched.plans.iter().map(one).collect()

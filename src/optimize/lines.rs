@@ -143,7 +143,11 @@ const MOST: usize = 32;
 /// The steps that may be said to stay: ascending parts of the chain, the longest first.
 fn ascending(chain: &[usize]) -> Vec<Vec<usize>> {
     let away = reorder::moved(chain);
-    let longest: Vec<usize> = chain.iter().copied().filter(|i| !away.contains(i)).collect();
+    let longest: Vec<usize> = chain
+        .iter()
+        .copied()
+        .filter(|i| !away.contains(i))
+        .collect();
     let mut out = vec![longest.clone()];
     let mut grown: Vec<Vec<usize>> = vec![Vec::new()];
     for (seen, i) in chain.iter().enumerate() {

@@ -364,18 +364,14 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         let item = &noted.list[*i];
         let mut assumptions = Vec::new();
         let mut safety = Safety::Proven;
-        let (mut above, mut below) = (0, 0);
+        let mut passed: Vec<usize> = Vec::new();
         for j in (0..noted.list.len()).filter(passes) {
             let (first, second) = (j.min(*i), j.max(*i));
             let changed = first != second && place[&first] > place[&second];
             if !changed {
                 continue;
             }
-            if j > *i {
-                below += 1;
-            } else {
-                above += 1;
-            }
+            passed.push(j);
             if let Relation::Commute {
                 certainty,
                 assumptions: why,
@@ -394,24 +390,26 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         let Some(line) = original_line(noted.request, noted.list, item.at) else {
             continue;
         };
+        // The note of a COPY that was split tells that the rest of it comes behind the install.
+        let of_split = |j: &usize| {
+            let pair = (item.at, noted.list[*j].at);
+            let split =
+                |n: &Inserted| (n.broad, n.install) == pair || (n.broad, n.manifests) == pair;
+            noted.request.inserted.iter().any(split)
+        };
+        if !passed.is_empty() && passed.iter().all(of_split) {
+            continue;
+        }
         let own = noted.steps.iter().position(|s| s == i).map(|s| {
             Partition::trivial(noted.problem.base.len())
                 .refine(&noted.problem.rows[s])
                 .executed(noted.problem.policy)
         });
-        let way = if below > above { "down" } else { "up" };
-        let passed = above.max(below);
-        let passed = if passed == 1 {
-            "1 instruction".to_owned()
-        } else {
-            format!("{passed} instructions")
-        };
         let why = match own {
-            Some(n) => format!(
-                "moves {way} past {passed}: its own inputs change in {n} of {builds} builds"
-            ),
-            None => format!("moves {way} past {passed}, with what depends on it"),
+            Some(n) => format!("its own inputs change in {n} of {builds} builds"),
+            None => "it goes with what depends on it".to_owned(),
         };
+        let why = format!("{} {}: {why}", shown(item), way(noted, *i, &passed));
         out.edits.push(EditNote {
             rewrite: "reorder",
             safety,
@@ -421,6 +419,42 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
             assumptions,
         });
     }
+}
+
+/// Where an instruction goes: below or above what it passes.
+fn way(noted: &Noted<'_>, i: usize, passed: &[usize]) -> String {
+    let line = |j: usize| original_line(noted.request, noted.list, noted.list[j].at);
+    let (below, above): (Vec<usize>, Vec<usize>) = passed.iter().partition(|j| **j > i);
+    let (way, lines): (_, Vec<u32>) = match below.len() > above.len() {
+        true => ("below", below.into_iter().filter_map(line).collect()),
+        false => ("above", above.into_iter().filter_map(line).collect()),
+    };
+    let (first, last) = (lines.iter().min(), lines.iter().max());
+    match (first, last) {
+        (Some(first), Some(last)) if first < last => {
+            let within = (0..noted.list.len()).filter_map(line);
+            let within = within.filter(|l| (first..=last).contains(&l)).count();
+            match within == lines.len() {
+                true => format!("moves {way} lines {first} to {last}"),
+                false => format!("moves {way} {} of lines {first} to {last}", lines.len()),
+            }
+        }
+        (Some(only), _) => format!("moves {way} line {only}"),
+        _ => "moves".to_owned(),
+    }
+}
+
+/// An instruction in a few words.
+fn shown(item: &Item<'_>) -> String {
+    const WIDTH: usize = 40;
+    let instruction = item.instruction;
+    let arguments: Vec<&str> = instruction.arguments.split_whitespace().collect();
+    let whole = format!("{} {}", instruction.keyword, arguments.join(" "));
+    let mut text: String = whole.chars().take(WIDTH).collect();
+    if text.len() < whole.len() {
+        text.push('…');
+    }
+    text
 }
 
 /// Seconds each build spends in a stage at least, whatever the order: steps that must run.

@@ -232,6 +232,9 @@ pub struct PlanRow {
     pub dockerignore: Option<String>,
     /// Unified diff.
     pub diff: String,
+    /// The class that the search was allowed.
+    #[serde(skip)]
+    pub allowed: &'static str,
 }
 
 /// Two instructions that changed places, and why the image is the same.

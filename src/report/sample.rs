@@ -75,6 +75,7 @@ pub fn plan() -> PlanRow {
             b"FROM node:22\nCOPY package*.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n",
             "Dockerfile",
         ),
+        allowed: "assumed",
     }
 }
 

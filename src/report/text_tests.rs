@@ -133,6 +133,25 @@ fn no_edits_claim_no_more_than_the_bound() {
 }
 
 #[test]
+fn where_little_was_looked_at_it_says_so() {
+    let plan = PlanRow {
+        allowed: "proven",
+        ..sample::no_plan()
+    };
+    let mut base = sample::target().baseline;
+    insta::assert_snapshot!(crate::report::wording::nothing(&base, &plan), @"Nothing to do at proven: no other order that is proven costs less (bound 73.2 s); --safety assumed allows more.");
+    base.work_s_per_build = 0.0;
+    base.critical_path_s_per_build = 0.0;
+    let none = PlanRow {
+        work_s_per_build: 0.0,
+        critical_path_s_per_build: 0.0,
+        bound_s: 0.0,
+        ..sample::no_plan()
+    };
+    insta::assert_snapshot!(crate::report::wording::nothing(&base, &none), @"Nothing to do: none of these builds runs a step again; --history looks further back.");
+}
+
+#[test]
 fn a_plan_for_the_critical_path_is_told_in_its_seconds() {
     let mut t = sample::target();
     t.plans[0].saving = 1.0 - 28.0 / t.baseline.critical_path_s_per_build;

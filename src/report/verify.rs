@@ -104,17 +104,24 @@ fn prediction(p: &PredictionRow, width: usize) -> String {
             short_commit(commit)
         );
     }
+    // Those that mean nothing bad are many where a cache is old; JSON has them all.
+    const MOST_OLDER: usize = 5;
     let lists = [
-        ("Different:", &p.wrong),
+        ("Different:", &p.wrong, usize::MAX),
         (
             "Cached though predicted to run, which results of earlier builds in this cache explain:",
             &p.older_records,
+            MOST_OLDER,
         ),
-        ("Not compared, the build came to no end:", &p.failed),
+        (
+            "Not compared, the build came to no end:",
+            &p.failed,
+            usize::MAX,
+        ),
     ];
-    for (title, rows) in lists.iter().filter(|(_, rows)| !rows.is_empty()) {
+    for (title, rows, most) in lists.iter().filter(|(_, rows, _)| !rows.is_empty()) {
         let _ = writeln!(out, "\n{title}");
-        for row in *rows {
+        for row in rows.iter().take(*most) {
             let step = row.step.as_deref().unwrap_or("-");
             let what = format!(
                 "{}  {step:<6} predicted {}, was {}",
@@ -130,6 +137,9 @@ fn prediction(p: &PredictionRow, width: usize) -> String {
                     shortened(&row.name, width.saturating_sub(21).max(40))
                 );
             }
+        }
+        if let Some(left) = rows.len().checked_sub(*most).filter(|left| *left > 0) {
+            let _ = writeln!(out, "  … and {left} more");
         }
     }
     out

@@ -222,7 +222,14 @@ pub fn nothing(base: &Baseline, plan: &PlanRow) -> String {
     let m = measure(base, plan);
     let gap = (m.before - plan.bound_s).max(0.0);
     let bound = seconds(plan.bound_s);
-    if gap <= SAME_S {
+    if m.before <= SAME_S {
+        "Nothing to do: none of these builds runs a step again; --history looks further back."
+            .to_owned()
+    } else if gap <= SAME_S && plan.allowed == "proven" {
+        format!(
+            "Nothing to do at proven: no other order that is proven costs less (bound {bound}); --safety assumed allows more."
+        )
+    } else if gap <= SAME_S {
         format!(
             "Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound {bound})."
         )

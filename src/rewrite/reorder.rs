@@ -308,7 +308,11 @@ mod tests {
                 &[2, 3, 1],
                 "FROM a\n# About\n\n# More\n\nRUN two\nRUN three\n\nRUN one\n# End\n",
             ),
-            ("FROM a\r\nRUN one\r\nRUN two", &[2, 1], "FROM a\r\nRUN two\r\nRUN one"),
+            (
+                "FROM a\r\nRUN one\r\nRUN two",
+                &[2, 1],
+                "FROM a\r\nRUN two\r\nRUN one",
+            ),
         ] {
             assert_eq!(printed(text, order), expected, "{text}");
             let same: Vec<usize> = (1..=order.len()).collect();

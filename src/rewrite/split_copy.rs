@@ -179,8 +179,9 @@ fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
             line: instruction.line,
             end_line: instruction.end_line,
             why: format!(
-                "{} come first, so that the install below no longer runs for every source edit",
-                names.join(", ")
+                "{} {} first, so that the install below no longer runs for every source edit",
+                names.join(", "),
+                if names.len() == 1 { "comes" } else { "come" }
             ),
             assumptions,
         },

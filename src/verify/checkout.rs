@@ -54,7 +54,8 @@ pub enum CheckoutError {
 
 /// Writes the files of a commit to a new folder. With `dot_git` there is a `.git` folder with nothing
 /// but a HEAD that names the commit, so that it differs from every other checkout's. A submodule is a
-/// folder with a `.git` file that names its commit.
+/// folder with a `.git` file that names its commit. A file that a partial clone lacks is left out where it is not
+/// `needed`.
 ///
 /// # Errors
 /// [`CheckoutError`]; what is written until then stays.
@@ -64,6 +65,7 @@ pub fn check_out(
     folder: &Path,
     umask: u32,
     dot_git: bool,
+    needed: &dyn Fn(&[u8]) -> bool,
 ) -> Result<(), CheckoutError> {
     let entries = repository.list(commit, b"")?;
     for (path, _) in &entries {
@@ -93,7 +95,11 @@ pub fn check_out(
         let owned: Vec<(Vec<u8>, Entry)> = part.iter().map(|f| (*f).clone()).collect();
         let blobs = repository.map_checked_out(commit, &owned, <[u8]>::to_vec)?;
         for ((path, entry), bytes) in part.iter().zip(blobs) {
-            let bytes = bytes.ok_or_else(|| blob(path))?;
+            let bytes = match bytes {
+                Some(bytes) => bytes,
+                None if !needed(path) => continue,
+                None => return Err(blob(path)),
+            };
             let mode = match entry.kind {
                 EntryKind::Executable => 0o777,
                 _ => 0o666,

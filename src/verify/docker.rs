@@ -125,9 +125,12 @@ pub(super) fn outcome(text: &str, success: bool) -> Result<Outcome, BuilderError
     if success {
         return Ok(Outcome { log, error: None });
     }
-    let error = log.error.clone().unwrap_or_else(|| last_line(text));
+    let mut error = log.error.clone().unwrap_or_else(|| last_line(text));
     if FAULTS.iter().any(|f| error.contains(f)) {
         return Err(BuilderError::Fault(error));
+    }
+    if !log.last_words.is_empty() {
+        error.push_str(&format!(" (it printed: {})", log.last_words.join(" / ")));
     }
     Ok(Outcome {
         log,

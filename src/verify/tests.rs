@@ -87,6 +87,7 @@ fn log(seen: Seen) -> Log {
             step("[2/2] RUN a", seen),
         ],
         error: None,
+        last_words: Vec::new(),
     }
 }
 
@@ -243,6 +244,7 @@ fn equal_steps_of_two_stages_are_one_vertex() {
             seen("[d 2/2] RUN more", Seen::Ran),
         ],
         error: None,
+        last_words: Vec::new(),
     };
     let mut t = Tally::default();
     t.add(0, &predicted, &log, false);
@@ -270,6 +272,13 @@ fn output_of_the_client_is_understood() {
     assert_eq!(
         failed.error.as_deref(),
         Some("ERROR: failed to solve: boom")
+    );
+    // What the step printed last is told with it.
+    let words = r#"{"vertexes":[{"digest":"a","name":"[1/1] RUN a","started":"2026-01-02T10:00:00Z","error":"exit code: 1"}],"logs":[{"vertex":"b","data":"bm8K"},{"vertex":"a","data":"MQoyCjMK"},{"vertex":"a","data":"NAo1Cg=="}]}"#;
+    let failed = of(&format!("{words}\nERROR: boom"), false).expect("it ended");
+    assert_eq!(
+        failed.error.as_deref(),
+        Some("ERROR: boom (it printed: 2 / 3 / 4 / 5)")
     );
     let fault = of("ERROR: failed to commit abc", false);
     assert!(matches!(fault, Err(BuilderError::Fault(_))));

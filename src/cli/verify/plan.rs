@@ -68,7 +68,15 @@ pub fn run(
             let tree: PathBuf = temp.path().join(name);
             let dot_git = args.history.dot_git == DotGit::Present;
             let repository = place.repository()?;
-            check_out(repository, builds.tip, &tree, args.history.umask, dot_git)?;
+            let needed = |path: &[u8]| path.starts_with(subject.context_prefix.as_bytes());
+            check_out(
+                repository,
+                builds.tip,
+                &tree,
+                args.history.umask,
+                dot_git,
+                &needed,
+            )?;
             tree
         }
     };

@@ -199,10 +199,17 @@ impl Job for Commits<'_> {
         let tree = folder.path().join(format!("{}-{build}", self.tag));
         let dot_git = self.args.history.dot_git == DotGit::Present;
         let repository = self.place.repository()?;
-        check_out(repository, commit, &tree, self.args.history.umask, dot_git)?;
-        let dockerfile = match self.args.history.dockerfile_from {
-            DockerfileFrom::Frozen => self.frozen().join("Dockerfile"),
-            DockerfileFrom::Each => tree.join(self.place.shown(&self.subject.target.file)),
+        let file = self.place.shown(&self.subject.target.file);
+        let each = self.args.history.dockerfile_from == DockerfileFrom::Each;
+        let needed = |path: &[u8]| {
+            path.starts_with(self.subject.context_prefix.as_bytes())
+                || (each && path.starts_with(file.as_bytes()))
+        };
+        let umask = self.args.history.umask;
+        check_out(repository, commit, &tree, umask, dot_git, &needed)?;
+        let dockerfile = match each {
+            false => self.frozen().join("Dockerfile"),
+            true => tree.join(file),
         };
         let context = match self.subject.context_prefix.as_str() {
             "" => tree,

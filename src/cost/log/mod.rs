@@ -82,6 +82,8 @@ pub struct Log {
     pub steps: Vec<LogStep>,
     /// The builder's final `ERROR: …` line, if there is one.
     pub error: Option<String>,
+    /// The last lines that the failed step printed, where the format tells whose a line is.
+    pub last_words: Vec<String>,
 }
 
 /// Why a log could not be read.

@@ -158,5 +158,6 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
         format: LogFormat::Plain,
         steps,
         error,
+        last_words: Vec::new(),
     })
 }

@@ -4,6 +4,8 @@
 //! of its merged intervals, since key computation, load and execution are reported one by one.
 
 use super::{Log, LogError, LogFormat, LogStep, Seen};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -12,7 +14,23 @@ use std::collections::BTreeMap;
 struct Batch {
     #[serde(default)]
     vertexes: Option<Vec<Vertex>>,
+    #[serde(default)]
+    logs: Option<Vec<Printed>>,
 }
+
+#[derive(Deserialize)]
+struct Printed {
+    #[serde(default)]
+    vertex: String,
+    #[serde(default)]
+    data: String,
+}
+
+/// Bytes that are kept of what a step prints.
+const KEPT: usize = 2 << 10;
+
+/// Lines of them that are told.
+const LAST: usize = 4;
 
 #[derive(Deserialize)]
 struct Vertex {
@@ -50,7 +68,8 @@ pub(super) fn is_batch(line: &str) -> bool {
 pub(super) fn read(text: &str) -> Result<Log, LogError> {
     let mut order: Vec<Known> = Vec::new();
     let mut by_digest: FxHashMap<String, usize> = FxHashMap::default();
-    let mut error = None;
+    let mut printed: FxHashMap<String, Vec<u8>> = FxHashMap::default();
+    let (mut error, mut failed_one) = (None, None);
     for (i, line) in text.lines().enumerate() {
         if !line.starts_with('{') {
             // Lines of the client are mixed in.
@@ -65,7 +84,16 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
         };
         let batch: Batch = serde_json::from_str(line)
             .map_err(|e| failed(format!("this is no status batch of a build: {e}")))?;
+        for part in batch.logs.unwrap_or_default() {
+            let bytes = BASE64_STANDARD.decode(part.data).unwrap_or_default();
+            let kept = printed.entry(part.vertex).or_default();
+            kept.extend(bytes);
+            kept.drain(..kept.len().saturating_sub(KEPT));
+        }
         for vertex in batch.vertexes.unwrap_or_default() {
+            if !vertex.error.is_empty() && !vertex.error.contains("context canceled") {
+                failed_one = Some(vertex.digest.clone());
+            }
             let next = order.len();
             let at = *by_digest.entry(vertex.digest).or_insert(next);
             if at == next {
@@ -110,7 +138,16 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
         format: LogFormat::RawJson,
         steps: steps.collect(),
         error,
+        last_words: last_lines(failed_one.and_then(|f| printed.remove(&f))),
     })
+}
+
+fn last_lines(bytes: Option<Vec<u8>>) -> Vec<String> {
+    let bytes = bytes.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
+    lines[lines.len().saturating_sub(LAST)..].to_vec()
 }
 
 /// Seconds covered by the spans together.

@@ -142,6 +142,8 @@ fn take_out(node: &mut Node, tags: &[Tag], path: &mut Vec<String>, cleared: &mut
 fn read(text: &str) -> Result<Node, (String, Span)> {
     let budget = serde_saphyr::budget! {
         max_depth: 64,
+        // The files of large projects repeat a few anchors in every service.
+        enforce_alias_anchor_ratio: false,
         max_aliases: 5_000,
         max_anchors: 5_000,
         max_nodes: 100_000,
