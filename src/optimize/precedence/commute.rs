@@ -1,0 +1,304 @@
+//! Whether two steps may change places.
+//!
+//! Goes in: what both do, and where paths lead in their stage. Comes out: that they keep their order and why, or that
+//! they commute, what it rests on and which sets have nothing in common. Quadratic in claims. Invariant: what is not
+//! known to be apart keeps its order or is an assumption in words.
+
+use super::super::effect::Effect;
+use super::super::ground::{BaseImage, Ground, Reach};
+use super::{Relation, Scene};
+use crate::footprint::{Certainty, Extent, PathClaim, PathSet};
+use std::collections::BTreeSet;
+
+impl Scene<'_> {
+    pub(super) fn steps(&self, stage: usize, a: (usize, &Effect), b: (usize, &Effect)) -> Relation {
+        let (x, y) = (a.1, b.1);
+        let mut case = Case {
+            certainty: x.certainty().max(y.certainty()),
+            assumptions: BTreeSet::new(),
+        };
+        for e in [x, y] {
+            case.assumptions.extend(e.assumptions.iter().cloned());
+        }
+        let left = &self.left[stage];
+        // What the builder copies is laid where it belongs, its own links are not gone through.
+        let ground = |at: usize, e: &Effect| Ground {
+            base: &self.bases[stage],
+            links: left
+                .links
+                .iter()
+                .filter(|(by, _)| !e.beside_links || *by != Some(at))
+                .map(|(_, l)| l)
+                .collect(),
+        };
+        let (x_ground, y_ground) = (ground(a.0, x), ground(b.0, y));
+        // What an unknown step behind both leaves is not there yet: it stays behind them.
+        let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
+        let mut known = !left.anywhere_below && !unknown;
+        let mut follow = |ground: &Ground<'_>, set: &PathSet| {
+            let (places, all) = ground.follow(set);
+            known &= all;
+            places
+        };
+        // Whoever writes the user database, under whatever name, may write any entry.
+        let widened = |e: &Effect, mut set: PathSet| {
+            let database =
+                |c: &&mut PathClaim| matches!(c.path.as_str(), "/etc/passwd" | "/etc/group");
+            if !e.keeps_entries {
+                for claim in set.claims.iter_mut().filter(database) {
+                    claim.extent = Extent::Subtree;
+                }
+            }
+            PathSet::new(set.claims)
+        };
+        let mut sides = |ground: &Ground<'_>, e: &Effect| Places {
+            changes: widened(e, follow(ground, &e.changes())),
+            writes: widened(e, follow(ground, &e.writes)),
+            reads: follow(ground, &e.reads),
+            programs: follow(ground, &e.programs),
+        };
+        let (p, q) = (sides(&x_ground, x), sides(&y_ground, y));
+        for (ground, e) in [(&x_ground, x), (&y_ground, y)] {
+            let (places, all) = ground.follow(&e.climbs);
+            let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
+            known &= all && places == e.climbs && e.climbs.claims.iter().all(plain);
+        }
+        for (w, other) in [
+            (&p.writes, &q.changes),
+            (&p.changes, &q.writes),
+            (&p.changes, &q.reads),
+            (&p.reads, &q.changes),
+        ] {
+            if let Some((one, two)) = w.overlaps(other) {
+                let place = match one.path.len() > two.path.len() {
+                    true => one,
+                    false => two,
+                };
+                return Relation::keep(format!("both touch {}", place.path));
+            }
+        }
+        if let Some(path) = folders_clash(x, y) {
+            return Relation::keep(format!("which of them creates {path} could show"));
+        }
+        let ground_of = |e: &Effect| match std::ptr::eq(e, x) {
+            true => &x_ground,
+            false => &y_ground,
+        };
+        let mut case_known = true;
+        for (e, programs, changes, other, other_writes) in [
+            (x, &p.programs, &q.changes, y, &q.writes),
+            (y, &q.programs, &p.changes, x, &p.writes),
+        ] {
+            let (way, all) = match e.cwd.as_deref() {
+                Some(cwd) => ground_of(e).follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
+                None => (PathSet::default(), true),
+            };
+            case_known &= all;
+            if let Some(path) = leaves_cwd(e, &way, other, other_writes) {
+                return Relation::keep(format!("one runs in {path}, which the other changes"));
+            }
+            let Some((place, _)) = programs.overlaps(changes) else {
+                continue;
+            };
+            // A package manager may write all of the system.
+            if other.certainty() == Certainty::Exact || !other.run {
+                return Relation::keep(format!(
+                    "one is run with {}, which the other changes",
+                    place.path
+                ));
+            }
+            case.assume("installing packages leaves the shell and the basic tools as they are");
+        }
+        if let Some(id) = x.caches.iter().find(|c| y.caches.contains(c)) {
+            return Relation::keep(format!("both use the cache mount {id}"));
+        }
+        self.places(
+            stage,
+            &mut case,
+            &x_ground,
+            [(&p.changes, &q.all()), (&q.changes, &p.all())],
+            known && case_known,
+        );
+        let moves = !p.changes.is_empty() || !q.changes.is_empty();
+        if let BaseImage::Unknown(name) = &self.bases[stage]
+            && moves
+            && (x.user_of_base || y.user_of_base)
+        {
+            case.assume(&format!("{name} runs commands as root"));
+        }
+        self.watched(stage, &mut case, (a.0, &p.changes), (b.0, &q.changes));
+        let because = reason(x, y);
+        Relation::Commute {
+            certainty: case.certainty,
+            assumptions: match case.certainty {
+                Certainty::Exact => Vec::new(),
+                Certainty::Assumed => case.assumptions.into_iter().collect(),
+            },
+            because,
+        }
+    }
+
+    /// Whether names that are apart are places that are apart.
+    fn places(
+        &self,
+        stage: usize,
+        case: &mut Case,
+        ground: &Ground<'_>,
+        sides: [(&PathSet, &PathSet); 2],
+        known: bool,
+    ) {
+        // Where nothing is changed on either side, nothing can meet.
+        if sides.iter().all(|(changes, _)| changes.is_empty()) {
+            return;
+        }
+        let base = &self.bases[stage];
+        let reach = |set: &PathSet| {
+            let all: Vec<Reach> = set.claims.iter().map(|c| ground.reach(c)).collect();
+            let any = |r: Reach| all.contains(&r);
+            (any(Reach::Anywhere), any(Reach::System))
+        };
+        let mut open = !known;
+        for (changes, other) in sides.iter().filter(|(c, _)| !c.is_empty()) {
+            let (anywhere, system) = reach(changes);
+            let (other_anywhere, other_system) = reach(other);
+            open |= anywhere || other_anywhere || (system && other_system);
+        }
+        if open {
+            let of = match base {
+                BaseImage::Unknown(name) => {
+                    format!("{name} has the usual folders, and no symbolic link of it")
+                }
+                BaseImage::Empty | BaseImage::Plain { .. } => "no symbolic link".to_owned(),
+            };
+            case.assume(&format!(
+                "{of} makes one place of two that these steps name"
+            ));
+        }
+    }
+
+    /// Whether a later step may see in which of two orders files were made.
+    fn watched(&self, stage: usize, case: &mut Case, a: (usize, &PathSet), b: (usize, &PathSet)) {
+        if a.1.is_empty() || b.1.is_empty() {
+            return;
+        }
+        let set = &self.observed[stage];
+        let sees = set.overlaps(a.1).is_some() && set.overlaps(b.1).is_some();
+        let mut items = self.stages[stage].iter().enumerate();
+        // A later step that is not understood may look at everything.
+        let unknown =
+            items.any(|(k, item)| k != a.0 && k != b.0 && item.is_opaque() && k > a.0.min(b.0));
+        if sees || unknown {
+            case.assume(
+                "no later command looks at the times of files or at their order in a folder",
+            );
+        }
+    }
+}
+
+/// The sets of an effect with the places that links lead to.
+struct Places {
+    changes: PathSet,
+    writes: PathSet,
+    reads: PathSet,
+    programs: PathSet,
+}
+
+impl Places {
+    fn all(&self) -> PathSet {
+        self.changes.union(&self.reads).union(&self.programs)
+    }
+}
+
+/// What a pair rests on while it is looked at.
+struct Case {
+    certainty: Certainty,
+    assumptions: BTreeSet<String>,
+}
+
+impl Case {
+    fn assume(&mut self, sentence: &str) {
+        self.certainty = Certainty::Assumed;
+        self.assumptions.insert(sentence.to_owned());
+    }
+}
+
+/// A folder whose owner or mode depends on which of two steps comes first.
+fn folders_clash(x: &Effect, y: &Effect) -> Option<String> {
+    for m in &x.makes {
+        for o in y.makes.iter().filter(|o| o.path == m.path) {
+            // What is laid over in any case wins in both orders, save for who has to write into it.
+            let enters = |e: &Effect| e.run && !e.as_root;
+            let decided = m.always != o.always && !enters(x) && !enters(y);
+            if m.owner != o.owner && !decided {
+                return Some(m.path.clone());
+            }
+        }
+    }
+    None
+}
+
+/// The working directory of `x`, or a folder above it, where `y` changes that; `way` are the places that
+/// lead to it.
+fn leaves_cwd(x: &Effect, way: &PathSet, y: &Effect, y_writes: &PathSet) -> Option<String> {
+    let places = way.union(&way.ancestors());
+    // Folders that are laid over in any case get their owner and mode.
+    let laid = y.makes.iter().filter(|m| m.always);
+    let laid = PathSet::new(laid.map(|m| PathClaim::exact(&*m.path)).collect());
+    if let Some((place, _)) = places.overlaps(&laid) {
+        return Some(place.path);
+    }
+    // Files put there by the builder never take the folder away, and root may enter any.
+    if !y.run && x.as_root {
+        return None;
+    }
+    places.overlaps(y_writes).map(|(place, _)| place.path)
+}
+
+/// Claims of a set in a line, the first ones.
+fn shown(set: &PathSet) -> String {
+    const MOST: usize = 4;
+    let one = |c: &PathClaim| match c.extent {
+        Extent::Exact => c.path.clone(),
+        Extent::Subtree => format!("{}/**", c.path.trim_end_matches('/')),
+    };
+    let first: Vec<String> = set.claims.iter().take(MOST).map(one).collect();
+    let more = set.claims.len().saturating_sub(MOST);
+    match (first.is_empty(), more) {
+        (true, _) => "nothing".to_owned(),
+        (_, 0) => first.join(" "),
+        (_, n) => format!("{} and {n} more", first.join(" ")),
+    }
+}
+
+/// Which sets have nothing in common.
+fn reason(x: &Effect, y: &Effect) -> String {
+    let own = |e: &Effect, other: &Effect| {
+        let made = e.makes.iter().map(|m| PathClaim::exact(&*m.path));
+        let shared = |c: &PathClaim| other.makes.iter().any(|o| o.path == c.path);
+        PathSet::new(made.filter(|c| !shared(c)).collect()).union(&e.writes)
+    };
+    let side = |e: &Effect, other: &Effect| {
+        let reads = match (e.reads.is_empty(), e.run) {
+            (false, true) => format!(" and reads {}", shown(&e.reads)),
+            _ => String::new(),
+        };
+        format!("changes {}{reads}", shown(&own(e, other)))
+    };
+    let both = x
+        .makes
+        .iter()
+        .filter(|m| y.makes.iter().any(|o| o.path == m.path));
+    let both = PathSet::new(both.map(|m| PathClaim::exact(&*m.path)).collect());
+    let folders = match both.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; whichever comes first makes {}, in the same way",
+            shown(&both)
+        ),
+    };
+    format!(
+        "the first {}, the second {}: nothing that one changes is touched by the other{folders}",
+        side(x, y),
+        side(y, x)
+    )
+}
