@@ -72,6 +72,9 @@ pub const SYSTEM_WRITES: &[&str] = &[
     "/var/tmp",
 ];
 
+/// Those of them in which packages have folders of their own: what a Dockerfile names there is most likely its own.
+pub const SHARED_WRITES: [&str; 3] = ["/opt", "/root", "/tmp"];
+
 /// What the everyday programs load, beside themselves.
 const LOADED: &[(Extent, &str)] = &[
     (Extent::Subtree, "/lib"),
@@ -163,6 +166,8 @@ pub(super) struct Claims {
     pub(super) assumptions: Vec<String>,
     pub(super) installs: Vec<Install>,
     pub(super) evidence: Vec<Evidence>,
+    /// Where the claims of package managers start among reads and among writes.
+    packages: Vec<(usize, usize)>,
 }
 
 /// How many claims there were at some point.
@@ -382,6 +387,31 @@ impl Claims {
         }
     }
 
+    /// What package managers and the packages' own scripts touch.
+    pub(super) fn touch_system(&mut self) {
+        self.packages.push((self.reads.len(), self.writes.len()));
+        for d in SYSTEM_WRITES {
+            self.read(Extent::Subtree, *d);
+            self.write(Extent::Subtree, *d);
+        }
+    }
+
+    /// All claims but those of package managers, where there are any.
+    fn beside_packages(&self) -> Option<PathSet> {
+        let of_packages = |n: usize, start: fn(&(usize, usize)) -> usize| {
+            let mut starts = self.packages.iter().map(start);
+            starts.any(|s| (s..s + SYSTEM_WRITES.len()).contains(&n))
+        };
+        let reads = self.reads.iter().enumerate();
+        let reads = reads.filter(|(n, _)| !of_packages(*n, |p| p.0));
+        let writes = self.writes.iter().enumerate();
+        let writes = writes.filter(|(n, _)| !of_packages(*n, |p| p.1));
+        let own = reads.chain(writes).map(|(_, c)| c).chain(&self.makes);
+        let needed = self.needed.iter().map(PathClaim::exact);
+        let own = PathSet::new(own.cloned().chain(needed).collect());
+        (!self.packages.is_empty()).then_some(own)
+    }
+
     /// Reads the system's directories.
     pub(super) fn read_system(&mut self) {
         for d in SYSTEM_READS {
@@ -403,6 +433,7 @@ impl Claims {
         if self.masked {
             self.writes.extend(self.makes.iter().cloned());
         }
+        let beside_packages = self.beside_packages();
         let writes = PathSet::new(with_links(self.writes));
         let makes = PathSet::new(with_links(self.makes));
         let programs = PathSet::new(with_links(self.programs));
@@ -413,6 +444,7 @@ impl Claims {
         let mut evidence = self.evidence;
         evidence.sort_by_key(|e| e.span);
         Footprint {
+            beside_packages,
             reads,
             programs,
             writes,

@@ -20,7 +20,7 @@ mod walk;
 use crate::source::Span;
 use std::collections::BTreeSet;
 
-pub use claims::{SYSTEM_READS, SYSTEM_WRITES, account, group};
+pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
 pub use environment::steers;
 
@@ -122,6 +122,8 @@ pub struct Footprint {
     pub observes: PathSet,
     /// Places that its paths climb out of with `..`: the other claims hold where none of them is a link.
     pub climbs: PathSet,
+    /// Everything that commands other than package managers touch, where there are package managers.
+    pub beside_packages: Option<PathSet>,
     /// Environment variables that it may look at, those of [`steers`] left out.
     pub variables: Variables,
     /// What it leaves behind depends on when or where it runs: a clock, random numbers.

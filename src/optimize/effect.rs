@@ -39,6 +39,8 @@ pub struct Effect {
     pub observes: PathSet,
     /// Places that its paths climb out of.
     pub climbs: PathSet,
+    /// What its commands touch, those that install packages left out, where there are such.
+    pub beside_packages: Option<PathSet>,
     /// Cache mounts, which outlive the build.
     pub caches: Vec<String>,
     /// Where its command starts, if a WORKDIR says so.
@@ -164,6 +166,7 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         carries: footprint.carries.clone(),
         observes: footprint.observes.clone(),
         climbs: footprint.climbs.clone(),
+        beside_packages: footprint.beside_packages.clone(),
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),
         as_root: owner == ROOT,

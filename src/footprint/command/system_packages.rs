@@ -161,10 +161,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
 
 /// What package managers and the packages' own scripts touch.
 pub(super) fn touches_system(call: &mut Call<'_>) {
-    for directory in SYSTEM_WRITES {
-        call.claims.read(Extent::Subtree, *directory);
-    }
-    call.claims.write_all(SYSTEM_WRITES);
+    call.claims.touch_system();
     let name = call.name;
     call.claims.assume(format!(
         "{name} and the packages' maintainer scripts touch only the system directories ({})",

@@ -7,7 +7,7 @@
 use super::super::effect::Effect;
 use super::super::ground::{BaseImage, Ground, Reach};
 use super::{Relation, Scene};
-use crate::footprint::{Certainty, Extent, PathClaim, PathSet};
+use crate::footprint::{Certainty, Extent, PathClaim, PathSet, SHARED_WRITES};
 use std::collections::BTreeSet;
 
 impl Scene<'_> {
@@ -57,7 +57,19 @@ impl Scene<'_> {
             reads: follow(ground, &e.reads),
             programs: follow(ground, &e.programs),
         };
-        let (p, q) = (sides(&x_ground, x), sides(&y_ground, y));
+        let (mut p, mut q) = (sides(&x_ground, x), sides(&y_ground, y));
+        let (all_p, all_q) = (p.all(), q.all());
+        for (e, own, other, places) in [(x, &mut p, y, &all_q), (y, &mut q, x, &all_p)] {
+            let named = named_in_shared(e, other, places).unwrap_or_default();
+            if !named.is_empty() {
+                own.leave_shared();
+                let named: Vec<_> = named.into_iter().collect();
+                let named = named.join(", ");
+                case.assume(&format!(
+                    "the packages that are installed leave {named} alone"
+                ));
+            }
+        }
         for (ground, e) in [(&x_ground, x), (&y_ground, y)] {
             let (places, all) = ground.follow(&e.climbs);
             let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
@@ -204,6 +216,15 @@ struct Places {
 }
 
 impl Places {
+    /// Without the folders in which packages have folders of their own.
+    fn leave_shared(&mut self) {
+        let shared =
+            |c: &PathClaim| c.extent == Extent::Subtree && SHARED_WRITES.contains(&c.path.as_str());
+        for set in [&mut self.changes, &mut self.writes, &mut self.reads] {
+            set.claims.retain(|c| !shared(c));
+        }
+    }
+
     fn all(&self) -> PathSet {
         self.changes.union(&self.reads).union(&self.programs)
     }
@@ -220,6 +241,40 @@ impl Case {
         self.certainty = Certainty::Assumed;
         self.assumptions.insert(sentence.to_owned());
     }
+}
+
+/// What `other` names in folders that packages share, where a step installs packages and nothing else of it goes
+/// there; `None` where the two may well mean one place.
+fn named_in_shared(e: &Effect, other: &Effect, places: &PathSet) -> Option<BTreeSet<String>> {
+    let own = e.beside_packages.as_ref()?;
+    if other.beside_packages.is_some() {
+        return None;
+    }
+    let mut out = BTreeSet::new();
+    for claim in &places.claims {
+        for top in SHARED_WRITES {
+            let Some(rest) = claim.path.strip_prefix(top) else {
+                // Everything, or nothing of it.
+                let all = PathClaim::exact(top);
+                match claim.covers(&all) {
+                    true => return None,
+                    false => continue,
+                }
+            };
+            let name = match rest.strip_prefix('/') {
+                Some(below) => below.split('/').next().unwrap_or_default(),
+                None if !rest.is_empty() => continue,
+                None if claim.extent == Extent::Exact => continue,
+                None => return None,
+            };
+            let there = PathSet::new(vec![claim.clone()]);
+            if name.is_empty() || name.starts_with('.') || own.overlaps(&there).is_some() {
+                return None;
+            }
+            out.insert(format!("{top}/{name}"));
+        }
+    }
+    Some(out)
 }
 
 /// A folder whose owner or mode depends on which of two steps comes first.

@@ -227,6 +227,16 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM scratch\nCOPY a /o/a\nCOPY b /o/b", 2, 3, "proven"),
     ("FROM scratch\nCOPY a /etc/a\nCOPY --chown=1 b /etc/b", 2, 3, "which of them creates /etc"),
     ("FROM busybox\nCOPY a /etc/a\nCOPY --chown=1 b /etc/b", 2, 3, "proven"),
+    // Packages and folders of the project.
+    ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git", 2, 3, "the packages that are installed leave /opt/app alone"),
+    ("FROM debian\nCOPY a /tmp/\nRUN apt-get install -y git", 2, 3, "the packages that are installed leave /tmp/a alone"),
+    ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git && rm -rf /opt/app/b", 2, 3, "both touch /opt/app"),
+    ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git && echo x > /opt/app/b", 2, 3, "both touch /opt/app"),
+    ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git && cat /opt/*/a > /x", 2, 3, "both touch /opt"),
+    ("FROM debian\nCOPY . /opt\nRUN apt-get install -y git", 2, 3, "both touch /opt"),
+    ("FROM debian\nCOPY a /root/.config/\nRUN apt-get install -y git", 2, 3, "both touch /root"),
+    ("FROM debian\nRUN apt-get install -y a\nRUN apt-get install -y b", 2, 3, "both touch"),
+    ("FROM debian\nCOPY . /\nRUN apt-get install -y git", 2, 3, "both touch"),
     // Working directories.
     ("FROM busybox\nWORKDIR /w\nRUN rm -rf /w\nRUN echo x > /a", 3, 4, "one runs in /w"),
     ("FROM busybox\nWORKDIR /w\nCOPY plain /w\nRUN echo x > /a", 3, 4, "proven"),
