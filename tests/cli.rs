@@ -245,6 +245,40 @@ USER root
 }
 
 #[test]
+fn a_file_that_no_commit_can_build_is_not_called_fine() {
+    let dir = article("FROM debian:bookworm\nCOPY nothing /x\nRUN echo x\n");
+    let out = cacheplan(dir.path(), &["optimize", "."]);
+    let said = text(&out.stderr);
+    assert!(said.contains("fewer than two of the 4 commits"), "{said}");
+    assert!(!said.contains("Nothing to do"), "{said}");
+    let out = cacheplan(dir.path(), &["verify", "--plan", "."]);
+    assert_eq!(out.status.code(), Some(2), "{out:?}");
+    assert!(
+        text(&out.stderr).contains("\"/nothing\": not found"),
+        "{out:?}"
+    );
+    let out = cacheplan(dir.path(), &["analyze", "."]);
+    assert!(!text(&out.stdout).contains("Nothing to do"), "{out:?}");
+    for command in [
+        &["optimize"][..],
+        &["analyze"],
+        &["verify", "--plan"],
+        &["inspect"],
+    ] {
+        let out = cacheplan(
+            dir.path(),
+            &[command, &["--context", "nowhere", "."]].concat(),
+        );
+        assert_eq!(out.status.code(), Some(2), "{command:?}: {out:?}");
+        let said = text(&out.stderr);
+        assert!(
+            said.contains("--context nowhere: there is no such folder"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn inspect_tells_why_a_step_keeps_its_place() {
     let dir = article("FROM busybox\nRUN echo x > /a\nRUN cat /a > /b\nRUN echo y > /c\n");
     let out = cacheplan(dir.path(), &["inspect", ".", "--footprints"]);

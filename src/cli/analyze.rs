@@ -227,30 +227,12 @@ fn report(
     let refused = refused.filter(|_| summary.builds > 0);
     let refused = refused.map(|d| (subject.source.clone(), d));
     let mut extra: Vec<(SourceFile, Diagnostic)> = refused.into_iter().collect();
-    let mut say = |severity, code, message: String| {
-        let d = Diagnostic::whole(severity, code, message);
-        extra.push((subject.source.clone(), d));
-    };
-    if summary.builds == 0 {
-        let why = replayed
-            .outcome
-            .builds
-            .iter()
-            .rev()
-            .find_map(|b| b.fails.as_ref())
-            .map(|f| format!(": {}", f.message));
-        say(
-            Severity::Warning,
-            "history/no-builds",
-            format!(
-                "fewer than two of the {} commits can be built with this Dockerfile, so there is nothing to compare{}",
-                builds.log.len(),
-                why.unwrap_or_default()
-            ),
-        );
-    }
+    let none = history_notes::of_no_builds(&replayed.outcome, &summary);
+    extra.extend(none.map(|d| (subject.source.clone(), d)));
     if !frozen {
-        say(Severity::Note, "history/each", "plans are judged with today's Dockerfile over all commits; the baseline uses each commit's own".to_owned());
+        let message = "plans are judged with today's Dockerfile over all commits; the baseline uses each commit's own";
+        let d = Diagnostic::whole(Severity::Note, "history/each", message);
+        extra.push((subject.source.clone(), d));
     }
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
     let base = match &args.base {

@@ -10,7 +10,7 @@ use crate::dockerfile::Kind;
 use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
 use crate::plan::{Input, normalize_reference};
-use crate::simulate::{Outcome, Selection};
+use crate::simulate::{Outcome, Selection, Summary};
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
@@ -68,6 +68,23 @@ pub fn of_log(log: &ChangeLog) -> Vec<Note> {
         out.push((None, d));
     }
     out
+}
+
+/// That there is nothing to compare, and why.
+#[must_use]
+pub fn of_no_builds(outcome: &Outcome, summary: &Summary) -> Option<Diagnostic> {
+    if summary.builds > 0 {
+        return None;
+    }
+    let mut failures = outcome.builds.iter().rev().filter_map(|b| b.fails.as_ref());
+    let why = failures.next().map(|f| format!(": {}", f.message));
+    let message = format!(
+        "fewer than two of the {} commits can be built with this Dockerfile, so there is nothing to compare{}",
+        outcome.builds.len(),
+        why.unwrap_or_default()
+    );
+    let d = Diagnostic::whole(Severity::Warning, "history/no-builds", message);
+    Some(d)
 }
 
 /// Why the builder refuses so many of the builds; `frozen`: all of them use today's Dockerfile.

@@ -46,6 +46,14 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
         };
         let searched =
             analyze::search(&place, &args.history, &args.search, builds, subject, &costs)?;
+        let judged = &searched.baseline;
+        let none = history_notes::of_no_builds(&judged.outcome, &judged.summary);
+        let compared = none.is_none();
+        let none: Vec<_> = none
+            .map(|d| (subject.source.clone(), d))
+            .into_iter()
+            .collect();
+        output::diagnostics(cli, &none);
         let plans = analyze::plan_rows(&subject.source, &searched);
         let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
         let baseline = analyze::figures(&searched.baseline.summary, bytes);
@@ -58,12 +66,12 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
                 OptimizeFormat::Dockerfile => text.extend_from_slice(p.dockerfile.as_bytes()),
                 OptimizeFormat::Json => {}
             }
-            if p.edits.is_empty() {
+            if p.edits.is_empty() && compared {
                 output::note(
                     cli,
                     &format!("{}: {}", subject.file, wording::nothing(&baseline, p)),
                 );
-            } else if args.write {
+            } else if args.write && !p.edits.is_empty() {
                 rewrite(&place, subject, p)?;
                 output::note(
                     cli,

@@ -453,11 +453,15 @@ fn subject(
     }
     own.extend(unset_args(&parsed.tree, &options));
     let (context, note) = match (&flags.context, &target.context) {
-        (Some(dir), _) => (
-            project::normalize(dir)
-                .with_context(|| format!("--context {dir} lies outside of PATH"))?,
-            None,
-        ),
+        (Some(dir), _) => {
+            let folder = project::normalize(dir)
+                .with_context(|| format!("--context {dir} lies outside of PATH"))?;
+            let on_disk = place.at.is_none() && place.path.join(&folder).is_dir();
+            if !on_disk && !place.files.exists(&folder) {
+                bail!("--context {dir}: there is no such folder");
+            }
+            (folder, None)
+        }
         (None, Some(dir)) => (dir.clone(), None),
         (None, None) => {
             let sources = literal_sources(&parsed.tree);

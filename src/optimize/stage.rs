@@ -421,35 +421,30 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
     }
 }
 
-/// Where an instruction goes: below or above what it passes.
+/// Where an instruction goes: below the last line it passes, or above the first.
 fn way(noted: &Noted<'_>, i: usize, passed: &[usize]) -> String {
     let line = |j: usize| original_line(noted.request, noted.list, noted.list[j].at);
     let (below, above): (Vec<usize>, Vec<usize>) = passed.iter().partition(|j| **j > i);
-    let (way, lines): (_, Vec<u32>) = match below.len() > above.len() {
-        true => ("below", below.into_iter().filter_map(line).collect()),
-        false => ("above", above.into_iter().filter_map(line).collect()),
+    let (way, line) = match below.len() > above.len() {
+        true => ("below", below.into_iter().filter_map(line).max()),
+        false => ("above", above.into_iter().filter_map(line).min()),
     };
-    let (first, last) = (lines.iter().min(), lines.iter().max());
-    match (first, last) {
-        (Some(first), Some(last)) if first < last => {
-            let within = (0..noted.list.len()).filter_map(line);
-            let within = within.filter(|l| (first..=last).contains(&l)).count();
-            match within == lines.len() {
-                true => format!("moves {way} lines {first} to {last}"),
-                false => format!("moves {way} {} of lines {first} to {last}", lines.len()),
-            }
-        }
-        (Some(only), _) => format!("moves {way} line {only}"),
-        _ => "moves".to_owned(),
-    }
+    line.map_or_else(
+        || "moves".to_owned(),
+        |line| format!("moves {way} line {line}"),
+    )
 }
 
 /// An instruction in a few words.
 fn shown(item: &Item<'_>) -> String {
-    const WIDTH: usize = 40;
+    const WIDTH: usize = 60;
     let instruction = item.instruction;
-    let arguments: Vec<&str> = instruction.arguments.split_whitespace().collect();
-    let whole = format!("{} {}", instruction.keyword, arguments.join(" "));
+    let from = instruction.flags.iter().map(|f| f.raw.as_str());
+    let from = from.filter(|f| f.starts_with("--from="));
+    let words = std::iter::once(&*instruction.keyword)
+        .chain(from)
+        .chain(instruction.arguments.split_whitespace());
+    let whole = words.collect::<Vec<_>>().join(" ");
     let mut text: String = whole.chars().take(WIDTH).collect();
     if text.len() < whole.len() {
         text.push('…');

@@ -265,6 +265,10 @@ fn plan(pieces: &mut Vec<Piece>, t: &TargetReport) {
     let Some(plan) = wording::best(&t.plans) else {
         return;
     };
+    // A warning says why there is nothing to compare.
+    if t.history.builds == 0 {
+        return;
+    }
     if plan.edits.is_empty() {
         pieces.push((
             Rank::Plan,

@@ -360,6 +360,10 @@ fn plans(page: &mut Page, t: &TargetReport) {
     let Some(plan) = wording::best(&t.plans) else {
         return;
     };
+    // A warning says why there is nothing to compare.
+    if t.history.builds == 0 {
+        return;
+    }
     if plan.edits.is_empty() {
         page.wrapped(BOLD, "", "  ", &wording::nothing(&t.baseline, plan));
         return;

@@ -52,6 +52,11 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
             ReplayFormat::Text => text(&document, output::width()).into_bytes(),
         };
         output::write(args.output.as_deref(), &bytes)?;
+        // Whoever has the document elsewhere sees how it ended.
+        if args.output.is_some() {
+            let told = text(&document, output::width());
+            output::note(cli, told.lines().next().unwrap_or_default());
+        }
     }
     Ok(done)
 }

@@ -27,6 +27,11 @@ pub fn run(
     let builds = read_builds(cli, place, &args.history, &[subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[subject]));
     let searched = analyze::search(place, &args.history, &args.search, &builds, subject, &costs)?;
+    let judged = &searched.baseline;
+    if let Some(d) = history_notes::of_no_builds(&judged.outcome, &judged.summary) {
+        output::diagnostics(cli, &[(subject.source.clone(), d)]);
+        return Ok((None, Done::WrongInput));
+    }
     let rows = analyze::plan_rows(&subject.source, &searched);
     let best = optimize::best(&rows).and_then(|i| Some((&rows[i], searched.plans.get(i)?)));
     let context_of = match args.worktree {
