@@ -5,7 +5,6 @@
 
 use super::super::Extent;
 use super::super::argument::Argument;
-use super::super::claims::SYSTEM_WRITES;
 use super::super::options::{Parsed, Spec, parse};
 use super::{Call, Described};
 
@@ -164,8 +163,7 @@ pub(super) fn touches_system(call: &mut Call<'_>) {
     call.claims.touch_system();
     let name = call.name;
     call.claims.assume(format!(
-        "{name} and the packages' maintainer scripts touch only the system directories ({})",
-        SYSTEM_WRITES.join(", ")
+        "{name} and the packages' maintainer scripts touch only the system's directories (/etc, /usr, /var, /opt and their like)"
     ));
 }
 
