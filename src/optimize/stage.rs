@@ -287,7 +287,12 @@ fn one_stage(
         let line = |at: usize| original_line(request, list, at);
         out.proofs.extend(swaps.iter().map(|s| Proof::of(s, &line)));
         repeated(request, list, &lines, out);
-        out.orders.push(lines);
+        let added = |at: usize| request.inserted.iter().any(|n| n.manifests == at);
+        let lines = lines.into_iter().map(|p| Placed {
+            added: added(p.at),
+            ..p
+        });
+        out.orders.push(lines.collect());
         note(
             &Noted {
                 request,

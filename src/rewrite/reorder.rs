@@ -17,6 +17,8 @@ pub struct Placed {
     pub before: Vec<String>,
     /// Lines behind it.
     pub after: Vec<String>,
+    /// A rewrite put it there: it is in nobody's paragraph.
+    pub added: bool,
 }
 
 impl Placed {
@@ -27,6 +29,7 @@ impl Placed {
             at,
             before: Vec::new(),
             after: Vec::new(),
+            added: false,
         }
     }
 }
@@ -56,6 +59,8 @@ struct Block<'a> {
     gap: &'a [u8],
     /// Comments directly above and the instruction, with its line end where it has one.
     text: &'a [u8],
+    /// A paragraph begins with it.
+    first: bool,
     /// It is a paragraph of its own.
     alone: bool,
     /// Number of the paragraph.
@@ -79,12 +84,16 @@ impl<'a> Layout<'a> {
         let mut from = start;
         for (at, span) in slots.iter().zip(&spans) {
             let gap = bytes.get(from..span.start as usize)?;
-            let paragraph = lines.last().map_or(0, |l| l.paragraph);
+            let above = lines.last();
+            let added = |l: &Block<'_>| order.iter().any(|p| p.added && p.at == l.at);
+            let first = !gap.is_empty() || above.is_some_and(|l| l.first && added(l));
+            let paragraph = above.map_or(0, |l| l.paragraph);
             lines.push(Block {
                 at: *at,
                 gap,
                 text: bytes.get(span.range())?,
-                alone: !gap.is_empty(),
+                first,
+                alone: first,
                 paragraph: paragraph + usize::from(!gap.is_empty()),
             });
             from = span.end as usize;
@@ -318,6 +327,19 @@ mod tests {
             let same: Vec<usize> = (1..=order.len()).collect();
             assert_eq!(printed(text, &same), text);
         }
+    }
+
+    #[test]
+    fn an_added_line_is_in_nobody_s_paragraph() {
+        let text = "FROM a\nRUN zero\n\nCOPY added\nCOPY all\n\nRUN one\n\nRUN two\n";
+        let source = SourceFile::new("Dockerfile", text);
+        let tree = parse(&source).tree;
+        let mut order = [1, 2, 4, 3, 5].map(Placed::new).to_vec();
+        order[1].added = true;
+        assert_eq!(
+            String::from_utf8(print(&source, &tree, &[order]).unwrap()).unwrap(),
+            "FROM a\nRUN zero\n\nCOPY added\n\nRUN one\n\nCOPY all\n\nRUN two\n"
+        );
     }
 
     proptest::proptest! {
