@@ -92,6 +92,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     }
     let prints = way == 2 || parsed.has(&["c", "stdout", "to-stdout", "t", "test", "l", "list"]);
     let unpacks = way == 1 || parsed.has(&["d", "decompress", "uncompress"]);
+    let looks_in = way == 2 || unpacks || parsed.has(&["t", "test", "l", "list"]);
     let keeps = parsed.has(&["k", "keep"]) || (family.keeps && !parsed.has(&["rm"]));
     let deep = parsed.has(&["r", "recursive"]);
     for file in std::mem::take(&mut parsed.operands) {
@@ -100,6 +101,16 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         }
         let extent = if deep { Extent::Subtree } else { Extent::Exact };
         call.read(&file, extent)?;
+        // A name without an ending may stand for the file with one.
+        let ends = |name: &str| family.endings.iter().any(|(end, _)| name.ends_with(end));
+        if let Argument::Known(name) = &file
+            && looks_in
+            && !ends(name)
+        {
+            for (end, _) in family.endings {
+                call.read(&Argument::Known(format!("{name}{end}")), Extent::Exact)?;
+            }
+        }
         if parsed.has(&["rm"]) {
             call.write(&file, extent)?;
         }
@@ -186,6 +197,8 @@ mod tests {
         ("gzip -d -k x.tgz", "", "/app/x.tgz", "/app/x.tar"),
         ("gzip -dc x.gz > y", "", "/app/x.gz", "/app/y"),
         ("gzip -9 x", "", "/app/x", "/app/x /app/x-gz /app/x.Z /app/x.gz /app/x.taz /app/x.tgz /app/x.z"),
+        ("bzcat x > y", "", "/app/x /app/x.bz /app/x.bz2 /app/x.tbz /app/x.tbz2", "/app/y"),
+        ("zstd -c x > y", "", "/app/x", "/app/y"),
         ("zcat x.gz | tar x", "", "/app/x.gz", "/app/**"),
         ("gzip -r /d", "", "/d/**", "/d/**"),
         ("gunzip /d/*.gz", "", "/d/**", "/d/**"),
