@@ -478,30 +478,25 @@ impl ContextFiles for TipFiles<'_> {
         entry.is_some_and(|e| e.kind == EntryKind::Symlink)
     }
 
-    fn links_below(&self, dir: &str) -> bool {
-        let start = match dir {
-            "" => String::new(),
-            dir => format!("{dir}/"),
-        };
-        let below = self.entries.range(start.clone()..);
-        let mut below = below.take_while(|(p, _)| p.starts_with(&start));
-        // What a submodule holds is not listed here.
-        self.odd_links
-            || below.any(|(_, e)| matches!(e.kind, EntryKind::Symlink | EntryKind::Submodule))
-    }
-
     fn links_in(&self, dir: &str) -> Option<Vec<String>> {
         let start = match dir {
             "" => String::new(),
             dir => format!("{dir}/"),
         };
-        let below = self.entries.range(start.clone()..);
-        let below: Vec<_> = below.take_while(|(p, _)| p.starts_with(&start)).collect();
-        if self.odd_links || below.iter().any(|(_, e)| e.kind == EntryKind::Submodule) {
+        if self.odd_links {
             return None;
         }
-        let links = below.iter().filter(|(_, e)| e.kind == EntryKind::Symlink);
-        Some(links.map(|(p, _)| p[start.len()..].to_string()).collect())
+        let mut links = Vec::new();
+        let below = self.entries.range(start.clone()..);
+        for (path, entry) in below.take_while(|(p, _)| p.starts_with(&start)) {
+            match entry.kind {
+                // What it holds is not listed here.
+                EntryKind::Submodule => return None,
+                EntryKind::Symlink => links.push(path[start.len()..].to_string()),
+                EntryKind::File | EntryKind::Executable | EntryKind::Folder => {}
+            }
+        }
+        Some(links)
     }
 
     fn has_below(&self, dir: &str) -> bool {

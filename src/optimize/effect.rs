@@ -353,7 +353,7 @@ fn links_brought(step: &Step, around: &Around<'_>) -> Option<Vec<String>> {
                     match pattern.kind() {
                         SourceKind::Plain(_) if files.is_link(pattern.cleaned()) => return None,
                         SourceKind::Plain(_) => out.extend(files.links_in(pattern.cleaned())?),
-                        _ if files.links_below("") => return None,
+                        _ if !files.links_in("")?.is_empty() => return None,
                         _ => {}
                     }
                 }

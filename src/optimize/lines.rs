@@ -120,18 +120,24 @@ pub fn interleave(pairs: &Pairs, chain: &[usize], active: &[bool]) -> Vec<usize>
         // The chain respects the closure of what must stay, so this is not met.
         return (0..n).filter(|i| active[*i]).collect();
     };
+    let first = best.clone();
     let mut fewest = reorder::moved(&best).len();
-    for steps in ascending(chain) {
-        let others = (0..n).filter(|i| active[*i] && !chain.contains(i));
-        let others: Vec<usize> = others.collect();
-        for list in [others.clone(), others.into_iter().rev().collect()] {
-            let order = around(&before, active, steps.clone(), &list);
-            let moved = order.as_ref().map(|o| reorder::moved(o).len());
-            if let (Some(order), Some(moved)) = (order, moved)
-                && moved < fewest
-            {
-                (best, fewest) = (order, moved);
-            }
+    let least = reorder::moved(chain).len();
+    let others = (0..n).filter(|i| active[*i] && !chain.contains(i));
+    let others: Vec<usize> = others.collect();
+    let backwards: Vec<usize> = others.iter().rev().copied().collect();
+    let sets = match fewest > least {
+        true => ascending(chain),
+        false => Vec::new(),
+    };
+    for (steps, list) in sets.iter().flat_map(|s| [(s, &others), (s, &backwards)]) {
+        if fewest == least {
+            break;
+        }
+        let order = around(&before, active, &first, steps, list);
+        let moved = reorder::moved(&order).len();
+        if moved < fewest {
+            (best, fewest) = (order, moved);
         }
     }
     best
@@ -167,15 +173,16 @@ fn ascending(chain: &[usize]) -> Vec<Vec<usize>> {
     out
 }
 
-/// An order in which the steps stay, and as many of the others as can in turn.
+/// An order in which the steps stay, and as many of the others as can in turn; `first` is the one where none has to.
 fn around(
     before: &[fixedbitset::FixedBitSet],
     active: &[bool],
-    mut kept: Vec<usize>,
+    first: &[usize],
+    steps: &[usize],
     others: &[usize],
-) -> Option<Vec<usize>> {
-    let mut before = before.to_vec();
-    let mut best = in_order(&before, active)?;
+) -> Vec<usize> {
+    let (mut before, mut best) = (before.to_vec(), first.to_vec());
+    let mut kept = steps.to_vec();
     for other in others {
         let at = kept.partition_point(|k| k < other);
         let mut tried = before.clone();
@@ -190,7 +197,7 @@ fn around(
             (before, best) = (tried, order);
         }
     }
-    Some(best)
+    best
 }
 
 /// The first order, by the author's, in which everything comes behind what is before it; `None` where none is.

@@ -94,13 +94,9 @@ pub trait ContextFiles {
     fn is_file(&self, path: &str) -> bool;
     /// Whether it is a symbolic link.
     fn is_link(&self, path: &str) -> bool;
-    /// Whether a symbolic link is sent from below this folder; empty is the whole context.
-    fn links_below(&self, dir: &str) -> bool;
-    /// The symbolic links that are sent from below this folder, relative to it; `None` where there may be
-    /// others.
-    fn links_in(&self, dir: &str) -> Option<Vec<String>> {
-        (!self.links_below(dir)).then(Vec::new)
-    }
+    /// The symbolic links that are sent from below this folder, relative to it; empty is the whole context.
+    /// `None` where there may be others.
+    fn links_in(&self, dir: &str) -> Option<Vec<String>>;
     /// Whether anything is sent from below this folder.
     fn has_below(&self, dir: &str) -> bool;
     /// Every file with this name in any folder.

@@ -123,9 +123,9 @@ impl<'a> Layout<'a> {
             let stays = new.get(at + count).copied();
             let between = self.between(above, stays);
             let gaps = self.gaps(above, &new[at..at + count], stays, &between);
-            for (placed, gap) in order[at..].iter().zip(gaps) {
+            for ((placed, n), gap) in order[at..].iter().zip(&new[at..]).zip(gaps) {
                 text.extend_from_slice(&gap);
-                self.put(placed, &mut text)?;
+                self.put(placed, &self.lines[*n], &mut text);
             }
             if stays.is_none() && between.iter().any(|b| !b.is_ascii_whitespace()) {
                 text.extend_from_slice(&between);
@@ -143,8 +143,7 @@ impl<'a> Layout<'a> {
         })
     }
 
-    fn put(&self, placed: &Placed, text: &mut Vec<u8>) -> Option<()> {
-        let block = self.lines.iter().find(|l| l.at == placed.at)?;
+    fn put(&self, placed: &Placed, block: &Block<'_>, text: &mut Vec<u8>) {
         let mut line = |bytes: &[u8]| {
             text.extend_from_slice(bytes);
             if !bytes.ends_with(b"\n") {
@@ -154,7 +153,6 @@ impl<'a> Layout<'a> {
         placed.before.iter().for_each(|l| line(l.as_bytes()));
         line(block.text);
         placed.after.iter().for_each(|l| line(l.as_bytes()));
-        Some(())
     }
 
     /// What is between two instructions that stay once those between them are gone: all comments, or the

@@ -437,8 +437,8 @@ mod tests {
         fn is_link(&self, _: &str) -> bool {
             false
         }
-        fn links_below(&self, _: &str) -> bool {
-            false
+        fn links_in(&self, _: &str) -> Option<Vec<String>> {
+            Some(Vec::new())
         }
         fn has_below(&self, dir: &str) -> bool {
             self.0

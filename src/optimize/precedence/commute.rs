@@ -92,24 +92,19 @@ impl Scene<'_> {
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
-        let ground_of = |e: &Effect| match std::ptr::eq(e, x) {
-            true => &x_ground,
-            false => &y_ground,
-        };
         let mut case_known = true;
-        for (e, programs, changes, other, other_writes) in [
-            (x, &p.programs, &q.changes, y, &q.writes),
-            (y, &q.programs, &p.changes, x, &p.writes),
-        ] {
+        for (e, ground, own, other, theirs) in
+            [(x, &x_ground, &p, y, &q), (y, &y_ground, &q, x, &p)]
+        {
             let (way, all) = match e.cwd.as_deref() {
-                Some(cwd) => ground_of(e).follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
+                Some(cwd) => ground.follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
                 None => (PathSet::default(), true),
             };
             case_known &= all;
-            if let Some(path) = leaves_cwd(e, &way, other, other_writes) {
+            if let Some(path) = leaves_cwd(e, &way, other, &theirs.writes) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
             }
-            let Some((place, _)) = programs.overlaps(changes) else {
+            let Some((place, _)) = own.programs.overlaps(&theirs.changes) else {
                 continue;
             };
             // A package manager may write all of the system.

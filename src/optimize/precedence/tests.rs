@@ -15,8 +15,8 @@ impl ContextFiles for Files {
     fn is_link(&self, path: &str) -> bool {
         path == "dir/link"
     }
-    fn links_below(&self, dir: &str) -> bool {
-        matches!(dir, "" | "dir")
+    fn links_in(&self, dir: &str) -> Option<Vec<String>> {
+        (!matches!(dir, "" | "dir")).then(Vec::new)
     }
     fn has_below(&self, dir: &str) -> bool {
         matches!(dir, "" | "dir" | "plain")

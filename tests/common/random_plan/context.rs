@@ -88,13 +88,6 @@ impl ContextFiles for Context {
         found.any(|(_, text)| text.starts_with('@'))
     }
 
-    fn links_below(&self, dir: &str) -> bool {
-        match dir {
-            "" => true,
-            _ => below(dir).iter().any(|(_, link)| link.is_some()),
-        }
-    }
-
     fn links_in(&self, dir: &str) -> Option<Vec<String>> {
         let links = below(dir).into_iter().filter(|(_, link)| link.is_some());
         (!dir.is_empty()).then(|| links.map(|(path, _)| path.to_string()).collect())
