@@ -507,9 +507,14 @@ impl ContextFiles for TipFiles<'_> {
             .is_some_and(|(p, _)| p.starts_with(&start))
     }
 
-    fn named(&self, name: &str) -> Vec<String> {
-        let same = |p: &&String| p.rsplit('/').next() == Some(name);
-        self.entries.keys().filter(same).cloned().collect()
+    fn below(&self, dir: &str) -> Vec<String> {
+        let start = match dir {
+            "" => String::new(),
+            dir => format!("{dir}/"),
+        };
+        let below = self.entries.range(start.clone()..);
+        let below = below.take_while(|(p, _)| p.starts_with(&start));
+        below.map(|(p, _)| p.clone()).collect()
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {

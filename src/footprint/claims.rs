@@ -6,7 +6,7 @@
 
 use super::path_set::{ancestors, climbed, resolve};
 use super::{
-    Certainty, Class, Evidence, Extent, Footprint, Install, Link, PathClaim, PathSet, Variables,
+    Certainty, Class, Evidence, Extent, Footprint, Link, PathClaim, PathSet, Use, Variables,
 };
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -164,7 +164,7 @@ pub(super) struct Claims {
     pub(super) network: bool,
     pub(super) opaque: Option<String>,
     pub(super) assumptions: Vec<String>,
-    pub(super) installs: Vec<Install>,
+    pub(super) uses: Vec<Use>,
     pub(super) evidence: Vec<Evidence>,
     /// Where the claims of package managers start among reads and among writes.
     packages: Vec<(usize, usize)>,
@@ -216,6 +216,15 @@ impl Claims {
                 self.needed.insert(above.to_string());
             }
         }
+    }
+
+    /// What was read and what was written since the mark, folders that must be there left out.
+    pub(super) fn touched(&self, mark: Mark) -> (Vec<PathClaim>, Vec<PathClaim>) {
+        let since = |all: &[PathClaim], from: usize| all.get(from..).unwrap_or_default().to_vec();
+        (
+            since(&self.reads, mark.reads),
+            since(&self.writes, mark.writes),
+        )
     }
 
     /// What was made and what was written since the mark.
@@ -468,7 +477,7 @@ impl Claims {
             },
             assumptions: self.assumptions,
             classes,
-            installs: self.installs,
+            uses: self.uses,
             commands,
             evidence,
         }

@@ -18,7 +18,7 @@ mod shell_state;
 mod walk;
 
 use crate::source::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
@@ -101,7 +101,7 @@ pub struct RunState {
     pub vars: Vec<(String, String)>,
 }
 
-/// What one RUN touches. Where `opaque` is set, `reads`, `writes` and `installs` hold only what was
+/// What one RUN touches. Where `opaque` is set, `reads`, `writes` and `uses` hold only what was
 /// understood and prove nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
@@ -138,8 +138,8 @@ pub struct Footprint {
     pub assumptions: Vec<String>,
     /// Distinct classes of its commands, sorted; never empty.
     pub classes: Vec<Class>,
-    /// The installs it runs, for rewrites that feed them their manifests alone.
-    pub installs: Vec<Install>,
+    /// The programs it runs that work on a project, in order.
+    pub uses: Vec<Use>,
     /// Names of the commands it runs, in order, for reports.
     pub commands: Vec<String>,
     /// The commands that the claims came from, in order.
@@ -189,28 +189,26 @@ impl Footprint {
     }
 }
 
-/// A dependency install that reads only manifest files of its directory.
+/// A program that works on a project, as the RUN calls it: what it needs of the project is for those to
+/// say who see the project's files ([`crate::rewrite::needs`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Install {
-    /// Which tool.
-    pub tool: InstallTool,
-    /// Directory it runs in, absolute.
-    pub dir: String,
-    /// Files named on its command line (`-r requirements.txt`), relative to `dir` or absolute.
-    pub named_files: Vec<String>,
-    /// The flag that keeps lifecycle scripts from running is given (`--ignore-scripts`).
-    pub scripts_ignored: bool,
-    /// It may rewrite the lock file (`npm install`).
-    pub may_write_lock: bool,
-}
-
-/// Tools whose manifests are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum InstallTool {
-    /// npm ci, npm install.
-    Npm,
-    /// pip install -r.
-    Pip,
+pub struct Use {
+    /// The program's name without a directory.
+    pub tool: String,
+    /// Its arguments; `None` where one of them is not known.
+    pub arguments: Option<Vec<String>>,
+    /// Where it starts, absolute; `None` where the base image decides.
+    pub dir: Option<String>,
+    /// The variables it may see; `None` for a value that is not known.
+    pub variables: BTreeMap<String, Option<String>>,
+    /// What the claims say that it reads, its program and settings left out.
+    pub reads: Vec<PathClaim>,
+    /// What the claims say that it writes.
+    pub writes: Vec<PathClaim>,
+    /// The claims are complete.
+    pub described: bool,
+    /// Where it stands in the RUN's script text; empty in exec form.
+    pub span: Span,
 }
 
 #[cfg(test)]

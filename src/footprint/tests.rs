@@ -279,26 +279,35 @@ fn exec_form_runs_programs_without_a_shell() {
 }
 
 #[test]
-fn certainty_and_installs_follow_from_the_commands() {
+fn certainty_and_uses_follow_from_the_commands() {
     let exact = of_script("mkdir -p /a && echo x > /a/b", &state());
     assert_eq!(exact.certainty, Certainty::Exact);
     let f = of_script("cd web && npm ci --ignore-scripts", &state());
     assert_eq!(f.certainty, Certainty::Assumed);
     assert!(f.network && f.assumptions.len() == 1);
-    let install = &f.installs[0];
+    let npm = &f.uses[0];
     assert_eq!(
-        (install.dir.as_str(), install.tool),
-        ("/app/web", InstallTool::Npm)
+        (npm.tool.as_str(), npm.dir.as_deref()),
+        ("npm", Some("/app/web"))
     );
-    assert!(install.scripts_ignored && !install.may_write_lock);
-    assert_eq!(f.commands, ["cd", "npm"]);
-    let f = of_script("pip install -r r.txt", &state());
-    assert_eq!(f.installs[0].named_files, ["r.txt"]);
+    assert_eq!(
+        npm.arguments.as_deref(),
+        Some(&["ci".to_string(), "--ignore-scripts".to_string()][..])
+    );
     assert!(
-        of_script("pip install -r r.txt -e .", &state())
-            .installs
-            .is_empty()
+        npm.described
+            && npm
+                .writes
+                .contains(&PathClaim::subtree("/app/web/node_modules"))
     );
+    assert_eq!(f.commands, ["cd", "npm"]);
+    let f = of_script("npm run build && go build $(x) && ls", &state());
+    let uses: Vec<_> = f
+        .uses
+        .iter()
+        .map(|u| (u.tool.as_str(), u.arguments.is_some(), u.described))
+        .collect();
+    assert_eq!(uses, [("npm", true, false), ("go", false, false)]);
 }
 
 #[test]

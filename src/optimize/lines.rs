@@ -4,10 +4,10 @@
 //! stay before which, and an order of all lines. Invariant: no pair that keeps its order changes places; lines that
 //! make no step stay where they are if they can. Quadratic in lines, cubic where many make no step.
 
-use super::precedence::{Item, Lines, Relation, Scene};
+use super::precedence::{Lines, Relation, Scene};
 use super::stage::Request;
 use crate::footprint::Certainty;
-use crate::rewrite::{Inserted, reorder, split_copy};
+use crate::rewrite::reorder;
 
 /// Relations of all pairs of a stage's instructions.
 pub struct Pairs {
@@ -20,15 +20,19 @@ impl Pairs {
     pub fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize, lines: Lines) -> Self {
         let list = scene.stage(stage);
         let n = list.len();
-        let further: Vec<Option<Relation>> = list.iter().map(|i| reads_more(request, i)).collect();
+        let further: Vec<Option<Relation>> = list
+            .iter()
+            .map(|i| i.reads_more().map(Relation::Keep))
+            .collect();
         let mut all = Vec::with_capacity(n * n);
         for (i, a) in list.iter().enumerate() {
             for (j, b) in list.iter().enumerate() {
                 all.push(if a.at >= b.at {
                     Relation::Keep(String::new())
                 } else {
-                    freed(request.inserted, a.at, b.at)
-                        .or_else(|| further[i].clone().or_else(|| further[j].clone()))
+                    further[i]
+                        .clone()
+                        .or_else(|| further[j].clone())
                         .unwrap_or_else(|| scene.relation_with(stage, i, j, lines))
                 });
             }
@@ -50,37 +54,6 @@ impl Pairs {
             Relation::Commute { certainty, .. } => *certainty > self.certainty,
         }
     }
-}
-
-/// An install that may look at more of the project than its footprint says: it stays in its place
-/// against everything but metadata's free moves, which need no mention here.
-fn reads_more(request: &Request<'_>, item: &Item<'_>) -> Option<Relation> {
-    let (_, step) = item.step?;
-    let footprint = step.footprint.as_ref()?;
-    if footprint.commands.iter().any(|c| c == "go") {
-        // A local `replace` in go.mod reads other modules of the project.
-        return Some(Relation::Keep(
-            "go may read other modules of the project".to_owned(),
-        ));
-    }
-    let further =
-        |i: &crate::footprint::Install| split_copy::looks_further(i, request.setting.files);
-    footprint
-        .installs
-        .iter()
-        .find_map(further)
-        .map(Relation::Keep)
-}
-
-/// A pair that a rewrite frees: it says why in its note.
-fn freed(inserted: &[Inserted], a: usize, b: usize) -> Option<Relation> {
-    let free = |i: &&Inserted| (i.broad, i.install) == (a, b) || (i.manifests, i.broad) == (a, b);
-    let found = inserted.iter().find(free)?;
-    Some(Relation::Commute {
-        certainty: Certainty::Assumed,
-        assumptions: found.assumptions.clone(),
-        because: "the install reads only what is copied before it".to_owned(),
-    })
 }
 
 /// Transitive predecessors of each step among the steps.

@@ -21,6 +21,7 @@ mod stage;
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::footprint::Certainty;
+use crate::optimize::precedence::Scene;
 use crate::plan::{self, BuildOptions, ContextInput, Input, Plan, StepKind};
 use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, ContextFiles, EditNote, Rewrite, Safety};
@@ -408,12 +409,11 @@ fn find_rewrites(setting: &Setting<'_>, baseline: &Evaluated) -> Vec<Rewrite> {
     if !allowed("split-copy") || setting.safety < Safety::Assumed {
         return Vec::new();
     }
-    let mut found = rewrite::split_copy::find(
-        &baseline.source,
-        &baseline.file,
-        &baseline.plan,
-        setting.files,
-    );
+    let scene = Scene::new(&baseline.file, &baseline.plan, Some(setting.files));
+    let Some(view) = scene.view(&baseline.source, &baseline.file) else {
+        return Vec::new();
+    };
+    let mut found = rewrite::split_copy::find(&view);
     found.truncate(COMBINED_REWRITES);
     found
 }
@@ -471,11 +471,11 @@ fn candidate(
     policy: Policy,
 ) -> Option<Candidate> {
     let setting = judge.setting;
-    let (split, inserted) = rewrite::apply(&baseline.source, rewrites)?;
+    let applied = rewrite::apply(&baseline.source, &baseline.file, rewrites)?;
     let base = if rewrites.is_empty() {
         baseline.clone()
     } else {
-        judge.evaluate(split)
+        judge.evaluate(applied.source)
     };
     if base.plan.has_errors() || base.outcome.builds.len() != baseline.outcome.builds.len() {
         return None;
@@ -492,7 +492,8 @@ fn candidate(
             evaluated: &base,
             matrix: &judge.matrix,
             setting: &setting,
-            inserted: &inserted,
+            original: &baseline.file,
+            origin: &applied.origin,
             certainty,
             counted,
             policy,

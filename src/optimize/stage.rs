@@ -9,12 +9,13 @@ use super::certificate::{Proof, swaps};
 use super::lines::{Pairs, interleave, masks};
 use super::order::{Problem, solve};
 use super::partition::Partition;
-use super::precedence::{Item, Lines, Relation, Scene};
+use super::precedence::{Item, Lines, NEEDS_LITTLE, Relation, Scene};
 use super::{Evaluated, Objective, Setting};
+use crate::dockerfile::Dockerfile;
 use crate::footprint::Certainty;
 use crate::plan::{Base, Input};
 use crate::rewrite::reorder::{self, Placed};
-use crate::rewrite::{EditNote, Inserted, Safety};
+use crate::rewrite::{EditNote, Safety};
 use crate::simulate::{Content, Horizon, InputMatrix, Policy};
 use petgraph::graph::NodeIndex;
 use rustc_hash::FxHashMap;
@@ -24,8 +25,10 @@ pub struct Request<'a> {
     pub evaluated: &'a Evaluated,
     pub matrix: &'a InputMatrix,
     pub setting: &'a Setting<'a>,
-    /// Instructions that rewrites added, and pairs they free.
-    pub inserted: &'a [Inserted],
+    /// The file before rewrites changed it.
+    pub original: &'a Dockerfile,
+    /// For every instruction, the one of that file that it was; `None` for one that a rewrite added.
+    pub origin: &'a [Option<usize>],
     /// Least certain pair that may change places.
     pub certainty: Certainty,
     /// Builds in order, the cold one first.
@@ -230,9 +233,7 @@ fn one_stage(
         base,
         policy: request.policy,
     };
-    let mine =
-        |i: &Inserted| list.first().is_some_and(|f| f.at <= i.install) && i.install < stage.end;
-    let needed = request.inserted.iter().any(mine);
+    let needed = list.iter().any(|i| request.is_added(i.at));
     if !(request.may_reorder || needed) {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
@@ -284,12 +285,11 @@ fn one_stage(
     let swaps = swaps(&order, &|i| list[i].at, &relation, request.certainty);
     // Without a reason for every swap there is no new order.
     if let Some(swaps) = swaps.filter(|_| !moved.is_empty()) {
-        let line = |at: usize| original_line(request, list, at);
+        let line = |at: usize| original_line(request, at);
         out.proofs.extend(swaps.iter().map(|s| Proof::of(s, &line)));
-        repeated(request, list, &lines, out);
-        let added = |at: usize| request.inserted.iter().any(|n| n.manifests == at);
+        repeated(request, &lines, out);
         let lines = lines.into_iter().map(|p| Placed {
-            added: added(p.at),
+            added: request.is_added(p.at),
             ..p
         });
         out.orders.push(lines.collect());
@@ -317,9 +317,9 @@ struct Found {
 }
 
 /// One note per line that is said again.
-fn repeated(request: &Request<'_>, list: &[Item<'_>], lines: &[Placed], out: &mut Ordered) {
+fn repeated(request: &Request<'_>, lines: &[Placed], out: &mut Ordered) {
     for placed in lines {
-        let line = original_line(request, list, placed.at);
+        let line = original_line(request, placed.at);
         for text in placed.before.iter().chain(&placed.after) {
             out.edits.push(EditNote {
                 rewrite: "reorder",
@@ -333,17 +333,23 @@ fn repeated(request: &Request<'_>, list: &[Item<'_>], lines: &[Placed], out: &mu
     }
 }
 
-/// The line of an instruction in the file before rewrites added theirs, each of which is one line; `None`
-/// for an added one.
-fn original_line(request: &Request<'_>, list: &[Item<'_>], at: usize) -> Option<u32> {
-    let item = list.iter().find(|i| i.at == at)?;
-    let mut inserted = request.inserted.iter();
-    if inserted.any(|n| n.manifests == at) {
-        return None;
+impl Request<'_> {
+    /// Whether a rewrite added an instruction.
+    fn is_added(&self, at: usize) -> bool {
+        self.origin.get(at).copied().flatten().is_none()
     }
-    let above = request.inserted.iter().filter(|n| n.manifests < at);
-    let shift = u32::try_from(above.count()).unwrap_or(0);
-    Some(item.instruction.line.saturating_sub(shift))
+}
+
+/// The lines of an instruction in the file before rewrites changed it; `None` for an added one.
+fn original_lines(request: &Request<'_>, at: usize) -> Option<(u32, u32)> {
+    let old = request.origin.get(at).copied().flatten()?;
+    let instruction = request.original.instructions.get(old)?;
+    Some((instruction.line, instruction.end_line))
+}
+
+/// The first of them.
+fn original_line(request: &Request<'_>, at: usize) -> Option<u32> {
+    original_lines(request, at).map(|(first, _)| first)
 }
 
 struct Noted<'a> {
@@ -392,17 +398,19 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
         assumptions.sort();
         assumptions.dedup();
         out.assumptions.extend(assumptions.iter().cloned());
-        let Some(line) = original_line(noted.request, noted.list, item.at) else {
+        let Some((line, end_line)) = original_lines(noted.request, item.at) else {
             continue;
         };
-        // The note of a COPY that was split tells that the rest of it comes behind the install.
+        // The note of a COPY that was split tells that the rest of it comes behind the RUN.
         let of_split = |j: &usize| {
-            let pair = (item.at, noted.list[*j].at);
-            let split =
-                |n: &Inserted| (n.broad, n.install) == pair || (n.broad, n.manifests) == pair;
-            noted.request.inserted.iter().any(split)
+            let (first, second) = (i.min(j), i.max(j));
+            let free = noted.pairs.of(*first, *second);
+            let little =
+                matches!(free, Relation::Commute { because, .. } if because == NEEDS_LITTLE);
+            little || noted.request.is_added(noted.list[*j].at)
         };
-        if !passed.is_empty() && passed.iter().all(of_split) {
+        let split = noted.list.iter().any(|i| noted.request.is_added(i.at));
+        if split && !passed.is_empty() && passed.iter().all(of_split) {
             continue;
         }
         let own = noted.steps.iter().position(|s| s == i).map(|s| {
@@ -419,7 +427,7 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
             rewrite: "reorder",
             safety,
             line,
-            end_line: line + (item.instruction.end_line - item.instruction.line),
+            end_line,
             why,
             assumptions,
         });
@@ -428,7 +436,7 @@ fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
 
 /// Where an instruction goes: below the last line it passes, or above the first.
 fn way(noted: &Noted<'_>, i: usize, passed: &[usize]) -> String {
-    let line = |j: usize| original_line(noted.request, noted.list, noted.list[j].at);
+    let line = |j: usize| original_line(noted.request, noted.list[j].at);
     let (below, above): (Vec<usize>, Vec<usize>) = passed.iter().partition(|j| **j > i);
     let (way, line) = match below.len() > above.len() {
         true => ("below", below.into_iter().filter_map(line).max()),

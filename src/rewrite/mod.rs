@@ -4,9 +4,13 @@
 //! their edits and what they rest on. Invariant: a rewrite without a justification does not exist;
 //! edits never overlap.
 
+pub mod layout;
+pub mod needs;
 pub mod reorder;
 pub mod split_copy;
 
+use crate::dockerfile::{Dockerfile, parse};
+use crate::plan::{Plan, Step};
 use crate::source::{Edit, SourceFile, apply_edits};
 use std::fmt;
 
@@ -56,35 +60,67 @@ pub struct EditNote {
     pub assumptions: Vec<String>,
 }
 
-/// An instruction added by a rewrite and what it frees: the pair `broad`, `install` may change
-/// places, since `install` then reads what the added instruction brings.
+/// A change of the Dockerfile or its ignore file that leaves the image as it is. What it gains may take a new order
+/// of the instructions, which is found afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rewrite {
     /// What it promises.
     pub safety: Safety,
-    /// The text to insert, with its line end.
-    pub text: String,
-    /// Index of the instruction it is inserted before: the broad COPY.
-    pub broad: usize,
-    /// Index of the RUN that installs.
-    pub install: usize,
+    /// Changes of the Dockerfile's text.
+    pub edits: Vec<Edit>,
+    /// Lines for the end of the ignore file.
+    pub ignore: Vec<String>,
     /// For reports.
     pub note: EditNote,
-    /// Byte offset of the insertion.
-    pub at: u32,
 }
 
-/// Instruction indices in the rewritten file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inserted {
-    /// The added COPY of manifests.
-    pub manifests: usize,
-    /// The broad COPY.
-    pub broad: usize,
-    /// The RUN that installs.
-    pub install: usize,
-    /// What freeing the pair rests on.
-    pub assumptions: Vec<String>,
+/// A Dockerfile with rewrites applied, their order not yet.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The new text.
+    pub source: SourceFile,
+    /// For every instruction of it, the one of the original that it was; `None` for one that was added.
+    pub origin: Vec<Option<usize>>,
+    /// Lines for the end of the ignore file.
+    pub ignore: Vec<String>,
+}
+
+/// A Dockerfile as rewrites look at it.
+pub struct View<'a> {
+    /// Its text.
+    pub source: &'a SourceFile,
+    /// Its tree.
+    pub file: &'a Dockerfile,
+    /// Its steps.
+    pub plan: &'a Plan,
+    /// The context.
+    pub files: &'a dyn ContextFiles,
+    /// The stages that the target needs.
+    pub stages: Vec<StageView<'a>>,
+}
+
+/// One stage of it.
+pub struct StageView<'a> {
+    /// Index of the stage.
+    pub stage: usize,
+    /// Where its files come from.
+    pub layout: &'a layout::Layout,
+    /// Its instructions, FROM left out.
+    pub lines: Vec<Line<'a>>,
+}
+
+/// One instruction of a stage.
+pub struct Line<'a> {
+    /// Index into the file's instructions.
+    pub at: usize,
+    /// Its step, where it makes one.
+    pub step: Option<&'a Step>,
+    /// What a RUN needs of the project, or why that is not known.
+    pub needs: Option<&'a Result<needs::Needs, String>>,
+    /// Layers of files below it.
+    pub layers: usize,
+    /// What it does is not known: nothing passes it.
+    pub barrier: bool,
 }
 
 /// The build context at the newest commit, as rewrites look at it. Paths are relative to the
@@ -99,38 +135,47 @@ pub trait ContextFiles {
     fn links_in(&self, dir: &str) -> Option<Vec<String>>;
     /// Whether anything is sent from below this folder.
     fn has_below(&self, dir: &str) -> bool;
-    /// Every file with this name in any folder.
-    fn named(&self, name: &str) -> Vec<String>;
+    /// Every file that is sent from below this folder, sorted; empty is the whole context.
+    fn below(&self, dir: &str) -> Vec<String>;
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }
 
-/// Inserts the text of all rewrites; the second value says where their instructions stand now.
+/// Applies the edits of all rewrites; `None` where two of them touch the same bytes.
 #[must_use]
-pub fn apply(source: &SourceFile, rewrites: &[&Rewrite]) -> Option<(SourceFile, Vec<Inserted>)> {
-    let edits: Vec<Edit> = rewrites
-        .iter()
-        .map(|r| Edit {
-            span: crate::source::Span {
-                start: r.at,
-                end: r.at,
-            },
-            text: r.text.clone().into_bytes(),
-        })
-        .collect();
+pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> Option<Applied> {
+    let edits: Vec<Edit> = rewrites.iter().flat_map(|r| r.edits.clone()).collect();
     let text = apply_edits(source.bytes(), &edits).ok()?;
-    let before = |i: usize| rewrites.iter().filter(|r| r.broad < i).count();
-    let inserted = rewrites.iter().enumerate().map(|(n, r)| {
-        // Insertions before one and the same COPY stand in the order given.
-        let same = rewrites[..n].iter().filter(|o| o.broad == r.broad).count();
-        let at_broad = rewrites.iter().filter(|o| o.broad == r.broad).count();
-        Inserted {
-            manifests: r.broad + before(r.broad) + same,
-            broad: r.broad + before(r.broad) + at_broad,
-            install: r.install + before(r.install),
-            assumptions: r.note.assumptions.clone(),
+    let new = SourceFile::new(source.name().to_owned(), text);
+    let after = parse(&new).tree;
+    // An instruction is the old one where its keyword is at the place that the old one has moved to.
+    let moved = |start: u32| {
+        let before = edits.iter().filter(|e| e.span.end <= start);
+        let by: i64 = before
+            .map(|e| e.text.len() as i64 - e.span.len() as i64)
+            .sum();
+        u32::try_from(i64::from(start) + by).ok()
+    };
+    let replaced = |start: u32| {
+        edits
+            .iter()
+            .any(|e| e.span.start <= start && start < e.span.end)
+    };
+    let mut origin = vec![None; after.instructions.len()];
+    for (at, old) in file.instructions.iter().enumerate() {
+        let start = old.keyword_span().start;
+        let place = moved(start).filter(|_| !replaced(start));
+        let found = after
+            .instructions
+            .iter()
+            .position(|i| Some(i.keyword_span().start) == place);
+        if let Some(found) = found {
+            origin[found] = Some(at);
         }
-    });
-    let inserted = inserted.collect();
-    Some((SourceFile::new(source.name().to_owned(), text), inserted))
+    }
+    Some(Applied {
+        source: new,
+        origin,
+        ignore: rewrites.iter().flat_map(|r| r.ignore.clone()).collect(),
+    })
 }

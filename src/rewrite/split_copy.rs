@@ -1,4 +1,4 @@
-//! Manifests first: copy what an install reads before the rest, so that it survives source edits.
+//! What a RUN needs first: copy that before the rest, so that the RUN survives every other edit.
 //!
 //! ```text
 //! COPY . .                 COPY package.json package-lock.json ./
@@ -6,548 +6,223 @@
 //!                          COPY . .
 //! ```
 //!
-//! Precondition: the RUN is an install that reads only its manifests (npm without lifecycle scripts,
-//! workspaces and local dependencies; pip with requirement files that name no local path), the
-//! manifests are in the context, and nothing of what it creates is. Safety: assumed.
+//! Precondition: what the RUN needs of the project is known ([`super::needs`]), a COPY above it brings that and more, and no
+//! step between them is a barrier. Safety: assumed. That the COPY may then come behind the RUN is for `optimize` to find.
 
-use super::{ContextFiles, EditNote, Rewrite, Safety};
-use crate::dockerfile::{Dockerfile, Kind};
-use crate::footprint::{Install, InstallTool};
-use crate::pattern::{SourceKind, SourcePattern};
-use crate::plan::{Input, Plan, Step, StepKind};
-use crate::source::SourceFile;
-use std::collections::BTreeSet;
+use super::layout::{Laid, brought_by};
+use super::{EditNote, Line, Rewrite, Safety, View};
+use crate::dockerfile::Kind;
+use crate::footprint::{Extent, PathClaim};
+use crate::plan::Step;
+use crate::source::{Edit, Span};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Largest manifest that is read, bytes.
-const MAX_MANIFEST: usize = 4 << 20;
+/// Most lines that are worth a reader's time.
+const MOST_LINES: usize = 24;
 
-/// Every place where splitting may pay: the nearest broad COPY above each install.
+/// One rewrite for every RUN that something above it makes wait.
 #[must_use]
-pub fn find(
-    source: &SourceFile,
-    file: &Dockerfile,
-    plan: &Plan,
-    files: &dyn ContextFiles,
-) -> Vec<Rewrite> {
+pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     let mut out: Vec<Rewrite> = Vec::new();
-    for stage in plan.stages.iter().filter(|s| s.reachable) {
-        let steps: Vec<&Step> = stage.steps.iter().map(|n| &plan.graph[*n]).collect();
-        for (i, step) in steps.iter().enumerate() {
-            let Some(footprint) = step.footprint.as_ref().filter(|f| f.opaque.is_none()) else {
+    for stage in &view.stages {
+        for (at, run) in stage.lines.iter().enumerate() {
+            let Some(Ok(needs)) = run.needs else {
                 continue;
             };
-            if footprint.installs.is_empty() {
-                continue;
+            let mut edits = Vec::new();
+            let mut names = BTreeSet::new();
+            let mut first = None;
+            for copy in stage.lines[..at].iter().rev() {
+                if copy.barrier {
+                    break;
+                }
+                let Some((edit, brought)) = one(view, stage.layout, copy, &needs.reads) else {
+                    continue;
+                };
+                edits.push(edit);
+                names.extend(brought);
+                first = Some(copy);
             }
-            let rewrite = steps[..i].iter().rev().find_map(|broad| {
-                splits(
-                    &Site {
-                        source,
-                        file,
-                        plan,
-                        files,
-                        broad,
-                        install: step,
-                    },
-                    &footprint.installs,
-                )
-            });
-            out.extend(rewrite);
+            let Some(copy) = first else {
+                continue;
+            };
+            edits.reverse();
+            let instruction = &view.file.instructions[copy.at];
+            let rewrite = Rewrite {
+                safety: Safety::Assumed,
+                edits,
+                ignore: Vec::new(),
+                note: EditNote {
+                    rewrite: "split-copy",
+                    safety: Safety::Assumed,
+                    line: instruction.line,
+                    end_line: instruction.end_line,
+                    why: why(&names, view.file.instructions[run.at].line),
+                    assumptions: needs.assumptions.clone(),
+                },
+            };
+            if !out.iter().any(|r| r.edits == rewrite.edits) {
+                out.push(rewrite);
+            }
         }
     }
-    out.sort_by_key(|r| (r.broad, r.install));
-    out.dedup_by(|b, a| a.broad == b.broad && a.text == b.text);
     out
 }
 
-struct Site<'a> {
-    source: &'a SourceFile,
-    file: &'a Dockerfile,
-    plan: &'a Plan,
-    files: &'a dyn ContextFiles,
-    broad: &'a Step,
-    install: &'a Step,
+fn why(names: &BTreeSet<String>, line: u32) -> String {
+    const SHOWN: usize = 4;
+    let mut list: Vec<&str> = names.iter().map(String::as_str).take(SHOWN).collect();
+    let rest = names.len() - list.len();
+    let more = format!("{rest} more");
+    if rest > 0 {
+        list.push(&more);
+    }
+    let verb = if names.len() == 1 { "comes" } else { "come" };
+    format!(
+        "{} {verb} first, so that line {line} no longer runs for every source edit",
+        list.join(", ")
+    )
 }
 
-fn splits(site: &Site<'_>, installs: &[Install]) -> Option<Rewrite> {
-    let broad = site.broad;
-    if broad.kind != StepKind::Copy {
+/// The lines that bring what is needed of one COPY, and the names of that; `None` where the COPY brings nothing of it,
+/// or nothing else.
+fn one(
+    view: &View<'_>,
+    layout: &super::layout::Layout,
+    copy: &Line<'_>,
+    reads: &BTreeSet<PathClaim>,
+) -> Option<(Edit, BTreeSet<String>)> {
+    let step = copy.step?;
+    let instruction = &view.file.instructions[copy.at];
+    if !matches!(instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
         return None;
     }
-    let [Input::Context(input)] = broad.inputs.as_slice() else {
-        return None;
+    let below = layout.first(copy.layers);
+    let laid = Laid {
+        layout: &below,
+        files: view.files,
     };
-    let [only] = input.sources.as_slice() else {
-        return None;
-    };
-    if !input.excludes.is_empty() {
-        return None;
-    }
-    let pattern = SourcePattern::lenient(only);
-    let from = match pattern.kind() {
-        SourceKind::Root => String::new(),
-        SourceKind::Plain(_) if site.files.has_below(pattern.cleaned()) => {
-            format!("{}/", pattern.cleaned())
-        }
-        _ => return None,
-    };
-    let dest = broad.dest.as_ref()?.path.as_deref()?;
-    let mut manifests = BTreeSet::new();
-    let mut assumptions = BTreeSet::new();
-    let mut dir = None;
-    for install in installs {
-        let below = install.dir.strip_prefix(dest.trim_end_matches('/'))?;
-        if !(below.is_empty() || below.starts_with('/'))
-            || dir.as_ref().is_some_and(|d| *d != install.dir)
+    let mut needed: BTreeMap<String, String> = BTreeMap::new();
+    let mut folders: BTreeMap<String, String> = BTreeMap::new();
+    for claim in reads {
+        let brought = brought_by(step, claim, view.files)?;
+        let new =
+            |(place, from): &&(String, String)| laid.context_path(place).as_deref() != Some(from);
+        let missing: Vec<_> = brought.iter().filter(new).cloned().collect();
+        if claim.extent == Extent::Subtree
+            && !missing.is_empty()
+            && let Some(folder) = folder_of(claim, &missing)
         {
-            return None;
-        }
-        dir = Some(install.dir.clone());
-        let inside = below.trim_matches('/');
-        let folder = if inside.is_empty() {
-            from.clone()
+            folders.insert(claim.path.clone(), folder);
         } else {
-            format!("{from}{inside}/")
-        };
-        let needs = match install.tool {
-            InstallTool::Npm => npm(install, &folder, site.files)?,
-            InstallTool::Pip => pip(install, &folder, site.files)?,
-        };
-        manifests.extend(needs.files);
-        assumptions.extend(needs.assumptions);
+            needed.extend(missing);
+        }
     }
-    let dir = dir?;
-    // All manifests lie in the folder itself, so that one COPY brings them to their places.
-    let folder = {
-        let below = dir
-            .strip_prefix(dest.trim_end_matches('/'))?
-            .trim_matches('/');
-        if below.is_empty() {
-            from
-        } else {
-            format!("{from}{below}/")
-        }
-    };
-    if manifests.iter().any(|m| {
-        m.strip_prefix(&folder)
-            .is_none_or(|rest| rest.contains('/'))
-    }) {
+    if needed.is_empty() && folders.is_empty() {
         return None;
     }
-    let instruction = site.file.instructions.get(broad.instruction)?;
-    let cwd = site
-        .plan
-        .states
-        .get(broad.instruction)?
-        .as_ref()?
-        .cwd
-        .clone();
-    let target = if cwd.as_deref() == Some(&dir) {
-        "./".to_owned()
-    } else {
-        format!("{}/", dir.trim_end_matches('/'))
+    let all = brought_by(step, &PathClaim::subtree("/"), view.files)?;
+    let inside = |place: &String| {
+        let covers = |f: &String| PathClaim::subtree(&**f).covers(&PathClaim::exact(&**place));
+        needed.contains_key(place) || folders.keys().any(covers)
     };
-    let flags: Vec<&str> = instruction.flags.iter().map(|f| f.raw.as_str()).collect();
-    let mut words = vec![site.source.text(instruction.keyword_span()).into_owned()];
-    words.extend(flags.iter().map(|f| (*f).to_owned()));
-    let plain = |w: &String| {
-        w.bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b))
-    };
-    if !manifests.iter().chain([&target]).all(plain) || !matches!(instruction.kind, Kind::Copy(_)) {
+    if all.iter().all(|(place, _)| inside(place)) {
         return None;
     }
-    words.extend(manifests.iter().cloned());
-    words.push(target);
-    let text = format!("{}{}", words.join(" "), site.source.line_end());
-    let names: Vec<&str> = manifests
-        .iter()
-        .map(|m| m.rsplit('/').next().unwrap_or(m))
-        .collect();
-    let assumptions: Vec<String> = assumptions.into_iter().collect();
-    Some(Rewrite {
-        safety: Safety::Assumed,
-        at: instruction
-            .leading_comments
-            .start
-            .min(instruction.span.start),
-        broad: broad.instruction,
-        install: site.install.instruction,
-        note: EditNote {
-            rewrite: "split-copy",
-            safety: Safety::Assumed,
-            line: instruction.line,
-            end_line: instruction.end_line,
-            why: format!(
-                "{} {} first, so that the install below no longer runs for every source edit",
-                names.join(", "),
-                if names.len() == 1 { "comes" } else { "come" }
-            ),
-            assumptions,
+    let lines = lines(view, copy, step, &needed, &folders)?;
+    let line_end = view.source.line_end();
+    let start = instruction
+        .leading_comments
+        .start
+        .min(instruction.span.start);
+    let mut names: BTreeSet<String> = needed.values().cloned().collect();
+    names.extend(folders.values().map(|f| format!("{f}/")));
+    let text: String = lines.iter().map(|l| format!("{l}{line_end}")).collect();
+    Some((
+        Edit {
+            span: Span { start, end: start },
+            text: text.into_bytes(),
         },
-        text,
-    })
+        names,
+    ))
 }
 
-/// Most files of one name that are looked at.
-const MAX_NAMED: usize = 200;
-
-/// Why an install may look at more than its manifests, judged by every manifest of the context: its
-/// own lifecycle scripts, included requirement files, local paths. Such a step stays where it is.
-#[must_use]
-pub fn looks_further(install: &Install, files: &dyn ContextFiles) -> Option<String> {
-    let names: Vec<&str> = match install.tool {
-        InstallTool::Npm => vec!["package.json"],
-        InstallTool::Pip => install
-            .named_files
-            .iter()
-            .filter_map(|f| f.rsplit('/').next())
-            .collect(),
+/// The folder of the context that all of these files come from.
+fn folder_of(claim: &PathClaim, files: &[(String, String)]) -> Option<String> {
+    let of = |(place, from): &(String, String)| {
+        let rest = place.strip_prefix(&*claim.path)?;
+        let folder = from.strip_suffix(rest)?;
+        (!folder.is_empty() && !rest.is_empty()).then(|| folder.to_owned())
     };
-    let found: Vec<String> = names.iter().flat_map(|n| files.named(n)).collect();
-    if found.is_empty() || found.len() > MAX_NAMED {
-        return Some("the manifests it reads are not known".to_owned());
-    }
-    for path in found {
-        let further = match files.read(&path).map(String::from_utf8) {
-            Some(Ok(text)) if install.tool == InstallTool::Npm => npm_looks_further(&text, install),
-            Some(Ok(text)) => {
-                let dir = path
-                    .rsplit_once('/')
-                    .map_or(String::new(), |(d, _)| format!("{d}/"));
-                text.lines()
-                    .map(str::trim)
-                    .filter(|l| !l.is_empty() && !l.starts_with('#'))
-                    .any(|l| included(l).is_some() || names_local_path(l, &dir, files))
-            }
-            _ => true,
-        };
-        if further {
-            return Some(format!("what {path} names or runs may read other files"));
-        }
-    }
-    None
-}
-
-fn npm_looks_further(text: &str, install: &Install) -> bool {
-    let Ok(json) = serde_json::from_str::<serde_json::Value>(text) else {
-        return true;
-    };
-    let scripts = json.get("scripts").and_then(serde_json::Value::as_object);
-    let runs = scripts.is_some_and(|s| LIFECYCLE.iter().any(|l| s.contains_key(*l)));
-    let groups = [
-        "dependencies",
-        "devDependencies",
-        "optionalDependencies",
-        "peerDependencies",
-    ];
-    let mut specs = groups
+    let first = of(files.first()?)?;
+    files
         .iter()
-        .filter_map(|g| json.get(g))
-        .filter_map(serde_json::Value::as_object);
-    let local = specs.any(|list| list.values().any(|v| v.as_str().is_none_or(is_local)));
-    (runs && !install.scripts_ignored) || local || json.get("workspaces").is_some()
+        .all(|f| of(f).as_ref() == Some(&first))
+        .then_some(first)
 }
 
-/// Scripts of a project that npm runs by itself when it installs.
-const LIFECYCLE: [&str; 8] = [
-    "preinstall",
-    "install",
-    "postinstall",
-    "prepare",
-    "preprepare",
-    "postprepare",
-    "prepublish",
-    "dependencies",
-];
-
-/// A dependency that is a path of the project.
-fn is_local(spec: &str) -> bool {
-    let starts = ["file:", "link:", "portal:", "workspace:", ".", "/", "~"];
-    starts.iter().any(|p| spec.starts_with(p)) && !is_tilde_range(spec)
-}
-
-/// Files an install reads, relative to the context, and what that rests on.
-struct Needs {
-    files: BTreeSet<String>,
-    assumptions: Vec<String>,
-}
-
-fn npm(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Needs> {
-    let manifest = format!("{folder}package.json");
-    let text = files.read(&manifest).filter(|t| t.len() <= MAX_MANIFEST)?;
-    let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    let scripts = json.get("scripts").and_then(serde_json::Value::as_object);
-    let runs_own = scripts.is_some_and(|s| LIFECYCLE.iter().any(|l| s.contains_key(*l)));
-    if (runs_own || files.is_file(&format!("{folder}binding.gyp"))) && !install.scripts_ignored {
+/// COPY lines that put files and folders where they belong, with the flags of the COPY that brought them.
+fn lines(
+    view: &View<'_>,
+    copy: &Line<'_>,
+    step: &Step,
+    needed: &BTreeMap<String, String>,
+    folders: &BTreeMap<String, String>,
+) -> Option<Vec<String>> {
+    let instruction = &view.file.instructions[copy.at];
+    let cwd = view.plan.states.get(copy.at)?.as_ref()?.cwd.clone();
+    let keyword = match step.kind {
+        crate::plan::StepKind::Add => "COPY".to_owned(),
+        _ => view.source.text(instruction.keyword_span()).into_owned(),
+    };
+    let mut start = vec![keyword];
+    let flags = instruction.flags.iter().map(|f| f.raw.as_str().to_owned());
+    start.extend(flags.filter(|f| !f.starts_with("--exclude")));
+    let start = start.join(" ");
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut out = Vec::new();
+    for (place, from) in needed {
+        let (dir, name) = place.rsplit_once('/')?;
+        if from.rsplit('/').next() == Some(name) {
+            groups.entry(dir.to_owned()).or_default().push(from);
+        } else {
+            out.push((place.clone(), format!("{start} {from} {place}")));
+        }
+    }
+    for (dir, mut files) in groups {
+        files.sort_unstable();
+        let dest = shown(&dir, cwd.as_deref());
+        out.push((dir, format!("{start} {} {dest}", files.join(" "))));
+    }
+    for (dir, from) in folders {
+        out.push((
+            dir.clone(),
+            format!("{start} {from} {}", shown(dir, cwd.as_deref())),
+        ));
+    }
+    out.sort();
+    let words = needed.iter().chain(folders).flat_map(|(a, b)| [a, b]);
+    if out.len() > MOST_LINES || !words.clone().all(|w| is_plain(w)) {
         return None;
     }
-    if json.get("workspaces").is_some() || files.has_below(&format!("{folder}node_modules")) {
-        return None;
-    }
-    let groups = [
-        "dependencies",
-        "devDependencies",
-        "optionalDependencies",
-        "peerDependencies",
-    ];
-    for group in groups {
-        let Some(list) = json.get(group) else {
-            continue;
-        };
-        let list = list.as_object()?;
-        if list.values().any(|v| v.as_str().is_none_or(is_local)) {
-            return None;
-        }
-    }
-    let lock = ["package-lock.json", "npm-shrinkwrap.json"];
-    let mut wanted = BTreeSet::from([manifest]);
-    for name in lock.iter().chain(&[".npmrc"]) {
-        let path = format!("{folder}{name}");
-        if files.is_file(&path) {
-            wanted.insert(path);
-        }
-    }
-    if !install.may_write_lock
-        && !lock
-            .iter()
-            .any(|l| wanted.contains(&format!("{folder}{l}")))
-    {
-        // npm ci refuses to work without a lock file: leave such a file alone.
-        return None;
-    }
-    let mut assumptions = vec![
-        "npm reads only package.json, the lock file and .npmrc of its folder: no lifecycle script of the project looks at the sources".to_owned(),
-        "the build context holds no node_modules (none is in git)".to_owned(),
-    ];
-    if install.may_write_lock {
-        assumptions
-            .push("npm install leaves package-lock.json as it is: it is up to date".to_owned());
-    }
-    Some(Needs {
-        files: wanted,
-        assumptions,
-    })
+    Some(out.into_iter().map(|(_, line)| line).collect())
 }
 
-/// `~1.2` is a version range, `~/x` a path.
-fn is_tilde_range(spec: &str) -> bool {
-    spec.strip_prefix('~').is_some_and(|r| {
-        r.trim_start()
-            .starts_with(|c: char| c.is_ascii_digit() || c == 'v' || c == '>' || c == '=')
-    })
+/// A folder as the destination of a COPY.
+fn shown(dir: &str, cwd: Option<&str>) -> String {
+    let dir = if dir.is_empty() { "/" } else { dir };
+    match cwd {
+        Some(cwd) if cwd == dir => "./".to_owned(),
+        Some(cwd) if cwd != "/" => match dir.strip_prefix(cwd).and_then(|r| r.strip_prefix('/')) {
+            Some(rest) => format!("{rest}/"),
+            None => format!("{}/", dir.trim_end_matches('/')),
+        },
+        _ => format!("{}/", dir.trim_end_matches('/')),
+    }
 }
 
-fn pip(install: &Install, folder: &str, files: &dyn ContextFiles) -> Option<Needs> {
-    let mut wanted = BTreeSet::new();
-    let mut queue: Vec<String> = Vec::new();
-    for name in &install.named_files {
-        let inside = match name.strip_prefix(&format!("{}/", install.dir.trim_end_matches('/'))) {
-            Some(rest) => rest,
-            None if name.starts_with('/') => return None,
-            None => name,
-        };
-        queue.push(join(folder, inside)?);
-    }
-    if queue.is_empty() {
-        return None;
-    }
-    while let Some(path) = queue.pop() {
-        if !wanted.insert(path.clone()) {
-            continue;
-        }
-        if wanted.len() > 32 {
-            return None;
-        }
-        let text = files.read(&path).filter(|t| t.len() <= MAX_MANIFEST)?;
-        let text = String::from_utf8(text).ok()?;
-        let dir = path
-            .rsplit_once('/')
-            .map_or(String::new(), |(d, _)| format!("{d}/"));
-        for line in text.lines() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            match included(line) {
-                Some(name) => queue.push(join(&dir, name)?),
-                None if names_local_path(line, &dir, files) => return None,
-                None => {}
-            }
-        }
-    }
-    Some(Needs {
-        files: wanted,
-        assumptions: vec![
-            "pip reads only the requirement files named: none of them names a path of the project"
-                .to_owned(),
-        ],
-    })
-}
-
-/// The file that `-r` or `-c` names.
-fn included(line: &str) -> Option<&str> {
-    for flag in ["-r", "--requirement", "-c", "--constraint"] {
-        if let Some(rest) = line.strip_prefix(flag) {
-            let long = flag.starts_with("--");
-            let name = rest.strip_prefix('=').unwrap_or(rest);
-            if !long || rest.starts_with(['=', ' ', '\t']) {
-                let name = name.split(" #").next().unwrap_or(name).trim();
-                return Some(name).filter(|n| !n.is_empty());
-            }
-        }
-    }
-    None
-}
-
-fn names_local_path(line: &str, dir: &str, files: &dyn ContextFiles) -> bool {
-    let first = line.split([' ', '\t', ';']).next().unwrap_or("");
-    let bare = first.split('[').next().unwrap_or(first);
-    line.starts_with("-e")
-        || line.starts_with("--editable")
-        || line.contains("file:")
-        || line.contains("--find-links")
-        || line.starts_with("-f")
-        || first.starts_with(['.', '/', '~'])
-        || (first.contains('/') && !first.contains("://"))
-        || (!bare.is_empty() && files.has_below(&format!("{dir}{bare}")) && line.contains('@'))
-        || line.contains("${")
-}
-
-/// Joins a relative path to a folder of the context; `None` when it leaves it.
-fn join(folder: &str, name: &str) -> Option<String> {
-    if name.starts_with('/') || name.contains("://") {
-        return None;
-    }
-    let cleaned = crate::pattern::clean(&format!("{folder}{name}"));
-    (!cleaned.starts_with("..") && cleaned != ".").then_some(cleaned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    struct Fake(BTreeMap<&'static str, &'static str>);
-
-    impl ContextFiles for Fake {
-        fn is_file(&self, path: &str) -> bool {
-            self.0.contains_key(path)
-        }
-        fn is_link(&self, _: &str) -> bool {
-            false
-        }
-        fn links_in(&self, _: &str) -> Option<Vec<String>> {
-            Some(Vec::new())
-        }
-        fn has_below(&self, dir: &str) -> bool {
-            self.0
-                .keys()
-                .any(|k| k.strip_prefix(dir).is_some_and(|r| r.starts_with('/')))
-        }
-        fn named(&self, name: &str) -> Vec<String> {
-            self.0
-                .keys()
-                .filter(|k| k.rsplit('/').next() == Some(name))
-                .map(|k| (*k).to_owned())
-                .collect()
-        }
-        fn read(&self, path: &str) -> Option<Vec<u8>> {
-            self.0.get(path).map(|t| t.as_bytes().to_vec())
-        }
-    }
-
-    fn lines(dockerfile: &str, files: &[(&'static str, &'static str)]) -> Vec<String> {
-        let source = SourceFile::new("Dockerfile", dockerfile);
-        let tree = crate::dockerfile::parse(&source).tree;
-        let plan = crate::plan::lower(&tree, &crate::plan::BuildOptions::default());
-        let found = find(
-            &source,
-            &tree,
-            &plan,
-            &Fake(files.iter().copied().collect()),
-        );
-        found.into_iter().map(|r| r.text).collect()
-    }
-
-    const NPM: &str = "FROM node:22\nWORKDIR /app\nCOPY . .\nRUN npm ci\n";
-
-    #[test]
-    fn npm_reads_its_manifests() {
-        let good = [
-            ("package.json", r#"{"dependencies":{"a":"~1.2"}}"#),
-            ("package-lock.json", "{}"),
-            ("src/a.js", ""),
-        ];
-        assert_eq!(
-            lines(NPM, &good),
-            ["COPY package.json package-lock.json ./\n".replace(
-                "package.json package-lock.json",
-                "package-lock.json package.json"
-            )]
-        );
-        let chown = NPM.replace("COPY .", "COPY --chown=node:node .");
-        assert_eq!(
-            lines(&chown, &good),
-            ["COPY --chown=node:node package-lock.json package.json ./\n"]
-        );
-    }
-
-    #[test]
-    fn npm_projects_that_look_at_their_sources_are_left_alone() {
-        let lock = ("package-lock.json", "{}");
-        for manifest in [
-            r#"{"scripts":{"postinstall":"node x.js"}}"#,
-            r#"{"scripts":{"prepare":"husky"}}"#,
-            r#"{"workspaces":["packages/*"]}"#,
-            r#"{"dependencies":{"a":"file:../a"}}"#,
-            r#"{"dependencies":{"a":"./a"}}"#,
-            "not json",
-        ] {
-            assert!(
-                lines(NPM, &[("package.json", manifest), lock]).is_empty(),
-                "{manifest}"
-            );
-        }
-        assert!(
-            lines(NPM, &[("package.json", "{}")]).is_empty(),
-            "npm ci without a lock file"
-        );
-        assert!(
-            lines(
-                NPM,
-                &[("package.json", "{}"), lock, ("node_modules/a/b", "")]
-            )
-            .is_empty()
-        );
-    }
-
-    const PIP: &str =
-        "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n";
-
-    #[test]
-    fn pip_follows_included_files() {
-        let files = [
-            ("requirements.txt", "-r base.txt\nflask==3\n"),
-            ("base.txt", "# x\nrequests>=2\n"),
-            ("app.py", ""),
-        ];
-        assert_eq!(lines(PIP, &files), ["COPY base.txt requirements.txt ./\n"]);
-    }
-
-    #[test]
-    fn pip_with_local_paths_is_left_alone() {
-        for text in [
-            "-e .\n",
-            "./libs/x\n",
-            "x @ file:///x\n",
-            "-r missing.txt\n",
-            "libs/x\n",
-        ] {
-            assert!(
-                lines(PIP, &[("requirements.txt", text)]).is_empty(),
-                "{text}"
-            );
-        }
-    }
+/// A path that means itself in a COPY line.
+fn is_plain(word: &str) -> bool {
+    word.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b))
 }

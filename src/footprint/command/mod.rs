@@ -165,6 +165,41 @@ pub(super) fn is_python(name: &str) -> bool {
         .is_some_and(|v| v.is_empty() || is_number(v))
 }
 
+/// Programs that look at the files of a project: package managers and build tools of languages.
+pub(super) fn works_on_projects(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "bun",
+        "bundle",
+        "bundler",
+        "cargo",
+        "composer",
+        "conda",
+        "dotnet",
+        "gem",
+        "go",
+        "gradle",
+        "make",
+        "mamba",
+        "micromamba",
+        "mix",
+        "mvn",
+        "npm",
+        "npx",
+        "pip",
+        "pip3",
+        "pipenv",
+        "pnpm",
+        "poetry",
+        "rebar3",
+        "sbt",
+        "turbo",
+        "uv",
+        "yarn",
+        "yarnpkg",
+    ];
+    NAMES.contains(&name) || is_python(name)
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }

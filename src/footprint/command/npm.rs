@@ -2,9 +2,9 @@
 //!
 //! Lifecycle scripts of the project are the caller's to look at: it sees `package.json`.
 
+use super::super::Extent;
 use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
-use super::super::{Extent, Install, InstallTool};
 use super::{Call, Described};
 
 const NPM: Spec = Spec {
@@ -206,15 +206,7 @@ fn installs(
         call.claims
             .write(Extent::Exact, format!("{top}/package-lock.json"));
     }
-    if packages.is_empty() {
-        call.claims.installs.push(Install {
-            tool: InstallTool::Npm,
-            dir: dir.clone(),
-            named_files: Vec::new(),
-            scripts_ignored: parsed.has(&["ignore-scripts"]),
-            may_write_lock,
-        });
-    } else {
+    if !packages.is_empty() {
         call.claims
             .write(Extent::Exact, format!("{top}/package.json"));
     }

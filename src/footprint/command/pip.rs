@@ -3,9 +3,9 @@
 //! A requirements file is read as one file: what it names in turn is the caller's to look at, which
 //! the assumption says. A local project is built by its own code, taken to stay in its directory.
 
+use super::super::Extent;
 use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
-use super::super::{Extent, Install, InstallTool};
 use super::{Call, Described};
 
 const PIP: Spec = Spec {
@@ -142,49 +142,33 @@ pub(super) fn run(call: &mut Call<'_>, arguments: &[Argument]) -> Described {
 
 fn install(call: &mut Call<'_>, parsed: &Parsed, operands: &[Argument]) -> Described {
     call.claims.network = true;
-    let mut named = Vec::new();
+    let mut named = false;
     for file in parsed.values(&["r", "requirement", "c", "constraint"]) {
         if file.start().contains("://") {
             continue;
         }
         call.read(file, Extent::Exact)?;
-        named.push(
-            file.known()
-                .ok_or("a requirements file is not known")?
-                .to_string(),
-        );
+        file.known().ok_or("a requirements file is not known")?;
+        named = true;
     }
     for place in parsed.values(&["f", "find-links"]) {
         if !place.start().contains("://") {
             call.read(place, Extent::Subtree)?;
         }
     }
-    let mut local = false;
     for operand in operands.iter().chain(parsed.values(&["e", "editable"])) {
-        local |= requirement(call, operand)?;
+        requirement(call, operand)?;
     }
     destination(call, parsed)?;
-    if !named.is_empty() {
+    if named {
         call.claims
             .assume("the requirements files name no other local file or directory");
-    }
-    if !named.is_empty()
-        && !local
-        && let Some(dir) = &call.shell.cwd
-    {
-        call.claims.installs.push(Install {
-            tool: InstallTool::Pip,
-            dir: dir.clone(),
-            named_files: named,
-            scripts_ignored: false,
-            may_write_lock: false,
-        });
     }
     Ok(())
 }
 
-/// One thing to install; whether it is a local directory.
-fn requirement(call: &mut Call<'_>, operand: &Argument) -> Result<bool, String> {
+/// One thing to install.
+fn requirement(call: &mut Call<'_>, operand: &Argument) -> Described {
     let text = operand.start();
     if text.is_empty() {
         return Err("what is installed is not known".to_string());
@@ -199,7 +183,7 @@ fn requirement(call: &mut Call<'_>, operand: &Argument) -> Result<bool, String> 
     if remote || !local {
         return match text.contains("file:") {
             true => Err("it installs a local file".to_string()),
-            false => Ok(false),
+            false => Ok(()),
         };
     }
     let path = match operand {
@@ -210,14 +194,14 @@ fn requirement(call: &mut Call<'_>, operand: &Argument) -> Result<bool, String> 
     };
     if archive {
         call.read(&path, Extent::Exact)?;
-        return Ok(false);
+        return Ok(());
     }
     call.read(&path, Extent::Subtree)?;
     call.write(&path, Extent::Subtree)?;
     call.claims.assume(format!(
         "building the project in {bare} reads and writes only that directory and the Python installation"
     ));
-    Ok(true)
+    Ok(())
 }
 
 /// Where it writes.

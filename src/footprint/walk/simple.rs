@@ -8,7 +8,7 @@ use super::super::claims::Mark;
 use super::super::command::{self, Call};
 use super::super::path_set::resolve;
 use super::super::shell_state::Shell;
-use super::super::{Extent, PathClaim, class};
+use super::super::{Extent, PathClaim, Use, class};
 use super::{MAX_NESTING, Walk, is_steering};
 use crate::shell::{Command, CommandKind, Part, Redirect, RedirectOperator, Simple, Word};
 use crate::source::Span;
@@ -189,6 +189,7 @@ impl Walk {
         if let Err(reason) = self.search_path(name, shell) {
             self.claims.give_up(reason);
         }
+        let mark = self.claims.mark();
         let result = match command::wrapper::inner(arguments, shell) {
             command::wrapper::Inner::None => {
                 let mut call = Call {
@@ -219,6 +220,24 @@ impl Walk {
             }
             command::wrapper::Inner::Unclear(reason) => Err(reason),
         };
+        if command::works_on_projects(name) {
+            let (reads, writes) = self.claims.touched(mark);
+            // A file name pattern that no file matches is passed on as it is (`.[extra]`).
+            let known = arguments[1..].iter().map(|a| match a {
+                Argument::Known(text) | Argument::Pattern { text, .. } => Some(text.as_str()),
+                Argument::Unknown { .. } => None,
+            });
+            self.claims.uses.push(Use {
+                tool: name.to_string(),
+                arguments: known.map(|a| a.map(str::to_string)).collect(),
+                dir: shell.cwd.clone(),
+                variables: shell.variables.clone(),
+                reads,
+                writes,
+                described: result.is_ok(),
+                span: self.outer.unwrap_or(place),
+            });
+        }
         if let Err(reason) = result {
             self.claims.give_up(format!("{name}: {reason}"));
         }

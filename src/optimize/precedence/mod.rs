@@ -5,6 +5,7 @@
 //! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
 mod commute;
+mod project;
 
 use super::carry;
 use super::effect::{self, Around, Effect, Standing};
@@ -13,8 +14,12 @@ use super::observed::observed;
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
-use crate::rewrite::ContextFiles;
+use crate::rewrite::layout::Layout;
+use crate::rewrite::needs::Needs;
+use crate::rewrite::{ContextFiles, Line, StageView, View};
+use crate::source::SourceFile;
 use petgraph::graph::NodeIndex;
+pub(super) use project::NEEDS_LITTLE;
 
 /// How two instructions of a stage stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +70,10 @@ pub struct Item<'a> {
     pub step: Option<(NodeIndex, &'a Step)>,
     /// What the step does, or why that is not known.
     pub effect: Option<Result<Effect, String>>,
+    /// What a RUN needs of the project it works on, or why that is not known.
+    pub needs: Option<Result<Needs, String>>,
+    /// Layers of files below it.
+    layers: usize,
 }
 
 /// Links that may be in a stage's file system, those of the base image left out.
@@ -126,7 +135,7 @@ impl Left {
 }
 
 impl Item<'_> {
-    fn is_opaque(&self) -> bool {
+    pub(super) fn is_opaque(&self) -> bool {
         matches!(self.effect, Some(Err(_)))
     }
 }
@@ -140,6 +149,9 @@ pub struct Scene<'a> {
     left: Vec<Left>,
     /// For each stage, the places whose times or order may show.
     observed: Vec<PathSet>,
+    /// For each stage, where its files come from.
+    layouts: Vec<Layout>,
+    files: Option<&'a dyn ContextFiles>,
 }
 
 impl<'a> Scene<'a> {
@@ -153,6 +165,8 @@ impl<'a> Scene<'a> {
             stages: Vec::new(),
             left: Vec::new(),
             observed: Vec::new(),
+            layouts: Vec::new(),
+            files,
         };
         for stage in &plan.stages {
             let base = match &stage.base {
@@ -164,7 +178,12 @@ impl<'a> Scene<'a> {
                 }
                 Base::Context(name) => BaseImage::Unknown(name.clone()),
             };
-            let items = scene.items(file, stage, &base, files);
+            let mut layout = match stage.base {
+                Base::Stage(b) => scene.layouts[b].clone(),
+                _ => Layout::default(),
+            };
+            let items = scene.items(file, stage, &base, &mut layout);
+            scene.layouts.push(layout);
             let left = scene.links_left(stage, &items, &base);
             scene.bases.push(base);
             scene.stages.push(items);
@@ -192,14 +211,47 @@ impl<'a> Scene<'a> {
         &self.stages[stage]
     }
 
+    /// What rewrites look at; `None` without the context.
+    #[must_use]
+    pub fn view<'s>(&'s self, source: &'s SourceFile, file: &'s Dockerfile) -> Option<View<'s>> {
+        let files = self.files?;
+        let line = |item: &'s Item<'a>| Line {
+            at: item.at,
+            step: item.step.map(|(_, s)| s),
+            needs: item.needs.as_ref(),
+            layers: item.layers,
+            barrier: item.is_opaque() || item.reads_more().is_some(),
+        };
+        let one = |(stage, items): (usize, &'s Vec<Item<'a>>)| StageView {
+            stage,
+            layout: &self.layouts[stage],
+            lines: items.iter().map(line).collect(),
+        };
+        let needed = |(stage, _): &(usize, &'s Vec<Item<'a>>)| self.plan.stages[*stage].reachable;
+        Some(View {
+            source,
+            file,
+            plan: self.plan,
+            files,
+            stages: self
+                .stages
+                .iter()
+                .enumerate()
+                .filter(needed)
+                .map(one)
+                .collect(),
+        })
+    }
+
     fn items(
         &self,
         file: &'a Dockerfile,
         stage: &Stage,
         base: &BaseImage,
-        files: Option<&'a dyn ContextFiles>,
+        layout: &mut Layout,
     ) -> Vec<Item<'a>> {
         let plan = self.plan;
+        let files = self.files;
         let links_in = |from: usize, sources: &[String]| self.links_held(from, sources);
         let given = |folder: &str| base.has(folder);
         let around = Around {
@@ -218,11 +270,26 @@ impl<'a> Scene<'a> {
                 cwd: view.and_then(|s| s.cwd.as_deref()),
                 user: view.and_then(|s| s.user.as_deref()),
             };
+            let layers = layout.len();
+            let footprint = step.and_then(|(_, s)| s.footprint.as_ref());
+            let needs = footprint.and_then(|f| project::needs_of(f, layout, files));
+            let mut effect = step.map(|(_, s)| effect::of(s, standing, &around));
+            if let (Some(Ok(effect)), Some(footprint), Some(Ok(needs))) =
+                (&mut effect, footprint, &needs)
+            {
+                project::narrow(effect, footprint, needs);
+            }
+            if let Some((_, step)) = step {
+                let known = effect.as_ref().and_then(|e| e.as_ref().ok());
+                layout.add(step, known.map(|e| &e.writes));
+            }
             Item {
                 at,
                 instruction: &file.instructions[at],
                 step,
-                effect: step.map(|(_, s)| effect::of(s, standing, &around)),
+                effect,
+                needs,
+                layers,
             }
         };
         (stage.from + 1..stage.end).map(one).collect()
@@ -356,6 +423,9 @@ impl<'a> Scene<'a> {
     ) -> Relation {
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
+        if let Some(free) = self.needs_little(stage, first, second) {
+            return free;
+        }
         if lines == Lines::Stay {
             return self.as_they_stand(stage, first, second);
         }

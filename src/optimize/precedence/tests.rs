@@ -21,8 +21,11 @@ impl ContextFiles for Files {
     fn has_below(&self, dir: &str) -> bool {
         matches!(dir, "" | "dir" | "plain")
     }
-    fn named(&self, _: &str) -> Vec<String> {
-        Vec::new()
+    fn below(&self, dir: &str) -> Vec<String> {
+        let all = ["a", "b", "dir/f", "dir/link", "plain/f"];
+        let start = format!("{dir}/");
+        let inside = |p: &&&str| dir.is_empty() || p.starts_with(&start);
+        all.iter().filter(inside).map(|p| (*p).to_owned()).collect()
     }
     fn read(&self, _: &str) -> Option<Vec<u8>> {
         None

@@ -97,10 +97,13 @@ impl ContextFiles for Context {
         !below(dir).is_empty()
     }
 
-    fn named(&self, name: &str) -> Vec<String> {
-        let own = |path: &&str| path.rsplit('/').next() == Some(name);
+    fn below(&self, dir: &str) -> Vec<String> {
+        let start = format!("{dir}/");
+        let inside = |path: &&str| dir.is_empty() || path.starts_with(&start);
         let all = FILES.iter().map(|(p, _)| *p).chain(["t.tar"]);
-        all.filter(own).map(str::to_string).collect()
+        let mut out: Vec<String> = all.filter(inside).map(str::to_string).collect();
+        out.sort();
+        out
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {

@@ -1,0 +1,281 @@
+//! Where in the image the files of the build context lie.
+//!
+//! Goes in: the steps of a stage, one by one, and the context at the newest commit. Comes out: which file of the
+//! context a path of the image holds. Costs nothing until it is asked; then one look per COPY, or one pass over the
+//! files of a folder. Invariant: a path that any other step may have written since is not answered.
+
+use super::ContextFiles;
+use super::needs::Project;
+use crate::footprint::{PathClaim, PathSet};
+use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
+use crate::plan::{Input, Step, StepKind};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// What one step left.
+#[derive(Clone)]
+enum Layer {
+    /// Files of the context.
+    Context(Rc<Brought>),
+    /// Something else at these places.
+    Other(Rc<PathSet>),
+}
+
+/// A COPY or ADD of files of the context.
+struct Brought {
+    /// Absolute and clean.
+    dest: String,
+    /// Files get their own names below it.
+    is_dir: bool,
+    sources: Vec<SourcePattern>,
+    excludes: Option<ExcludeRules>,
+}
+
+/// The layers below some instruction.
+#[derive(Clone, Default)]
+pub struct Layout {
+    layers: Vec<Layer>,
+}
+
+/// A layout with the context it was made from: what needs are asked of.
+#[derive(Clone, Copy)]
+pub struct Laid<'a> {
+    /// The layers.
+    pub layout: &'a Layout,
+    /// The context.
+    pub files: &'a dyn ContextFiles,
+}
+
+impl Layout {
+    /// The layers so far, to come back to.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// The first `count` layers.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        Self {
+            layers: self.layers.iter().take(count).cloned().collect(),
+        }
+    }
+
+    /// Adds what a step leaves; `writes` are its places, `None` for any.
+    pub fn add(&mut self, step: &Step, writes: Option<&PathSet>) {
+        if let Some(brought) = Brought::of(step) {
+            self.layers.push(Layer::Context(Rc::new(brought)));
+            return;
+        }
+        if matches!(step.kind, StepKind::From | StepKind::Workdir) {
+            return;
+        }
+        let everywhere = || PathSet::new(vec![PathClaim::subtree("/")]);
+        let places = writes.cloned().unwrap_or_else(everywhere);
+        if !places.is_empty() {
+            self.layers.push(Layer::Other(Rc::new(places)));
+        }
+    }
+}
+
+impl Laid<'_> {
+    /// The file of the context at a path of the image.
+    #[must_use]
+    pub fn context_path(&self, path: &str) -> Option<String> {
+        let claim = PathClaim::exact(path);
+        for layer in self.layout.layers.iter().rev() {
+            match layer {
+                Layer::Other(set) => {
+                    if set.claims.iter().any(|c| c.covers(&claim)) {
+                        return None;
+                    }
+                }
+                Layer::Context(brought) => {
+                    if let Some(found) = brought.origin(path, self.files) {
+                        return Some(found);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// All files at or below a path of the image, each with its path in the context, sorted.
+    #[must_use]
+    pub fn files_at(&self, claim: &PathClaim) -> Vec<(String, String)> {
+        let mut names = BTreeSet::new();
+        for layer in &self.layout.layers {
+            if let Layer::Context(brought) = layer {
+                brought.list(claim, self.files, &mut names);
+            }
+        }
+        let known = |p: String| self.context_path(&p).map(|c| (p, c));
+        names.into_iter().filter_map(known).collect()
+    }
+}
+
+impl Project for Laid<'_> {
+    fn is_file(&self, path: &str) -> bool {
+        self.context_path(path).is_some()
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.files.read(&self.context_path(path)?)
+    }
+
+    fn below(&self, dir: &str) -> Vec<String> {
+        let all = self.files_at(&PathClaim::subtree(dir));
+        all.into_iter()
+            .map(|(p, _)| p)
+            .filter(|p| p != dir)
+            .collect()
+    }
+}
+
+/// The files that a COPY of the context brings to a part of the image: path there, path in the context.
+#[must_use]
+pub fn brought_by(
+    step: &Step,
+    claim: &PathClaim,
+    files: &dyn ContextFiles,
+) -> Option<Vec<(String, String)>> {
+    let brought = Brought::of(step)?;
+    let mut names = BTreeSet::new();
+    brought.list(claim, files, &mut names);
+    let from = |p: String| brought.origin(&p, files).map(|c| (p, c));
+    Some(names.into_iter().filter_map(from).collect())
+}
+
+impl Brought {
+    /// `None` for a step that brings anything else.
+    fn of(step: &Step) -> Option<Self> {
+        if !matches!(step.kind, StepKind::Copy | StepKind::Add)
+            || step.parents
+            || !step.inline.is_empty()
+        {
+            return None;
+        }
+        let [Input::Context(input)] = step.inputs.as_slice() else {
+            return None;
+        };
+        let dest = step.dest.as_ref()?;
+        let sources: Vec<SourcePattern> = input
+            .sources
+            .iter()
+            .map(|s| SourcePattern::lenient(s))
+            .collect();
+        let packed = |s: &SourcePattern| s.cleaned().contains(".t") || s.cleaned().ends_with("z");
+        if step.kind == StepKind::Add && sources.iter().any(packed) {
+            // It may be an archive that is unpacked.
+            return None;
+        }
+        let excludes = match input.excludes.is_empty() {
+            true => None,
+            false => Some(ExcludeRules::new(&input.excludes).ok()?),
+        };
+        Some(Self {
+            dest: dest.path.clone()?.trim_end_matches('/').to_owned(),
+            is_dir: dest.is_dir || sources.len() > 1,
+            sources,
+            excludes,
+        })
+    }
+
+    /// Where a file of the context comes to lie.
+    fn place(&self, source: &SourcePattern, file: &str) -> Option<String> {
+        let found = source.select(file.as_bytes())?;
+        let relative = std::str::from_utf8(found.relative).ok()?;
+        if relative.is_empty() {
+            // The source names or matches the file itself; exclude patterns don't speak about it.
+            return Some(match self.is_dir {
+                true => format!("{}/{}", self.dest, file.rsplit('/').next().unwrap_or(file)),
+                false => self.dest.clone(),
+            });
+        }
+        let excluded = |e: &ExcludeRules| e.is_excluded(found.relative);
+        if self.excludes.as_ref().is_some_and(excluded) {
+            return None;
+        }
+        Some(format!("{}/{relative}", self.dest))
+    }
+
+    /// The file of the context at a path of the image.
+    fn origin(&self, path: &str, files: &dyn ContextFiles) -> Option<String> {
+        for source in self.sources.iter().rev() {
+            let candidate = match source.kind() {
+                SourceKind::Wildcard { .. } => {
+                    let mut all = files.below(folder_of(source)).into_iter();
+                    all.find(|f| self.place(source, f).as_deref() == Some(path))
+                }
+                SourceKind::Root => below(path, &self.dest).map(str::to_owned),
+                SourceKind::Plain(file) if files.is_file(file) => Some((*file).to_owned()),
+                SourceKind::Plain(folder) => {
+                    below(path, &self.dest).map(|rest| format!("{folder}/{rest}"))
+                }
+            };
+            let Some(candidate) = candidate.filter(|c| files.is_file(c)) else {
+                continue;
+            };
+            if self.place(source, &candidate).as_deref() == Some(path) {
+                return Some(candidate);
+            }
+        }
+        None
+    }
+
+    /// Paths of the image at or below a claim that it brings files to.
+    fn list(&self, claim: &PathClaim, files: &dyn ContextFiles, out: &mut BTreeSet<String>) {
+        let own = PathClaim::subtree(match self.dest.as_str() {
+            "" => "/",
+            dest => dest,
+        });
+        if !own.covers(&PathClaim::exact(&*claim.path))
+            && !claim.covers(&PathClaim::exact(&*own.path))
+        {
+            return;
+        }
+        for source in &self.sources {
+            let folder = match (source.kind(), below(&claim.path, &self.dest)) {
+                (SourceKind::Root, Some(rest)) => rest.to_owned(),
+                (SourceKind::Plain(folder), Some(rest)) if !files.is_file(folder) => {
+                    format!("{folder}/{rest}")
+                }
+                (SourceKind::Plain(name), _) => (*name).to_owned(),
+                (SourceKind::Root, None) => String::new(),
+                _ => folder_of(source).to_owned(),
+            };
+            let mut list = files.below(&folder);
+            if files.is_file(&folder) {
+                list.push(folder);
+            }
+            for file in list {
+                if let Some(place) = self.place(source, &file)
+                    && claim.covers(&PathClaim::exact(&*place))
+                {
+                    out.insert(place);
+                }
+            }
+        }
+    }
+}
+
+/// The part of a path below a folder; `None` at the folder itself.
+fn below<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(folder)?.strip_prefix('/')?;
+    (!rest.is_empty()).then_some(rest)
+}
+
+/// The folder in which a wildcard looks.
+fn folder_of(source: &SourcePattern) -> &str {
+    match source.kind() {
+        SourceKind::Wildcard { prefix_dir } => prefix_dir,
+        SourceKind::Plain(path) => path,
+        SourceKind::Root => "",
+    }
+}

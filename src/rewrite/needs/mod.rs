@@ -1,0 +1,181 @@
+//! What a command needs of the project it works on: one file per tool.
+//!
+//! Goes in: a command of a RUN as it is called ([`crate::footprint::Use`]) and the project's files as they lie in
+//! the image. Comes out: [`Needs`], the files it looks at and the places it writes, with what that rests on; or the
+//! reason why nothing narrower than the footprint is known. Invariant: what a manifest says that is not understood
+//! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
+//! one could break the plan.
+
+mod npm;
+mod pip;
+
+use crate::footprint::{PathClaim, Use};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The project's files as a command finds them in the image, brought there by COPY from the build context. Paths are
+/// absolute and clean.
+pub trait Project {
+    /// Whether this is a file.
+    fn is_file(&self, path: &str) -> bool;
+    /// Its bytes; `None` where it is not there or cannot be read.
+    fn read(&self, path: &str) -> Option<Vec<u8>>;
+    /// All files below a folder, sorted.
+    fn below(&self, dir: &str) -> Vec<String>;
+    /// Whether there is any.
+    fn has_below(&self, dir: &str) -> bool {
+        !self.below(dir).is_empty()
+    }
+}
+
+/// One command line.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// The program's name without a directory.
+    pub tool: &'a str,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// Where it starts: absolute, clean, without a slash at the end unless it is `/`.
+    pub dir: &'a str,
+    /// The environment it sees, as far as the Dockerfile sets it; `None` for a value that is not known.
+    pub variables: &'a BTreeMap<String, Option<String>>,
+}
+
+/// What a command needs of the project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Files and folders that it looks at; those that are not there are looked for.
+    pub reads: BTreeSet<PathClaim>,
+    /// Places in the project that it writes.
+    pub writes: BTreeSet<PathClaim>,
+    /// What that rests on, one sentence each without a full stop.
+    pub assumptions: Vec<String>,
+}
+
+/// The needs, or the reason why they are not known: one sentence without a full stop.
+pub type Found = Result<Needs, String>;
+
+/// Largest manifest that is read, bytes.
+const MAX_MANIFEST: usize = 4 << 20;
+
+/// What a command needs of the project.
+///
+/// # Errors
+/// The reason why nothing narrower than its footprint is known.
+pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
+    match command.tool {
+        "npm" => npm::needs(command, project),
+        "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
+        name => Err(format!("what {name} needs of a project is not known")),
+    }
+}
+
+/// The same for a use of a footprint.
+///
+/// # Errors
+/// As above, or an argument or the directory is not known.
+pub fn of_use(used: &Use, project: &dyn Project) -> Found {
+    let arguments = used
+        .arguments
+        .as_deref()
+        .ok_or("an argument is not known")?;
+    let dir = used.dir.as_deref();
+    let dir = dir.ok_or("the working directory is not known")?;
+    let command = Command {
+        tool: &used.tool,
+        arguments,
+        dir,
+        variables: &used.variables,
+    };
+    of(&command, project)
+}
+
+/// The text of a file of the project.
+///
+/// # Errors
+/// It is not there, too large, or no text.
+fn text(project: &dyn Project, path: &str) -> Result<String, String> {
+    let bytes = project
+        .read(path)
+        .ok_or_else(|| format!("{path} is not in the build context"))?;
+    if bytes.len() > MAX_MANIFEST {
+        return Err(format!("{path} is larger than {MAX_MANIFEST} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{path} is not UTF-8"))
+}
+
+/// A path relative to a folder, cleaned; `/` is as high as it goes.
+fn join(dir: &str, path: &str) -> String {
+    let clean = match path.starts_with('/') {
+        true => crate::pattern::clean(path),
+        false => crate::pattern::clean(&format!("{dir}/{path}")),
+    };
+    match clean.as_str() {
+        "." | "" => "/".to_owned(),
+        _ => clean,
+    }
+}
+
+/// Files in memory, for tests.
+#[cfg(test)]
+pub(super) struct Memory(pub BTreeMap<String, String>);
+
+#[cfg(test)]
+impl Memory {
+    /// Files by path.
+    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+        let owned = |(path, text): &(&str, &str)| ((*path).to_owned(), (*text).to_owned());
+        Self(files.iter().map(owned).collect())
+    }
+}
+
+#[cfg(test)]
+impl Project for Memory {
+    fn is_file(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.0.get(path).map(|t| t.as_bytes().to_vec())
+    }
+
+    fn below(&self, dir: &str) -> Vec<String> {
+        let start = format!("{}/", dir.trim_end_matches('/'));
+        let below = self.0.keys().filter(|k| k.starts_with(&start));
+        below.cloned().collect()
+    }
+}
+
+/// What a command line needs, in a few words: `reads | writes`, or the reason in brackets.
+#[cfg(test)]
+pub(super) fn shown(line: &str, dir: &str, files: &[(&str, &str)]) -> String {
+    shown_with(line, dir, files, &[])
+}
+
+/// The same with variables.
+#[cfg(test)]
+pub(super) fn shown_with(
+    line: &str,
+    dir: &str,
+    files: &[(&str, &str)],
+    variables: &[(&str, &str)],
+) -> String {
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    let owned = |(n, v): &(&str, &str)| ((*n).to_owned(), Some((*v).to_owned()));
+    let command = Command {
+        tool: &words[0],
+        arguments: &words[1..],
+        dir,
+        variables: &variables.iter().map(owned).collect(),
+    };
+    let list = |set: &BTreeSet<PathClaim>| {
+        let one = |c: &PathClaim| match c.extent {
+            crate::footprint::Extent::Exact => c.path.clone(),
+            crate::footprint::Extent::Subtree => format!("{}/**", c.path.trim_end_matches('/')),
+        };
+        set.iter().map(one).collect::<Vec<_>>().join(" ")
+    };
+    match of(&command, &Memory::of(files)) {
+        Ok(needs) => format!("{} | {}", list(&needs.reads), list(&needs.writes)),
+        Err(why) => format!("({why})"),
+    }
+}
