@@ -11,7 +11,7 @@ use super::{Done, history_notes, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::history::PathId;
-use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
+use crate::optimize::{Advice, Evaluated, Judge, Setting, advise, with_lines};
 use crate::plan::{Input, Plan, StepKind};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
@@ -202,6 +202,7 @@ pub fn search(
         safety: search.safety.into(),
         rewrites: &rewrites,
         files: &files,
+        ignore: subject.ignore_text.as_ref(),
     };
     let mut judge = Judge::new(setting);
     let baseline = judge.evaluate(subject.source.clone());
@@ -262,7 +263,7 @@ fn report(
         baseline: figures(&summary, bytes),
         base,
         steps: steps(builds, subject, costs, &replayed),
-        plans: plan_rows(&subject.source, &searched),
+        plans: plan_rows(place, subject, &searched),
         findings: Vec::new(),
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
@@ -284,9 +285,23 @@ pub fn figures(summary: &Summary, image_bytes_estimate: Option<u64>) -> Baseline
 
 /// Plans as the document has them.
 #[must_use]
-pub fn plan_rows(source: &SourceFile, searched: &Searched) -> Vec<PlanRow> {
+pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<PlanRow> {
+    let source = &subject.source;
     let one = |p: &Advice| {
         let new = p.evaluated.source.bytes();
+        let ignore = (!p.ignore.is_empty()).then(|| {
+            let old = subject.ignore_text.as_ref();
+            let before = old.map_or(Vec::new(), |f| f.bytes().to_vec());
+            let name = old.map_or_else(
+                || new_ignore_file(place, subject),
+                |f| f.name().to_owned(),
+            );
+            (name, before, with_lines(old, &p.ignore))
+        });
+        let mut change = diff::unified(source.bytes(), new, source.name());
+        if let Some((name, before, after)) = &ignore {
+            change.push_str(&diff::unified(before, after, name));
+        }
         PlanRow {
             safety: p.safety.as_str(),
             work_s_per_build: p.evaluated.summary.work_s_per_build,
@@ -300,12 +315,20 @@ pub fn plan_rows(source: &SourceFile, searched: &Searched) -> Vec<PlanRow> {
             assumptions: p.assumptions.clone(),
             certificate: p.proofs.iter().map(proof_row).collect(),
             dockerfile: String::from_utf8_lossy(new).into_owned(),
-            dockerignore: None,
-            diff: diff::unified(source.bytes(), new, source.name()),
+            dockerignore: ignore.map(|(_, _, text)| String::from_utf8_lossy(&text).into_owned()),
+            diff: change,
             allowed: searched.allowed.as_str(),
         }
     };
     searched.plans.iter().map(one).collect()
+}
+
+/// Where an ignore file belongs where there is none.
+fn new_ignore_file(place: &Place, subject: &Subject) -> String {
+    match place.shown(&subject.context).as_str() {
+        "." | "" => ".dockerignore".to_owned(),
+        dir => format!("{dir}/.dockerignore"),
+    }
 }
 
 fn proof_row(p: &crate::optimize::certificate::Proof) -> ProofRow {

@@ -54,7 +54,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             .into_iter()
             .collect();
         output::diagnostics(cli, &none);
-        let plans = analyze::plan_rows(&subject.source, &searched);
+        let plans = analyze::plan_rows(&place, subject, &searched);
         let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
         let baseline = analyze::figures(&searched.baseline.summary, bytes);
         let best = best(&plans).map(|i| &plans[i]);

@@ -100,15 +100,22 @@ impl Place {
             build_file::read(self, root, name).bytes()
         };
         let file = ignore_file_for(dockerfile, context, lookup, |f| bytes(f).is_some());
-        let (rules, said) = match &file {
-            Some(f) => {
-                let text = SourceFile::new(self.shown(f), bytes(f).unwrap_or_default());
-                let (rules, said) = IgnoreRules::parse(&text);
+        let text = file
+            .as_ref()
+            .map(|f| SourceFile::new(self.shown(f), bytes(f).unwrap_or_default()));
+        let (rules, said) = match &text {
+            Some(text) => {
+                let (rules, said) = IgnoreRules::parse(text);
                 (rules, said.into_iter().map(|d| (text.clone(), d)).collect())
             }
             None => (IgnoreRules::empty(), Vec::new()),
         };
-        Ignore { file, rules, said }
+        Ignore {
+            file,
+            text,
+            rules,
+            said,
+        }
     }
 
     /// A file below PATH, or an absolute one.
@@ -128,6 +135,8 @@ impl Place {
 pub struct Ignore {
     /// Relative to PATH; none is no rules.
     pub file: Option<String>,
+    /// Its text, under the name that reports show.
+    pub text: Option<SourceFile>,
     /// Its rules.
     pub rules: IgnoreRules,
     /// What is wrong with them, and the file that is about.
@@ -205,6 +214,8 @@ pub struct Subject {
     pub context_prefix: String,
     /// The ignore file relative to PATH.
     pub ignore_file: Option<String>,
+    /// Its text, under the name that reports show.
+    pub ignore_text: Option<SourceFile>,
     /// Whose idea of ignore files.
     pub ignore_lookup: IgnoreLookup,
     /// Its rules.
@@ -477,6 +488,7 @@ fn subject(
     let lookup = flags.builder_profile.ignore_lookup();
     let Ignore {
         file: ignore_file,
+        text: ignore_text,
         rules,
         said,
     } = place.ignore(beside, &context, lookup);
@@ -497,6 +509,7 @@ fn subject(
         context,
         context_prefix,
         ignore_file,
+        ignore_text,
         rules,
         diagnostics,
     })

@@ -41,6 +41,8 @@ pub struct Request<'a> {
     pub may_reorder: bool,
     /// Whether lines that set the state may be repeated.
     pub may_repeat: bool,
+    /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them.
+    pub added_are_free: bool,
 }
 
 /// The result over all stages.
@@ -219,9 +221,9 @@ fn one_stage(
         weights: steps
             .iter()
             .map(|i| {
-                rows.position
-                    .get(&node(i))
-                    .map_or(0.0, |p| evaluated.seconds[*p])
+                let free = request.added_are_free && request.is_added(list[*i].at);
+                let position = rows.position.get(&node(i)).filter(|_| !free);
+                position.map_or(0.0, |p| evaluated.seconds[*p])
             })
             .collect(),
         rows: steps.iter().map(|i| rows.row(node(i), full)).collect(),

@@ -86,6 +86,28 @@ impl InputMatrix {
             .map(|(_, p)| *p)
     }
 
+    /// Takes over what another matrix of the same builds knows beyond this one.
+    pub fn extend(&mut self, more: Self) {
+        self.builds = more.builds;
+        let rows = more.selections.into_iter().zip(more.version);
+        let rest = more.absent.into_iter().zip(more.changed).zip(more.holds_git);
+        for ((selection, version), ((absent, changed), git)) in rows.zip(rest) {
+            if !self.selections.contains(&selection) {
+                self.selections.push(selection);
+                self.version.push(version);
+                self.absent.push(absent);
+                self.changed.push(changed);
+                self.holds_git.push(git);
+            }
+        }
+        for (request, view) in more.requests.into_iter().zip(more.views) {
+            if !self.requests.contains(&request) {
+                self.requests.push(request);
+                self.views.push(view);
+            }
+        }
+    }
+
     /// What is absent from a selection in a build.
     #[must_use]
     pub fn absence(&self, selection: usize, build: u32) -> Option<Absence> {

@@ -125,7 +125,7 @@ impl View {
     }
 
     /// Every selection of the context that may be among the files.
-    pub(super) fn selections(&self, out: &mut Vec<Selection>) {
+    pub fn selections(&self, out: &mut Vec<Selection>) {
         for op in self.program.iter() {
             match op {
                 Op::Copy(Copy {

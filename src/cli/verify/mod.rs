@@ -6,6 +6,7 @@ mod prediction;
 use super::args::{BuilderArg, Cli, DockerfileFrom, ReplayFormat, VerifyArgs};
 use super::subject::{Place, Subject, load_replayed, only};
 use super::{Done, output};
+use crate::optimize::with_lines;
 use crate::report::verify::{Verified, text};
 use crate::verify::{Buildah, Builder, BuilderError, Docker};
 use anyhow::{Context as _, Result, bail};
@@ -90,10 +91,15 @@ fn gone(error: &BuilderError) -> Done {
     Done::BuilderFailed
 }
 
-/// A Dockerfile in a folder of its own, with today's ignore rules beside it, where they win over the context's.
-fn write_build(place: &Place, subject: &Subject, folder: &Path, dockerfile: &[u8]) -> Result<()> {
-    let ignore = subject.ignore_file.as_ref();
-    let ignore = ignore.and_then(|f| place.read(f)).unwrap_or_default();
+/// A Dockerfile in a folder of its own, with today's ignore rules and some lines more beside it, where they win over the
+/// context's.
+fn write_build(
+    subject: &Subject,
+    folder: &Path,
+    dockerfile: &[u8],
+    ignored: &[String],
+) -> Result<()> {
+    let ignore = with_lines(subject.ignore_text.as_ref(), ignored);
     std::fs::create_dir(folder)
         .and_then(|()| std::fs::write(folder.join("Dockerfile"), dockerfile))
         .and_then(|()| std::fs::write(folder.join("Dockerfile.dockerignore"), ignore))

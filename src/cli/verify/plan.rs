@@ -32,7 +32,7 @@ pub fn run(
         output::diagnostics(cli, &[(subject.source.clone(), d)]);
         return Ok((None, Done::WrongInput));
     }
-    let rows = analyze::plan_rows(&subject.source, &searched);
+    let rows = analyze::plan_rows(place, subject, &searched);
     let best = optimize::best(&rows).and_then(|i| Some((&rows[i], searched.plans.get(i)?)));
     let context_of = match args.worktree {
         true => worktree::NAME.to_owned(),
@@ -89,9 +89,9 @@ pub fn run(
         "" => root,
         prefix => root.join(prefix),
     };
-    let request = |name: &str, dockerfile: &[u8]| -> Result<Request> {
+    let request = |name: &str, dockerfile: &[u8], ignored: &[String]| -> Result<Request> {
         let folder = temp.path().join(name);
-        write_build(place, subject, &folder, dockerfile)?;
+        write_build(subject, &folder, dockerfile, ignored)?;
         Ok(Request {
             context: context.clone(),
             dockerfile: folder.join("Dockerfile"),
@@ -102,8 +102,8 @@ pub fn run(
             timeout: Duration::from_secs(args.timeout),
         })
     };
-    let original = request("original", subject.source.bytes())?;
-    let planned = request("plan", advice.evaluated.source.bytes())?;
+    let original = request("original", subject.source.bytes(), &[])?;
+    let planned = request("plan", advice.evaluated.source.bytes(), &advice.ignore)?;
     let mut progress = |which: Which| output::note(cli, &format!("building {}", which.name()));
     let ended = verify_plan(builder, &original, &planned, temp.path(), &mut progress);
     match ended {

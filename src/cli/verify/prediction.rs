@@ -63,7 +63,7 @@ pub fn run(
             .file_name()
             .map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
     };
-    write_build(place, subject, &commits.frozen(), subject.source.bytes())?;
+    write_build(subject, &commits.frozen(), subject.source.bytes(), &[])?;
     let limits = Limits {
         empty_cache: args.empty_cache,
         keep_going: args.keep_going,
