@@ -292,10 +292,7 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
         let ignore = (!p.ignore.is_empty()).then(|| {
             let old = subject.ignore_text.as_ref();
             let before = old.map_or(Vec::new(), |f| f.bytes().to_vec());
-            let name = old.map_or_else(
-                || new_ignore_file(place, subject),
-                |f| f.name().to_owned(),
-            );
+            let name = old.map_or_else(|| new_ignore_file(place, subject), |f| f.name().to_owned());
             (name, before, with_lines(old, &p.ignore))
         });
         let mut change = diff::unified(source.bytes(), new, source.name());

@@ -262,6 +262,8 @@ pub enum RewriteArg {
     Reorder,
     /// Manifests first.
     SplitCopy,
+    /// Lines for the ignore file: files that no step reads are not sent.
+    IgnoreLines,
 }
 
 impl RewriteArg {
@@ -271,6 +273,7 @@ impl RewriteArg {
         match self {
             Self::Reorder => "reorder",
             Self::SplitCopy => "split-copy",
+            Self::IgnoreLines => "ignore-lines",
         }
     }
 }

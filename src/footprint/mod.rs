@@ -211,5 +211,63 @@ pub struct Use {
     pub span: Span,
 }
 
+impl Use {
+    /// Whether it fetches the project's dependencies, by the name of its tool; and whether it builds the project too.
+    /// `None` for a use that does neither, or that is told not to fetch.
+    #[must_use]
+    pub fn fetches(&self) -> Option<(&'static str, bool)> {
+        let arguments = self.arguments.as_deref().unwrap_or_default();
+        let has = |word: &str| arguments.iter().any(|a| a == word);
+        let operands: Vec<&str> = arguments
+            .iter()
+            .map(String::as_str)
+            .filter(|a| !a.starts_with(['-', '+']))
+            .collect();
+        let first = operands.first().copied().unwrap_or_default();
+        let any = |wanted: &[&str]| operands.iter().any(|o| wanted.contains(o));
+        match self.tool.as_str() {
+            "go" => {
+                let flags = self.variables.get("GOFLAGS").cloned().flatten();
+                let vendored =
+                    has("-mod=vendor") || flags.is_some_and(|f| f.contains("-mod=vendor"));
+                // `go install x@v` builds another project.
+                let other = operands.iter().any(|o| o.contains('@'));
+                match first {
+                    "mod" | "get" => Some(("go", false)),
+                    "build" | "install" | "test" | "generate" | "vet" | "run" => {
+                        (!vendored && !other).then_some(("go", true))
+                    }
+                    _ => None,
+                }
+            }
+            "cargo" => match first {
+                "fetch" | "vendor" => Some(("cargo", false)),
+                "build" | "test" | "check" | "run" | "rustc" | "b" => Some(("cargo", true)),
+                "install" => has("--path").then_some(("cargo", true)),
+                "chef" => any(&["cook"]).then_some(("cargo", true)),
+                _ => None,
+            },
+            "mvn" => {
+                let fetches = operands.iter().any(|o| o.starts_with("dependency:"));
+                let builds = any(&["package", "install", "verify", "compile", "deploy", "test"]);
+                (fetches || builds).then_some(("mvn", builds))
+            }
+            "gradle" => {
+                let fetches = operands.iter().any(|o| o.ends_with("dependencies"));
+                (fetches || !operands.is_empty()).then_some(("gradle", !fetches))
+            }
+            "dotnet" => match first {
+                "restore" => Some(("dotnet", false)),
+                "build" | "publish" | "test" | "pack" | "run" => {
+                    (!has("--no-restore") && !has("--no-build")).then_some(("dotnet", true))
+                }
+                _ => None,
+            },
+            "sbt" => (!operands.is_empty()).then_some(("sbt", !any(&["update"]))),
+            _ => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

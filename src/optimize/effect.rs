@@ -107,13 +107,17 @@ pub fn of(step: &Step, standing: Standing<'_>, around: &Around<'_>) -> Result<Ef
         (Some(footprint), _) => run(step, footprint, standing)?,
         (None, Some(dest)) => {
             let path = dest
-                .path
-                .as_deref()
+                .best()
                 .ok_or("the base image's working directory decides where it writes")?;
-            match step.kind {
+            let mut effect = match step.kind {
                 StepKind::Workdir => workdir(dest, path),
                 _ => copy(step, dest, path, around),
+            };
+            if let Some(likely) = dest.likely.as_ref().filter(|_| dest.path.is_none()) {
+                effect.certainty = Some(Certainty::Assumed);
+                effect.assumptions.push(likely.because.clone());
             }
+            effect
         }
         (None, None) => return Err("it writes to an unknown place".to_owned()),
     };

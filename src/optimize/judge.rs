@@ -237,7 +237,6 @@ impl<'a> Judge<'a> {
     }
 }
 
-
 /// An ignore file with lines at its end.
 #[must_use]
 pub fn with_lines(file: Option<&SourceFile>, lines: &[String]) -> Vec<u8> {

@@ -141,7 +141,13 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         if safety > setting.safety || !own {
             continue;
         }
-        let mut search = Search::new(judge, baseline, usable().cloned().collect(), safety, &counted);
+        let mut search = Search::new(
+            judge,
+            baseline,
+            usable().cloned().collect(),
+            safety,
+            &counted,
+        );
         let found = search.run();
         nothing = Some((found.bound_s, search.baseline_is_optimal()));
         let pool = search.pool();
@@ -164,7 +170,11 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     further.sort_by(|a, b| b.saving.total_cmp(&a.saving));
     for candidate in further {
         let dominated = |o: &Rc<Candidate>| o.lines <= candidate.lines;
-        let old = |p: &Advice| p.saving >= candidate.saving - 1e-9 && p.safety <= candidate.safety && p.edits.len() <= candidate.edits.len();
+        let old = |p: &Advice| {
+            p.saving >= candidate.saving - 1e-9
+                && p.safety <= candidate.safety
+                && p.edits.len() <= candidate.edits.len()
+        };
         if shown.len() < FURTHER_PLANS && !shown.iter().any(dominated) && !plans.iter().any(old) {
             shown.push(candidate);
         }
@@ -278,6 +288,9 @@ fn held_out(
     let usable = rewrites.iter().filter(|r| r.safety <= safety).cloned();
     let mut search = Search::new(judge, baseline, usable.collect(), safety, older);
     let chosen = search.run().best?;
-    let before: f64 = newer.iter().map(|b| objective.of_build(&baseline.costs[*b])).sum();
+    let before: f64 = newer
+        .iter()
+        .map(|b| objective.of_build(&baseline.costs[*b]))
+        .sum();
     (before > 0.0).then(|| paired_saving(baseline, &chosen.evaluated, objective, newer))?
 }

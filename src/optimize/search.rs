@@ -7,7 +7,7 @@
 
 use super::judge::{Evaluated, Judge};
 use super::precedence::Scene;
-use super::{Objective, certificate::Proof, paired_saving, stage};
+use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
 use crate::footprint::Certainty;
 use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, Applied, EditNote, Rewrite, Safety, View};
@@ -60,9 +60,29 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
         found.extend(find(&view));
     }
+    if allowed("ignore-lines") {
+        found.extend(ignore_lines(judge, baseline, &view));
+    }
     found.retain(|r| r.safety <= setting.safety);
     found.truncate(MOST_REWRITES);
     found
+}
+
+/// Lines for the ignore file; whether anything mentions the files is only looked into where that would pay.
+fn ignore_lines(judge: &mut Judge<'_>, baseline: &Evaluated, view: &View<'_>) -> Vec<Rewrite> {
+    let holds_git = |s: &usize| judge.matrix().holds_git[*s];
+    let dot_git = baseline.selections.iter().flatten().any(holds_git);
+    let lines = rewrite::ignore_lines::candidates(view, dot_git);
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let without = judge.evaluate_with(baseline.source.clone(), &lines);
+    let objective = judge.setting().objective;
+    let all: Vec<usize> = (0..baseline.outcome.builds.len()).collect();
+    match paired_saving(baseline, &without, objective, &all) {
+        Some(saving) if saving >= LEAST_SAVING => rewrite::ignore_lines::justified(view, &lines),
+        _ => Vec::new(),
+    }
 }
 
 /// What a search found.
@@ -95,7 +115,10 @@ impl<'s, 'a> Search<'s, 'a> {
         counted: &'s [usize],
     ) -> Self {
         let objective = judge.setting().objective;
-        let seconds = counted.iter().skip(1).map(|b| objective.of_build(&baseline.costs[*b]));
+        let seconds = counted
+            .iter()
+            .skip(1)
+            .map(|b| objective.of_build(&baseline.costs[*b]));
         let before = seconds.sum::<f64>() / counted.len().saturating_sub(1).max(1) as f64;
         Self {
             judge,
@@ -113,7 +136,9 @@ impl<'s, 'a> Search<'s, 'a> {
     pub fn pool(&self) -> Vec<Rc<Candidate>> {
         let mut sets: Vec<_> = self.seen.iter().collect();
         sets.sort_by(|a, b| a.0.cmp(b.0));
-        sets.into_iter().flat_map(|(_, c)| c.iter().cloned()).collect()
+        sets.into_iter()
+            .flat_map(|(_, c)| c.iter().cloned())
+            .collect()
     }
 
     /// Whether the order of the file as it is is proven to be the cheapest.
@@ -154,7 +179,11 @@ impl<'s, 'a> Search<'s, 'a> {
             other.push(left);
             bound_s = bound_s.min(self.granted(&other));
         }
-        let least = self.pool().iter().map(|c| c.bound_s).fold(self.before, f64::min);
+        let least = self
+            .pool()
+            .iter()
+            .map(|c| c.bound_s)
+            .fold(self.before, f64::min);
         Outcome {
             best: self.best.clone(),
             bound_s: bound_s.min(least),
@@ -196,7 +225,11 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut all = [&included[..], &undecided[..]].concat();
         all.sort_unstable();
         let bound = self.granted(&all);
-        let reached = |s: &Self| s.best.as_ref().map_or(s.before, |b| s.before * (1.0 - b.saving));
+        let reached = |s: &Self| {
+            s.best
+                .as_ref()
+                .map_or(s.before, |b| s.before * (1.0 - b.saving))
+        };
         let enough = self.before * WORTH_AN_EDIT;
         if bound >= reached(self) - enough || self.seen.len() >= MOST_SETS {
             return bound;
@@ -215,9 +248,11 @@ impl<'s, 'a> Search<'s, 'a> {
 
     /// Seconds a build of the best order with these rewrites.
     fn cost(&mut self, set: &[usize]) -> f64 {
-        let saving = self.at(set).iter().map(|c| c.saving).fold(None, |m: Option<f64>, s| {
-            Some(m.map_or(s, |m| m.max(s)))
-        });
+        let saving = self
+            .at(set)
+            .iter()
+            .map(|c| c.saving)
+            .fold(None, |m: Option<f64>, s| Some(m.map_or(s, |m| m.max(s))));
         saving.map_or(f64::INFINITY, |s| self.before * (1.0 - s))
     }
 
@@ -264,7 +299,9 @@ impl<'s, 'a> Search<'s, 'a> {
     fn applied(&mut self, set: &[usize]) -> Option<(Applied, Rc<Evaluated>)> {
         let used: Vec<&Rewrite> = set.iter().map(|r| &self.rewrites[*r]).collect();
         let applied = rewrite::apply(&self.baseline.source, &self.baseline.file, &used)?;
-        let base = self.judge.evaluate_with(applied.source.clone(), &applied.ignore);
+        let base = self
+            .judge
+            .evaluate_with(applied.source.clone(), &applied.ignore);
         let usable = !base.plan.has_errors()
             && base.outcome.builds.len() == self.baseline.outcome.builds.len();
         usable.then_some((applied, base))
@@ -353,7 +390,11 @@ impl<'s, 'a> Search<'s, 'a> {
         let reached = objective.of(&evaluated.summary);
         let lines = changed_lines(&self.baseline.source, &evaluated.source) + applied.ignore.len();
         Some(Candidate {
-            safety: edits.iter().map(|e| e.safety).max().unwrap_or(Safety::Proven),
+            safety: edits
+                .iter()
+                .map(|e| e.safety)
+                .max()
+                .unwrap_or(Safety::Proven),
             optimal: ordered.optimal && (objective == Objective::Work || reached <= bound_s + 1e-9),
             bound_s: bound_s.min(reached),
             ignore: applied.ignore,
@@ -376,7 +417,9 @@ fn changed_lines(before: &SourceFile, after: &SourceFile) -> usize {
     let (old, new) = (lines(before), lines(after));
     let ops = similar::capture_diff_slices(similar::Algorithm::Myers, &old, &new);
     let changed = ops.iter().filter(|o| o.tag() != similar::DiffTag::Equal);
-    changed.map(|o| o.old_range().len() + o.new_range().len()).sum()
+    changed
+        .map(|o| o.old_range().len() + o.new_range().len())
+        .sum()
 }
 
 /// A file with its stages in new orders, judged; `None` where a step would not see what it saw before.
@@ -437,4 +480,3 @@ fn sees_the_same(base: &Evaluated, new: &Evaluated, orders: &[Vec<Placed>]) -> b
         found.is_some_and(|m| stated(base, n) == stated(new, m))
     })
 }
-

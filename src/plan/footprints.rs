@@ -3,10 +3,11 @@
 //! Goes in: scripts, and the state each sees. Comes out: a footprint for each. Parsing scripts is most of what a plan costs,
 //! and none depends on another, so all cores share it.
 
-use super::Plan;
-use crate::footprint::{self, Footprint, RunState};
+use super::{Base, Likely, Plan};
+use crate::footprint::{self, Certainty, Class, Footprint, RunState, Use};
 use petgraph::graph::NodeIndex;
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
 /// The command of a RUN.
 pub struct Command {
@@ -18,14 +19,35 @@ pub struct Command {
     pub argv: Vec<String>,
     /// Directory, user and variables.
     pub state: RunState,
+    /// The directory where it is not known, most likely.
+    pub likely: Option<Likely>,
 }
 
 impl Command {
     fn footprint(&self) -> Footprint {
-        let Some(text) = &self.script else {
-            return footprint::of_exec(&self.argv, &self.state);
+        let Some(likely) = &self.likely else {
+            return self.footprint_in(&self.state);
         };
-        let mut out = footprint::of_script(text, &self.state);
+        let state = RunState {
+            cwd: Some(likely.path.clone()),
+            ..self.state.clone()
+        };
+        // What does not depend on the directory is sure.
+        let unsure = self.footprint_in(&self.state);
+        if unsure.opaque.is_none() {
+            return unsure;
+        }
+        let mut out = self.footprint_in(&state);
+        out.certainty = Certainty::Assumed;
+        out.assumptions.insert(0, likely.because.clone());
+        out
+    }
+
+    fn footprint_in(&self, state: &RunState) -> Footprint {
+        let Some(text) = &self.script else {
+            return footprint::of_exec(&self.argv, state);
+        };
+        let mut out = footprint::of_script(text, state);
         if !is_posix_shell(&self.shell) {
             out.opaque = Some(format!("the shell {} is not known", self.shell.join(" ")));
         }
@@ -41,6 +63,32 @@ pub fn fill(plan: &mut Plan, commands: &[(NodeIndex, Command)]) {
         let step = &mut plan.graph[node];
         step.classes.clone_from(&footprint.classes);
         step.footprint = Some(footprint);
+    }
+    fetch_first(plan);
+}
+
+/// A build whose dependencies no earlier step of its stage, or of those below it, has fetched fetches them itself: it is an
+/// install too.
+fn fetch_first(plan: &mut Plan) {
+    let mut fetched: Vec<BTreeSet<&'static str>> = Vec::new();
+    for index in 0..plan.stages.len() {
+        let mut tools = match plan.stages[index].base {
+            Base::Stage(b) => fetched.get(b).cloned().unwrap_or_default(),
+            _ => BTreeSet::new(),
+        };
+        for node in plan.stages[index].steps.clone() {
+            let step = &mut plan.graph[node];
+            let Some(footprint) = &step.footprint else {
+                continue;
+            };
+            for (tool, builds) in footprint.uses.iter().filter_map(Use::fetches) {
+                if tools.insert(tool) && builds && !step.classes.contains(&Class::Install) {
+                    step.classes.push(Class::Install);
+                    step.classes.sort();
+                }
+            }
+        }
+        fetched.push(tools);
     }
 }
 

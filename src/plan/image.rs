@@ -68,6 +68,34 @@ pub fn context_name(name: &str) -> Option<String> {
     Some(short.strip_prefix("library/").unwrap_or(short).to_owned())
 }
 
+/// Where official images start (`docker image inspect`, 2026): a guess for their derivatives of another time.
+#[rustfmt::skip]
+const WORKING_DIRECTORIES: &[(&str, &str)] = &[
+    ("docker.io/library/alpine", "/"), ("docker.io/library/amazoncorretto", "/"), ("docker.io/library/buildpack-deps", "/"),
+    ("docker.io/library/busybox", "/"), ("docker.io/library/debian", "/"), ("docker.io/library/eclipse-temurin", "/"),
+    ("docker.io/library/elixir", "/"), ("docker.io/library/erlang", "/"), ("docker.io/library/fedora", "/"), ("docker.io/library/gcc", "/"),
+    ("docker.io/library/golang", "/go"), ("docker.io/library/gradle", "/home/gradle"), ("docker.io/library/maven", "/"),
+    ("docker.io/library/nginx", "/"), ("docker.io/library/node", "/"), ("docker.io/library/openjdk", "/"),
+    ("docker.io/library/python", "/"), ("docker.io/library/ruby", "/"), ("docker.io/library/rust", "/"),
+    ("docker.io/library/ubuntu", "/"), ("mcr.microsoft.com/dotnet/aspnet", "/"), ("mcr.microsoft.com/dotnet/runtime", "/"),
+    ("mcr.microsoft.com/dotnet/sdk", "/"),
+];
+
+/// The working directory of an image, if its name is that of a well-known one.
+pub fn working_directory(reference: &str) -> Option<&'static str> {
+    let full = normalize_reference(reference);
+    let name = full.split('@').next().unwrap_or(&full);
+    let slash = name.rfind('/').map_or(0, |i| i + 1);
+    let name = match name[slash..].find(':') {
+        Some(colon) => &name[..slash + colon],
+        None => name,
+    };
+    WORKING_DIRECTORIES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, dir)| *dir)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -310,8 +310,9 @@ impl Lowering<'_> {
                 };
                 let reference = image::normalize_reference(&name);
                 let title = title::compose(position, &format!("FROM {reference}"));
+                let state = State::of_image(&reference);
                 self.image_step(index, reference, title, &asked);
-                (State::new(false), asked)
+                (state, asked)
             }
             Base::Context(name) => match self.named(&name) {
                 Some(Named::Image(written)) if written != "scratch" => {
@@ -593,6 +594,7 @@ impl Lowering<'_> {
         step.parts.instruction = step.definition;
         step.classes = vec![Class::Workdir];
         step.dest = Some(Dest {
+            likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir: true,
             owner,

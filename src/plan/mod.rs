@@ -268,12 +268,32 @@ pub struct Step {
 pub struct Dest {
     /// Absolute and clean, or `None` where the base image's working directory decides.
     pub path: Option<String>,
+    /// Where it is then, most likely.
+    pub likely: Option<Likely>,
     /// Ends with a slash (or is `.`): sources land inside it.
     pub is_dir: bool,
     /// `--chown`, or the USER for WORKDIR; `None` is root.
     pub owner: Option<String>,
     /// `--chmod`.
     pub mode: Option<String>,
+}
+
+/// A path that holds if the base image starts where images of its name do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Likely {
+    /// Absolute and clean.
+    pub path: String,
+    /// What it rests on, one sentence without a full stop.
+    pub because: String,
+}
+
+impl Dest {
+    /// The path, as sure as it gets.
+    #[must_use]
+    pub fn best(&self) -> Option<&str> {
+        let likely = self.likely.as_ref().map(|l| l.path.as_str());
+        self.path.as_deref().or(likely)
+    }
 }
 
 /// Why one step waits for another.

@@ -203,6 +203,7 @@ impl Lowering<'_> {
             shell,
             argv,
             state: view,
+            likely: state.likely(&state.resolve(".")),
         };
         let node = self.push(place, step, &inputs.stages);
         self.commands.push((node, command));

@@ -31,6 +31,8 @@ pub struct Variable {
     pub inherited: bool,
 }
 
+use super::Likely;
+
 /// Everything later instructions of a stage inherit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
@@ -53,6 +55,8 @@ pub struct State {
     pub chain: u128,
     /// A per-build value is among them.
     pub volatile_chain: bool,
+    /// Where the base image most likely starts, and its name.
+    pub likely_start: Option<(&'static str, String)>,
 }
 
 /// The PATH of an image that has none of its own.
@@ -82,6 +86,16 @@ impl State {
             shell: None,
             chain: 0,
             volatile_chain: false,
+            likely_start: None,
+        }
+    }
+
+    /// The same for an image whose own working directory may be known by its name.
+    pub fn of_image(reference: &str) -> Self {
+        let start = super::image::working_directory(reference);
+        Self {
+            likely_start: start.map(|dir| (dir, reference.to_owned())),
+            ..Self::new(false)
         }
     }
 
@@ -176,6 +190,19 @@ impl State {
     /// The same where the whole path is known.
     pub fn absolute(&self, path: &str) -> Option<String> {
         Some(self.resolve(path)).filter(|p| p.starts_with('/'))
+    }
+
+    /// A path that the base image's own working directory is part of, where that is known by the image's name, and the
+    /// sentence that says so.
+    pub fn likely(&self, resolved: &str) -> Option<Likely> {
+        let rest = resolved.strip_prefix('?')?;
+        let (dir, image) = self.likely_start.as_ref()?;
+        Some(Likely {
+            path: crate::pattern::clean(&format!("{dir}/{rest}")),
+            because: format!(
+                "the working directory of {image} is {dir}, as that of the official image is"
+            ),
+        })
     }
 
     /// A key that starts with the chain up to here.

@@ -143,6 +143,7 @@ impl Lowering<'_> {
         step.parents = ins.has_flag("parents");
         step.classes = vec![Class::Copy];
         step.dest = Some(Dest {
+            likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir,
             owner,

@@ -180,7 +180,7 @@ impl Brought {
             false => Some(ExcludeRules::new(&input.excludes).ok()?),
         };
         Some(Self {
-            dest: dest.path.clone()?.trim_end_matches('/').to_owned(),
+            dest: dest.best()?.trim_end_matches('/').to_owned(),
             is_dir: dest.is_dir || sources.len() > 1,
             sources,
             excludes,

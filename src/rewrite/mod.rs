@@ -4,7 +4,10 @@
 //! their edits and what they rest on. Invariant: a rewrite without a justification does not exist;
 //! edits never overlap.
 
+pub mod flow;
+pub mod ignore_lines;
 pub mod layout;
+mod mention;
 pub mod needs;
 pub mod reorder;
 pub mod split_copy;

@@ -10,7 +10,7 @@
 //! step between them is a barrier. Safety: assumed. That the COPY may then come behind the RUN is for `optimize` to find.
 
 use super::layout::{Laid, brought_by};
-use super::{EditNote, Line, Rewrite, Safety, View};
+use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{Extent, PathClaim};
 use crate::plan::Step;
@@ -29,25 +29,11 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             let Some(Ok(needs)) = run.needs else {
                 continue;
             };
-            let mut edits = Vec::new();
-            let mut names = BTreeSet::new();
-            let mut first = None;
-            for copy in stage.lines[..at].iter().rev() {
-                if copy.barrier {
-                    break;
-                }
-                let Some((edit, brought)) = one(view, stage.layout, copy, &needs.reads) else {
-                    continue;
-                };
-                edits.push(edit);
-                names.extend(brought);
-                first = Some(copy);
-            }
-            let Some(copy) = first else {
+            let Some(first) = manifests_first(view, stage, at, &needs.reads) else {
                 continue;
             };
-            edits.reverse();
-            let instruction = &view.file.instructions[copy.at];
+            let First { edits, names, copy } = first;
+            let instruction = &view.file.instructions[copy];
             let rewrite = Rewrite {
                 safety: Safety::Assumed,
                 edits,
@@ -67,6 +53,45 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
         }
     }
     out
+}
+
+/// COPY lines for what some instruction needs, before those that bring it with more.
+pub(super) struct First {
+    pub edits: Vec<Edit>,
+    /// What they bring.
+    pub names: BTreeSet<String>,
+    /// The first instruction that brings it today.
+    pub copy: usize,
+}
+
+/// The lines that bring what is read, before the first COPYs above an instruction that bring it with more; `None` where
+/// there are none up to the next barrier.
+pub(super) fn manifests_first(
+    view: &View<'_>,
+    stage: &StageView<'_>,
+    at: usize,
+    reads: &BTreeSet<PathClaim>,
+) -> Option<First> {
+    let mut edits = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut first = None;
+    for copy in stage.lines[..at].iter().rev() {
+        if copy.barrier {
+            break;
+        }
+        let Some((edit, brought)) = one(view, stage.layout, copy, reads) else {
+            continue;
+        };
+        edits.push(edit);
+        names.extend(brought);
+        first = Some(copy.at);
+    }
+    edits.reverse();
+    Some(First {
+        edits,
+        names,
+        copy: first?,
+    })
 }
 
 fn why(names: &BTreeSet<String>, line: u32) -> String {

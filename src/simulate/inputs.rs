@@ -90,7 +90,11 @@ impl InputMatrix {
     pub fn extend(&mut self, more: Self) {
         self.builds = more.builds;
         let rows = more.selections.into_iter().zip(more.version);
-        let rest = more.absent.into_iter().zip(more.changed).zip(more.holds_git);
+        let rest = more
+            .absent
+            .into_iter()
+            .zip(more.changed)
+            .zip(more.holds_git);
         for ((selection, version), ((absent, changed), git)) in rows.zip(rest) {
             if !self.selections.contains(&selection) {
                 self.selections.push(selection);

@@ -1,0 +1,95 @@
+//! Which files of a stage come to the image.
+//!
+//! Goes in: a plan, a stage and a path in it. Comes out: whether the file may be part of what the target is. Costs one
+//! visit per stage and COPY behind it. Invariant: where it is not clear, it is.
+
+use crate::footprint::{Extent, PathClaim};
+use crate::plan::{Base, Dest, Input, Plan, Step, StepKind};
+
+/// Stages that files are followed through.
+const MAX_DEPTH: usize = 64;
+
+/// Whether what a stage holds at a path may be in the image, or be read through a mount of another stage.
+#[must_use]
+pub fn reaches_image(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
+    follow(plan, stage, claim, 0)
+}
+
+fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize) -> bool {
+    if stage == plan.target || depth > MAX_DEPTH {
+        return true;
+    }
+    for (index, other) in plan.stages.iter().enumerate() {
+        if !other.reachable || index == stage {
+            continue;
+        }
+        if matches!(other.base, Base::Stage(b) if b == stage)
+            && follow(plan, index, claim, depth + 1)
+        {
+            return true;
+        }
+        for node in &other.steps {
+            let step = &plan.graph[*node];
+            for input in &step.inputs {
+                let Input::Stage {
+                    stage: from,
+                    sources,
+                    ..
+                } = input
+                else {
+                    continue;
+                };
+                if *from != stage {
+                    continue;
+                }
+                let taken = sources.iter().filter_map(|s| taken(step, s, claim));
+                for place in taken {
+                    let copies = matches!(step.kind, StepKind::Copy | StepKind::Add);
+                    if !copies || follow(plan, index, &place, depth + 1) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
+/// Where a source of a COPY from a stage puts what is at a path there; `None` where it does not take it.
+fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
+    let everywhere = || Some(PathClaim::subtree("/"));
+    let fixed = source
+        .split(['*', '?', '[', '\\'])
+        .next()
+        .unwrap_or_default();
+    let whole = fixed.len() == source.len();
+    let path = match whole {
+        true => source,
+        false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
+    };
+    let path = crate::pattern::clean(&format!("/{}", path.trim_start_matches('/')));
+    let own = PathClaim::subtree(&*path);
+    let inside = own.covers(&PathClaim::exact(&*claim.path));
+    let around = claim.covers(&PathClaim::exact(&*path));
+    if !inside && !around {
+        return None;
+    }
+    let Some(dest) = step.dest.as_ref().and_then(Dest::best) else {
+        return everywhere();
+    };
+    if !whole || !inside {
+        return Some(PathClaim::subtree(dest));
+    }
+    let rest = claim.path.strip_prefix(path.trim_end_matches('/'))?;
+    let place = format!("{}{rest}", dest.trim_end_matches('/'));
+    let place = if place.is_empty() {
+        "/".to_owned()
+    } else {
+        place
+    };
+    Some(match claim.extent {
+        // A file by its own name may land in a folder.
+        Extent::Exact if !rest.is_empty() => PathClaim::exact(place),
+        _ => PathClaim::subtree(dest),
+    })
+}

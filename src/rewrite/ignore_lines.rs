@@ -1,0 +1,471 @@
+//! Lines for the ignore file: what no step reads need not be sent, and wakes no COPY.
+//!
+//! ```text
+//! .git
+//! .github
+//! **/README.md
+//! docs
+//! ```
+//!
+//! Precondition: a COPY of the target takes the file, the file does not come to the image, no RUN that is understood reads
+//! it, and nothing in the context or the Dockerfile mentions it ([`super::mention`]). Safety: assumed, since a script may
+//! find a file without naming it; review where it is mentioned after all.
+
+use super::flow::reaches_image;
+use super::layout::brought_by;
+use super::mention::{self, Name, Sort};
+use super::{EditNote, Rewrite, Safety, View};
+use crate::footprint::{Extent, PathClaim};
+use crate::pattern::{SourceKind, SourcePattern};
+use crate::plan::{Dest, Input, Step, StepKind};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// An entry of the top folder of the context.
+    Top,
+    /// A file of this name in any folder.
+    Anywhere,
+}
+
+use Place::{Anywhere, Top};
+
+/// What builds have no use for. A `*` stands for the rest of a name.
+#[rustfmt::skip]
+const LINES: &[(Place, &[&str])] = &[
+    // Hosting and CI.
+    (Top, &[
+        ".github", ".gitlab", ".gitlab-ci.yml", ".circleci", ".travis.yml", ".drone.yml", ".buildkite", ".cirrus.yml",
+        ".azure-pipelines", "azure-pipelines.yml", "Jenkinsfile", "appveyor.yml", ".appveyor.yml", ".woodpecker",
+        ".woodpecker.yml", ".forgejo", ".gitea", "codecov.yml", ".codecov.yml", ".coveralls.yml", "renovate.json", "renovate.json5",
+        ".renovaterc", ".renovaterc.json", ".mergify.yml", ".pre-commit-config.yaml", ".hadolint.yaml",
+        ".all-contributorsrc", "CODEOWNERS", ".mailmap", "crowdin.yml", ".deepsource.toml", ".codeclimate.yml",
+        ".sonarcloud.properties", "sonar-project.properties", ".whitesource", ".snyk", ".pullapprove.yml", "netlify.toml",
+        "vercel.json", "fly.toml", "render.yaml", "REUSE.toml", ".coderabbit.yaml", ".reuse", "LICENSES", "app.json", ".platform.app.yaml", "heroku.yml", "SECURITY.md",
+    ]),
+    // Editors and assistants.
+    (Top, &[".vscode", ".idea", ".devcontainer", ".cursor", ".cursorrules", ".claude", "CLAUDE.md", "AGENTS.md", ".zed", ".fleet",
+        ".gitpod.yml", ".gitpod.Dockerfile", ".envrc", "flake.nix", "flake.lock", "shell.nix", "default.nix", "Vagrantfile", "Tiltfile", "skaffold.yaml"]),
+    // The build's own files.
+    (Anywhere, &[".dockerignore", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "docker-compose*.yml", "docker-compose*.yaml",
+        "compose*.yml", "compose*.yaml", "docker-bake.hcl"]),
+    (Anywhere, &[".gitignore", ".gitattributes"]),
+    // Documents.
+    (Anywhere, &["README.md", "README.rst", "CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md"]),
+    (Top, &["docs", "doc", "documentation", "AUTHORS", "AUTHORS.md", "CONTRIBUTORS.md", "MAINTAINERS.md", "GOVERNANCE.md", "SUPPORT.md",
+        "ROADMAP.md", "TODO.md", "CITATION.cff", "mkdocs.yml", ".readthedocs.yml", ".readthedocs.yaml", "website", "screenshots"]),
+    // Deployment.
+    (Top, &["charts", "chart", "helm", "helm-chart", "k8s", "kubernetes", "kustomize", "terraform", "ansible", "deploy", "deployment",
+        "snap", "snapcraft.yaml", "flatpak"]),
+    // Tests apart from the sources.
+    (Top, &["e2e", "cypress", "playwright", "integration-tests", "integration_tests", "test", "tests", "spec", "benches", "benchmarks",
+        "benchmark", "examples", "fuzz"]),
+];
+
+/// What looks at the repository itself, in any text of the context.
+#[rustfmt::skip]
+const GIT: &[&str] = &[
+    "git rev-parse", "git describe", "git log", "git show", "git status", "git ls-files", "git tag", "git rev-list", "git branch",
+    "git diff", "git submodule", "git config", "git symbolic-ref", "git name-rev", "git shortlog", "git --version",
+    "git version", "'git'", "\"git\"", "`git", ".git/", "\".git\"", "'.git'", "GIT_DIR",
+    "sentry-cli", "nx affected", "find_package(Git", "VersionFromGit",
+];
+
+/// Packages that do, where a manifest names them.
+#[rustfmt::skip]
+const GIT_PACKAGES: &[&str] = &[
+    "setuptools_scm", "setuptools-scm", "hatch-vcs", "versioneer", "poetry-dynamic-versioning", "dynamic_versioning", "dunamai", "pbr",
+    "vergen", "vergen-git2", "vergen-gitcl", "vergen-gix", "git2", "gix", "shadow-rs", "built", "git-version", "git_version", "gitversion",
+    "GitVersion", "MinVer", "SourceLink", "Nerdbank", "git-commit-id-plugin", "git-commit-id-maven-plugin", "buildnumber-maven-plugin",
+    "jgitver", "jgit", "gradle-git-properties", "nebula.release", "axion-release", "grgit", "simple-git", "isomorphic-git", "git-rev-sync",
+    "git-revision-webpack-plugin", "git-describe", "git-repo-info", "git-last-commit", "@sentry/nextjs", "@sentry/webpack-plugin",
+    "@sentry/vite-plugin", "@sentry/sveltekit", "@sentry/nuxt", "@sentry/remix", "husky", "lefthook", "simple-git-hooks", "lerna", "sbt-git",
+    "sbt-dynver",
+];
+
+/// The lines that are worth a look, before anybody has looked whether something mentions them.
+#[must_use]
+pub fn candidates(view: &View<'_>, dot_git: bool) -> Vec<String> {
+    let files = view.files.below("");
+    let mut out = Vec::new();
+    if dot_git {
+        out.push(".git".to_owned());
+    }
+    let top: BTreeSet<&str> = files.iter().filter_map(|f| f.split('/').next()).collect();
+    let names: BTreeSet<&str> = files.iter().filter_map(|f| f.rsplit('/').next()).collect();
+    for (place, list) in LINES {
+        for name in *list {
+            match place {
+                Top if top.contains(name) => out.push((*name).to_owned()),
+                Anywhere if names.iter().any(|n| matches(name, n)) => {
+                    out.push(format!("**/{name}"))
+                }
+                _ => {}
+            }
+        }
+    }
+    out.retain(|line| is_free(view, line, &files));
+    out
+}
+
+/// A name with a `*` in it.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, end)) => {
+            name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end)
+        }
+    }
+}
+
+/// Whether a line leaves a file out.
+fn covers(line: &str, path: &str) -> bool {
+    match line.strip_prefix("**/") {
+        Some(name) => path.rsplit('/').next().is_some_and(|n| matches(name, n)),
+        None => path == line || path.strip_prefix(line).is_some_and(|r| r.starts_with('/')),
+    }
+}
+
+/// Whether no source names what a line leaves out, and none of it comes to the image or is read by a RUN that is
+/// understood.
+fn is_free(view: &View<'_>, line: &str, files: &[String]) -> bool {
+    let gone: Vec<&String> = files.iter().filter(|f| covers(line, f)).collect();
+    let mut taken = false;
+    for node in view.plan.graph.node_indices() {
+        let step = &view.plan.graph[node];
+        for input in &step.inputs {
+            let Input::Context(context) = input else {
+                continue;
+            };
+            for source in &context.sources {
+                let plain = crate::pattern::clean(source.trim_start_matches('/'));
+                let named = covers(line, &plain)
+                    || line.starts_with(&format!("{plain}/"))
+                    || gone.iter().any(|f| **f == plain)
+                    || source.contains(".git") && line == ".git";
+                if named && !matches!(plain.as_str(), "." | "") {
+                    return false;
+                }
+            }
+            if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
+                // A mount of the context shows it to a command: all of it may count.
+                return false;
+            }
+        }
+        if !view.plan.stages[step.id.stage as usize].reachable {
+            continue;
+        }
+        let root = PathClaim::subtree("/");
+        let Some(brought) = brought_by(step, &root, view.files) else {
+            let context = step.inputs.iter().any(|i| matches!(i, Input::Context(_)));
+            if context {
+                return false;
+            }
+            continue;
+        };
+        let stage = step.id.stage as usize;
+        let places: Vec<PathClaim> = match line {
+            // It is in no commit, so no file of it is known: whoever takes the top folder takes it.
+            ".git" if !takes_all(step) => Vec::new(),
+            ".git" => match step.dest.as_ref().and_then(Dest::best) {
+                Some(dest) => {
+                    let top = dest.trim_end_matches('/');
+                    vec![PathClaim::subtree(format!("{top}/.git"))]
+                }
+                None => return false,
+            },
+            _ => brought
+                .iter()
+                .filter(|(_, from)| covers(line, from))
+                .map(|(place, _)| PathClaim::exact(&**place))
+                .collect(),
+        };
+        taken |= !places.is_empty();
+        for place in &places {
+            if reaches_image(view.plan, stage, place) || is_read(view, stage, place) {
+                return false;
+            }
+        }
+    }
+    taken
+}
+
+/// Whether a source is the context itself.
+fn takes_all(step: &Step) -> bool {
+    let root = |s: &String| SourcePattern::lenient(s).kind() == SourceKind::Root;
+    let context = |i: &Input| matches!(i, Input::Context(c) if c.sources.iter().any(root));
+    step.inputs.iter().any(context)
+}
+
+/// Whether a command that is understood looks at a place.
+fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
+    let on_it = |index: usize| {
+        let mut at = index;
+        for _ in 0..=view.plan.stages.len() {
+            if at == stage {
+                return true;
+            }
+            match view.plan.stages[at].base {
+                crate::plan::Base::Stage(b) => at = b,
+                _ => return false,
+            }
+        }
+        false
+    };
+    for seen in view.stages.iter().filter(|s| on_it(s.stage)) {
+        for line in &seen.lines {
+            let Some(footprint) = line.step.and_then(|s| s.footprint.as_ref()) else {
+                continue;
+            };
+            if let Some(Ok(needs)) = line.needs {
+                if needs.reads.iter().any(|c| c.covers(place)) {
+                    return true;
+                }
+            }
+            let used: Vec<_> = footprint.uses.iter().map(|u| u.span).collect();
+            let others = footprint
+                .evidence
+                .iter()
+                .filter(|e| !used.contains(&e.span));
+            let meets = |c: &PathClaim| {
+                c.covers(place) || place.extent == Extent::Subtree && place.covers(c)
+            };
+            for evidence in others {
+                if evidence.reads.iter().chain(&evidence.writes).any(meets) {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// The rewrite of those lines that nothing mentions, and one of the others, for a person to look at.
+#[must_use]
+pub fn justified(view: &View<'_>, lines: &[String]) -> Vec<Rewrite> {
+    let mut lines: Vec<String> = lines.to_vec();
+    let mut doubts: BTreeMap<String, String> = BTreeMap::new();
+    // What is dropped may mention others that were to be left out with it.
+    loop {
+        let found = match mentioned(view, &lines) {
+            Ok(found) => found,
+            Err(why) => {
+                doubts.extend(lines.drain(..).map(|l| (l, why.clone())));
+                break;
+            }
+        };
+        if found.is_empty() {
+            break;
+        }
+        lines.retain(|l| !found.contains_key(l));
+        doubts.extend(found);
+    }
+    let mut out = Vec::new();
+    if !lines.is_empty() {
+        let assumption = format!(
+            "no step looks at {}: nothing that is left in the build context mentions {}",
+            listed(&lines),
+            if lines.len() == 1 { "it" } else { "them" }
+        );
+        let why = format!(
+            "leaves {} out of the build context: no step reads {}",
+            listed(&lines),
+            if lines.len() == 1 { "it" } else { "them" }
+        );
+        out.push(rewrite(view, lines, Safety::Assumed, why, vec![assumption]));
+    }
+    if !doubts.is_empty() {
+        let told: Vec<String> = doubts.iter().map(|(l, at)| format!("{l} ({at})")).collect();
+        let why = format!(
+            "leaves {} out of the build context, if no step needs what is mentioned",
+            told.join(", ")
+        );
+        let names: Vec<String> = doubts.keys().cloned().collect();
+        let assumption = format!("no step looks at {}", listed(&names));
+        out.push(rewrite(view, names, Safety::Review, why, vec![assumption]));
+    }
+    out
+}
+
+fn listed(lines: &[String]) -> String {
+    lines.join(", ")
+}
+
+fn rewrite(
+    view: &View<'_>,
+    lines: Vec<String>,
+    safety: Safety,
+    why: String,
+    assumptions: Vec<String>,
+) -> Rewrite {
+    // The first COPY that takes everything is the line it is about.
+    let all = |i: &&crate::dockerfile::Instruction| {
+        matches!(&i.kind, crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)
+            if i.flag("from").is_none() && t.sources.iter().any(|s| matches!(s.as_str(), "." | "./" | "/")))
+    };
+    let at = view.file.instructions.iter().find(all);
+    let (line, end_line) = at.map_or((1, 1), |i| (i.line, i.end_line));
+    Rewrite {
+        safety,
+        edits: Vec::new(),
+        ignore: lines,
+        note: EditNote {
+            rewrite: "ignore-lines",
+            safety,
+            line,
+            end_line,
+            why,
+            assumptions,
+        },
+    }
+}
+
+/// For every line that is mentioned, where.
+fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, String>, String> {
+    let mut names = Vec::new();
+    let mut owners: Vec<&String> = Vec::new();
+    for line in lines {
+        let mut add = |text: &str, sort| {
+            names.push(Name {
+                text: text.to_owned(),
+                sort,
+            });
+            owners.push(line);
+        };
+        match line.strip_prefix("**/") {
+            _ if line == ".git" => {
+                GIT.iter().for_each(|t| add(t, Sort::Phrase));
+                GIT_PACKAGES.iter().for_each(|t| add(t, Sort::Package));
+            }
+            Some(name) if !name.contains('*') => add(name, Sort::Anywhere),
+            Some(name) => add(
+                name.split('*').next().unwrap_or(name).trim_end_matches('.'),
+                Sort::Phrase,
+            ),
+            None => {
+                add(line, Sort::Top);
+                // Python says it without a slash.
+                add(&format!("from {line}"), Sort::Phrase);
+                add(&format!("import {line}"), Sort::Phrase);
+            }
+        }
+    }
+    names.iter_mut().for_each(|n| {
+        if n.text.is_empty() {
+            n.text = "\0".to_owned();
+        }
+    });
+    let homes = homes(view);
+    let skip = |path: &str| lines.iter().any(|l| covers(l, path)) || is_dockerfile(path);
+    let mut found = mention::mentions(view.files, &names, &homes, &skip)?;
+    for i in &view.file.instructions {
+        let text = view.source.text(i.span).into_owned();
+        let label = format!("{} line {}", view.source.name(), i.line);
+        let mut own = BTreeMap::new();
+        if matches!(i.kind, crate::dockerfile::Kind::Run(_)) {
+            mention::in_one(&names, &homes, "Dockerfile", text.as_bytes(), &mut own);
+        }
+        for index in own.into_keys() {
+            found.entry(index).or_insert_with(|| label.clone());
+        }
+    }
+    let mut out: BTreeMap<String, String> = BTreeMap::new();
+    for (index, at) in found {
+        out.entry(owners[index].clone()).or_insert(at);
+    }
+    for line in lines {
+        if let Some(why) = is_a_target(view, line) {
+            out.entry(line.clone()).or_insert(why);
+        }
+    }
+    if lines.iter().any(|l| l == ".git")
+        && !out.contains_key(".git")
+        && let Some(why) = stamps(view)
+    {
+        out.insert(".git".to_owned(), why);
+    }
+    Ok(out)
+}
+
+fn is_dockerfile(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.ends_with("ockerfile") || name.starts_with("Dockerfile") || name == ".dockerignore"
+}
+
+/// Folders that a build tool knows by their names: a manifest may name what is in them without a path, and a Python
+/// project takes every package it finds along.
+fn is_a_target(view: &View<'_>, line: &str) -> Option<String> {
+    let table = match line {
+        "benches" => "[[bench]]",
+        "examples" => "[[example]]",
+        "tests" => "[[test]]",
+        _ => "",
+    };
+    let python = format!("{line}/__init__.py");
+    if view.files.is_file(&python)
+        && ["setup.py", "setup.cfg", "pyproject.toml"]
+            .iter()
+            .any(|f| view.files.is_file(f))
+    {
+        return Some(format!("{python} is a package"));
+    }
+    if table.is_empty() {
+        return None;
+    }
+    let manifests = view
+        .files
+        .below("")
+        .into_iter()
+        .filter(|f| f.rsplit('/').next() == Some("Cargo.toml"));
+    for path in manifests {
+        let text = view.files.read(&path).unwrap_or_default();
+        if String::from_utf8_lossy(&text).contains(table) {
+            return Some(format!("{path} has a {table}"));
+        }
+    }
+    None
+}
+
+/// Tools that write the commit into what they build, without being asked.
+fn stamps(view: &View<'_>) -> Option<String> {
+    for path in view.files.below("") {
+        let name = path.rsplit('/').next().unwrap_or(&path);
+        let what = match name {
+            "go.mod" => "go writes the commit into programs",
+            "composer.json" => "composer writes the commit into vendor/composer",
+            _ if [".csproj", ".fsproj", ".vbproj"]
+                .iter()
+                .any(|e| name.ends_with(e)) =>
+            {
+                "dotnet writes the commit into assemblies"
+            }
+            _ => continue,
+        };
+        return Some(format!("{path}: {what}"));
+    }
+    None
+}
+
+/// Where COPY puts the context.
+fn homes(view: &View<'_>) -> Vec<String> {
+    let mut out = BTreeSet::new();
+    for node in view.plan.graph.node_indices() {
+        let step = &view.plan.graph[node];
+        let context = step.inputs.iter().any(|i| matches!(i, Input::Context(_)));
+        if let Some(dest) = step.dest.as_ref().and_then(Dest::best).filter(|_| context) {
+            let dest = dest.trim_end_matches('/');
+            if !dest.is_empty() {
+                out.insert(dest.to_owned());
+            }
+        }
+    }
+    // Go names folders of the module by its whole name.
+    let module = view.files.read("go.mod").unwrap_or_default();
+    let module = String::from_utf8_lossy(&module).into_owned();
+    let name = module
+        .lines()
+        .find_map(|l| l.trim().strip_prefix("module "));
+    out.extend(name.map(|n| n.trim().trim_matches('"').to_owned()));
+    out.into_iter().collect()
+}

@@ -1,0 +1,169 @@
+//! Downloads before builds: a RUN that fetches what the manifests name, so that an edit of the sources builds only.
+//!
+//! ```text
+//! COPY . .                 COPY go.mod go.sum ./
+//! RUN go build .    ->     RUN go mod download
+//!                          COPY . .
+//!                          RUN go build .
+//! ```
+//!
+//! Precondition: the build is of a tool that keeps what it fetched in a cache of its own ([`super::needs::prefetch`]), the stage is not
+//! part of the image, so that the cache may hold more, and nothing between sets the tool up. Safety: assumed.
+
+use super::needs::{self, Command, prefetch};
+use super::split_copy::{First, manifests_first};
+use super::{EditNote, Line, Rewrite, Safety, StageView, View};
+use crate::dockerfile::Kind;
+use crate::footprint::Use;
+use crate::plan::{Base, Plan};
+use crate::source::{Edit, Span};
+use crate::rewrite::layout::Laid;
+
+/// What may stand before the build in its own RUN: it sets nothing up that a download needs.
+const BEFORE: &[&str] = &["cd", "set", "echo", "ls", "pwd", "mkdir", "true", ":", "rm", "cp", "export"];
+
+/// One rewrite for every RUN that fetches and builds.
+#[must_use]
+pub fn find(view: &View<'_>) -> Vec<Rewrite> {
+    let mut out = Vec::new();
+    for stage in view.stages.iter().filter(|s| !is_in_image(view.plan, s.stage)) {
+        for (at, line) in stage.lines.iter().enumerate() {
+            out.extend(one(view, stage, at, line));
+        }
+    }
+    out
+}
+
+/// Whether the image stands on a stage.
+fn is_in_image(plan: &Plan, stage: usize) -> bool {
+    let mut at = plan.target;
+    loop {
+        if at == stage {
+            return true;
+        }
+        match plan.stages[at].base {
+            Base::Stage(b) => at = b,
+            _ => return false,
+        }
+    }
+}
+
+fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Option<Rewrite> {
+    let step = line.step?;
+    let footprint = step.footprint.as_ref()?;
+    let instruction = &view.file.instructions[line.at];
+    if !matches!(instruction.kind, Kind::Run(_)) || !instruction.heredocs.is_empty() {
+        return None;
+    }
+    // It is for the one that fetches: the first of its tool, with nothing before it that installs.
+    let builds = |u: &&Use| u.fetches().is_some_and(|(_, builds)| builds);
+    let used = footprint.uses.iter().find(builds)?;
+    if !step.classes.contains(&crate::footprint::Class::Install) {
+        return None;
+    }
+    let before = footprint.commands.iter().take_while(|c| **c != used.tool);
+    if !before.into_iter().all(|c| BEFORE.contains(&c.as_str())) || sets_tool_up(view, used) {
+        return None;
+    }
+    let below = stage.layout.first(line.layers);
+    let laid = Laid {
+        layout: &below,
+        files: view.files,
+    };
+    let command = Command {
+        tool: &used.tool,
+        arguments: used.arguments.as_deref()?,
+        dir: used.dir.as_deref()?,
+        variables: &used.variables,
+    };
+    let found = prefetch::prefetch(&command, &laid).ok()?;
+    let first = manifests_first(view, stage, at, &found.needs.reads);
+    let broad = stage.lines[..at].iter().any(|l| brings_more(view, l, &found.needs));
+    if !broad {
+        return None;
+    }
+    let (mut edits, line_of) = match first {
+        Some(First { edits, copy, .. }) => (edits, view.file.instructions[copy].line),
+        None => (Vec::new(), instruction.line),
+    };
+    let cwd = view.plan.states.get(line.at)?.as_ref()?.cwd.clone();
+    let cd = match cwd.as_deref() == Some(command.dir) {
+        true => String::new(),
+        false => format!("cd {} && ", command.dir),
+    };
+    let kept = instruction.flags.iter().map(|f| f.raw.as_str());
+    let flags: String = kept
+        .filter(|f| !f.contains("type=bind") && (!f.starts_with("--mount") || f.contains("type=")))
+        .map(|f| format!("{f} "))
+        .collect();
+    let keyword = view.source.text(instruction.keyword_span());
+    let end = view.source.line_end();
+    let text = format!("{keyword} {flags}{cd}{}{end}", found.script);
+    let start = instruction.leading_comments.start.min(instruction.span.start);
+    edits.push(Edit {
+        span: Span { start, end: start },
+        text: text.into_bytes(),
+    });
+    let mut assumptions = found.needs.assumptions.clone();
+    assumptions.push(format!(
+        "{} finds in its cache what the step before fetched, and fetches the same where it does not",
+        used.tool
+    ));
+    Some(Rewrite {
+        safety: Safety::Assumed,
+        edits,
+        ignore: Vec::new(),
+        note: EditNote {
+            rewrite: "prefetch",
+            safety: Safety::Assumed,
+            line: instruction.line,
+            end_line: instruction.end_line,
+            why: format!(
+                "{}: an edit of the sources that line {line_of} brings no longer fetches everything again",
+                found.why
+            ),
+            assumptions,
+        },
+    })
+}
+
+/// Whether a COPY brings anything that the download does not need.
+fn brings_more(view: &View<'_>, line: &Line<'_>, needs: &needs::Needs) -> bool {
+    let all = crate::footprint::PathClaim::subtree("/");
+    let Some(step) = line.step else {
+        return false;
+    };
+    let brought = super::layout::brought_by(step, &all, view.files).unwrap_or_default();
+    let needed = |(place, _): &(String, String)| {
+        let place = crate::footprint::PathClaim::exact(&**place);
+        needs.reads.iter().any(|c| c.covers(&place))
+    };
+    !brought.iter().all(needed)
+}
+
+/// Whether the RUN sets variables of its tool that the Dockerfile does not.
+fn sets_tool_up(view: &View<'_>, used: &Use) -> bool {
+    const HARMLESS: &[&str] = &[
+        "GOOS", "GOARCH", "GOARM", "GOAMD64", "CGO_ENABLED", "GO111MODULE", "RUSTFLAGS", "CARGO_TERM_COLOR",
+        "CARGO_INCREMENTAL", "CARGO_BUILD_JOBS",
+    ];
+    let prefixes: &[&str] = match used.tool.as_str() {
+        "go" => &["GO", "CGO_"],
+        "cargo" => &["CARGO", "RUST"],
+        "mvn" => &["MAVEN", "M2_", "JAVA_"],
+        "gradle" => &["GRADLE", "JAVA_"],
+        "dotnet" => &["DOTNET", "NUGET", "MSBUILD"],
+        _ => &["UV_", "POETRY_", "PIP_", "COMPOSER", "SBT_", "JAVA_"],
+    };
+    let declared = |name: &str| {
+        view.file.instructions.iter().any(|i| match &i.kind {
+            Kind::Env(list) => list.iter().any(|(n, _)| **n == *name),
+            Kind::Arg(list) => list.iter().any(|(n, _)| **n == *name),
+            _ => false,
+        })
+    };
+    used.variables.keys().any(|name| {
+        let of_tool = prefixes.iter().any(|p| name.starts_with(p));
+        of_tool && !HARMLESS.contains(&name.as_str()) && !declared(name)
+    })
+}
