@@ -6,8 +6,10 @@
 //! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
 //! one could break the plan.
 
+mod go;
 mod npm;
 mod pip;
+mod shared;
 
 use crate::footprint::{PathClaim, Use};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +65,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
+        "go" => go::needs(command, project),
         "npm" => npm::needs(command, project),
         "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
         name => Err(format!("what {name} needs of a project is not known")),
