@@ -6,6 +6,7 @@
 //! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
 //! one could break the plan.
 
+mod cargo;
 mod go;
 mod npm;
 mod pip;
@@ -65,6 +66,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
+        "cargo" => cargo::needs(command, project),
         "go" => go::needs(command, project),
         "npm" => npm::needs(command, project),
         "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
