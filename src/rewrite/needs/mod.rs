@@ -7,6 +7,7 @@
 //! one could break the plan.
 
 mod cargo;
+mod dotnet;
 mod go;
 mod npm;
 mod pip;
@@ -67,6 +68,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
         "cargo" => cargo::needs(command, project),
+        "dotnet" => dotnet::needs(command, project),
         "go" => go::needs(command, project),
         "npm" => npm::needs(command, project),
         "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
