@@ -177,3 +177,85 @@ impl<'a> Words<'a> {
         self.options.iter().filter_map(of).collect()
     }
 }
+
+/// What stands in double or single quotes right behind one of these texts, which end with the quote.
+pub(super) fn quoted_behind<'t>(text: &'t str, starts: &[&str]) -> Vec<&'t str> {
+    let mut out = Vec::new();
+    for start in starts {
+        let quote = if start.ends_with('"') { '"' } else { '\'' };
+        for (at, found) in text.match_indices(start) {
+            let rest = &text[at + found.len()..];
+            out.extend(rest.split_once(quote).map(|(inner, _)| inner));
+        }
+    }
+    out
+}
+
+/// Claims a folder piece by piece: without folders that are `apart`, and in itself without what is idle.
+pub(super) fn pieces(
+    dir: &str,
+    files: &[String],
+    apart: &dyn Fn(&str) -> bool,
+    idle: &dyn Fn(&str, bool) -> bool,
+    reads: &mut BTreeSet<PathClaim>,
+) {
+    let mut folders: BTreeSet<&str> = BTreeSet::new();
+    for file in files {
+        let mut at = file.as_str();
+        while parent(at) != dir && at != "/" {
+            at = parent(at);
+        }
+        if at == "/" {
+            continue;
+        }
+        if at == file {
+            if !idle(name(file), false) {
+                reads.insert(PathClaim::exact(&**file));
+            }
+        } else if !idle(name(at), true) {
+            folders.insert(at);
+        }
+    }
+    for folder in folders.into_iter().filter(|f| !apart(f)) {
+        let inside: Vec<String> = files.iter().filter(|f| is_in(f, folder)).cloned().collect();
+        let mixed = inside
+            .iter()
+            .flat_map(|f| upwards(parent(f)))
+            .any(|d| is_in(d, folder) && apart(d));
+        match mixed {
+            true => pieces(folder, &inside, apart, &|_, _| false, reads),
+            false => {
+                reads.insert(PathClaim::subtree(folder));
+            }
+        }
+    }
+}
+
+/// Whether a name at the top of a project is no part of any build: papers, and settings of other tools.
+pub(super) fn is_paper(name: &str, folder: bool) -> bool {
+    const FOLDERS: [&str; 6] = ["docs", "doc", ".github", ".gitlab", ".vscode", ".idea"];
+    const FILES: [&str; 6] = [
+        ".dockerignore",
+        ".gitignore",
+        ".gitlab-ci.yml",
+        ".travis.yml",
+        "renovate.json",
+        "codecov.yml",
+    ];
+    const STARTS: [&str; 6] = [
+        "LICENSE",
+        "LICENCE",
+        "COPYING",
+        "Dockerfile",
+        "docker-compose",
+        "compose.y",
+    ];
+    match folder {
+        true => FOLDERS.contains(&name),
+        false => {
+            name.ends_with(".md")
+                || FILES.contains(&name)
+                || STARTS.iter().any(|s| name.starts_with(s))
+        }
+    }
+}

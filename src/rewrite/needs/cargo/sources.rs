@@ -6,7 +6,7 @@
 
 use super::workspace::{Package, Workspace};
 use crate::footprint::PathClaim;
-use crate::rewrite::needs::shared::{assume, is_in, name, parent};
+use crate::rewrite::needs::shared::{assume, is_in, is_paper, parent, pieces};
 use crate::rewrite::needs::{Needs, Project, join, text};
 use std::collections::BTreeSet;
 
@@ -33,25 +33,14 @@ const GIT: [&str; 7] = [
     "git_version",
 ];
 
-/// Folders that are no part of a build of programs and libraries.
-const IDLE_FOLDERS: [&str; 9] = [
-    "docs", "doc", ".github", ".gitlab", ".vscode", ".idea", "tests", "benches", "examples",
-];
-
-/// Files that are none either.
-const IDLE_FILES: [&str; 12] = [
-    ".dockerignore",
-    ".gitignore",
-    ".gitattributes",
+/// Settings of tools beside cargo.
+const IDLE_FILES: [&str; 6] = [
     ".editorconfig",
-    ".gitlab-ci.yml",
+    ".gitattributes",
     "rustfmt.toml",
     ".rustfmt.toml",
     "clippy.toml",
     "deny.toml",
-    ".travis.yml",
-    "renovate.json",
-    "codecov.yml",
 ];
 
 /// The packages that take part and what is asked of them.
@@ -154,7 +143,8 @@ impl Sources<'_> {
                     .map(PathClaim::exact),
             );
             let idle = |name: &str, folder: bool| self.idle(name, folder, &mentioned);
-            self.parts(dir, &files, &idle, needs);
+            let apart = |d: &str| self.workspace.packages.iter().any(|p| p.dir == d);
+            pieces(dir, &files, &apart, &idle, &mut needs.reads);
             assume(
                 needs,
                 format!("no file or folder is added to {dir} itself that the build needs"),
@@ -175,70 +165,16 @@ impl Sources<'_> {
         around.map(|p| p.dir.as_str()).max_by_key(|d| d.len())
     }
 
-    /// Claims a folder piece by piece, without packages inside it.
-    fn parts(
-        &self,
-        dir: &str,
-        files: &[String],
-        idle: &dyn Fn(&str, bool) -> bool,
-        needs: &mut Needs,
-    ) {
-        let mut folders: BTreeSet<String> = BTreeSet::new();
-        for file in files {
-            let mut at = file.as_str();
-            while parent(at) != dir && at != "/" {
-                at = parent(at);
-            }
-            if at == file {
-                if !idle(name(file), false) {
-                    needs.reads.insert(PathClaim::exact(&**file));
-                }
-            } else if !idle(name(at), true) {
-                folders.insert(at.to_owned());
-            }
-        }
-        for folder in folders {
-            if self.workspace.packages.iter().any(|p| p.dir == folder) {
-                continue;
-            }
-            if self
-                .workspace
-                .packages
-                .iter()
-                .any(|p| is_in(&p.dir, &folder))
-            {
-                let inside: Vec<String> = files
-                    .iter()
-                    .filter(|f| is_in(f, &folder))
-                    .cloned()
-                    .collect();
-                self.parts(&folder, &inside, &|_, _| false, needs);
-            } else {
-                needs.reads.insert(PathClaim::subtree(folder));
-            }
-        }
-    }
-
     /// Whether a name in the package's folder is no part of a build, and no source names it.
     fn idle(&self, name: &str, folder: bool, mentioned: &str) -> bool {
         if mentioned.contains(name) && (!folder || mentioned.contains(&format!("{name}/"))) {
             return false;
         }
-        if folder {
-            let built = matches!(name, "tests" | "benches" | "examples") && self.all_targets;
-            return !built && (IDLE_FOLDERS.contains(&name) || name == "target");
+        match (folder, name) {
+            (true, "tests" | "benches" | "examples") => !self.all_targets,
+            (true, "target") => true,
+            _ => is_paper(name, folder) || IDLE_FILES.contains(&name),
         }
-        let starts = [
-            "LICENSE",
-            "LICENCE",
-            "COPYING",
-            "Dockerfile",
-            "docker-compose",
-            "compose.y",
-        ];
-        name.ends_with(".md")
-            || IDLE_FILES.contains(&name)
-            || starts.iter().any(|s| name.starts_with(s))
     }
 
     /// Files outside of the package that a source file names by a path with `..`.

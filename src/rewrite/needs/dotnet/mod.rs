@@ -212,7 +212,7 @@ fn graph(
 }
 
 /// The manifests of tools.
-fn tools(command: &Command<'_>, project: &dyn Project, needs: &mut Needs) -> Result<(), String> {
+fn tools(command: &Command<'_>, needs: &mut Needs) {
     for above in shared::upwards(command.dir) {
         for file in [".config/dotnet-tools.json", "dotnet-tools.json"] {
             needs.reads.insert(exact(above, file));
