@@ -180,7 +180,7 @@ impl<'a> Manifest<'a> {
         }
     }
 
-    /// A plain map of namespaces is made without a look at the sources.
+    /// A plain map of namespaces, and files by name, are noted without a look at the sources.
     fn no_scan(&self, words: &Words<'_>) -> Result<(), String> {
         let flags = [
             "-o",
@@ -200,11 +200,8 @@ impl<'a> Manifest<'a> {
         }
         let groups = ["autoload", "autoload-dev"];
         for group in groups.iter().filter_map(|g| self.json.get(g)) {
-            if ["classmap", "files"]
-                .iter()
-                .any(|k| group.get(k).is_some_and(|v| !is_empty(v)))
-            {
-                return Err("composer.json names sources to load".to_owned());
+            if group.get("classmap").is_some_and(|v| !is_empty(v)) {
+                return Err("composer.json has sources looked through".to_owned());
             }
         }
         Ok(())
@@ -317,7 +314,7 @@ mod tests {
             of(BARE, script, "{}", &[]),
             format!("{MANIFESTS} | /app/vendor/**")
         );
-        let plain = r#"{"autoload":{"psr-4":{"A\\":"src/"}},"config":{"vendor-dir":"lib","bin-dir":"bin"}}"#;
+        let plain = r#"{"autoload":{"psr-4":{"A\\":"src/"},"files":["f.php"]},"config":{"vendor-dir":"lib","bin-dir":"bin"}}"#;
         assert_eq!(
             of("composer install --no-dev -n", plain, "{}", &[]),
             format!("{MANIFESTS} | /app/bin/** /app/lib/**")

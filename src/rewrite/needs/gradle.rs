@@ -355,7 +355,7 @@ mod tests {
         ];
         assert_eq!(
             reads("gradle --no-daemon dependencies -Px=1", &files),
-            "/app/build.gradle /app/buildSrc/** /app/gradle.properties /app/gradle/** /app/lib/core/build.gradle \
+            "/app/build.gradle /app/buildSrc/** /app/gradle/** /app/gradle.properties /app/lib/core/build.gradle \
              /app/libs/x.jar/** /app/settings.gradle /app/settings.gradle.kts /app/web/build.gradle.kts \
              /app/web/libs/x.jar/** /settings.gradle /settings.gradle.kts"
         );

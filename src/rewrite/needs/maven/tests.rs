@@ -65,15 +65,10 @@ fn a_download_reads_all_poms() {
 
 #[test]
 fn a_build_reads_the_modules_it_takes_in() {
-    let made =
-        |d: &str| format!("{d}/.flattened-pom.xml {d}/dependency-reduced-pom.xml {d}/target/**");
     let reads = "/app/config/** /app/core/** /app/other/pom.xml /app/pom.xml /app/web/**";
-    let writes = format!(
-        "{} {} {}",
-        made("/app"),
-        made("/app/core"),
-        made("/app/web")
-    );
+    let writes = "/app/.flattened-pom.xml /app/core/.flattened-pom.xml /app/core/dependency-reduced-pom.xml \
+                  /app/core/target/** /app/dependency-reduced-pom.xml /app/target/** /app/web/.flattened-pom.xml \
+                  /app/web/dependency-reduced-pom.xml /app/web/target/**";
     assert_eq!(
         of("mvn package -DskipTests -pl web -am", &files(CORE)),
         format!("{reads} | {writes}")

@@ -236,7 +236,7 @@ fn go_download(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch,
 }
 
 fn dotnet_restore(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch, String> {
-    let rest = words_after(command, &["build", "publish", "pack", "test", "run"])?;
+    let rest = super::dotnet::with_dashes(&words_after(command, &["build", "publish", "pack"])?);
     if rest
         .iter()
         .any(|w| w == "--no-restore" || w == "--no-build")
@@ -275,11 +275,8 @@ fn dotnet_restore(command: &Command<'_>, project: &dyn Project) -> Result<Prefet
             "--no-dependencies",
         ],
     ));
-    let property = |w: &&String| {
-        ["/p:", "-p:", "--property:", "-property:", "/property:"]
-            .iter()
-            .any(|p| w.starts_with(p))
-    };
+    let starts = ["-p:", "--p:", "-property:", "--property:"];
+    let property = |w: &&String| starts.iter().any(|p| w.starts_with(p));
     words.extend(rest.iter().filter(property).cloned());
     if rest
         .iter()
@@ -287,13 +284,11 @@ fn dotnet_restore(command: &Command<'_>, project: &dyn Project) -> Result<Prefet
     {
         return Err("a restore takes no --arch and --os in all releases".to_owned());
     }
-    for (name, property) in [
-        ("-c", "Configuration"),
-        ("--configuration", "Configuration"),
-    ] {
-        if let Some(value) = parsed.value(&[name]) {
-            words.push(format!("-p:{property}={value}"));
-        }
+    if let Some(value) = parsed.value(&["-c", "--configuration"]) {
+        words.push(format!("-p:Configuration={value}"));
+    }
+    if parsed.has(&["--self-contained", "--sc"]) && !rest.iter().any(|w| w == "false") {
+        words.push("-p:SelfContained=true".to_owned());
     }
     other(command, words, project, "restores the packages first")
 }

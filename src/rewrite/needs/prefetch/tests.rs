@@ -94,7 +94,7 @@ fn dotnet_restores_first() {
             "dotnet publish a/a.csproj -c Release -o /out -r linux-x64 /p:X=1 --self-contained true",
             &files
         ),
-        "dotnet restore a/a.csproj -r linux-x64 /p:X=1 -p:Configuration=Release"
+        "dotnet restore a/a.csproj -r linux-x64 -p:X=1 -p:Configuration=Release -p:SelfContained=true"
     );
     assert!(of("dotnet build a --no-restore", &files).starts_with('('));
 }
