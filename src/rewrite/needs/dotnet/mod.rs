@@ -5,6 +5,8 @@
 //! covered; what a property decides is a reason.
 
 mod msbuild;
+mod paths;
+mod solution;
 
 use super::shared::{self, Known, Words, assume, exact, name, read_upwards, subtree};
 use super::{Command, Found, Needs, Project, join, text};

@@ -3,8 +3,9 @@
 //! Goes in: projects and solutions. Comes out: every MSBuild file of the project that takes part in a restore, and the
 //! files elsewhere that a build looks at. Invariant: a path with a property that is not known is a reason.
 
+use super::paths::{Place, above, is_safe};
 use crate::footprint::PathClaim;
-use crate::rewrite::needs::shared::{exact, is_in, name, parent, read_upwards, upwards};
+use crate::rewrite::needs::shared::{exact, is_in, parent, read_upwards, upwards};
 use crate::rewrite::needs::{Needs, Project, join, text};
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
@@ -27,34 +28,6 @@ const SETTINGS: [&str; 6] = [
     "global.json",
     "Directory.Build.rsp",
     "MSBuild.rsp",
-];
-
-/// Properties that lead out of the project, or to what the build makes.
-const SAFE: [&str; 24] = [
-    "MSBuildExtensionsPath",
-    "MSBuildExtensionsPath32",
-    "MSBuildToolsPath",
-    "MSBuildBinPath",
-    "MSBuildSDKsPath",
-    "VSToolsPath",
-    "NuGetPackageRoot",
-    "OutDir",
-    "OutputPath",
-    "TargetDir",
-    "TargetPath",
-    "IntermediateOutputPath",
-    "BaseIntermediateOutputPath",
-    "BaseOutputPath",
-    "PublishDir",
-    "PublishUrl",
-    "Configuration",
-    "TargetFramework",
-    "AssemblyName",
-    "RootNamespace",
-    "MSBuildProjectName",
-    "Version",
-    "HOME",
-    "UserProfile",
 ];
 
 /// Properties that move what a restore reads or writes.
@@ -89,7 +62,7 @@ pub(super) struct Graph<'a> {
     /// All projects.
     pub projects: BTreeSet<String>,
     seen: BTreeSet<(String, String)>,
-    queue: Vec<String>,
+    pub(super) queue: Vec<String>,
 }
 
 impl<'a> Graph<'a> {
@@ -116,70 +89,6 @@ impl<'a> Graph<'a> {
             }
         }
         Ok(())
-    }
-
-    fn solution(&mut self, path: &str, needs: &mut Needs) -> Result<(), String> {
-        let text = text(self.project, path)?;
-        let dir = parent(path);
-        needs.reads.insert(PathClaim::exact(path));
-        settings(dir, needs);
-        read_upwards(
-            &mut needs.reads,
-            dir,
-            &["Directory.Solution.props", "Directory.Solution.targets"],
-        );
-        for side in ["before", "after"] {
-            needs
-                .reads
-                .insert(exact(dir, &format!("{side}.{}.targets", name(path))));
-        }
-        if upwards(dir)
-            .iter()
-            .any(|d| self.project.is_file(&join(d, "Directory.Solution.props")))
-        {
-            return Err(format!("{path} has properties of its own"));
-        }
-        let found: Vec<String> = if ends_with(path, ".slnx") {
-            let document = parse(path, &text)?;
-            let projects = document.descendants().filter(|n| n.has_tag_name("Project"));
-            projects
-                .filter_map(|n| n.attribute("Path"))
-                .map(str::to_owned)
-                .collect()
-        } else if ends_with(path, ".slnf") {
-            return self.filter(path, &text, needs);
-        } else {
-            let lines = text
-                .lines()
-                .filter(|l| l.trim_start().starts_with("Project("));
-            let named = lines.map(|l| {
-                l.split('"')
-                    .nth(5)
-                    .ok_or_else(|| format!("{path} is not understood"))
-            });
-            let named: Vec<&str> = named.collect::<Result<_, _>>()?;
-            named
-                .into_iter()
-                .filter(|p| p.ends_with("proj"))
-                .map(str::to_owned)
-                .collect()
-        };
-        self.queue
-            .extend(found.iter().map(|p| join(dir, &p.replace('\\', "/"))));
-        Ok(())
-    }
-
-    /// A part of a solution.
-    fn filter(&mut self, path: &str, text: &str, needs: &mut Needs) -> Result<(), String> {
-        let json: serde_json::Value =
-            serde_json::from_str(text).map_err(|e| format!("{path}: {e}"))?;
-        let solution = json
-            .get("solution")
-            .and_then(|s| s.get("path"))
-            .and_then(|p| p.as_str());
-        let solution = solution.ok_or_else(|| format!("{path} is not understood"))?;
-        // All of it is more than what is asked for.
-        self.solution(&join(parent(path), &solution.replace('\\', "/")), needs)
     }
 
     fn one(&mut self, path: &str, needs: &mut Needs) -> Result<(), String> {
@@ -395,67 +304,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Where a text stands.
-struct Place<'p> {
-    /// The file.
-    file: &'p str,
-    /// The folder of the project that it counts for.
-    dir: &'p str,
-}
-
-impl Place<'_> {
-    /// A path relative to a folder; `None` with a property that is not known.
-    fn resolve(&self, text: &str, base: &str) -> Option<String> {
-        let mut text = text.replace('\\', "/");
-        let here = format!("{}/", parent(self.file).trim_end_matches('/'));
-        let own = format!("{}/", self.dir.trim_end_matches('/'));
-        for (property, value) in [
-            ("MSBuildThisFileDirectory", &here),
-            ("MSBuildProjectDirectory", &own),
-            ("ProjectDir", &own),
-        ] {
-            text = text.replace(&format!("$({property})"), value);
-        }
-        let plain = !text.contains("$(")
-            && !text.contains("@(")
-            && !text.contains("%(")
-            && !text.is_empty();
-        plain.then(|| join(base, &text))
-    }
-}
-
-/// `GetPathOfFileAbove` and the like: the file's name.
-fn above(text: &str) -> Result<Option<String>, String> {
-    let found = text
-        .find("OfFileAbove(")
-        .map(|at| &text[at + "OfFileAbove(".len()..]);
-    let Some(rest) = found else {
-        return Ok(None);
-    };
-    let words: Vec<&str> = rest
-        .split(['\'', ',', ')', '`', '"'])
-        .map(str::trim)
-        .filter(|w| !w.is_empty())
-        .collect();
-    // The file is the first of two words or the second, with the folder beside it.
-    let file = words
-        .iter()
-        .find(|w| !w.contains("$(") && w.contains('.') && !w.contains(['/', '\\']));
-    let file = file.ok_or_else(|| format!("{text} is not understood"))?;
-    Ok(Some((*file).to_owned()))
-}
-
-/// Whether a path starts with a property that leads out of the project.
-fn is_safe(text: &str) -> bool {
-    let property = text
-        .trim()
-        .strip_prefix("$(")
-        .and_then(|r| r.split_once(')'))
-        .map(|(p, _)| p);
-    property.is_some_and(|p| SAFE.contains(&p) || p.starts_with("Pkg")) && !text.contains("..")
-}
-
-fn settings(dir: &str, needs: &mut Needs) {
+/// Files that are looked for above a project.
+pub(super) fn settings(dir: &str, needs: &mut Needs) {
     read_upwards(&mut needs.reads, dir, &IMPLICIT);
     read_upwards(&mut needs.reads, dir, &SETTINGS);
 }
