@@ -6,8 +6,19 @@
 //! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
 //! one could break the plan.
 
+mod bundler;
+mod cargo;
+mod composer;
+mod dotnet;
+mod go;
+mod gradle;
+mod maven;
+mod mix;
 mod npm;
 mod pip;
+pub mod prefetch;
+mod sbt;
+mod shared;
 
 use crate::footprint::{PathClaim, Use};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +74,16 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
+        "bundle" | "bundler" => bundler::needs(command, project),
+        "gem" => bundler::gem(command),
+        "composer" => composer::needs(command, project),
+        "gradle" => gradle::needs(command, project),
+        "mix" => mix::needs(command, project),
+        "mvn" => maven::needs(command, project),
+        "sbt" => sbt::needs(command, project),
+        "cargo" => cargo::needs(command, project),
+        "dotnet" => dotnet::needs(command, project),
+        "go" => go::needs(command, project),
         "npm" => npm::needs(command, project),
         "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
         name => Err(format!("what {name} needs of a project is not known")),
