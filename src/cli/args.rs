@@ -262,6 +262,8 @@ pub enum RewriteArg {
     Reorder,
     /// Manifests first.
     SplitCopy,
+    /// Downloads before builds.
+    Prefetch,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -273,6 +275,7 @@ impl RewriteArg {
         match self {
             Self::Reorder => "reorder",
             Self::SplitCopy => "split-copy",
+            Self::Prefetch => "prefetch",
             Self::IgnoreLines => "ignore-lines",
         }
     }

@@ -190,7 +190,7 @@ impl Footprint {
 }
 
 /// A program that works on a project, as the RUN calls it: what it needs of the project is for those to
-/// say who see the project's files ([`crate::rewrite::needs`]).
+/// say who see the project's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The program's name without a directory.

@@ -100,6 +100,9 @@ pub struct Judge<'a> {
     rules: Vec<IgnoreRules>,
     /// What each of them adds to the ignore file.
     added: Vec<Vec<String>>,
+    /// What the first file takes from the context: sources and excludes. Lines that a rewrite adds are judged as if they
+    /// had always named the files of the time, where some were missing then.
+    own: Option<Vec<(Vec<String>, Vec<String>)>>,
     /// What was judged already.
     known: FxHashMap<(Vec<u8>, usize), Rc<Evaluated>>,
 }
@@ -113,6 +116,7 @@ impl<'a> Judge<'a> {
             added: vec![Vec::new(); setting.context.rules.len()],
             setting,
             matrix: InputMatrix::default(),
+            own: None,
             known: FxHashMap::default(),
         }
     }
@@ -151,7 +155,22 @@ impl<'a> Judge<'a> {
                 rules: &self.rules,
                 ..self.setting.context
             };
-            let more = matrix(&context, &needed, &views);
+            let mut more = matrix(&context, &needed, &views);
+            let own = self.own.get_or_insert_with(|| {
+                let all = needed.iter().map(|s| &s.input);
+                all.map(|i| (i.sources.clone(), i.excludes.clone()))
+                    .collect()
+            });
+            let newest = u32::try_from(more.builds.saturating_sub(1)).unwrap_or(u32::MAX);
+            for (selection, absent) in more.selections.iter().zip(&mut more.absent) {
+                let input = &selection.input;
+                let added = !own
+                    .iter()
+                    .any(|(s, e)| *s == input.sources && *e == input.excludes);
+                if added && absent.last().is_none_or(|(build, _)| *build != newest) {
+                    absent.clear();
+                }
+            }
             self.matrix.extend(more);
         }
     }

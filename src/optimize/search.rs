@@ -55,7 +55,10 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 1] = [("split-copy", rewrite::split_copy::find)];
+    let finders: [(&str, Finder); 2] = [
+        ("split-copy", rewrite::split_copy::find),
+        ("prefetch", rewrite::prefetch::find),
+    ];
     let mut found: Vec<Rewrite> = Vec::new();
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
         found.extend(find(&view));

@@ -9,6 +9,7 @@ pub mod ignore_lines;
 pub mod layout;
 mod mention;
 pub mod needs;
+pub mod prefetch;
 pub mod reorder;
 pub mod split_copy;
 

@@ -16,17 +16,23 @@ use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::Use;
 use crate::plan::{Base, Plan};
-use crate::source::{Edit, Span};
 use crate::rewrite::layout::Laid;
+use crate::source::{Edit, Span};
 
 /// What may stand before the build in its own RUN: it sets nothing up that a download needs.
-const BEFORE: &[&str] = &["cd", "set", "echo", "ls", "pwd", "mkdir", "true", ":", "rm", "cp", "export"];
+const BEFORE: &[&str] = &[
+    "cd", "set", "echo", "ls", "pwd", "mkdir", "true", ":", "rm", "cp", "export",
+];
 
 /// One rewrite for every RUN that fetches and builds.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     let mut out = Vec::new();
-    for stage in view.stages.iter().filter(|s| !is_in_image(view.plan, s.stage)) {
+    for stage in view
+        .stages
+        .iter()
+        .filter(|s| !is_in_image(view.plan, s.stage))
+    {
         for (at, line) in stage.lines.iter().enumerate() {
             out.extend(one(view, stage, at, line));
         }
@@ -76,17 +82,31 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         dir: used.dir.as_deref()?,
         variables: &used.variables,
     };
-    let found = prefetch::prefetch(&command, &laid).ok()?;
+    let found = prefetch::prefetch(&command, &laid);
+    let found = found.ok()?;
     let first = manifests_first(view, stage, at, &found.needs.reads);
-    let broad = stage.lines[..at].iter().any(|l| brings_more(view, l, &found.needs));
-    if !broad {
-        return None;
-    }
+    let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
     let (mut edits, line_of) = match first {
         Some(First { edits, copy, .. }) => (edits, view.file.instructions[copy].line),
         None => (Vec::new(), instruction.line),
     };
-    let cwd = view.plan.states.get(line.at)?.as_ref()?.cwd.clone();
+    // A script that makes files for a moment and takes them away again must not meet the real ones.
+    let mut place = instruction;
+    if found.script.contains("rm ") {
+        if !is_plain_between(&stage.lines[broad..at], view) {
+            return None;
+        }
+        place = &view.file.instructions[stage.lines[broad].at];
+        let start = place.leading_comments.start.min(place.span.start);
+        edits
+            .iter_mut()
+            .for_each(|e| e.span = Span { start, end: start });
+    }
+    let at_place = stage
+        .lines
+        .iter()
+        .find(|l| view.file.instructions[l.at].span == place.span)?;
+    let cwd = view.plan.states.get(at_place.at)?.as_ref()?.cwd.clone();
     let cd = match cwd.as_deref() == Some(command.dir) {
         true => String::new(),
         false => format!("cd {} && ", command.dir),
@@ -99,7 +119,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     let keyword = view.source.text(instruction.keyword_span());
     let end = view.source.line_end();
     let text = format!("{keyword} {flags}{cd}{}{end}", found.script);
-    let start = instruction.leading_comments.start.min(instruction.span.start);
+    let start = place.leading_comments.start.min(place.span.start);
     edits.push(Edit {
         span: Span { start, end: start },
         text: text.into_bytes(),
@@ -127,6 +147,16 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     })
 }
 
+/// Whether nothing but files comes between: no RUN that sets a tool up, no other user or shell.
+fn is_plain_between(lines: &[Line<'_>], view: &View<'_>) -> bool {
+    lines.iter().all(|l| {
+        matches!(
+            view.file.instructions[l.at].kind,
+            Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_) | Kind::Label(_) | Kind::Expose(_)
+        )
+    })
+}
+
 /// Whether a COPY brings anything that the download does not need.
 fn brings_more(view: &View<'_>, line: &Line<'_>, needs: &needs::Needs) -> bool {
     let all = crate::footprint::PathClaim::subtree("/");
@@ -144,8 +174,16 @@ fn brings_more(view: &View<'_>, line: &Line<'_>, needs: &needs::Needs) -> bool {
 /// Whether the RUN sets variables of its tool that the Dockerfile does not.
 fn sets_tool_up(view: &View<'_>, used: &Use) -> bool {
     const HARMLESS: &[&str] = &[
-        "GOOS", "GOARCH", "GOARM", "GOAMD64", "CGO_ENABLED", "GO111MODULE", "RUSTFLAGS", "CARGO_TERM_COLOR",
-        "CARGO_INCREMENTAL", "CARGO_BUILD_JOBS",
+        "GOOS",
+        "GOARCH",
+        "GOARM",
+        "GOAMD64",
+        "CGO_ENABLED",
+        "GO111MODULE",
+        "RUSTFLAGS",
+        "CARGO_TERM_COLOR",
+        "CARGO_INCREMENTAL",
+        "CARGO_BUILD_JOBS",
     ];
     let prefixes: &[&str] = match used.tool.as_str() {
         "go" => &["GO", "CGO_"],

@@ -87,7 +87,10 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
                 Some(_) => return Err("the directory is not known".to_string()),
             };
             call.create_directories(&Argument::Known(place.clone()))?;
-            call.keep_in(&place)
+            match parsed.has(&["bare"]) {
+                true => call.keep_in(&place),
+                false => call.keep_in(&format!("{place}/.git")),
+            }
         }
         Some("fetch" | "pull" | "submodule" | "lfs") => {
             call.claims.network = true;

@@ -44,7 +44,9 @@ pub(super) fn needs_of(
                 all.writes.extend(more.writes);
                 all.assumptions.extend(more.assumptions);
             }
-            Err(why) => return Some(Err(why)),
+            Err(why) => {
+                return Some(Err(why));
+            }
         }
     }
     all.assumptions.sort();
