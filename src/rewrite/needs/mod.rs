@@ -6,8 +6,24 @@
 //! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
 //! one could break the plan.
 
+mod berry;
+mod bun;
+mod globs;
+mod node;
+mod node_hooks;
+mod node_scripts;
+mod node_settings;
+mod node_tree;
 mod npm;
 mod pip;
+mod pipenv;
+mod pnpm;
+mod poetry;
+mod prisma;
+mod python;
+mod uv;
+mod words;
+mod yarn;
 
 use crate::footprint::{PathClaim, Use};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +40,10 @@ pub trait Project {
     /// Whether there is any.
     fn has_below(&self, dir: &str) -> bool {
         !self.below(dir).is_empty()
+    }
+    /// Whether its owner may run it as a program; `None` where that is not known.
+    fn is_executable(&self, _path: &str) -> Option<bool> {
+        None
     }
 }
 
@@ -51,6 +71,43 @@ pub struct Needs {
     pub assumptions: Vec<String>,
 }
 
+impl Needs {
+    /// Looks at one file.
+    fn read(&mut self, path: impl Into<String>) {
+        self.reads.insert(PathClaim::exact(path));
+    }
+
+    /// Looks at files of these names in a folder.
+    fn read_all(&mut self, dir: &str, names: &[&str]) {
+        for name in names {
+            self.read(join(dir, name));
+        }
+    }
+
+    /// Looks at a folder and all below it.
+    fn read_tree(&mut self, path: impl Into<String>) {
+        self.reads.insert(PathClaim::subtree(path));
+    }
+
+    /// Writes one file.
+    fn write(&mut self, path: impl Into<String>) {
+        self.writes.insert(PathClaim::exact(path));
+    }
+
+    /// Writes a folder and what is below it.
+    fn write_tree(&mut self, path: impl Into<String>) {
+        self.writes.insert(PathClaim::subtree(path));
+    }
+
+    /// Rests on this.
+    fn assume(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        if !self.assumptions.contains(&sentence) {
+            self.assumptions.push(sentence);
+        }
+    }
+}
+
 /// The needs, or the reason why they are not known: one sentence without a full stop.
 pub type Found = Result<Needs, String>;
 
@@ -64,7 +121,14 @@ const MAX_MANIFEST: usize = 4 << 20;
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
         "npm" => npm::needs(command, project),
-        "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
+        "yarn" | "yarnpkg" => yarn::needs(command, project),
+        "pnpm" => pnpm::needs(command, project),
+        "bun" => bun::needs(command, project),
+        "pip" | "pip3" => pip::needs(command, project),
+        "poetry" => poetry::needs(command, project),
+        "uv" => uv::needs(command, project),
+        "pipenv" => pipenv::needs(command, project),
+        name if name.starts_with("python") => python::needs(command, project),
         name => Err(format!("what {name} needs of a project is not known")),
     }
 }
@@ -115,6 +179,27 @@ fn join(dir: &str, path: &str) -> String {
     }
 }
 
+/// The folders above a folder, nearest first; `/` is the last.
+fn above(dir: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(parent(dir), |d| parent(d))
+}
+
+fn parent(dir: &str) -> Option<&str> {
+    match dir.trim_end_matches('/').rsplit_once('/')? {
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
+    }
+}
+
+/// The part of a path below a folder; `None` outside of it, empty at itself.
+fn inside<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(dir.trim_end_matches('/'))?;
+    match rest {
+        "" => Some(""),
+        _ => rest.strip_prefix('/'),
+    }
+}
+
 /// Files in memory, for tests.
 #[cfg(test)]
 pub(super) struct Memory(pub BTreeMap<String, String>);
@@ -136,6 +221,10 @@ impl Project for Memory {
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         self.0.get(path).map(|t| t.as_bytes().to_vec())
+    }
+
+    fn is_executable(&self, path: &str) -> Option<bool> {
+        self.0.get(path).map(|t| t.starts_with("#!"))
     }
 
     fn below(&self, dir: &str) -> Vec<String> {
