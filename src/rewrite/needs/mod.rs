@@ -119,18 +119,43 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// # Errors
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
+    if let [one] = command.arguments
+        && matches!(one.as_str(), "--version" | "-v" | "-V" | "--help" | "-h")
+    {
+        return asks(command, project);
+    }
     match command.tool {
         "npm" => npm::needs(command, project),
         "yarn" | "yarnpkg" => yarn::needs(command, project),
         "pnpm" => pnpm::needs(command, project),
         "bun" => bun::needs(command, project),
-        "pip" | "pip3" => pip::needs(command, project),
+        name if name == "pip" || name.starts_with("pip3") => pip::needs(command, project),
         "poetry" => poetry::needs(command, project),
         "uv" => uv::needs(command, project),
         "pipenv" => pipenv::needs(command, project),
         name if name.starts_with("python") => python::needs(command, project),
         name => Err(format!("what {name} needs of a project is not known")),
     }
+}
+
+/// What a question for the version needs: of tools that a project may bring itself, all that an install looks at.
+fn asks(command: &Command<'_>, project: &dyn Project) -> Found {
+    let install = ["install".to_owned()];
+    let inner = Command {
+        arguments: &install,
+        ..*command
+    };
+    let found = match command.tool {
+        "yarn" | "yarnpkg" => yarn::needs(&inner, project)?,
+        "pnpm" => pnpm::needs(&inner, project)?,
+        "npm" | "bun" | "poetry" | "uv" | "pipenv" => Needs::default(),
+        name if name.starts_with("pip") || name.starts_with("python") => Needs::default(),
+        name => return Err(format!("what {name} needs of a project is not known")),
+    };
+    Ok(Needs {
+        writes: BTreeSet::new(),
+        ..found
+    })
 }
 
 /// The same for a use of a footprint.

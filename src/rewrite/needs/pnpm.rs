@@ -231,7 +231,13 @@ impl Scene<'_> {
         }
         self.needs.read_all(
             &top,
-            &["package.json", "pnpm-lock.yaml", ".node-version", ".nvmrc"],
+            &[
+                "package.json",
+                "pnpm-lock.yaml",
+                ".node-version",
+                ".nvmrc",
+                ".corepack.env",
+            ],
         );
         self.needs.read_all(&top, &HOOKS);
         let patches = join(&top, "patches");
@@ -383,7 +389,7 @@ mod tests {
             ("/app/src/a.js", ""),
         ];
         let found = shown("pnpm install --frozen-lockfile --prod", "/app", &files);
-        let expected = "/app/.node-version /app/.npmrc /app/.nvmrc /app/.pnpmfile.cjs /app/.pnpmfile.mjs \
+        let expected = "/app/.corepack.env /app/.node-version /app/.npmrc /app/.nvmrc /app/.pnpmfile.cjs /app/.pnpmfile.mjs \
                         /app/apps/x/web/.npmrc /app/apps/x/web/binding.gyp /app/apps/x/web/package.json \
                         /app/binding.gyp /app/package.json /app/packages/a/.npmrc /app/packages/a/binding.gyp \
                         /app/packages/a/package.json /app/patches/** /app/patches/y.patch /app/pnpm-lock.yaml \
@@ -398,7 +404,7 @@ mod tests {
             assert_eq!(shown(line, "/app", &files), expected, "{line}");
         }
         let within = shown("pnpm i", "/app/packages/a", &files);
-        assert!(within.starts_with("/app/.node"), "{within}");
+        assert!(within.starts_with("/app/.corepack"), "{within}");
         assert!(shown("pnpm i", "/app/src", &files).starts_with('('));
         let fetched = shown("pnpm fetch --prod", "/app", &files);
         assert!(

@@ -133,13 +133,12 @@ fn install(
     let manifest = join(top, "pyproject.toml");
     let tree = table(project, &manifest)?;
     let package = get(&tree, &["tool", "poetry", "package-mode"]);
-    let groups_only = words.value(&["--only"]).is_some();
-    if !words.has(&["--no-root"]) && !groups_only && package != Some(&Value::Boolean(false)) {
+    // `--only main` installs it as well.
+    if !words.has(&["--no-root"]) && package != Some(&Value::Boolean(false)) {
         return Err("it installs the project itself".to_owned());
     }
     lock(top, project, needs)?;
-    // With --no-directory as well: they are looked for.
-    packages(top, project, needs)?;
+    packages(top, words.has(&["--no-directory"]), project, needs)?;
     environment(&join(top, ".venv"), project, needs)?;
     needs.assume(
         "poetry reads only pyproject.toml, poetry.toml and poetry.lock of the project and the local packages they name",
@@ -157,7 +156,12 @@ fn lock(top: &str, project: &dyn Project, needs: &mut Needs) -> Result<(), Strin
 }
 
 /// Local packages of the manifest, and those that they name.
-fn packages(top: &str, project: &dyn Project, needs: &mut Needs) -> Result<(), String> {
+fn packages(
+    top: &str,
+    skips_folders: bool,
+    project: &dyn Project,
+    needs: &mut Needs,
+) -> Result<(), String> {
     let mut queue = vec![top.to_owned()];
     let mut seen = BTreeSet::new();
     while let Some(folder) = queue.pop() {
@@ -187,6 +191,10 @@ fn packages(top: &str, project: &dyn Project, needs: &mut Needs) -> Result<(), S
             if place == top {
                 return Err(format!("{manifest} names the project itself"));
             }
+            if skips_folders && !project.is_file(&place) {
+                needs.read(join(&place, "pyproject.toml"));
+                continue;
+            }
             local(&place, project, needs)?;
             queue.push(place);
         }
@@ -202,7 +210,7 @@ fn export(
     needs: &mut Needs,
 ) -> Result<(), String> {
     lock(top, project, needs)?;
-    packages(top, project, needs)?;
+    packages(top, true, project, needs)?;
     for output in words.values(&["-o", "--output"]) {
         let place = join(dir, output);
         if project.is_file(&place) {
@@ -242,7 +250,7 @@ mod tests {
         let expected = "/app/poetry.lock /app/poetry.toml /app/pyproject.toml | /app/.venv/**";
         for line in [
             "poetry install --no-root --only main --no-interaction --no-ansi",
-            "poetry install --only=main",
+            "poetry install --no-root --only=main",
             "poetry sync --no-root -C /app -E x",
         ] {
             assert_eq!(shown(line, "/app", &files), expected, "{line}");
@@ -290,6 +298,12 @@ mod tests {
         ] {
             assert!(found.contains(part), "{part}: {found}");
         }
+        let line = "poetry install --no-root --no-directory";
+        let found = shown(line, "/app", &files);
+        assert!(
+            !found.contains("/app/libs/a/**") && found.contains("/app/libs/a/pyproject.toml"),
+            "{found}"
+        );
         for text in [
             "[build-system]\nbuild-backend = \"setuptools.build_meta\"\n",
             "[tool.poetry.build]\nscript = \"x.py\"\n[build-system]\nbuild-backend = \"poetry.core.masonry.api\"\n",
@@ -310,6 +324,7 @@ mod tests {
         for line in [
             "poetry install",
             "poetry install --only-root",
+            "poetry install --only main",
             "poetry add x",
             "poetry lock",
             "poetry config virtualenvs.path /x",

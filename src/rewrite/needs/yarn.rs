@@ -104,7 +104,7 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
 fn lock_folder(dir: &str, project: &dyn Project, needs: &mut Needs) -> Result<String, String> {
     let mut found = None;
     for place in std::iter::once(dir).chain(above(dir)) {
-        needs.read_all(place, &["package.json", "yarn.lock"]);
+        needs.read_all(place, &["package.json", "yarn.lock", ".corepack.env"]);
         if project.is_file(&join(place, "package.json")) {
             found = Some(place.to_owned());
         }
@@ -291,7 +291,7 @@ mod tests {
             ("/app/c/package.json", "{}"),
             ("/app/src/a.js", ""),
         ];
-        let expected = "/.yarnrc /.yarnrc.yml /app/.npmrc /app/.yarn/releases/yarn.cjs /app/.yarnclean /app/.yarnrc \
+        let expected = "/.yarnrc /.yarnrc.yml /app/.corepack.env /app/.npmrc /app/.yarn/releases/yarn.cjs /app/.yarnclean /app/.yarnrc \
                         /app/.yarnrc.yml /app/binding.gyp /app/c/** /app/npm-shrinkwrap.json /app/package-lock.json \
                         /app/package.json /app/packages/a/binding.gyp /app/packages/a/package.json \
                         /app/packages/b/binding.gyp /app/packages/b/package.json /app/yarn.lock /package.json | \
