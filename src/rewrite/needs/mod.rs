@@ -18,10 +18,12 @@ mod npm;
 mod pip;
 mod pipenv;
 mod pnpm;
+mod pnpm_settings;
 mod poetry;
 mod prisma;
 mod python;
 mod uv;
+mod uv_settings;
 mod words;
 mod yarn;
 

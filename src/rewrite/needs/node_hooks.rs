@@ -36,6 +36,16 @@ const PUPPETEER: [&str; 14] = [
     "puppeteer.config.ts",
 ];
 
+/// Lock files, which name the packages that nobody asks for by name.
+const LOCKS: [&str; 6] = [
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "bun.lock",
+    "bun.lockb",
+];
+
 /// Looks for them.
 ///
 /// # Errors
@@ -48,68 +58,137 @@ pub(super) fn check(
     let Some(top) = packages.first() else {
         return Ok(());
     };
-    let asks = |is_it: &dyn Fn(&str) -> bool| packages.iter().any(|p| p.asks_for(is_it));
-    if asks(&|n| GIT_HOOKS.contains(&n)) {
-        no_git(&top.dir, project, needs)?;
+    let lock = |l: &&str| project.read(&join(&top.dir, l));
+    let scene = Scene {
+        top,
+        locks: LOCKS.iter().filter_map(lock).collect(),
+        project,
+    };
+    for package in packages {
+        scene.hooks(package, needs)?;
+        scene.nx(package, needs)?;
+        scene.browsers(package, needs)?;
+        scene.svelte(package, needs)?;
+        if scene.asks(package, "@prisma/client") {
+            for place in [package, top] {
+                prisma::generate(place, None, false, project, needs)?;
+            }
+        }
+        if package.json.get("msw").is_some() && scene.asks(package, "msw") {
+            return Err("msw writes its worker into the project when it is installed".to_owned());
+        }
     }
-    if asks(&|n| n == "nx" || n == "lerna" || n.starts_with("@nx/") || n.starts_with("@nrwl/")) {
-        let settings = join(&top.dir, "nx.json");
-        if project.is_file(&settings) {
+    Ok(())
+}
+
+struct Scene<'a> {
+    top: &'a Package,
+    locks: Vec<Vec<u8>>,
+    project: &'a dyn Project,
+}
+
+impl Scene<'_> {
+    /// Whether a package asks for another; what only others ask for counts for the top.
+    fn asks(&self, package: &Package, name: &str) -> bool {
+        let is_top = package.dir == self.top.dir;
+        let locked = || self.locks.iter().any(|l| mentions(l, name));
+        package.asks_for(|n| n == name) || (is_top && locked())
+    }
+
+    fn hooks(&self, package: &Package, needs: &mut Needs) -> Result<(), String> {
+        match GIT_HOOKS.iter().any(|n| self.asks(package, n)) {
+            true => no_git(&package.dir, self.project, needs),
+            false => Ok(()),
+        }
+    }
+
+    fn nx(&self, package: &Package, needs: &mut Needs) -> Result<(), String> {
+        let family = |n: &str| n.starts_with("@nx/") || n.starts_with("@nrwl/") || n == "lerna";
+        if !package.asks_for(family) && !self.asks(package, "nx") {
+            return Ok(());
+        }
+        let settings = join(&self.top.dir, "nx.json");
+        if self.project.is_file(&settings) {
             return Err(format!(
                 "nx looks at the whole project of {settings} when it is installed"
             ));
         }
         needs.read(settings);
+        Ok(())
     }
-    let worker = |p: &Package| p.json.get("msw").is_some();
-    if asks(&|n| n == "msw") && packages.iter().any(worker) {
-        return Err("msw writes its worker into the project when it is installed".to_owned());
-    }
-    for package in packages {
-        looks_at(package, top, project, needs)?;
-    }
-    Ok(())
-}
 
-/// Those that look at the package that asks for them.
-fn looks_at(
-    package: &Package,
-    top: &Package,
-    project: &dyn Project,
-    needs: &mut Needs,
-) -> Result<(), String> {
-    if package.asks_for(|n| n == "puppeteer") {
-        if package.json.get("puppeteer").is_some() {
-            return Err(format!(
-                "{} tells puppeteer where to install",
-                package.path()
-            ));
+    fn browsers(&self, package: &Package, needs: &mut Needs) -> Result<(), String> {
+        if !self.asks(package, "puppeteer") {
+            return Ok(());
         }
-        for dir in [&package.dir, &top.dir] {
-            if let Some(name) = PUPPETEER.iter().find(|n| project.is_file(&join(dir, n))) {
-                return Err(format!(
-                    "{} tells puppeteer where to install",
-                    join(dir, name)
-                ));
+        let odd = |path: &str| format!("{path} tells puppeteer where to install");
+        for place in [package, self.top] {
+            if place.json.get("puppeteer").is_some() {
+                return Err(odd(&place.path()));
             }
-            needs.read_all(dir, &PUPPETEER);
+            let there = |n: &&&str| self.project.is_file(&join(&place.dir, n));
+            if let Some(name) = PUPPETEER.iter().find(there) {
+                return Err(odd(&join(&place.dir, name)));
+            }
+            needs.read_all(&place.dir, &PUPPETEER);
         }
+        Ok(())
     }
-    if package.asks_for(|n| n == "@sveltejs/kit") {
+
+    fn svelte(&self, package: &Package, needs: &mut Needs) -> Result<(), String> {
+        if !self.asks(package, "@sveltejs/kit") {
+            return Ok(());
+        }
         for name in ["svelte.config.js", "svelte.config.ts"] {
             let settings = join(&package.dir, name);
-            if project.is_file(&settings) {
+            if self.project.is_file(&settings) {
                 return Err(format!(
                     "@sveltejs/kit runs {settings} when it is installed"
                 ));
             }
             needs.read(settings);
         }
+        Ok(())
     }
-    if package.asks_for(|n| n == "@prisma/client") {
-        for place in [package, top] {
-            prisma::generate(place, None, false, project, needs)?;
+}
+
+/// Whether a lock file has a package of this name; it may find one too many.
+fn mentions(lock: &[u8], name: &str) -> bool {
+    memchr::memmem::find_iter(lock, name).any(|at| {
+        let before = at.checked_sub(1).and_then(|b| lock.get(b));
+        let after = lock.get(at + name.len());
+        // A file of bytes has names one behind the other.
+        let part =
+            |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
+        lock.contains(&0) || (!part(before) && !part(after))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shown;
+
+    #[test]
+    fn lock_files_name_what_nobody_asks_for() {
+        let files = |lock: &'static str| {
+            [
+                ("/app/package.json", r#"{"dependencies":{"a":"1"}}"#),
+                ("/app/package-lock.json", lock),
+                ("/app/nx.json", "{}"),
+                ("/app/svelte.config.js", ""),
+            ]
+        };
+        for (lock, expected) in [
+            (r#"{"packages":{"node_modules/nx":{}}}"#, "(nx looks"),
+            (
+                r#"{"packages":{"node_modules/@sveltejs/kit":{}}}"#,
+                "(@sveltejs/kit runs",
+            ),
+            (r#"{"packages":{"node_modules/nx-x":{}}}"#, "/app"),
+            (r#"{"packages":{"node_modules/husky":{}}}"#, "/app"),
+        ] {
+            let found = shown("npm ci", "/app", &files(lock));
+            assert!(found.starts_with(expected), "{lock} {found}");
         }
     }
-    Ok(())
 }

@@ -30,6 +30,7 @@ pub(super) fn check(
             package,
             project,
             needs,
+            moved: false,
         };
         scene.line(text, 0).map_err(|more| match more.is_empty() {
             true => why(),
@@ -43,6 +44,8 @@ struct Scene<'a> {
     package: &'a Package,
     project: &'a dyn Project,
     needs: &'a mut Needs,
+    /// It has gone to a folder above.
+    moved: bool,
 }
 
 /// A reason, empty where there is nothing to add.
@@ -107,6 +110,11 @@ impl Scene<'_> {
 
     fn program(&mut self, words: &[&str]) -> Checked {
         match words {
+            ["cd", ".." | "../" | "../.." | "../../"] => {
+                self.moved = true;
+                Ok(())
+            }
+            [name, ..] if self.moved && *name != "husky" => Err(String::new()),
             ["true" | ":" | "is-ci" | "opencollective-postinstall"]
             | ["exit"]
             | ["exit", "0"]
@@ -215,6 +223,7 @@ mod tests {
         for (script, expected) in [
             ("husky", ""),
             ("husky install || true", ""),
+            ("cd .. && husky install web/.husky", ""),
             ("is-ci || npx --no-install husky install", ""),
             ("echo \"hello world\" && exit 0", ""),
             ("npx only-allow pnpm", ""),
@@ -241,6 +250,7 @@ mod tests {
             "husky > x",
             "node -e \"1\"",
             "echo `cat x`",
+            "cd .. && patch-package",
             "patch-package --reverse",
             "prisma generate --watch",
             "yarn ok more",
