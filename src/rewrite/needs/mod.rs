@@ -121,6 +121,15 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// # Errors
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
+    let mut needs = by_tool(command, project)?;
+    // What lies in a folder that is read anyway is not named twice.
+    let all: Vec<PathClaim> = needs.reads.iter().cloned().collect();
+    let covered = |c: &PathClaim| all.iter().any(|other| other != c && other.covers(c));
+    needs.reads.retain(|c| !covered(c));
+    Ok(needs)
+}
+
+fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
     if let [one] = command.arguments
         && matches!(one.as_str(), "--version" | "-v" | "-V" | "--help" | "-h")
     {

@@ -15,15 +15,15 @@ const HARMLESS: &[&str] = &[
     "engine-strict", "ensure", "extend-node-path", "fetch-retries", "fetch-retry-factor",
     "fetch-retry-maxtimeout", "fetch-retry-mintimeout", "fetch-timeout", "force", "foreground-scripts",
     "format-package-lock", "frozen-lockfile", "fund", "git-checks", "heading", "hoist", "hoist-pattern",
-    "hoist-pattern[]", "hoist-workspace-packages", "https-proxy", "ignore-dep-scripts",
+    "hoist-workspace-packages", "https-proxy", "ignore-dep-scripts",
     "ignore-workspace-root-check", "include", "init-author-name", "init-license", "init-version",
     "install-strategy", "key", "legacy-peer-deps", "link-workspace-packages", "local-address", "lockfile",
     "lockfile-version", "loglevel", "manage-package-manager-versions", "maxsockets", "message",
     "minimum-release-age", "network-concurrency", "network-timeout", "node-linker", "noproxy", "omit", "only",
-    "only-built-dependencies", "only-built-dependencies[]", "optional", "package-import-method",
+    "only-built-dependencies", "optional", "package-import-method",
     "package-lock", "package-manager-strict", "package-manager-strict-version", "peers-suffix-max-length",
     "prefer-dedupe", "prefer-frozen-lockfile", "prefer-offline", "prefer-online", "prefer-workspace-packages",
-    "production", "progress", "proxy", "public-hoist-pattern", "public-hoist-pattern[]", "registry",
+    "production", "progress", "proxy", "public-hoist-pattern", "registry",
     "replace-registry-host", "resolution-mode", "resolve-peers-from-workspace-root", "runtime", "save",
     "save-catalog-name", "save-exact", "save-prefix", "save-workspace-protocol", "scope",
     "shamefully-hoist", "side-effects-cache", "sign-git-tag", "strict-dep-builds", "strict-peer-dependencies",
@@ -31,7 +31,8 @@ const HARMLESS: &[&str] = &[
     "target_platform", "timing", "unicode", "unsafe-perm", "update-notifier", "user-agent", "username",
     "verify-deps-before-run", "verify-store-integrity", "workspace-concurrency", "_auth", "_authtoken",
     "_password", "include-workspace-root", "hoisting-limits", "supported-architectures", "dev",
-    "trust-policy", "block-exotic-subdeps", "catalog-mode", "cleanup-unused-catalogs",
+    "confirm-modules-purge", "disallow-workspace-cycles", "ignore-workspace-cycles", "node-version",
+    "shell-emulator", "virtual-store-dir-max-length", "trust-policy", "block-exotic-subdeps", "catalog-mode", "cleanup-unused-catalogs",
 ];
 
 /// Settings with a value that is the usual one.
@@ -121,6 +122,8 @@ fn one(
 /// # Errors
 /// It is not.
 pub(super) fn harmless(key: &str, value: &str) -> Result<(), String> {
+    // `key[]=value` adds to a list.
+    let key = key.strip_suffix("[]").unwrap_or(key);
     let registry = key.starts_with("//") || (key.starts_with('@') && key.ends_with(":registry"));
     let files = key.ends_with("certfile") || key.ends_with("keyfile") || key.ends_with("cafile");
     let fetches = FETCHES.iter().any(|e| key.ends_with(e));
@@ -161,6 +164,7 @@ mod tests {
             ("registry", "https://e.org"),
             ("@x:registry", "https://e.org"),
             ("//e.org/:_authtoken", "${TOKEN}"),
+            ("omit[]", "dev"),
             ("electron_mirror", "https://e.org"),
             ("shared-workspace-lockfile", "true"),
         ] {

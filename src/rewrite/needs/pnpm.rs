@@ -246,7 +246,7 @@ mod tests {
         let expected = "/app/.corepack.env /app/.node-version /app/.npmrc /app/.nvmrc /app/.pnpmfile.cjs /app/.pnpmfile.mjs \
                         /app/apps/x/web/.npmrc /app/apps/x/web/binding.gyp /app/apps/x/web/package.json \
                         /app/binding.gyp /app/package.json /app/packages/a/.npmrc /app/packages/a/binding.gyp \
-                        /app/packages/a/package.json /app/patches/** /app/patches/y.patch /app/pnpm-lock.yaml \
+                        /app/packages/a/package.json /app/patches/** /app/pnpm-lock.yaml \
                         /app/pnpm-workspace.yaml /app/pnpmfile.js | /app/apps/x/web/node_modules/** \
                         /app/node_modules/** /app/packages/a/node_modules/**";
         assert_eq!(found, expected);

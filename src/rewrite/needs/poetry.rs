@@ -175,6 +175,9 @@ fn packages(
         if own.is_some_and(|p| p.get("requires-plugins").is_some()) {
             return Err(format!("{manifest} asks for plugins"));
         }
+        if get(&tree, &["tool", "poetry-dynamic-versioning"]).is_some() {
+            return Err(format!("{manifest} asks git for the version"));
+        }
         if let Some(sources) = own.and_then(|p| p.get("source"))
             && names_file(sources)
         {

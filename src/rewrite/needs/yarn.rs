@@ -252,7 +252,10 @@ fn rc_file(
         let plain = plain.strip_prefix("install.").unwrap_or(plain);
         match plain {
             "yarn-path" => needs.read(join(dir, &value)),
-            "yarn-offline-mirror" => needs.read_tree(join(dir, &value)),
+            "yarn-offline-mirror" => {
+                needs.read_tree(join(dir, &value));
+                needs.assume("the offline mirror holds all packages: yarn adds none to it");
+            }
             name if is_harmless(name) => silent |= name == "ignore-scripts" && value == "true",
             _ => return Err(format!("{path}: the setting {key} is not known")),
         }
