@@ -6,19 +6,37 @@
 //! is a reason, never a guess; a manifest is read as the newest commit has it, and the sentences say so where a later
 //! one could break the plan.
 
+mod berry;
+mod bun;
 mod bundler;
 mod cargo;
 mod composer;
 mod dotnet;
+mod globs;
 mod go;
 mod gradle;
 mod maven;
 mod mix;
+mod node;
+mod node_hooks;
+mod node_scripts;
+mod node_settings;
+mod node_tree;
 mod npm;
 mod pip;
+mod pipenv;
+mod pnpm;
+mod pnpm_settings;
+mod poetry;
 pub mod prefetch;
+mod prisma;
+mod python;
 mod sbt;
 mod shared;
+mod uv;
+mod uv_settings;
+mod words;
+mod yarn;
 
 use crate::footprint::{PathClaim, Use};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +53,10 @@ pub trait Project {
     /// Whether there is any.
     fn has_below(&self, dir: &str) -> bool {
         !self.below(dir).is_empty()
+    }
+    /// Whether its owner may run it as a program; `None` where that is not known.
+    fn is_executable(&self, _path: &str) -> Option<bool> {
+        None
     }
 }
 
@@ -62,6 +84,43 @@ pub struct Needs {
     pub assumptions: Vec<String>,
 }
 
+impl Needs {
+    /// Looks at one file.
+    fn read(&mut self, path: impl Into<String>) {
+        self.reads.insert(PathClaim::exact(path));
+    }
+
+    /// Looks at files of these names in a folder.
+    fn read_all(&mut self, dir: &str, names: &[&str]) {
+        for name in names {
+            self.read(join(dir, name));
+        }
+    }
+
+    /// Looks at a folder and all below it.
+    fn read_tree(&mut self, path: impl Into<String>) {
+        self.reads.insert(PathClaim::subtree(path));
+    }
+
+    /// Writes one file.
+    fn write(&mut self, path: impl Into<String>) {
+        self.writes.insert(PathClaim::exact(path));
+    }
+
+    /// Writes a folder and what is below it.
+    fn write_tree(&mut self, path: impl Into<String>) {
+        self.writes.insert(PathClaim::subtree(path));
+    }
+
+    /// Rests on this.
+    fn assume(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        if !self.assumptions.contains(&sentence) {
+            self.assumptions.push(sentence);
+        }
+    }
+}
+
 /// The needs, or the reason why they are not known: one sentence without a full stop.
 pub type Found = Result<Needs, String>;
 
@@ -73,6 +132,20 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// # Errors
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
+    let mut needs = by_tool(command, project)?;
+    // What lies in a folder that is read anyway is not named twice.
+    let all: Vec<PathClaim> = needs.reads.iter().cloned().collect();
+    let covered = |c: &PathClaim| all.iter().any(|other| other != c && other.covers(c));
+    needs.reads.retain(|c| !covered(c));
+    Ok(needs)
+}
+
+fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
+    if let [one] = command.arguments
+        && matches!(one.as_str(), "--version" | "-v" | "-V" | "--help" | "-h")
+    {
+        return asks(command, project);
+    }
     match command.tool {
         "bundle" | "bundler" => bundler::needs(command, project),
         "gem" => bundler::gem(command),
@@ -85,9 +158,36 @@ pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
         "dotnet" => dotnet::needs(command, project),
         "go" => go::needs(command, project),
         "npm" => npm::needs(command, project),
-        "pip" | "pip3" => pip::needs(command.dir, command.arguments, project),
+        "yarn" | "yarnpkg" => yarn::needs(command, project),
+        "pnpm" => pnpm::needs(command, project),
+        "bun" => bun::needs(command, project),
+        name if name == "pip" || name.starts_with("pip3") => pip::needs(command, project),
+        "poetry" => poetry::needs(command, project),
+        "uv" => uv::needs(command, project),
+        "pipenv" => pipenv::needs(command, project),
+        name if name.starts_with("python") => python::needs(command, project),
         name => Err(format!("what {name} needs of a project is not known")),
     }
+}
+
+/// What a question for the version needs: of tools that a project may bring itself, all that an install looks at.
+fn asks(command: &Command<'_>, project: &dyn Project) -> Found {
+    let install = ["install".to_owned()];
+    let inner = Command {
+        arguments: &install,
+        ..*command
+    };
+    let found = match command.tool {
+        "yarn" | "yarnpkg" => yarn::needs(&inner, project)?,
+        "pnpm" => pnpm::needs(&inner, project)?,
+        "npm" | "bun" | "poetry" | "uv" | "pipenv" => Needs::default(),
+        name if name.starts_with("pip") || name.starts_with("python") => Needs::default(),
+        name => return Err(format!("what {name} needs of a project is not known")),
+    };
+    Ok(Needs {
+        writes: BTreeSet::new(),
+        ..found
+    })
 }
 
 /// The same for a use of a footprint.
@@ -136,6 +236,27 @@ fn join(dir: &str, path: &str) -> String {
     }
 }
 
+/// The folders above a folder, nearest first; `/` is the last.
+fn above(dir: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(parent(dir), |d| parent(d))
+}
+
+fn parent(dir: &str) -> Option<&str> {
+    match dir.trim_end_matches('/').rsplit_once('/')? {
+        ("", _) => Some("/"),
+        (parent, _) => Some(parent),
+    }
+}
+
+/// The part of a path below a folder; `None` outside of it, empty at itself.
+fn inside<'p>(path: &'p str, dir: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(dir.trim_end_matches('/'))?;
+    match rest {
+        "" => Some(""),
+        _ => rest.strip_prefix('/'),
+    }
+}
+
 /// Files in memory, for tests.
 #[cfg(test)]
 pub(super) struct Memory(pub BTreeMap<String, String>);
@@ -157,6 +278,10 @@ impl Project for Memory {
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         self.0.get(path).map(|t| t.as_bytes().to_vec())
+    }
+
+    fn is_executable(&self, path: &str) -> Option<bool> {
+        self.0.get(path).map(|t| t.starts_with("#!"))
     }
 
     fn below(&self, dir: &str) -> Vec<String> {

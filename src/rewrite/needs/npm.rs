@@ -1,147 +1,151 @@
-//! npm: `package.json`, the lock file and `.npmrc` of its folder and of the workspaces.
+//! npm: the manifests of a project and its members, the lock file and `.npmrc`.
 //!
-//! Scripts that npm runs by itself in the project (`postinstall`, `prepare` …) may look at any file of it: what the
-//! project's own manifests name there is a reason to leave the command alone, unless `--ignore-scripts` is given.
+//! Goes in: a command line. Comes out: what an install of the project's own dependencies needs. Invariant: as for all
+//! tools; scripts that npm runs by itself are looked into, unless `--ignore-scripts` is given.
 
-use super::{Command, Found, Needs, Project, join, text};
-use crate::footprint::PathClaim;
-use serde_json::Value;
+use super::globs::Globs;
+use super::node::Package;
+use super::node_tree::{Folder, Manager, Tree, top_of};
+use super::words::{Options, Words};
+use super::{Command, Found, Needs, Project, join, node_settings};
 
-/// Scripts of a project that npm runs by itself when it installs.
-const LIFECYCLE: [&str; 8] = [
-    "preinstall",
-    "install",
-    "postinstall",
-    "prepare",
-    "preprepare",
-    "postprepare",
-    "prepublish",
-    "dependencies",
-];
+#[rustfmt::skip]
+const OPTIONS: Options = Options {
+    flags: &[
+        "--production", "--no-audit", "--no-fund", "--legacy-peer-deps", "--ignore-scripts", "--force", "-f",
+        "--silent", "-s", "--prefer-offline", "--offline", "--no-optional", "--no-save", "--no-package-lock",
+        "--verbose", "-d", "-dd", "-ddd", "-q", "--quiet", "--unsafe-perm", "--no-progress", "--save-exact",
+        "--save", "-S", "--save-dev", "-D", "-E", "-P", "-O", "-g", "--global", "--no-update-notifier",
+        "--no-bin-links", "--audit", "--fund", "--progress", "--strict-peer-deps", "--prefer-online",
+        "--foreground-scripts", "--yes", "-y", "--workspaces", "-ws", "--include-workspace-root", "--no-color",
+        "--only-production", "--optional", "--dev", "--package-lock", "--prefer-dedupe", "--no-shrinkwrap",
+    ],
+    valued: &[
+        "--omit", "--only", "--include", "--loglevel", "--cache", "--registry", "--prefix", "-C", "--maxsockets",
+        "--fetch-retries", "--fetch-timeout", "--fetch-retry-mintimeout", "--fetch-retry-maxtimeout",
+        "--fetch-retry-factor", "--network-timeout", "--location", "--workspace", "-w", "--install-strategy",
+        "--cpu", "--os", "--libc", "--before", "--audit-level", "--lockfile-version",
+    ],
+};
+
+const NPM: Manager = Manager {
+    name: "npm",
+    top_scripts: &[
+        "preinstall",
+        "install",
+        "postinstall",
+        "prepublish",
+        "preprepare",
+        "prepare",
+        "postprepare",
+        "predependencies",
+        "dependencies",
+        "postdependencies",
+    ],
+    member_scripts: &[
+        "preinstall",
+        "install",
+        "postinstall",
+        "prepublish",
+        "prepare",
+    ],
+    links_top: false,
+    compiles: true,
+    folder: |kind| match kind {
+        "" | "file:" => Folder::Link,
+        _ => Folder::Odd,
+    },
+    member_files: &[],
+    catalogs: false,
+};
 
 const LOCKS: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
 
 /// What npm needs.
 pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
-    let mut operands = Vec::new();
-    let mut dir = command.dir.to_owned();
-    let mut ignores_scripts = false;
-    let mut words = command.arguments.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "--ignore-scripts" => ignores_scripts = true,
-            "--prefix" | "-C" => dir = join(&dir, words.next().ok_or("--prefix has no value")?),
-            "-g" | "--global" | "--location=global" => {
-                return match operands
-                    .iter()
-                    .any(|o: &&str| o.contains(['.', '/']) && !o.starts_with('@'))
-                {
-                    true => Err("it may install a local package".to_owned()),
-                    false => Ok(Needs::default()),
-                };
-            }
-            flag if flag.starts_with('-') => {
-                if let Some(value) = flag.strip_prefix("--prefix=") {
-                    dir = join(&dir, value);
-                }
-            }
-            operand => operands.push(operand),
-        }
+    let words = Words::parse(command.arguments, &OPTIONS)?;
+    if words.has(&["-g", "--global"]) || words.value(&["--location"]) == Some("global") {
+        return globally(&words);
     }
-    let keeps_lock = match operands.as_slice() {
-        ["ci" | "clean-install" | "install-clean"] => true,
+    let keeps_lock = match words.operands.as_slice() {
+        ["cache", "clean" | "verify"] => return others(command, project),
+        ["config", "set", setting] => return configures(setting.split_once('=')),
+        ["config", "set", key, value] => return configures(Some((key, value))),
+        ["ci" | "clean-install" | "install-clean" | "ic"] => true,
         ["install" | "i" | "add"] => false,
         _ => return Err("only an install of the project's own dependencies is known".to_owned()),
     };
-    let top = dir.trim_end_matches('/').to_owned();
-    let manifest = format!("{top}/package.json");
-    let json: Value =
-        serde_json::from_str(&text(project, &manifest)?).map_err(|e| format!("{manifest}: {e}"))?;
-    if json.get("workspaces").is_some() {
-        return Err(format!("{manifest} has workspaces"));
-    }
-    let runs = runs_scripts(&json) || project.is_file(&format!("{top}/binding.gyp"));
-    if runs && !ignores_scripts {
-        return Err(format!("{manifest} has scripts that run with an install"));
-    }
-    if let Some(local) = local_dependency(&json) {
-        return Err(format!("{manifest} names the local package {local}"));
-    }
-    if project.has_below(&format!("{top}/node_modules")) {
-        return Err(format!("{top}/node_modules is in the build context"));
-    }
+    node_settings::variables(command)?;
     let mut needs = Needs::default();
-    let locks: Vec<String> = LOCKS.iter().map(|l| format!("{top}/{l}")).collect();
-    if keeps_lock && !locks.iter().any(|l| project.is_file(l)) {
+    let dir = match words.value(&["--prefix", "-C"]) {
+        Some(prefix) => join(command.dir, prefix),
+        None => top_of(command.dir, project, &mut needs)?,
+    };
+    let settings = node_settings::npmrc(command, &dir, project, &mut needs)?;
+    let has_lock = LOCKS.iter().any(|l| project.is_file(&join(&dir, l)));
+    if keeps_lock && !has_lock {
         // npm ci refuses to work without one.
         return Err("there is no lock file".to_owned());
     }
-    needs.reads.insert(PathClaim::exact(manifest));
-    needs.reads.extend(locks.into_iter().map(PathClaim::exact));
-    needs
-        .reads
-        .insert(PathClaim::exact(format!("{top}/.npmrc")));
-    needs
-        .writes
-        .insert(PathClaim::subtree(format!("{top}/node_modules")));
-    needs.assumptions.push(
-        "npm reads only package.json, the lock file and .npmrc of its folder: no lifecycle script of the project \
-         looks at the sources"
-            .to_owned(),
-    );
-    needs
-        .assumptions
-        .push("the build context holds no node_modules (none is in git)".to_owned());
+    let other = join(&dir, "yarn.lock");
+    if project.is_file(&other) && !keeps_lock {
+        return Err(format!("npm install may write {other}"));
+    }
+    needs.read(other);
+    let package = Package::read(project, &dir)?;
+    let tree = Tree {
+        manager: NPM,
+        globs: Globs::new(&package.workspaces()?.unwrap_or_default())?,
+        runs_scripts: !words.has(&["--ignore-scripts"])
+            && settings.get("ignore-scripts").is_none_or(|v| v != "true"),
+        top: dir.clone(),
+        project,
+    };
+    tree.install(&mut needs)?;
+    needs.read_all(&dir, &LOCKS);
     if !keeps_lock {
-        needs
-            .assumptions
-            .push("npm install leaves package-lock.json as it is: it is up to date".to_owned());
+        needs.assume("npm install leaves package-lock.json as it is: it is up to date");
     }
     Ok(needs)
 }
 
-/// Whether the manifest has scripts that run with an install.
-fn runs_scripts(json: &Value) -> bool {
-    let scripts = json.get("scripts").and_then(Value::as_object);
-    scripts.is_some_and(|s| LIFECYCLE.iter().any(|l| s.contains_key(*l)))
+/// What looks at no manifest.
+fn others(command: &Command<'_>, project: &dyn Project) -> Found {
+    let mut needs = Needs::default();
+    node_settings::npmrc(command, command.dir, project, &mut needs)?;
+    Ok(needs)
 }
 
-/// A dependency that is a path of the project.
-fn local_dependency(json: &Value) -> Option<String> {
-    let groups = [
-        "dependencies",
-        "devDependencies",
-        "optionalDependencies",
-        "peerDependencies",
-    ];
-    for group in groups.iter().filter_map(|g| json.get(g)) {
-        let Some(list) = group.as_object() else {
-            return Some("of a list that is none".to_owned());
-        };
-        let local = |(_, v): &(&String, &Value)| v.as_str().is_none_or(is_local);
-        if let Some((name, _)) = list.iter().find(local) {
-            return Some(name.clone());
-        }
+/// A setting of the home directory.
+fn configures(setting: Option<(&str, &str)>) -> Found {
+    let (key, value) = setting.ok_or("the setting is not known")?;
+    node_settings::harmless(&key.to_ascii_lowercase(), value)?;
+    Ok(Needs::default())
+}
+
+fn globally(words: &Words<'_>) -> Found {
+    let ["install" | "i" | "add", packages @ ..] = words.operands.as_slice() else {
+        return Err("what it does globally is not known".to_owned());
+    };
+    let local = |p: &&&str| {
+        let path = p.contains('/') && !p.starts_with('@') && !p.contains("://");
+        path || p.starts_with(['.', '~'])
+            || p.contains("file:")
+            || p.ends_with("gz")
+            || p.ends_with(".tar")
+    };
+    match packages.iter().find(local) {
+        Some(_) => Err("it may install a local package".to_owned()),
+        None if packages.is_empty() => Err("it installs the project globally".to_owned()),
+        None => Ok(Needs::default()),
     }
-    None
-}
-
-fn is_local(spec: &str) -> bool {
-    let starts = ["file:", "link:", "portal:", "workspace:", ".", "/", "~"];
-    starts.iter().any(|p| spec.starts_with(p)) && !is_tilde_range(spec)
-}
-
-/// `~1.2` is a version range, `~/x` a path.
-fn is_tilde_range(spec: &str) -> bool {
-    spec.strip_prefix('~').is_some_and(|r| {
-        r.trim_start()
-            .starts_with(|c: char| c.is_ascii_digit() || c == 'v' || c == '>' || c == '=')
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::shown;
+    use super::super::{shown, shown_with};
+
+    const LOCK: (&str, &str) = ("/app/package-lock.json", "{}");
 
     #[test]
     fn npm_reads_its_manifests() {
@@ -150,24 +154,114 @@ mod tests {
             ("/app/package-lock.json", "{}"),
             ("/app/src/a.js", ""),
         ];
-        let all = "/app/.npmrc /app/npm-shrinkwrap.json /app/package-lock.json /app/package.json | \
-                   /app/node_modules/**";
+        let all = "/app/.npmrc /app/binding.gyp /app/npm-shrinkwrap.json /app/package-lock.json /app/package.json \
+                   /app/yarn.lock /package.json | /app/node_modules/**";
         assert_eq!(shown("npm ci", "/app", &files), all);
         assert_eq!(shown("npm install --omit=dev", "/app", &files), all);
-        assert_eq!(shown("npm --prefix app ci", "/", &files), all);
+        assert_eq!(shown("npm i --omit dev -w a", "/app", &files), all);
+        assert_eq!(
+            shown("npm --prefix app ci", "/", &files),
+            all.replace(" /package.json", "")
+        );
+        assert_eq!(shown("npm i -g npm@11 @x/y", "/app", &files), " | ");
+    }
+
+    #[test]
+    fn members_of_a_workspace_are_read() {
+        let top =
+            r#"{"workspaces":["packages/*","!packages/old"],"dependencies":{"l":"file:lib"}}"#;
+        let a = r#"{"name":"a","bin":{"a":"bin/a.js","late":"dist/x.js"},"scripts":{"prepublishOnly":"x"}}"#;
+        let files = [
+            ("/app/package.json", top),
+            LOCK,
+            ("/app/packages/a/package.json", a),
+            ("/app/packages/a/bin/a.js", "#!/usr/bin/env node"),
+            (
+                "/app/packages/b/package.json",
+                r#"{"dependencies":{"a":"*"}}"#,
+            ),
+            ("/app/packages/old/package.json", "no json"),
+            ("/app/lib/package.json", r#"{"name":"l"}"#),
+            ("/app/lib/index.js", ""),
+        ];
+        let expected = "/app/.npmrc /app/binding.gyp /app/lib/binding.gyp /app/lib/package.json \
+                        /app/npm-shrinkwrap.json /app/package-lock.json /app/package.json \
+                        /app/packages/a/bin/a.js /app/packages/a/binding.gyp /app/packages/a/dist/x.js \
+                        /app/packages/a/package.json /app/packages/b/binding.gyp \
+                        /app/packages/b/package.json /app/yarn.lock /package.json | /app/lib/node_modules/** \
+                        /app/node_modules/** /app/packages/a/node_modules/** /app/packages/b/node_modules/**";
+        assert_eq!(shown("npm ci", "/app", &files), expected);
+        // The top of a workspace is found from its members.
+        let found = shown("npm ci", "/app/packages/b", &files);
+        assert!(
+            found.ends_with(expected.split(" | ").nth(1).unwrap()),
+            "{found}"
+        );
+        let mut plain = files;
+        plain[3].1 = "console.log(1)";
+        assert!(
+            shown("npm ci", "/app", &plain).contains("makes /app/packages/a/bin/a.js executable")
+        );
+        plain[3].1 = "#!/usr/bin/env node\r\n";
+        assert!(shown("npm ci", "/app", &plain).contains("line ends"));
+    }
+
+    #[test]
+    fn scripts_are_looked_into() {
+        for (manifest, expected) in [
+            (r#"{"scripts":{"prepare":"husky"}}"#, ""),
+            (
+                r#"{"scripts":{"postinstall":"patch-package"}}"#,
+                "/app/patches/**",
+            ),
+            (
+                r#"{"scripts":{"postinstall":"prisma generate"}}"#,
+                "/app/prisma/schema.prisma",
+            ),
+            (
+                r#"{"dependencies":{"@prisma/client":"6"}}"#,
+                "/app/prisma/schema.prisma",
+            ),
+            (r#"{"devDependencies":{"husky":"^4"}}"#, ""),
+        ] {
+            let files = [
+                ("/app/package.json", manifest),
+                LOCK,
+                ("/app/prisma/schema.prisma", "model A {}"),
+            ];
+            let found = shown("npm ci", "/app", &files);
+            assert!(
+                !found.starts_with('(') && found.contains(expected),
+                "{manifest} {found}"
+            );
+            let found = shown("npm ci --ignore-scripts", "/app", &files);
+            assert!(
+                !found.contains("patches") && !found.contains("prisma"),
+                "{found}"
+            );
+        }
     }
 
     #[test]
     fn projects_that_look_at_their_sources_are_left_alone() {
-        let lock = ("/app/package-lock.json", "{}");
         for manifest in [
             r#"{"scripts":{"postinstall":"node x.js"}}"#,
-            r#"{"scripts":{"prepare":"husky"}}"#,
+            r#"{"scripts":{"dependencies":"./x"}}"#,
             r#"{"dependencies":{"a":"file:../a"}}"#,
             r#"{"dependencies":{"a":"./a"}}"#,
+            r#"{"overrides":{"a":{"b":"link:x"}}}"#,
+            r#"{"workspaces":"packages/*"}"#,
+            r#"{"dependencies":{"nx":"20"}}"#,
+            r#"{"dependencies":{"puppeteer":"20"}}"#,
             "not json",
+            "[]",
         ] {
-            let files = [("/app/package.json", manifest), lock];
+            let files = [
+                ("/app/package.json", manifest),
+                LOCK,
+                ("/app/nx.json", "{}"),
+                ("/app/.puppeteerrc.cjs", ""),
+            ];
             assert!(
                 shown("npm ci", "/app", &files).starts_with('('),
                 "{manifest}"
@@ -178,7 +272,36 @@ mod tests {
             shown("npm ci", "/app", &[plain]).starts_with('('),
             "no lock"
         );
-        let own = ("/app/node_modules/a/b", "");
-        assert!(shown("npm ci", "/app", &[plain, lock, own]).starts_with('('));
+        assert!(shown("npm i", "/app", &[plain]).starts_with('/'), "no lock");
+        for (path, text) in [
+            ("/app/node_modules/a/b", ""),
+            ("/app/binding.gyp", ""),
+            ("/app/.npmrc", "prefix=/x\n"),
+            ("/root/.npmrc", "script-shell=/x\n"),
+        ] {
+            assert!(
+                shown("npm ci", "/app", &[plain, LOCK, (path, text)]).starts_with('('),
+                "{path}"
+            );
+        }
+        let git = ("/app/.git/HEAD", "");
+        let husky = ("/app/package.json", r#"{"scripts":{"prepare":"husky"}}"#);
+        assert!(shown("npm ci", "/app", &[husky, LOCK, git]).starts_with('('));
+        for line in [
+            "npm install x",
+            "npm i -g ./x",
+            "npm i -g x.tgz",
+            "npm i -g",
+            "npm run x",
+            "npm ci --script-shell=x",
+            "npm ci --install-links",
+        ] {
+            assert!(
+                shown(line, "/app", &[plain, LOCK]).starts_with('('),
+                "{line}"
+            );
+        }
+        let set = [("npm_config_modules", "x")];
+        assert!(shown_with("npm ci", "/app", &[plain, LOCK], &set).starts_with('('));
     }
 }

@@ -1,117 +1,263 @@
-//! pip: the requirement and constraint files that are named, and those they include.
+//! pip: the requirement and constraint files that are named, those they include, and archives that they name.
+//!
+//! Goes in: a command line. Comes out: the files it reads. Invariant: a folder of the project is never installed.
 
-use super::{Found, Needs, Project, join, text};
+use super::words::{Options, Words};
+use super::{Command, Found, Needs, Project, join, text};
 use crate::footprint::PathClaim;
 
 /// Most files that include each other.
 const MOST: usize = 32;
 
-/// What pip needs; `arguments` start with its subcommand.
-pub(super) fn needs(dir: &str, arguments: &[String], project: &dyn Project) -> Found {
-    let mut named: Vec<String> = Vec::new();
-    let mut operands: Vec<&str> = Vec::new();
-    let mut words = arguments.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        let (flag, value) = match word.split_once('=') {
-            Some((flag, value)) if flag.starts_with("--") => (flag, Some(value)),
-            _ => (word, None),
-        };
-        match flag {
-            "-r" | "--requirement" | "-c" | "--constraint" => {
-                let file = value.or_else(|| words.next());
-                named.push(file.ok_or("a requirements file is not known")?.to_owned());
-            }
-            "-e" | "--editable" | "-f" | "--find-links" => {
-                return Err("it may build a package of the project".to_owned());
-            }
-            flag if VALUED.contains(&flag) && value.is_none() => {
-                words.next();
-            }
-            flag if flag.starts_with("-r") && !flag.starts_with("--") => {
-                named.push(flag["-r".len()..].to_owned());
-            }
-            flag if flag.starts_with('-') => {}
-            operand => operands.push(operand),
+#[rustfmt::skip]
+const OPTIONS: Options = Options {
+    flags: &[
+        "-U", "-q", "-v", "-I", "--no-cache-dir", "--upgrade", "--no-deps", "--pre", "--quiet", "--user",
+        "--no-input", "--no-index", "--disable-pip-version-check", "--require-hashes", "--break-system-packages",
+        "--no-build-isolation", "--force-reinstall", "--prefer-binary", "--no-compile", "--compile",
+        "--ignore-installed", "--no-warn-script-location", "--isolated", "--verbose", "--no-dependencies", "--yes",
+        "-y", "--use-pep517", "--no-color", "--no-python-version-warning", "--no-warn-conflicts",
+        "--ignore-requires-python",
+    ],
+    valued: &[
+        "-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "--trusted-host",
+        "-t", "--target", "--prefix", "--root-user-action", "--timeout", "--default-timeout", "--retries",
+        "--progress-bar", "--only-binary", "--no-binary", "--platform", "--python-version", "-f", "--find-links",
+        "--upgrade-strategy", "--proxy", "--cache-dir", "-e", "--editable", "--use-feature", "--use-deprecated",
+        "--implementation", "--abi", "--root", "--config-settings", "-C", "--exists-action", "-w", "--wheel-dir",
+        "-d", "--dest", "--global-option",
+    ],
+};
+
+/// Variables that move nothing.
+#[rustfmt::skip]
+const VARIABLES: &[&str] = &[
+    "PIP_NO_CACHE_DIR", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_DEFAULT_TIMEOUT", "PIP_TIMEOUT",
+    "PIP_ROOT_USER_ACTION", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_BREAK_SYSTEM_PACKAGES",
+    "PIP_PROGRESS_BAR", "PIP_TRUSTED_HOST", "PIP_NO_INPUT", "PIP_PREFER_BINARY", "PIP_RETRIES",
+    "PIP_NO_COMPILE", "PIP_NO_COLOR", "PIP_VERSION", "PIP_ONLY_BINARY", "PIP_NO_BINARY",
+];
+
+/// What pip needs.
+pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
+    let words = Words::parse(command.arguments, &OPTIONS)?;
+    let odd = |n: &&String| n.starts_with("PIP_") && !VARIABLES.contains(&n.as_str());
+    if let Some(name) = command.variables.keys().find(odd) {
+        return Err(format!("{name} is set"));
+    }
+    match words.operands.as_slice() {
+        ["install", packages @ ..] => install(command.dir, &words, packages, project),
+        ["wheel" | "download", packages @ ..]
+            if !words
+                .values(&["-w", "--wheel-dir", "-d", "--dest"])
+                .is_empty() =>
+        {
+            install(command.dir, &words, packages, project)
         }
+        [
+            "uninstall" | "list" | "show" | "freeze" | "check" | "cache",
+            ..,
+        ] => match words.values(&["-r", "--requirement"]).is_empty() {
+            true => Ok(Needs::default()),
+            false => Err("only an install is known".to_owned()),
+        },
+        _ => Err("only an install is known".to_owned()),
     }
-    let Some((&"install", packages)) = operands.split_first() else {
-        return Err("only an install is known".to_owned());
-    };
-    let local = |p: &&&str| {
-        let bare = p.split('[').next().unwrap_or(p);
-        bare.starts_with(['.', '/', '~'])
-            || p.contains("file:")
-            || (bare.contains('/') && !bare.contains("://"))
-            || [".whl", ".tar.gz", ".zip"].iter().any(|e| p.ends_with(e))
-    };
-    if let Some(package) = packages.iter().find(local) {
-        return Err(format!("{package} may be a package of the project"));
-    }
-    let mut needs = Needs::default();
-    let mut queue: Vec<String> = Vec::new();
-    for name in named.iter().filter(|n| !n.contains("://")) {
-        queue.push(join(dir, name));
-    }
-    while let Some(path) = queue.pop() {
-        if !needs.reads.insert(PathClaim::exact(&*path)) {
-            continue;
-        }
-        if needs.reads.len() > MOST {
-            return Err("its requirement files include too many others".to_owned());
-        }
-        let folder = path.rsplit_once('/').map_or("/", |(d, _)| d).to_owned();
-        for line in text(project, &path)?.lines() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            match included(line) {
-                Some(name) if name.contains("://") => {}
-                Some(name) => queue.push(join(&folder, name)),
-                None if names_local_path(line, &folder, dir, project) => {
-                    return Err(format!("{path} names a path of the project"));
-                }
-                None => {}
-            }
-        }
-    }
-    if needs.reads.is_empty() {
-        return Ok(needs);
-    }
-    needs.assumptions.push(
-        "pip reads only the requirement files named: none of them names a path of the project"
-            .to_owned(),
-    );
-    Ok(needs)
 }
 
-/// Options with a value.
-const VALUED: &[&str] = &[
+/// What an install of packages and of files of requirements needs.
+///
+/// # Errors
+/// It may build a package of the project.
+pub(super) fn install(
+    dir: &str,
+    words: &Words<'_>,
+    packages: &[&str],
+    project: &dyn Project,
+) -> Found {
+    if !words.values(&["-e", "--editable"]).is_empty() {
+        return Err("it may build a package of the project".to_owned());
+    }
+    let mut scene = Scene {
+        dir,
+        project,
+        needs: Needs::default(),
+        files: 0,
+    };
+    for package in packages {
+        scene.package(package)?;
+    }
+    for place in words.values(&["-f", "--find-links"]) {
+        if !place.contains("://") {
+            let place = join(dir, place);
+            match project.is_file(&place) {
+                true => return Err(format!("{place} may name other files")),
+                false => scene.needs.read_tree(place),
+            }
+        }
+    }
+    for place in words.values(&[
+        "-t",
+        "--target",
+        "--prefix",
+        "--root",
+        "-w",
+        "--wheel-dir",
+        "-d",
+        "--dest",
+    ]) {
+        let place = join(dir, place);
+        if project.has_below(&place) {
+            return Err(format!("{place} is in the build context"));
+        }
+        scene.needs.write_tree(place);
+    }
+    let options = [
+        "-r",
+        "--requirement",
+        "--requirements",
+        "-c",
+        "--constraint",
+        "--constraints",
+    ];
+    for name in words.values(&options) {
+        scene.named(name)?;
+    }
+    let settings = join(dir, "setup.cfg");
+    if project.is_file(&settings) && text(project, &settings)?.contains("[install") {
+        // Old versions of pip look there for where to install.
+        return Err(format!("{settings} has settings of installs"));
+    }
+    if scene.files > 0 {
+        scene.needs.assume(
+            "pip reads only the requirement files named: none of them names a path of the project",
+        );
+    }
+    Ok(scene.needs)
+}
+
+struct Scene<'a> {
+    dir: &'a str,
+    project: &'a dyn Project,
+    needs: Needs,
+    files: usize,
+}
+
+impl Scene<'_> {
+    /// A file of requirements or constraints, and those it includes.
+    fn named(&mut self, name: &str) -> Result<(), String> {
+        let mut queue = vec![join(self.dir, name)];
+        if name.contains("://") {
+            return Ok(());
+        }
+        while let Some(path) = queue.pop() {
+            if !self.needs.reads.insert(PathClaim::exact(&*path)) {
+                continue;
+            }
+            self.files += 1;
+            if self.files > MOST {
+                return Err("its requirement files include too many others".to_owned());
+            }
+            if path.ends_with(".toml") || path.ends_with(".py") || path.ends_with(".cfg") {
+                return Err(format!("{path} is no plain list of requirements"));
+            }
+            let folder = path.rsplit_once('/').map_or("", |(d, _)| d);
+            let folder = if folder.is_empty() { "/" } else { folder };
+            let text = text(self.project, &path)?
+                .replace("\\\r\n", " ")
+                .replace("\\\n", " ");
+            for line in text.trim_start_matches('\u{feff}').lines() {
+                if let Some(included) = self.line(line, &path)? {
+                    queue.push(join(folder, included));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One line; the file that it includes.
+    fn line<'l>(&mut self, line: &'l str, path: &str) -> Result<Option<&'l str>, String> {
+        let odd = || format!("{path} names a path of the project");
+        let line = line.split(" #").next().unwrap_or(line).trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(None);
+        }
+        if let Some(name) = included(line) {
+            return match name {
+                name if name.contains("://") => Ok(None),
+                name if name.contains(['$', ' ', '"', '\'']) => Err(odd()),
+                name => Ok(Some(name)),
+            };
+        }
+        if line.starts_with('-') {
+            let plain = FLAGS.iter().any(|f| {
+                let rest = line.strip_prefix(f);
+                rest.is_some_and(|r| r.is_empty() || r.starts_with(['=', ' ', '\t']))
+            });
+            let remote = !line.starts_with("-f") && !line.starts_with("--find-links");
+            return match plain && (remote || line.contains("://")) && !line.contains("file:") {
+                true => Ok(None),
+                false => Err(odd()),
+            };
+        }
+        let address = line.find("://").unwrap_or(line.len());
+        if line.find("${").is_some_and(|at| at < address) {
+            return Err(odd());
+        }
+        let first = line.split([' ', '\t', ';']).next().unwrap_or(line);
+        self.package(first).map_err(|_| odd())?;
+        match line.contains("file:") {
+            true => Err(odd()),
+            false => Ok(None),
+        }
+    }
+
+    /// One requirement.
+    fn package(&mut self, package: &str) -> Result<(), String> {
+        let bare = package.split('[').next().unwrap_or(package);
+        let archive = [
+            ".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar",
+        ];
+        let is_archive = archive.iter().any(|e| package.ends_with(e));
+        let address = bare.contains("://") && !bare.contains("file:");
+        if address {
+            return Ok(());
+        }
+        let place = join(self.dir, package);
+        if is_archive
+            && !package.contains(['*', '?', ':', '@', '~'])
+            && self.project.is_file(&place)
+        {
+            self.needs.read(place);
+            return Ok(());
+        }
+        let local = bare.starts_with(['.', '~'])
+            || bare.contains('/')
+            || bare.contains("file:")
+            || is_archive;
+        match local {
+            true => Err(format!("{package} may be a package of the project")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Options that a file of requirements may have.
+const FLAGS: [&str; 14] = [
     "-i",
     "--index-url",
     "--extra-index-url",
     "--trusted-host",
-    "-t",
-    "--target",
-    "--prefix",
-    "--cache-dir",
-    "--timeout",
-    "--retries",
-    "--progress-bar",
-    "--platform",
-    "--python-version",
-    "--implementation",
-    "--abi",
+    "--no-index",
+    "--pre",
+    "--prefer-binary",
     "--only-binary",
     "--no-binary",
-    "--root",
-    "--root-user-action",
-    "--upgrade-strategy",
-    "--config-settings",
-    "--proxy",
-    "--exists-action",
+    "--require-hashes",
     "--use-feature",
-    "--use-deprecated",
+    "-f",
+    "--find-links",
+    "--no-build-isolation",
 ];
 
 /// The file that `-r` or `-c` names.
@@ -121,58 +267,79 @@ fn included(line: &str) -> Option<&str> {
             let long = flag.starts_with("--");
             let name = rest.strip_prefix('=').unwrap_or(rest);
             if !long || rest.starts_with(['=', ' ', '\t']) {
-                let name = name.split(" #").next().unwrap_or(name).trim();
-                return Some(name).filter(|n| !n.is_empty());
+                return Some(name.trim()).filter(|n| !n.is_empty());
             }
         }
     }
     None
 }
 
-fn names_local_path(line: &str, folder: &str, dir: &str, project: &dyn Project) -> bool {
-    let first = line.split([' ', '\t', ';']).next().unwrap_or("");
-    let bare = first.split('[').next().unwrap_or(first);
-    let there = |d: &str| !bare.is_empty() && project.has_below(&join(d, bare));
-    line.starts_with("-e")
-        || line.starts_with("--editable")
-        || line.contains("file:")
-        || line.contains("--find-links")
-        || line.starts_with("-f")
-        || first.starts_with(['.', '/', '~'])
-        || (first.contains('/') && !first.contains("://"))
-        || ((there(folder) || there(dir)) && line.contains('@'))
-        || line.contains("${")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::shown;
+    use super::super::{shown, shown_with};
 
     #[test]
     fn pip_follows_included_files() {
         let files = [
-            ("/app/requirements.txt", "-r base.txt\nflask==3\n"),
-            ("/app/base.txt", "# x\nrequests>=2\n"),
+            (
+                "/app/requirements.txt",
+                "-r base.txt\nflask==3 \\\n  --hash=sha256:x\n-i https://e.org\n",
+            ),
+            (
+                "/app/base.txt",
+                "# x\nrequests>=2 # -e .\nx @ git+https://${TOKEN}@e.org/x\n--pre\n",
+            ),
             ("/app/app.py", ""),
         ];
         let both = "/app/base.txt /app/requirements.txt | ";
         for line in [
             "pip install -r requirements.txt",
             "pip install --no-cache-dir --requirement=requirements.txt",
-            "pip3 install -i https://e.org/simple -r /app/requirements.txt gunicorn",
+            "pip3 install -i https://e.org/simple -rrequirements.txt gunicorn[gevent]",
         ] {
             assert_eq!(shown(line, "/app", &files), both, "{line}");
         }
+        let wheels = shown("pip wheel -w /w -r requirements.txt", "/app", &files);
+        assert_eq!(wheels, format!("{both}/w/**"));
+        assert_eq!(
+            shown("pip install -U pip setuptools", "/app", &files),
+            " | "
+        );
+        assert_eq!(
+            shown("pip install -t lib x", "/app", &files),
+            " | /app/lib/**"
+        );
+        assert_eq!(shown("pip cache purge", "/app", &files), " | ");
+    }
+
+    #[test]
+    fn archives_of_the_project_are_read() {
+        let files = [("/app/w/x.whl", ""), ("/app/r/r.txt", "./w/x.whl\n")];
+        assert_eq!(
+            shown("pip install w/x.whl", "/app", &files),
+            "/app/w/x.whl | "
+        );
+        assert_eq!(
+            shown("pip install -r r/r.txt", "/app", &files),
+            "/app/r/r.txt /app/w/x.whl | "
+        );
+        let found = shown("pip install --no-index --find-links=w x", "/app", &files);
+        assert_eq!(found, "/app/w/** | ");
     }
 
     #[test]
     fn local_paths_are_left_alone() {
         for text in [
             "-e .\n",
+            "-e git+https://e.org/x#egg=x\n",
             "./libs/x\n",
             "x @ file:///x\n",
             "-r missing.txt\n",
             "libs/x\n",
+            "-f wheels\n",
+            "${X}\n",
+            "--frob\n",
+            "./gone.whl\n",
         ] {
             let files = [("/app/requirements.txt", text)];
             let found = shown("pip install -r requirements.txt", "/app", &files);
@@ -182,8 +349,17 @@ mod tests {
             "pip install .",
             "pip install -e .[dev]",
             "pip install ./x.whl",
+            "pip install --frob x",
+            "pip install -r pyproject.toml",
+            "pip config set x y",
         ] {
-            assert!(shown(line, "/app", &[]).starts_with('('), "{line}");
+            let files = [("/app/pyproject.toml", "")];
+            assert!(shown(line, "/app", &files).starts_with('('), "{line}");
         }
+        let settings = [("/app/setup.cfg", "[install]\nprefix=/x\n")];
+        assert!(shown("pip install x", "/app", &settings).starts_with('('));
+        assert!(
+            shown_with("pip install x", "/app", &[], &[("PIP_CONSTRAINT", "c")]).starts_with('(')
+        );
     }
 }
