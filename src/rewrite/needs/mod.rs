@@ -73,6 +73,12 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// # Errors
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
+    let mut needs = by_tool(command, project)?;
+    shared::keep_home(command.dir, &mut needs);
+    Ok(needs)
+}
+
+fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
     match command.tool {
         "bundle" | "bundler" => bundler::needs(command, project),
         "gem" => bundler::gem(command),

@@ -70,6 +70,51 @@ pub(super) fn prune(claims: &mut BTreeSet<PathClaim>) {
     claims.retain(|c| !wide.iter().any(|w| w != c && w.covers(c)));
 }
 
+/// What tools keep in a home directory.
+const HOME: [&str; 26] = [
+    ".aspnet",
+    ".bundle",
+    ".bundler",
+    ".cache",
+    ".cargo",
+    ".config",
+    ".composer",
+    ".coursier",
+    ".dotnet",
+    ".gem",
+    ".gradle",
+    ".hex",
+    ".ivy2",
+    ".java",
+    ".konan",
+    ".local",
+    ".m2",
+    ".mix",
+    ".npm",
+    ".npmrc",
+    ".nuget",
+    ".rustup",
+    ".sbt",
+    ".templateengine",
+    ".yarn",
+    "go",
+];
+
+/// A project in a home directory has the tool's own files beside it: they are claimed where the whole directory no
+/// longer is.
+pub(super) fn keep_home(dir: &str, needs: &mut Needs) {
+    let parts: Vec<&str> = dir.split('/').skip(1).take(2).collect();
+    let home = match parts.as_slice() {
+        ["root", ..] => "/root".to_owned(),
+        ["home", user] => format!("/home/{user}"),
+        _ => return,
+    };
+    for own in HOME {
+        needs.reads.insert(subtree(&home, own));
+        needs.writes.insert(subtree(&home, own));
+    }
+}
+
 /// Adds a sentence once.
 pub(super) fn assume(needs: &mut Needs, sentence: impl Into<String>) {
     let sentence = sentence.into();

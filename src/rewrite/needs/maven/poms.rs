@@ -50,6 +50,15 @@ pub(super) struct Pom {
     wide: Option<String>,
 }
 
+/// Whether a node stands in a profile that nothing switches on.
+fn sleeps(node: Node<'_, '_>, profiles: &[&str]) -> bool {
+    let profile = node.ancestors().find(|a| a.tag_name().name() == "profile");
+    profile.is_some_and(|p| {
+        let id = child(p, "id").map_or("", words);
+        child(p, "activation").is_none() && !profiles.contains(&id) && !profiles.contains(&"*")
+    })
+}
+
 /// All poms that the root reaches.
 pub(super) struct Reactor {
     pub poms: Vec<Pom>,
@@ -71,7 +80,7 @@ fn words<'a>(node: Node<'a, '_>) -> &'a str {
 }
 
 impl Reactor {
-    pub(super) fn of(root: &str, project: &dyn Project) -> Result<Self, String> {
+    pub(super) fn of(root: &str, profiles: &[&str], project: &dyn Project) -> Result<Self, String> {
         let mut out = Self {
             poms: Vec::new(),
             looked_for: Vec::new(),
@@ -89,7 +98,7 @@ impl Reactor {
             if out.poms.len() > MOST {
                 return Err("there are too many modules".to_owned());
             }
-            let pom = Pom::of(&path, module, project)?;
+            let pom = Pom::of(&path, module, profiles, project)?;
             if let Some(parent) = &pom.parent {
                 match project.is_file(parent) {
                     true => queue.push((parent.clone(), false)),
@@ -133,7 +142,12 @@ impl Reactor {
 }
 
 impl Pom {
-    fn of(path: &str, module: bool, project: &dyn Project) -> Result<Self, String> {
+    fn of(
+        path: &str,
+        module: bool,
+        profiles: &[&str],
+        project: &dyn Project,
+    ) -> Result<Self, String> {
         let text = text(project, path)?;
         let document = parse(path, &text)?;
         let root = document.root_element();
@@ -169,12 +183,17 @@ impl Pom {
             });
         }
         for node in document.descendants().filter(Node::is_element) {
-            pom.node(node, project)?;
+            pom.node(node, sleeps(node, profiles), project)?;
         }
         Ok(pom)
     }
 
-    fn node(&mut self, node: Node<'_, '_>, project: &dyn Project) -> Result<(), String> {
+    fn node(
+        &mut self,
+        node: Node<'_, '_>,
+        sleeps: bool,
+        project: &dyn Project,
+    ) -> Result<(), String> {
         let own = words(node);
         let above = node.parent().map_or("", |p| p.tag_name().name());
         match node.tag_name().name() {
@@ -193,12 +212,13 @@ impl Pom {
                 }
                 self.modules.push(file);
             }
-            "artifactId" => self.uses_one(node, own, above),
+            "artifactId" => self.uses_one(node, own, above, sleeps),
             "exists" | "missing" | "systemPath" => self.looks.push(own.to_owned()),
             "url" if own.contains("file:") || own.contains("basedir") => {
                 self.looks.push(own.to_owned())
             }
             "relativePath" | "module" => {}
+            _ if sleeps => {}
             _ => {
                 let upward = own.contains("../") || own.contains("${project.parent.basedir}");
                 let attribute = node.attributes().any(|a| a.value().contains("../"));
@@ -210,13 +230,12 @@ impl Pom {
         Ok(())
     }
 
-    fn uses_one(&mut self, node: Node<'_, '_>, own: &str, above: &str) {
-        if RUNS.contains(&own) {
+    fn uses_one(&mut self, node: Node<'_, '_>, own: &str, above: &str, sleeps: bool) {
+        let inside = |n: &str| node.ancestors().any(|a| a.tag_name().name() == n);
+        if RUNS.contains(&own) && !sleeps && !inside("pluginManagement") {
             self.wide = Some(format!("{} uses {own}", self.path));
         }
-        let managed = node.ancestors().any(|a| {
-            a.has_tag_name("dependencyManagement") || a.tag_name().name() == "dependencyManagement"
-        });
+        let managed = inside("dependencyManagement");
         let imported = node
             .parent()
             .and_then(|p| child(p, "scope"))

@@ -109,6 +109,10 @@ fn what_is_not_understood_is_left_alone() {
             "{inner}"
         );
     }
+    let runs = "<build><plugins><plugin><artifactId>exec-maven-plugin</artifactId></plugin></plugins></build>";
+    let profile = format!("<profiles><profile><id>x</id>{runs}</profile></profiles>");
+    assert!(!of("mvn compile", &files(&profile)).starts_with('('));
+    assert!(of("mvn compile -P y,x", &files(&profile)).starts_with('('));
     for inner in [
         "<modules><module>${x}</module></modules>",
         "<modules><module>gone</module></modules>",
