@@ -33,7 +33,8 @@ pub(super) fn upwards(dir: &str) -> Vec<&str> {
 
 /// Whether a path is a folder or lies below it.
 pub(super) fn is_in(path: &str, folder: &str) -> bool {
-    PathClaim::subtree(folder).covers(&PathClaim::exact(path))
+    let rest = path.strip_prefix(folder.trim_end_matches('/'));
+    rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
 }
 
 /// Files that lie directly in a folder.

@@ -300,8 +300,10 @@ fn build(
             needs.writes.insert(exact(dir, made));
         }
     }
+    let modules: Vec<&str> = closure.iter().map(|p| p.dir.as_str()).collect();
     for pom in &closure {
         pom.no_other_files()?;
+        pom.claim_above(&modules, project, needs)?;
     }
     assume(
         needs,

@@ -46,6 +46,8 @@ pub(super) struct Pom {
     uses: BTreeSet<String>,
     /// Texts that look for files when the pom is loaded.
     looks: Vec<String>,
+    /// Texts of a path that leads out of the module.
+    above: Vec<String>,
     /// Why a build may look at other files.
     wide: Option<String>,
 }
@@ -164,6 +166,7 @@ impl Pom {
             modules: Vec::new(),
             uses: BTreeSet::new(),
             looks: Vec::new(),
+            above: Vec::new(),
             wide: None,
             dir,
         };
@@ -220,11 +223,11 @@ impl Pom {
             "relativePath" | "module" => {}
             _ if sleeps => {}
             _ => {
-                let upward = own.contains("../") || own.contains("${project.parent.basedir}");
-                let attribute = node.attributes().any(|a| a.value().contains("../"));
-                if upward || attribute {
-                    self.wide = Some(format!("{} names a path above its module", self.path));
-                }
+                let attributes = node.attributes().map(|a| a.value());
+                let texts = attributes.chain([own]);
+                let all = texts.flat_map(|t| t.split([',', ';', ' ', '\n']));
+                let upward = |t: &&str| t.contains("../") || t.contains("project.parent.basedir");
+                self.above.extend(all.filter(upward).map(str::to_owned));
             }
         }
         Ok(())
@@ -251,28 +254,49 @@ impl Pom {
         project: &dyn Project,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        for look in &self.looks {
-            let mut path = look
-                .trim_start_matches("file://")
-                .trim_start_matches("file:")
-                .to_owned();
-            for own in ["${project.basedir}", "${basedir}", "${pom.basedir}"] {
-                path = path.replace(own, &self.dir);
-            }
-            if path.contains("${") {
-                return Err(format!("{} looks for {look}", self.path));
-            }
-            let place = join(&self.dir, &path);
-            let folder = project.has_below(&place);
-            if folder && is_in(&self.dir, &place) {
-                return Err(format!("{} looks for {look}", self.path));
-            }
-            needs.reads.insert(if folder {
-                PathClaim::subtree(place)
-            } else {
-                PathClaim::exact(place)
-            });
+        self.looks
+            .iter()
+            .try_for_each(|l| self.claim(l, &self.dir, project, needs))
+    }
+
+    /// Files above the module that a build names, for each module that may inherit them.
+    pub(super) fn claim_above(
+        &self,
+        dirs: &[&str],
+        project: &dyn Project,
+        needs: &mut Needs,
+    ) -> Result<(), String> {
+        let pairs = self
+            .above
+            .iter()
+            .flat_map(|a| dirs.iter().map(move |d| (a, *d)));
+        let mut all = pairs.collect::<Vec<_>>().into_iter();
+        all.try_for_each(|(text, dir)| self.claim(text, dir, project, needs))
+    }
+
+    fn claim(
+        &self,
+        text: &str,
+        dir: &str,
+        project: &dyn Project,
+        needs: &mut Needs,
+    ) -> Result<(), String> {
+        let bare = text
+            .trim_start_matches("file://")
+            .trim_start_matches("file:");
+        let mut path = bare.to_owned();
+        for own in ["${project.basedir}", "${basedir}", "${pom.basedir}"] {
+            path = path.replace(own, dir);
         }
+        let place = join(dir, &path);
+        let folder = project.has_below(&place);
+        if path.contains("${") || (folder && is_in(dir, &place)) {
+            return Err(format!("{} looks for {text}", self.path));
+        }
+        needs.reads.insert(match folder {
+            true => PathClaim::subtree(place),
+            false => PathClaim::exact(place),
+        });
         Ok(())
     }
 
