@@ -129,6 +129,11 @@ impl Project for Laid<'_> {
         self.files.read(&self.context_path(path)?)
     }
 
+    fn is_link(&self, path: &str) -> bool {
+        self.context_path(path)
+            .is_some_and(|p| self.files.is_link(&p))
+    }
+
     fn below(&self, dir: &str) -> Vec<String> {
         let all = self.files_at(&PathClaim::subtree(dir));
         all.into_iter()
