@@ -517,6 +517,14 @@ impl ContextFiles for TipFiles<'_> {
         below.map(|(p, _)| p.clone()).collect()
     }
 
+    fn is_executable(&self, path: &str) -> Option<bool> {
+        match self.entries.get(path)?.kind {
+            EntryKind::Executable => Some(true),
+            EntryKind::File => Some(false),
+            _ => None,
+        }
+    }
+
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         if !self.is_file(path) {
             return None;

@@ -129,6 +129,15 @@ impl Project for Laid<'_> {
         self.files.read(&self.context_path(path)?)
     }
 
+    fn is_link(&self, path: &str) -> bool {
+        self.context_path(path)
+            .is_some_and(|p| self.files.is_link(&p))
+    }
+
+    fn is_executable(&self, path: &str) -> Option<bool> {
+        self.files.is_executable(&self.context_path(path)?)
+    }
+
     fn below(&self, dir: &str) -> Vec<String> {
         let all = self.files_at(&PathClaim::subtree(dir));
         all.into_iter()

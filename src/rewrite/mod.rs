@@ -141,6 +141,10 @@ pub trait ContextFiles {
     fn has_below(&self, dir: &str) -> bool;
     /// Every file that is sent from below this folder, sorted; empty is the whole context.
     fn below(&self, dir: &str) -> Vec<String>;
+    /// Whether its owner may run a file as a program; `None` where that is not known.
+    fn is_executable(&self, _path: &str) -> Option<bool> {
+        None
+    }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }

@@ -50,6 +50,10 @@ pub trait Project {
     fn read(&self, path: &str) -> Option<Vec<u8>>;
     /// All files below a folder, sorted.
     fn below(&self, dir: &str) -> Vec<String>;
+    /// Whether this is a symbolic link; its bytes are where it leads.
+    fn is_link(&self, _path: &str) -> bool {
+        false
+    }
     /// Whether there is any.
     fn has_below(&self, dir: &str) -> bool {
         !self.below(dir).is_empty()
@@ -133,11 +137,32 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     let mut needs = by_tool(command, project)?;
+    no_links_away(&needs, project)?;
+    shared::keep_home(command.dir, &mut needs);
     // What lies in a folder that is read anyway is not named twice.
     let all: Vec<PathClaim> = needs.reads.iter().cloned().collect();
     let covered = |c: &PathClaim| all.iter().any(|other| other != c && other.covers(c));
     needs.reads.retain(|c| !covered(c));
     Ok(needs)
+}
+
+/// A link among the files read leads to others, which have to be among them as well.
+fn no_links_away(needs: &Needs, project: &dyn Project) -> Result<(), String> {
+    for claim in &needs.reads {
+        let mut files = vec![claim.path.clone()];
+        if claim.extent == crate::footprint::Extent::Subtree {
+            files.extend(project.below(&claim.path));
+        }
+        for link in files.iter().filter(|f| project.is_link(f)) {
+            let target = text(project, link)?;
+            let place = PathClaim::exact(join(shared::parent(link), &target));
+            let whole = project.is_file(&place.path) && !project.is_link(&place.path);
+            if !whole || !needs.reads.iter().any(|c| c.covers(&place)) {
+                return Err(format!("{link} is a link to {target}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
@@ -325,3 +350,6 @@ pub(super) fn shown_with(
         Err(why) => format!("({why})"),
     }
 }
+
+#[cfg(test)]
+mod tests;

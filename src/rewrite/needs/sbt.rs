@@ -44,9 +44,10 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     needs.reads.insert(PathClaim::subtree(&*definition));
     let mut found = false;
     for file in project.below(top) {
-        let inside = is_in(&file, &definition) && !file.contains("/target/");
-        let own = file.ends_with(".sbt") && !file.contains("/target/");
-        if !own && !(inside && file.ends_with(".scala")) {
+        let inside = is_in(&file, &definition);
+        let own = file.ends_with(".sbt");
+        let runs = own || (inside && file.ends_with(".scala"));
+        if !runs || file.contains("/target/") {
             continue;
         }
         found = true;

@@ -33,7 +33,8 @@ pub(super) fn upwards(dir: &str) -> Vec<&str> {
 
 /// Whether a path is a folder or lies below it.
 pub(super) fn is_in(path: &str, folder: &str) -> bool {
-    PathClaim::subtree(folder).covers(&PathClaim::exact(path))
+    let rest = path.strip_prefix(folder.trim_end_matches('/'));
+    rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
 }
 
 /// Files that lie directly in a folder.
@@ -68,6 +69,51 @@ pub(super) fn prune(claims: &mut BTreeSet<PathClaim>) {
         .cloned()
         .collect();
     claims.retain(|c| !wide.iter().any(|w| w != c && w.covers(c)));
+}
+
+/// What tools keep in a home directory.
+const HOME: [&str; 26] = [
+    ".aspnet",
+    ".bundle",
+    ".bundler",
+    ".cache",
+    ".cargo",
+    ".config",
+    ".composer",
+    ".coursier",
+    ".dotnet",
+    ".gem",
+    ".gradle",
+    ".hex",
+    ".ivy2",
+    ".java",
+    ".konan",
+    ".local",
+    ".m2",
+    ".mix",
+    ".npm",
+    ".npmrc",
+    ".nuget",
+    ".rustup",
+    ".sbt",
+    ".templateengine",
+    ".yarn",
+    "go",
+];
+
+/// A project in a home directory has the tool's own files beside it: they are claimed where the whole directory no
+/// longer is.
+pub(super) fn keep_home(dir: &str, needs: &mut Needs) {
+    let parts: Vec<&str> = dir.split('/').skip(1).take(2).collect();
+    let home = match parts.as_slice() {
+        ["root", ..] => "/root".to_owned(),
+        ["home", user] => format!("/home/{user}"),
+        _ => return,
+    };
+    for own in HOME {
+        needs.reads.insert(subtree(&home, own));
+        needs.writes.insert(subtree(&home, own));
+    }
 }
 
 /// Adds a sentence once.

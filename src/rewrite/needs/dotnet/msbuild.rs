@@ -30,14 +30,22 @@ const SETTINGS: [&str; 6] = [
     "MSBuild.rsp",
 ];
 
-/// Properties that move what a restore reads or writes.
-const MOVES: [&str; 9] = [
+/// Properties that name a folder in which a restore or a build puts its files.
+const FOLDERS: [&str; 10] = [
     "BaseIntermediateOutputPath",
     "MSBuildProjectExtensionsPath",
-    "UseArtifactsOutput",
+    "IntermediateOutputPath",
     "ArtifactsPath",
     "RestorePackagesPath",
     "RestoreOutputPath",
+    "BaseOutputPath",
+    "OutputPath",
+    "OutDir",
+    "PublishDir",
+];
+
+/// Properties that name files a restore reads.
+const MOVES: [&str; 3] = [
     "NuGetLockFilePath",
     "RestoreConfigFile",
     "RestoreRootConfigDirectory",
@@ -188,13 +196,20 @@ impl<'a> Graph<'a> {
                     return Err(format!("{package} may look at .git"));
                 }
             }
-            "RestoreSources" | "RestoreAdditionalProjectSources" | "RestoreFallbackFolders" => {
-                if own
-                    .split(';')
-                    .any(|s| !s.trim().is_empty() && !s.contains("://") && !s.contains("$(Restore"))
-                {
-                    return Err(format!("{tag} names a folder"));
-                }
+            "RestoreSources" | "RestoreAdditionalProjectSources" | "RestoreFallbackFolders"
+                if own.split(';').any(is_folder) =>
+            {
+                return Err(format!("{tag} names a folder"));
+            }
+            "UseArtifactsOutput" => {
+                needs
+                    .writes
+                    .insert(PathClaim::subtree(join(parent(at.file), "artifacts")));
+            }
+            tag if FOLDERS.contains(&tag) => {
+                // Up to the first property that is not known.
+                let start = at.start(own).ok_or_else(|| format!("{tag} is {own}"))?;
+                needs.writes.insert(PathClaim::subtree(start));
             }
             tag if MOVES.contains(&tag) => return Err(format!("it sets {tag}")),
             _ => {}
@@ -206,7 +221,7 @@ impl<'a> Graph<'a> {
             }
         }
         self.value(own, at, needs)?;
-        match self.builds {
+        match self.builds && !FOLDERS.contains(&tag) {
             true => self.elsewhere(own, at, needs),
             false => Ok(()),
         }
@@ -302,6 +317,11 @@ impl<'a> Graph<'a> {
         }
         Ok(())
     }
+}
+
+/// A source of packages that is no server.
+fn is_folder(source: &str) -> bool {
+    !source.trim().is_empty() && !source.contains("://") && !source.contains("$(Restore")
 }
 
 /// Files that are looked for above a project.

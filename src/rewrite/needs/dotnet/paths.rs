@@ -43,6 +43,32 @@ pub(super) struct Place<'p> {
 }
 
 impl Place<'_> {
+    /// The folder that a path begins with, up to a property that is not known; `None` where it is the first.
+    pub(super) fn start(&self, text: &str) -> Option<String> {
+        if let Some(place) = self.resolve(text, self.dir) {
+            return Some(place);
+        }
+        let known = [
+            "$(MSBuildThisFileDirectory)",
+            "$(MSBuildProjectDirectory)",
+            "$(ProjectDir)",
+        ];
+        let skip = known
+            .iter()
+            .find(|k| text.starts_with(**k))
+            .map_or(0, |k| k.len());
+        let end = skip + text.get(skip..)?.find(['$', '@', '%'])?;
+        let fixed = text.get(..end)?;
+        let fixed = fixed
+            .rsplit_once(['/', '\\'])
+            .map_or(fixed.get(..skip)?, |(f, _)| f);
+        match fixed.is_empty() && !text.contains("Configuration") {
+            true => None,
+            false if fixed.is_empty() => Some(self.dir.to_owned()),
+            false => self.resolve(&format!("{fixed}/."), self.dir),
+        }
+    }
+
     /// A path relative to a folder; `None` with a property that is not known.
     pub(super) fn resolve(&self, text: &str, base: &str) -> Option<String> {
         let mut text = text.replace('\\', "/");

@@ -109,6 +109,30 @@ fn solutions_come_in_other_forms() {
 }
 
 #[test]
+fn outputs_may_lie_elsewhere() {
+    let writes = |inner: &str| {
+        let text = format!("<Project><PropertyGroup>{inner}</PropertyGroup></Project>");
+        let files = [
+            ("/src/a/a.csproj", "<Project/>"),
+            ("/src/Directory.Build.props", text.as_str()),
+        ];
+        shown("dotnet build", "/src/a", &files)
+            .split(" | ")
+            .nth(1)
+            .unwrap_or("")
+            .to_owned()
+    };
+    assert!(writes("<UseArtifactsOutput>true</UseArtifactsOutput>").contains("/src/artifacts/**"));
+    assert!(writes("<OutputPath>../out\\$(Configuration)/</OutputPath>").contains("/src/out/**"));
+    assert!(
+        writes("<OutputPath>$(MSBuildThisFileDirectory)out/$(X)</OutputPath>")
+            .contains("/src/out/**")
+    );
+    assert!(writes("<OutputPath>$(MSBuildThisFileDirectory)$(X)</OutputPath>").contains("/src/**"));
+    assert!(writes("<OutputPath>$(Configuration)</OutputPath>").contains("/src/a/**"));
+}
+
+#[test]
 fn files_above_are_found() {
     let mut all = files();
     all[6].1 = "<Project><Import Project=\"$([MSBuild]::GetPathOfFileAbove('Directory.Build.props', '$(MSBuildThisFileDirectory)../'))\" /></Project>";
@@ -133,7 +157,7 @@ fn what_is_not_understood_is_left_alone() {
         "<Import Project=\"$(Root)x.props\" />",
         "<ItemGroup><ProjectReference Include=\"$(Root)x.csproj\" /></ItemGroup>",
         "<ItemGroup><ProjectReference Include=\"../Gone/Gone.csproj\" /></ItemGroup>",
-        "<PropertyGroup><BaseIntermediateOutputPath>/x</BaseIntermediateOutputPath></PropertyGroup>",
+        "<PropertyGroup><BaseIntermediateOutputPath>$(X)/x</BaseIntermediateOutputPath></PropertyGroup>",
         "<PropertyGroup><V>$([System.IO.File]::ReadAllText('v'))</V></PropertyGroup>",
         "<Target Name=\"x\" BeforeTargets=\"Restore\" />",
         "<PropertyGroup Condition=\"Exists('$(Some)/x')\" />",

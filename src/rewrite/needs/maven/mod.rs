@@ -76,7 +76,7 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     let words = Words::of(&arguments, &OPTIONS)?;
     let (start, file) = root(command, &words, project);
     let job = job(&words)?;
-    let reactor = Reactor::of(&file, project)?;
+    let reactor = Reactor::of(&file, &profiles(&words), project)?;
     let mut needs = Needs::default();
     read(&reactor, &words, command.dir, &start, project, &mut needs)?;
     match job {
@@ -100,7 +100,10 @@ pub(super) fn has_modules(command: &Command<'_>, project: &dyn Project) -> Resul
     let arguments = with_config(command, project)?;
     let words = Words::of(&arguments, &OPTIONS)?;
     let (_, file) = root(command, &words, project);
-    Ok(Reactor::of(&file, project)?.modules().count() > 1)
+    Ok(Reactor::of(&file, &profiles(&words), project)?
+        .modules()
+        .count()
+        > 1)
 }
 
 /// The options, those of `.mvn/maven.config` in front.
@@ -115,6 +118,18 @@ fn with_config(command: &Command<'_>, project: &dyn Project) -> Result<Vec<Strin
     }
     out.extend(command.arguments.iter().cloned());
     Ok(out)
+}
+
+/// Profiles that are switched on by name, a star for all: a settings file may switch on any.
+fn profiles<'a>(words: &Words<'a>) -> Vec<&'a str> {
+    let lists = words.values(&["-P", "--activate-profiles"]);
+    let names = lists.into_iter().flat_map(|l| l.split(','));
+    let mut out: Vec<&str> = names
+        .map(|n| n.trim().trim_start_matches(['+', '?']))
+        .collect();
+    let settings = ["-s", "--settings", "-gs", "--global-settings"];
+    out.extend(words.value(&settings).map(|_| "*"));
+    out
 }
 
 /// The folder of the root pom and its file.
@@ -177,7 +192,7 @@ fn job(words: &Words<'_>) -> Result<Job, String> {
     let late = ["package", "prepare-package", "verify", "install"];
     match goals
         .iter()
-        .find(|g| !early.contains(g) && !(late.contains(g) && untested))
+        .find(|g| !early.contains(g) && (!untested || !late.contains(g)))
     {
         Some(goal) if late.contains(goal) => Err("it runs the project's tests".to_owned()),
         Some(goal) => Err(format!("what `mvn {goal}` reads is not known")),
@@ -285,8 +300,10 @@ fn build(
             needs.writes.insert(exact(dir, made));
         }
     }
+    let modules: Vec<&str> = closure.iter().map(|p| p.dir.as_str()).collect();
     for pom in &closure {
         pom.no_other_files()?;
+        pom.claim_above(&modules, project, needs)?;
     }
     assume(
         needs,

@@ -46,8 +46,19 @@ pub(super) struct Pom {
     uses: BTreeSet<String>,
     /// Texts that look for files when the pom is loaded.
     looks: Vec<String>,
+    /// Texts of a path that leads out of the module.
+    above: Vec<String>,
     /// Why a build may look at other files.
     wide: Option<String>,
+}
+
+/// Whether a node stands in a profile that nothing switches on.
+fn sleeps(node: Node<'_, '_>, profiles: &[&str]) -> bool {
+    let profile = node.ancestors().find(|a| a.tag_name().name() == "profile");
+    profile.is_some_and(|p| {
+        let id = child(p, "id").map_or("", words);
+        child(p, "activation").is_none() && !profiles.contains(&id) && !profiles.contains(&"*")
+    })
 }
 
 /// All poms that the root reaches.
@@ -71,7 +82,7 @@ fn words<'a>(node: Node<'a, '_>) -> &'a str {
 }
 
 impl Reactor {
-    pub(super) fn of(root: &str, project: &dyn Project) -> Result<Self, String> {
+    pub(super) fn of(root: &str, profiles: &[&str], project: &dyn Project) -> Result<Self, String> {
         let mut out = Self {
             poms: Vec::new(),
             looked_for: Vec::new(),
@@ -89,7 +100,7 @@ impl Reactor {
             if out.poms.len() > MOST {
                 return Err("there are too many modules".to_owned());
             }
-            let pom = Pom::of(&path, module, project)?;
+            let pom = Pom::of(&path, module, profiles, project)?;
             if let Some(parent) = &pom.parent {
                 match project.is_file(parent) {
                     true => queue.push((parent.clone(), false)),
@@ -133,7 +144,12 @@ impl Reactor {
 }
 
 impl Pom {
-    fn of(path: &str, module: bool, project: &dyn Project) -> Result<Self, String> {
+    fn of(
+        path: &str,
+        module: bool,
+        profiles: &[&str],
+        project: &dyn Project,
+    ) -> Result<Self, String> {
         let text = text(project, path)?;
         let document = parse(path, &text)?;
         let root = document.root_element();
@@ -150,6 +166,7 @@ impl Pom {
             modules: Vec::new(),
             uses: BTreeSet::new(),
             looks: Vec::new(),
+            above: Vec::new(),
             wide: None,
             dir,
         };
@@ -169,12 +186,17 @@ impl Pom {
             });
         }
         for node in document.descendants().filter(Node::is_element) {
-            pom.node(node, project)?;
+            pom.node(node, sleeps(node, profiles), project)?;
         }
         Ok(pom)
     }
 
-    fn node(&mut self, node: Node<'_, '_>, project: &dyn Project) -> Result<(), String> {
+    fn node(
+        &mut self,
+        node: Node<'_, '_>,
+        sleeps: bool,
+        project: &dyn Project,
+    ) -> Result<(), String> {
         let own = words(node);
         let above = node.parent().map_or("", |p| p.tag_name().name());
         match node.tag_name().name() {
@@ -193,30 +215,30 @@ impl Pom {
                 }
                 self.modules.push(file);
             }
-            "artifactId" => self.uses_one(node, own, above),
+            "artifactId" => self.uses_one(node, own, above, sleeps),
             "exists" | "missing" | "systemPath" => self.looks.push(own.to_owned()),
             "url" if own.contains("file:") || own.contains("basedir") => {
                 self.looks.push(own.to_owned())
             }
             "relativePath" | "module" => {}
+            _ if sleeps => {}
             _ => {
-                let upward = own.contains("../") || own.contains("${project.parent.basedir}");
-                let attribute = node.attributes().any(|a| a.value().contains("../"));
-                if upward || attribute {
-                    self.wide = Some(format!("{} names a path above its module", self.path));
-                }
+                let attributes = node.attributes().map(|a| a.value());
+                let texts = attributes.chain([own]);
+                let all = texts.flat_map(|t| t.split([',', ';', ' ', '\n']));
+                let upward = |t: &&str| t.contains("../") || t.contains("project.parent.basedir");
+                self.above.extend(all.filter(upward).map(str::to_owned));
             }
         }
         Ok(())
     }
 
-    fn uses_one(&mut self, node: Node<'_, '_>, own: &str, above: &str) {
-        if RUNS.contains(&own) {
+    fn uses_one(&mut self, node: Node<'_, '_>, own: &str, above: &str, sleeps: bool) {
+        let inside = |n: &str| node.ancestors().any(|a| a.tag_name().name() == n);
+        if RUNS.contains(&own) && !sleeps && !inside("pluginManagement") {
             self.wide = Some(format!("{} uses {own}", self.path));
         }
-        let managed = node.ancestors().any(|a| {
-            a.has_tag_name("dependencyManagement") || a.tag_name().name() == "dependencyManagement"
-        });
+        let managed = inside("dependencyManagement");
         let imported = node
             .parent()
             .and_then(|p| child(p, "scope"))
@@ -232,28 +254,49 @@ impl Pom {
         project: &dyn Project,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        for look in &self.looks {
-            let mut path = look
-                .trim_start_matches("file://")
-                .trim_start_matches("file:")
-                .to_owned();
-            for own in ["${project.basedir}", "${basedir}", "${pom.basedir}"] {
-                path = path.replace(own, &self.dir);
-            }
-            if path.contains("${") {
-                return Err(format!("{} looks for {look}", self.path));
-            }
-            let place = join(&self.dir, &path);
-            let folder = project.has_below(&place);
-            if folder && is_in(&self.dir, &place) {
-                return Err(format!("{} looks for {look}", self.path));
-            }
-            needs.reads.insert(if folder {
-                PathClaim::subtree(place)
-            } else {
-                PathClaim::exact(place)
-            });
+        self.looks
+            .iter()
+            .try_for_each(|l| self.claim(l, &self.dir, project, needs))
+    }
+
+    /// Files above the module that a build names, for each module that may inherit them.
+    pub(super) fn claim_above(
+        &self,
+        dirs: &[&str],
+        project: &dyn Project,
+        needs: &mut Needs,
+    ) -> Result<(), String> {
+        let pairs = self
+            .above
+            .iter()
+            .flat_map(|a| dirs.iter().map(move |d| (a, *d)));
+        let mut all = pairs.collect::<Vec<_>>().into_iter();
+        all.try_for_each(|(text, dir)| self.claim(text, dir, project, needs))
+    }
+
+    fn claim(
+        &self,
+        text: &str,
+        dir: &str,
+        project: &dyn Project,
+        needs: &mut Needs,
+    ) -> Result<(), String> {
+        let bare = text
+            .trim_start_matches("file://")
+            .trim_start_matches("file:");
+        let mut path = bare.to_owned();
+        for own in ["${project.basedir}", "${basedir}", "${pom.basedir}"] {
+            path = path.replace(own, dir);
         }
+        let place = join(dir, &path);
+        let folder = project.has_below(&place);
+        if path.contains("${") || (folder && is_in(dir, &place)) {
+            return Err(format!("{} looks for {text}", self.path));
+        }
+        needs.reads.insert(match folder {
+            true => PathClaim::subtree(place),
+            false => PathClaim::exact(place),
+        });
         Ok(())
     }
 

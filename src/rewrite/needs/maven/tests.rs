@@ -85,6 +85,12 @@ fn a_build_reads_the_modules_it_takes_in() {
 }
 
 #[test]
+fn files_above_a_module_are_read() {
+    let web = "<build><plugins><plugin><configuration><x>${basedir}/../README.md</x></configuration></plugin></plugins></build>";
+    assert!(of("mvn compile -pl web", &files(web)).contains("/app/README.md"));
+}
+
+#[test]
 fn what_is_not_understood_is_left_alone() {
     for line in [
         "mvn package",
@@ -100,7 +106,7 @@ fn what_is_not_understood_is_left_alone() {
     }
     for inner in [
         "<build><plugins><plugin><artifactId>git-commit-id-maven-plugin</artifactId></plugin></plugins></build>",
-        "<build><plugins><plugin><configuration><x>${project.basedir}/../y</x></configuration></plugin></plugins></build>",
+        "<build><plugins><plugin><configuration><x>${project.basedir}/../</x></configuration></plugin></plugins></build>",
         "<dependencies><dependency><artifactId>${x}</artifactId></dependency></dependencies>",
     ] {
         assert!(of("mvn compile", &files(inner)).starts_with('('), "{inner}");
@@ -109,6 +115,10 @@ fn what_is_not_understood_is_left_alone() {
             "{inner}"
         );
     }
+    let runs = "<build><plugins><plugin><artifactId>exec-maven-plugin</artifactId></plugin></plugins></build>";
+    let profile = format!("<profiles><profile><id>x</id>{runs}</profile></profiles>");
+    assert!(!of("mvn compile", &files(&profile)).starts_with('('));
+    assert!(of("mvn compile -P y,x", &files(&profile)).starts_with('('));
     for inner in [
         "<modules><module>${x}</module></modules>",
         "<modules><module>gone</module></modules>",

@@ -26,11 +26,10 @@ const OPTIONS: Known = Known {
 };
 
 /// What looks at files in a way that no word of the line tells.
-const OPAQUE: [&str; 8] = [
+const OPAQUE: [&str; 7] = [
     "System.cmd",
     "System.shell",
     ":os.cmd",
-    "Path.wildcard",
     "File.ls",
     "Mix.install",
     "Code.compile",
@@ -38,7 +37,8 @@ const OPAQUE: [&str; 8] = [
 ];
 
 /// Words that look at the files that the line names.
-const LOOKS: [&str; 6] = [
+const LOOKS: [&str; 7] = [
+    "Path.wildcard",
     "File.",
     "Code.",
     "Path.expand",
@@ -214,7 +214,14 @@ impl Mix<'_> {
                 return wrong("a file that is not known");
             }
             for text in texts {
-                let place = join(dir, text);
+                let fixed: Vec<&str> = text
+                    .split('/')
+                    .take_while(|p| !p.contains(['*', '?', '{', '[']))
+                    .collect();
+                if fixed.is_empty() && line.contains("wildcard") {
+                    return wrong("files that are not known");
+                }
+                let place = join(dir, &fixed.join("/"));
                 if self.project.is_file(&place) {
                     let runs = line.contains("Code.");
                     let new = self.needs.reads.insert(PathClaim::exact(&*place));

@@ -50,6 +50,12 @@ fn dependencies_need_manifests_and_configuration() {
         ),
         format!("/app/config/** /app/libs/y/** /app/mix.exs /app/mix.lock | {WRITES}")
     );
+    let wild = of(
+        "mix deps.get",
+        "extras: Path.wildcard(\"guides/**/*.md\") ++",
+        &[],
+    );
+    assert!(wild.contains("/app/guides/**"), "{wild}");
 }
 
 #[test]
@@ -70,7 +76,7 @@ fn programs_are_left_alone() {
     for manifest in [
         "version: File.read!(path)",
         "System.cmd(\"git\", [\"describe\"])",
-        "Path.wildcard(\"apps/*\")",
+        "Path.wildcard(\"*.md\")",
         "{:y, path: \"gone\"}",
         "{:y, path: y()}",
         "aliases: [\"deps.get\": [\"x\"]]",
