@@ -79,7 +79,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     let mut needs = by_tool(command, project)?;
     no_links_away(&needs, project)?;
-    shared::keep_home(command.dir, &mut needs);
+    shared::keep_places(command.dir, &mut needs);
     Ok(needs)
 }
 
