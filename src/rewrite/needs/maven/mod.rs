@@ -214,9 +214,12 @@ fn read(
     project: &dyn Project,
     needs: &mut Needs,
 ) -> Result<(), String> {
+    let dirs: Vec<&str> = reactor.poms.iter().map(|p| p.dir.as_str()).collect();
     for pom in &reactor.poms {
         needs.reads.insert(PathClaim::exact(&*pom.path));
-        pom.claim_looks(project, needs)?;
+        // Maven warns of one from its second release.
+        needs.reads.insert(exact(&pom.dir, "profiles.xml"));
+        pom.claim_looks(&dirs, project, needs)?;
     }
     needs
         .reads
