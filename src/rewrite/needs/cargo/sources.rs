@@ -170,6 +170,10 @@ impl Sources<'_> {
         if mentioned.contains(name) && (!folder || mentioned.contains(&format!("{name}/"))) {
             return false;
         }
+        if name.starts_with("README") && mentioned.contains("CARGO_PKG_README") {
+            // Cargo says by a variable whether there is one.
+            return false;
+        }
         match (folder, name) {
             (true, "tests" | "benches" | "examples") => !self.all_targets,
             (true, "target") => true,
