@@ -125,9 +125,11 @@ impl Sources<'_> {
             mentioned.push_str(&text);
         }
         for file in package.named_files() {
-            needs.reads.insert(match is_in(&file, dir) {
+            // Its modules lie beside it.
+            let folder = parent(&file);
+            needs.reads.insert(match is_in(dir, folder) {
                 true => PathClaim::exact(file),
-                false => PathClaim::subtree(parent(&file)),
+                false => PathClaim::subtree(folder),
             });
         }
         let holds_others = self
