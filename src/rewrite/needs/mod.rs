@@ -138,7 +138,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     let mut needs = by_tool(command, project)?;
     no_links_away(&needs, project)?;
-    shared::keep_home(command.dir, &mut needs);
+    shared::keep_places(command.dir, &mut needs);
     // What lies in a folder that is read anyway is not named twice.
     let all: Vec<PathClaim> = needs.reads.iter().cloned().collect();
     let covered = |c: &PathClaim| all.iter().any(|other| other != c && other.covers(c));

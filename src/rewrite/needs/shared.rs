@@ -101,18 +101,30 @@ const HOME: [&str; 26] = [
     "go",
 ];
 
-/// A project in a home directory has the tool's own files beside it: they are claimed where the whole directory no
-/// longer is.
-pub(super) fn keep_home(dir: &str, needs: &mut Needs) {
+/// What they keep in `/usr/local`.
+const LOCAL: [&str; 12] = [
+    "bin", "bundle", "cargo", "etc", "go", "include", "lib", "libexec", "rustup", "sbin", "share",
+    "var",
+];
+
+/// What distributions and images of languages keep in `/opt`.
+const OPT: [&str; 10] = [
+    "bundle", "cargo", "dotnet", "go", "gradle", "maven", "rbenv", "ruby", "rubies", "rvm",
+];
+
+/// A project in such a place has the tool's own files beside it: they are claimed where the whole place no longer is.
+pub(super) fn keep_places(dir: &str, needs: &mut Needs) {
     let parts: Vec<&str> = dir.split('/').skip(1).take(2).collect();
-    let home = match parts.as_slice() {
-        ["root", ..] => "/root".to_owned(),
-        ["home", user] => format!("/home/{user}"),
+    let (top, own): (String, &[&str]) = match parts.as_slice() {
+        ["root", ..] => ("/root".to_owned(), &HOME),
+        ["home", user] => (format!("/home/{user}"), &HOME),
+        ["usr", "local"] => ("/usr/local".to_owned(), &LOCAL),
+        ["opt", ..] => ("/opt".to_owned(), &OPT),
         _ => return,
     };
-    for own in HOME {
-        needs.reads.insert(subtree(&home, own));
-        needs.writes.insert(subtree(&home, own));
+    for place in own.iter().filter(|o| !is_in(dir, &join(&top, o))) {
+        needs.reads.insert(subtree(&top, place));
+        needs.writes.insert(subtree(&top, place));
     }
 }
 

@@ -68,3 +68,94 @@ fn a_project_in_a_home_directory_leaves_the_tool_its_files() {
         .contains(".cache")
     );
 }
+
+#[test]
+fn any_text_in_a_manifest_is_an_answer() {
+    let names = [
+        "go.mod",
+        "go.work",
+        "main.go",
+        "Cargo.toml",
+        "Cargo.lock",
+        ".cargo/config.toml",
+        "src/main.rs",
+        "build.rs",
+        "a.sln",
+        "a.csproj",
+        "Directory.Build.props",
+        "nuget.config",
+        "Gemfile",
+        "Gemfile.lock",
+        ".bundle/config",
+        "pom.xml",
+        ".mvn/extensions.xml",
+        ".mvn/maven.config",
+        "composer.json",
+        "composer.lock",
+        "mix.exs",
+        "config/config.exs",
+        "build.gradle",
+        "settings.gradle",
+        "build.sbt",
+        "project/a.sbt",
+    ];
+    let lines = [
+        "go build .",
+        "go mod download",
+        "cargo build",
+        "cargo fetch",
+        "dotnet restore a.sln",
+        "dotnet build a.csproj",
+        "bundle install",
+        "mvn compile",
+        "mvn dependency:resolve",
+        "composer install",
+        "mix deps.get",
+        "gradle dependencies",
+        "sbt update",
+    ];
+    let texts = [
+        "",
+        "\"",
+        "'",
+        "path",
+        "path: 'ä",
+        "\u{feff}",
+        "=>",
+        "replace =>",
+        "use (",
+        "import (",
+        "//go:embed",
+        "//go:embed \"",
+        "package ä import \"",
+        "<a>",
+        "<Project><Import Project=\"\"/></Project>",
+        "{}",
+        "[]",
+        "{\"repositories\": 1}",
+        "Exists('ä",
+        "<Project><A Condition=\"İExists('ä')\"/></Project>",
+        "File.read('ä\"",
+        "://",
+        "include 'ä",
+        "$(",
+        "[package]",
+        "[package]\nname = 1",
+        "[workspace]\nmembers = [\"*\"]",
+        "<project><modules><module/></modules></project>",
+        "<Project><P>$([MSBuild]::GetPathOfFileAbove(</P></Project>",
+        "Project(\"",
+        "package a\nimport \"\"",
+        "module\n",
+        "module a\nreplace",
+    ];
+    for text in texts {
+        let files: Vec<(String, &str)> =
+            names.iter().map(|n| (format!("/app/{n}"), text)).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (n.as_str(), *t)).collect();
+        for line in lines {
+            assert!(!shown(line, "/app", &files).is_empty());
+            assert!(!shown(line, "/", &files).is_empty());
+        }
+    }
+}

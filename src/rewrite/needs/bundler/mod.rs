@@ -145,6 +145,17 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     for place in [words.value(&["--path"]), variable(command, "BUNDLE_PATH")?] {
         needs.writes.extend(place.map(|p| subtree(command.dir, p)));
     }
+    if let Some(place) = variable(command, "BUNDLE_CACHE_PATH")? {
+        needs.reads.insert(subtree(command.dir, place));
+        needs.writes.insert(subtree(command.dir, place));
+    }
+    if command
+        .variables
+        .keys()
+        .any(|n| n.starts_with("BUNDLE_LOCAL__"))
+    {
+        return Err("a variable names a local gem".to_owned());
+    }
     if variable(command, "BUNDLE_APP_CONFIG")?
         .is_some_and(|p| is_in(&join(command.dir, p), command.dir))
     {

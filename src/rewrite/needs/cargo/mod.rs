@@ -72,6 +72,8 @@ const OPTIONS: Known = Known {
         "--no-deps",
         "--future-incompat-report",
         "--timings",
+        "--check",
+        "--no-build",
     ],
     starts: &[],
 };

@@ -125,9 +125,11 @@ impl Sources<'_> {
             mentioned.push_str(&text);
         }
         for file in package.named_files() {
-            needs.reads.insert(match is_in(&file, dir) {
+            // Its modules lie beside it.
+            let folder = parent(&file);
+            needs.reads.insert(match is_in(dir, folder) {
                 true => PathClaim::exact(file),
-                false => PathClaim::subtree(parent(&file)),
+                false => PathClaim::subtree(folder),
             });
         }
         let holds_others = self
@@ -168,6 +170,10 @@ impl Sources<'_> {
     /// Whether a name in the package's folder is no part of a build, and no source names it.
     fn idle(&self, name: &str, folder: bool, mentioned: &str) -> bool {
         if mentioned.contains(name) && (!folder || mentioned.contains(&format!("{name}/"))) {
+            return false;
+        }
+        if name.starts_with("README") && mentioned.contains("CARGO_PKG_README") {
+            // Cargo says by a variable whether there is one.
             return false;
         }
         match (folder, name) {

@@ -106,6 +106,16 @@ fn a_package_alone_goes_without_papers() {
 }
 
 #[test]
+fn a_source_may_ask_for_the_readme() {
+    let files = [
+        ("/app/Cargo.toml", PACKAGE),
+        ("/app/src/main.rs", "env!(\"CARGO_PKG_README\")"),
+        ("/app/README.md", ""),
+    ];
+    assert!(short("cargo build", &files).contains("/app/README.md"));
+}
+
+#[test]
 fn chef_cooks_a_recipe() {
     assert_eq!(
         short("cargo chef cook --release --recipe-path recipe.json", &[]),

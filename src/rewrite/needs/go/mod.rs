@@ -73,13 +73,13 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
         ["version" | "env" | "clean", ..] if !words.has(&["-i"]) => {}
         ["mod", "download" | "verify" | "graph", ..] => {
             Modules::of(&dir, &settings, project)?.claim(&mut needs);
-            sums(&mut needs, &dir);
+            sums(&mut needs, &dir, &settings);
         }
         ["install", named @ ..] if !named.is_empty() && named.iter().all(|n| n.contains('@')) => {}
         ["build" | "install", named @ ..] => {
             let modules = Modules::of(&dir, &settings, project)?;
             modules.claim(&mut needs);
-            sums(&mut needs, &dir);
+            sums(&mut needs, &dir, &settings);
             let build = Build {
                 dir: &dir,
                 words: &words,
@@ -114,17 +114,21 @@ struct Settings {
     no_workspace: bool,
     /// No version is taken from git.
     unstamped: bool,
+    /// go.mod is brought up to date.
+    changes: bool,
 }
 
 impl Settings {
     fn of(command: &Command<'_>, words: &Words<'_>) -> Result<Self, String> {
         let mut unstamped = false;
+        let mut changes = words.value(&["-mod"]) == Some("mod");
         for flag in variable(command, "GOFLAGS")?
             .unwrap_or("")
             .split_whitespace()
         {
             match one_dash(flag).as_str() {
                 "-buildvcs=false" => unstamped = true,
+                "-mod=mod" => changes = true,
                 "-trimpath" | "-modcacherw" | "-v" | "-x" | "-a" | "-race" => {}
                 f if ["-mod=", "-tags=", "-p=", "-buildvcs=", "-ldflags="]
                     .iter()
@@ -146,14 +150,20 @@ impl Settings {
         Ok(Self {
             no_workspace,
             unstamped,
+            changes,
         })
     }
 }
 
-/// go before 1.16 adds to go.sum what is missing.
-fn sums(needs: &mut Needs, dir: &str) {
+/// go before 1.16 adds to go.sum what is missing, as all releases do with `-mod=mod`.
+fn sums(needs: &mut Needs, dir: &str, settings: &Settings) {
     for above in shared::upwards(dir) {
-        for file in ["go.sum", "go.work.sum"] {
+        let all = if settings.changes {
+            &MANIFESTS[..]
+        } else {
+            &["go.sum", "go.work.sum"]
+        };
+        for file in all {
             needs.writes.insert(exact(above, file));
         }
     }

@@ -155,6 +155,12 @@ fn builds_of_everything_are_left_alone() {
             "{text}"
         );
     }
+    let changes = shown(
+        "go build -mod=mod -buildvcs=false -o /x ./cmd/x",
+        "/app",
+        &FILES,
+    );
+    assert!(changes.contains(" | /app/go.mod /app/go.sum"), "{changes}");
     let set = |n, v| shown_with("go build .", "/app", &FILES, &[(n, v)]);
     assert!(set("GOFLAGS", "-overlay=x").starts_with('('));
     assert!(set("GOWORK", "/x").starts_with('('));

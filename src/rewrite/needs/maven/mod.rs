@@ -6,7 +6,9 @@
 
 mod poms;
 
-use super::shared::{self, Known, Words, assume, exact, is_in, is_paper, parent, pieces, subtree};
+use super::shared::{
+    self, Known, Words, assume, exact, is_in, is_paper, parent, pieces, subtree, variable,
+};
 use super::{Command, Found, Needs, Project, join, text};
 use crate::footprint::PathClaim;
 use poms::{Pom, Reactor};
@@ -108,6 +110,9 @@ pub(super) fn has_modules(command: &Command<'_>, project: &dyn Project) -> Resul
 
 /// The options, those of `.mvn/maven.config` in front.
 fn with_config(command: &Command<'_>, project: &dyn Project) -> Result<Vec<String>, String> {
+    if variable(command, "MAVEN_ARGS")?.is_some() {
+        return Err("MAVEN_ARGS is set".to_owned());
+    }
     let mut out = Vec::new();
     for above in shared::upwards(command.dir) {
         let path = join(above, ".mvn/maven.config");
@@ -209,9 +214,12 @@ fn read(
     project: &dyn Project,
     needs: &mut Needs,
 ) -> Result<(), String> {
+    let dirs: Vec<&str> = reactor.poms.iter().map(|p| p.dir.as_str()).collect();
     for pom in &reactor.poms {
         needs.reads.insert(PathClaim::exact(&*pom.path));
-        pom.claim_looks(project, needs)?;
+        // Maven warns of one from its second release.
+        needs.reads.insert(exact(&pom.dir, "profiles.xml"));
+        pom.claim_looks(&dirs, project, needs)?;
     }
     needs
         .reads

@@ -248,15 +248,19 @@ impl Pom {
         }
     }
 
-    /// Files that profiles, libraries and repositories of the project look for.
+    /// Files that profiles, libraries and repositories of the project look for, in each module that may inherit them.
     pub(super) fn claim_looks(
         &self,
+        dirs: &[&str],
         project: &dyn Project,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        self.looks
+        let pairs = self
+            .looks
             .iter()
-            .try_for_each(|l| self.claim(l, &self.dir, project, needs))
+            .flat_map(|l| dirs.iter().map(move |d| (l, *d)));
+        let mut all = pairs.collect::<Vec<_>>().into_iter();
+        all.try_for_each(|(text, dir)| self.claim(text, dir, project, needs))
     }
 
     /// Files above the module that a build names, for each module that may inherit them.

@@ -28,7 +28,7 @@ fn of(line: &str, files: &[(&'static str, String)]) -> String {
     let plain: Vec<(&str, &str)> = files.iter().map(|(p, t)| (*p, t.as_str())).collect();
     let text = shown(line, "/app", &plain);
     text.split(' ')
-        .filter(|w| !w.ends_with(".mvn/**"))
+        .filter(|w| !w.ends_with(".mvn/**") && !w.ends_with("/profiles.xml"))
         .collect::<Vec<_>>()
         .join(" ")
 }

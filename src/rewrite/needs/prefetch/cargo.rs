@@ -5,13 +5,13 @@
 
 use super::{Prefetch, kept, line, quoted};
 use crate::footprint::Extent;
-use crate::rewrite::needs::shared::{parent, upwards};
+use crate::rewrite::needs::shared::{assume, parent, upwards};
 use crate::rewrite::needs::{Command, Needs, Project, cargo};
 use std::collections::BTreeSet;
 
 /// The fetch.
 pub(super) fn fetch(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch, String> {
-    let (needs, files) = cargo::fetch(command, project)?;
+    let (mut needs, files) = cargo::fetch(command, project)?;
     let mut words = vec!["fetch".to_owned()];
     words.extend(kept(
         command.arguments,
@@ -47,6 +47,8 @@ pub(super) fn fetch(command: &Command<'_>, project: &dyn Project) -> Result<Pref
         true => fetch,
         false => with_files(&fetch, command.dir, &files, &needs, project)?,
     };
+    let sentence = "cargo fetch fetches crates of other platforms and of tests as well: they stay in CARGO_HOME";
+    assume(&mut needs, sentence);
     Ok(Prefetch {
         script,
         needs,

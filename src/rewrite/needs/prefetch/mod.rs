@@ -6,7 +6,7 @@
 
 mod cargo;
 
-use super::shared::upwards;
+use super::shared::{assume, upwards};
 use super::{Command, Needs, Project};
 
 /// A download that stands alone. Its RUN comes where nothing of the project is there but what it needs.
@@ -141,7 +141,12 @@ fn go_download(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch,
     }
     let mut words = kept(command.arguments, &["-C"], &[]);
     words.extend(["mod".to_owned(), "download".to_owned()]);
-    other(command, words, project, "downloads the modules first")
+    let mut found = other(command, words, project, "downloads the modules first")?;
+    assume(
+        &mut found.needs,
+        "go mod download fetches modules of tests as well: they stay in the module cache",
+    );
+    Ok(found)
 }
 
 fn dotnet_restore(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch, String> {
@@ -292,12 +297,11 @@ fn maven_offline(command: &Command<'_>, project: &dyn Project) -> Result<Prefetc
             .filter(|a| a.starts_with("-D"))
             .cloned(),
     );
-    other(
-        command,
-        words,
-        project,
-        "downloads what Maven knows of beforehand",
-    )
+    let why = "downloads what Maven knows of beforehand";
+    let mut found = other(command, words, project, why)?;
+    let sentence = "Maven fetches plugins of all phases as well: they stay in its repository";
+    assume(&mut found.needs, sentence);
+    Ok(found)
 }
 
 fn composer_packages(command: &Command<'_>, project: &dyn Project) -> Result<Prefetch, String> {
