@@ -174,7 +174,8 @@ pub fn search(
     let rules = [subject.rules.clone()];
     let today = Epochs::frozen(subject, builds.log.len());
     let archives = archives(place, builds, subject, &today)?;
-    let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let mut files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    files.holds_git &= dot_git(flags);
     let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
     let rewrites: Vec<String> = search
         .rewrites

@@ -407,6 +407,8 @@ pub struct TipFiles<'a> {
     pub entries: BTreeMap<String, Entry>,
     /// There is a symbolic link whose name is no text.
     odd_links: bool,
+    /// The checkout's `.git` lies in the context, and nothing ignores it.
+    pub holds_git: bool,
 }
 
 impl<'a> TipFiles<'a> {
@@ -446,6 +448,7 @@ impl<'a> TipFiles<'a> {
             prefix,
             entries,
             odd_links,
+            holds_git: prefix.is_empty() && !filter.ignored(b".git/HEAD"),
         })
     }
 
@@ -515,6 +518,10 @@ impl ContextFiles for TipFiles<'_> {
         let below = self.entries.range(start.clone()..);
         let below = below.take_while(|(p, _)| p.starts_with(&start));
         below.map(|(p, _)| p.clone()).collect()
+    }
+
+    fn holds_git(&self) -> bool {
+        self.holds_git
     }
 
     fn is_executable(&self, path: &str) -> Option<bool> {

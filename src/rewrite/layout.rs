@@ -158,7 +158,16 @@ pub fn brought_by(
     let mut names = BTreeSet::new();
     brought.list(claim, files, &mut names);
     let from = |p: String| brought.origin(&p, files).map(|c| (p, c));
-    Some(names.into_iter().filter_map(from).collect())
+    let mut out: Vec<(String, String)> = names.into_iter().filter_map(from).collect();
+    // The checkout's own repository is in no commit, so it is in no list of files.
+    let git = format!("{}/.git", brought.dest);
+    let meets = claim.covers(&PathClaim::exact(&*git))
+        || PathClaim::subtree(&*git).covers(&PathClaim::exact(&*claim.path));
+    let whole = |s: &SourcePattern| s.kind() == SourceKind::Root;
+    if meets && files.holds_git() && brought.sources.iter().any(whole) {
+        out.push((git, ".git".to_owned()));
+    }
+    Some(out)
 }
 
 impl Brought {

@@ -145,6 +145,10 @@ pub trait ContextFiles {
     fn is_executable(&self, _path: &str) -> Option<bool> {
         None
     }
+    /// Whether the checkout's own `.git`, which is in no commit, is sent along.
+    fn holds_git(&self) -> bool {
+        false
+    }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }

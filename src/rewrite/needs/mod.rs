@@ -128,6 +128,9 @@ impl Needs {
 /// The needs, or the reason why they are not known: one sentence without a full stop.
 pub type Found = Result<Needs, String>;
 
+/// Stands for a folder that is not known.
+const NOWHERE: &str = "/?";
+
 /// Largest manifest that is read, bytes.
 const MAX_MANIFEST: usize = 4 << 20;
 
@@ -224,15 +227,22 @@ pub fn of_use(used: &Use, project: &dyn Project) -> Found {
         .arguments
         .as_deref()
         .ok_or("an argument is not known")?;
-    let dir = used.dir.as_deref();
-    let dir = dir.ok_or("the working directory is not known")?;
+    // What touches nothing of a project does so anywhere.
+    let dir = used.dir.as_deref().unwrap_or(NOWHERE);
     let command = Command {
         tool: &used.tool,
         arguments,
         dir,
         variables: &used.variables,
     };
-    of(&command, project)
+    let found = of(&command, project);
+    let nothing = |n: &Needs| n.reads.is_empty() && n.writes.is_empty();
+    match used.dir {
+        None if !found.as_ref().is_ok_and(nothing) => {
+            Err("the working directory is not known".to_owned())
+        }
+        _ => found,
+    }
 }
 
 /// The text of a file of the project.

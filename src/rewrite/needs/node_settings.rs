@@ -32,7 +32,7 @@ const HARMLESS: &[&str] = &[
     "verify-deps-before-run", "verify-store-integrity", "workspace-concurrency", "_auth", "_authtoken",
     "_password", "include-workspace-root", "hoisting-limits", "supported-architectures", "dev",
     "confirm-modules-purge", "disallow-workspace-cycles", "ignore-workspace-cycles", "node-version",
-    "shell-emulator", "virtual-store-dir-max-length", "trust-policy", "block-exotic-subdeps", "catalog-mode", "cleanup-unused-catalogs",
+    "shell-emulator", "virtual-store-dir-max-length", "trust-policy", "trust-lockfile", "min-release-age", "block-exotic-subdeps", "catalog-mode", "cleanup-unused-catalogs",
 ];
 
 /// Settings with a value that is the usual one.
