@@ -36,7 +36,7 @@ impl PathClaim {
 }
 
 /// Whether `path` is `top` or lies below it.
-fn is_below(path: &str, top: &str) -> bool {
+pub(crate) fn is_below(path: &str, top: &str) -> bool {
     let top = top.trim_end_matches('/');
     path.strip_prefix(top)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

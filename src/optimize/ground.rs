@@ -5,7 +5,7 @@
 //! or hard link makes one place of both. Costs O(claims · links). Invariant: a place is called plain only
 //! where no link can be on the way to it, or below it where all below it is claimed.
 
-use crate::footprint::{Extent, Link, PathClaim, PathSet};
+use crate::footprint::{Extent, Link, PathClaim, PathSet, is_below};
 use crate::plan::normalize_reference;
 
 /// What is known of an image's links.
@@ -262,9 +262,8 @@ pub fn on_the_way(link: &Link, claim: &PathClaim) -> bool {
     if link.hard {
         return claim.covers(&link.at);
     }
-    let place = PathClaim::subtree(link.at.path.as_str());
-    let below = claim.extent == Extent::Subtree && claim.covers(&PathClaim::exact(&*link.at.path));
-    below || place.covers(&PathClaim::exact(&*claim.path))
+    let below = claim.extent == Extent::Subtree && is_below(&link.at.path, &claim.path);
+    below || is_below(&claim.path, &link.at.path)
 }
 
 /// The place a claim leads to through a link.

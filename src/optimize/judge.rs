@@ -4,6 +4,7 @@
 //! replay for every text that was not seen before; versions of inputs are kept. Invariant: equal texts are judged alike.
 
 use super::Setting;
+use super::memo::Memo;
 use crate::cost::CostTable;
 use crate::dockerfile::{self, Dockerfile};
 use crate::pattern::IgnoreRules;
@@ -103,6 +104,8 @@ pub struct Judge<'a> {
     /// What the first file takes from the context: sources and excludes. Lines that a rewrite adds are judged as if they
     /// had always named the files of the time, where some were missing then.
     own: Option<Vec<(Vec<String>, Vec<String>)>>,
+    /// Orders that were found.
+    memo: Memo,
     /// What was judged already.
     known: FxHashMap<(Vec<u8>, usize), Rc<Evaluated>>,
 }
@@ -117,8 +120,14 @@ impl<'a> Judge<'a> {
             setting,
             matrix: InputMatrix::default(),
             own: None,
+            memo: Memo::default(),
             known: FxHashMap::default(),
         }
+    }
+
+    /// Orders that were found.
+    pub(super) fn memo(&self) -> &Memo {
+        &self.memo
     }
 
     /// What Dockerfiles are judged by.

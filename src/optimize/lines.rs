@@ -8,11 +8,12 @@ use super::precedence::{Lines, Relation, Scene};
 use super::stage::Request;
 use crate::footprint::Certainty;
 use crate::rewrite::reorder;
+use std::rc::Rc;
 
 /// Relations of all pairs of a stage's instructions.
 pub struct Pairs {
     n: usize,
-    relation: Vec<Relation>,
+    relation: Rc<Vec<Relation>>,
     certainty: Certainty,
 }
 
@@ -20,6 +21,18 @@ impl Pairs {
     pub fn new(request: &Request<'_>, scene: &Scene<'_>, stage: usize, lines: Lines) -> Self {
         let list = scene.stage(stage);
         let n = list.len();
+        let known = |relation| Self {
+            n,
+            relation,
+            certainty: request.certainty,
+        };
+        // One text is looked at again and again: for other builds, with added lines for nothing.
+        let key = request
+            .memo
+            .pairs_key(&request.evaluated.source, stage, lines);
+        if let Some(relation) = request.memo.pairs(&key) {
+            return known(relation);
+        }
         let further: Vec<Option<Relation>> = list
             .iter()
             .map(|i| i.reads_more().map(Relation::Keep))
@@ -37,11 +50,9 @@ impl Pairs {
                 });
             }
         }
-        Self {
-            n,
-            relation: all,
-            certainty: request.certainty,
-        }
+        let relation = Rc::new(all);
+        request.memo.keep_pairs(key, Rc::clone(&relation));
+        known(relation)
     }
 
     pub fn of(&self, first: usize, second: usize) -> &Relation {
@@ -204,7 +215,7 @@ mod tests {
         };
         Pairs {
             n,
-            relation: (0..n * n).map(relation).collect(),
+            relation: Rc::new((0..n * n).map(relation).collect()),
             certainty: Certainty::Exact,
         }
     }

@@ -12,6 +12,7 @@ pub mod effect;
 pub mod ground;
 mod judge;
 mod lines;
+mod memo;
 mod observed;
 pub mod order;
 pub mod partition;

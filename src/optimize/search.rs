@@ -336,6 +336,7 @@ impl<'s, 'a> Search<'s, 'a> {
             budget: DOWNSETS,
             may_reorder,
             may_repeat,
+            memo: self.judge.memo(),
             added_are_free,
         })
     }

@@ -7,7 +7,8 @@
 use super::carry;
 use super::certificate::{Proof, swaps};
 use super::lines::{Pairs, interleave, masks};
-use super::order::{Problem, solve};
+use super::memo::Memo;
+use super::order::Problem;
 use super::partition::Partition;
 use super::precedence::{Item, Lines, NEEDS_LITTLE, Relation, Scene};
 use super::{Evaluated, Objective, Setting};
@@ -41,6 +42,8 @@ pub struct Request<'a> {
     pub may_reorder: bool,
     /// Whether lines that set the state may be repeated.
     pub may_repeat: bool,
+    /// What was solved before.
+    pub memo: &'a Memo,
     /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them.
     pub added_are_free: bool,
 }
@@ -241,7 +244,7 @@ fn one_stage(
         out.bound += super::order::cost_of(&problem, &author);
         return problem;
     }
-    let solution = solve(&problem, request.budget);
+    let solution = request.memo.solve(&problem, request.budget);
     let chain: Vec<usize> = solution.order.iter().map(|s| steps[*s]).collect();
     let order = interleave(&pairs, &chain, &vec![true; list.len()]);
     let mut best = Found {
@@ -256,7 +259,7 @@ fn one_stage(
             before: masks(&freed, &steps),
             ..problem.clone()
         };
-        let further = solve(&wider, request.budget);
+        let further = request.memo.solve(&wider, request.budget);
         // What repeated lines cost themselves is not in it, so that it bounds all such plans.
         bound = bound.min(further.bound);
         if further.cost < solution.cost - 1e-9 {

@@ -272,7 +272,8 @@ fn is_looked_into(path: &str) -> bool {
         "md", "mdx", "rst", "adoc", "png", "jpg", "jpeg", "gif", "svg", "ico", "webp", "woff",
         "woff2", "ttf", "otf", "eot", "mp3", "mp4", "webm", "pdf", "zip", "gz", "tgz", "xz", "bz2",
         "jar", "lock", "map", "po", "pot", "mo", "csv", "tsv", "ftl", "snap", "sum", "wasm", "pyc",
-        "exe", "dll", "so", "a", "bin", "class", "key", "pem", "crt",
+        "exe", "dll", "so", "a", "bin", "class", "key", "pem", "crt", "sql", "rtf", "xlf", "xliff",
+        "arb", "strings",
     ];
     // Settings of linters, of assistants and of what starts containers.
     const NO_BUILD: &[&str] = &[
@@ -325,6 +326,18 @@ fn is_looked_into(path: &str) -> bool {
         return false;
     }
     let ending = name.rsplit_once('.').map_or("", |(_, e)| e);
+    let translated = [
+        "/locales/",
+        "/locale/",
+        "/i18n/",
+        "/translations/",
+        "/lang/",
+    ];
+    if translated.iter().any(|t| format!("/{path}").contains(t))
+        && matches!(ending, "json" | "yml" | "yaml")
+    {
+        return false;
+    }
     let text = ending == "txt" && !name.starts_with("requirements") && name != "cmakelists.txt";
     !text && !DATA.contains(&ending) && !LOCKS.contains(&name.as_str())
 }

@@ -8,6 +8,7 @@ use super::super::effect::Effect;
 use super::super::ground::{BaseImage, Ground, Reach};
 use super::{Relation, Scene};
 use crate::footprint::{Certainty, Extent, PathClaim, PathSet, SHARED_WRITES};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 impl Scene<'_> {
@@ -34,46 +35,22 @@ impl Scene<'_> {
         let (x_ground, y_ground) = (ground(a.0, x), ground(b.0, y));
         // What an unknown step behind both leaves is not there yet: it stays behind them.
         let unknown = left.unknown_from.is_some_and(|k| k < a.0.max(b.0));
-        let mut known = !left.anywhere_below && !unknown;
-        let mut follow = |ground: &Ground<'_>, set: &PathSet| {
-            let (places, all) = ground.follow(set);
-            known &= all;
-            places
-        };
-        // Whoever writes the user database, under whatever name, may write any entry.
-        let widened = |e: &Effect, mut set: PathSet| {
-            let database =
-                |c: &&mut PathClaim| matches!(c.path.as_str(), "/etc/passwd" | "/etc/group");
-            if !e.keeps_entries {
-                for claim in set.claims.iter_mut().filter(database) {
-                    claim.extent = Extent::Subtree;
-                }
-            }
-            PathSet::new(set.claims)
-        };
-        let mut sides = |ground: &Ground<'_>, e: &Effect| Places {
-            changes: widened(e, follow(ground, &e.changes())),
-            writes: widened(e, follow(ground, &e.writes)),
-            reads: follow(ground, &e.reads),
-            programs: follow(ground, &e.programs),
-        };
-        let (mut p, mut q) = (sides(&x_ground, x), sides(&y_ground, y));
-        let (all_p, all_q) = (p.all(), q.all());
-        for (e, own, other, places) in [(x, &mut p, y, &all_q), (y, &mut q, x, &all_p)] {
+        let (x_led, y_led) = (
+            self.led(stage, a.0, x, &x_ground),
+            self.led(stage, b.0, y, &y_ground),
+        );
+        let known = !left.anywhere_below && !unknown && x_led.known && y_led.known;
+        let (mut p, mut q) = (Cow::Borrowed(&x_led.places), Cow::Borrowed(&y_led.places));
+        for (e, own, other, places) in [(x, &mut p, y, &y_led.all), (y, &mut q, x, &x_led.all)] {
             let named = named_in_shared(e, other, places).unwrap_or_default();
             if !named.is_empty() {
-                own.leave_shared();
+                own.to_mut().leave_shared();
                 let named: Vec<_> = named.into_iter().collect();
                 let named = named.join(", ");
                 case.assume(&format!(
                     "the packages that are installed leave {named} alone"
                 ));
             }
-        }
-        for (ground, e) in [(&x_ground, x), (&y_ground, y)] {
-            let (places, all) = ground.follow(&e.climbs);
-            let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
-            known &= all && places == e.climbs && e.climbs.claims.iter().all(plain);
         }
         for (w, other) in [
             (&p.writes, &q.changes),
@@ -92,16 +69,8 @@ impl Scene<'_> {
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
-        let mut case_known = true;
-        for (e, ground, own, other, theirs) in
-            [(x, &x_ground, &p, y, &q), (y, &y_ground, &q, x, &p)]
-        {
-            let (way, all) = match e.cwd.as_deref() {
-                Some(cwd) => ground.follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
-                None => (PathSet::default(), true),
-            };
-            case_known &= all;
-            if let Some(path) = leaves_cwd(e, &way, other, &theirs.writes) {
+        for (e, led, own, other, theirs) in [(x, x_led, &p, y, &q), (y, y_led, &q, x, &p)] {
+            if let Some(path) = leaves_cwd(e, &led.way, other, &theirs.writes) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
             }
             let Some((place, _)) = own.programs.overlaps(&theirs.changes) else {
@@ -123,8 +92,8 @@ impl Scene<'_> {
             stage,
             &mut case,
             &x_ground,
-            [(&p.changes, &q.all()), (&q.changes, &p.all())],
-            known && case_known,
+            [(&p.changes, &all(&q, y_led)), (&q.changes, &all(&p, x_led))],
+            known && x_led.way_known && y_led.way_known,
         );
         let moves = !p.changes.is_empty() || !q.changes.is_empty();
         if let BaseImage::Unknown(name) = &self.bases[stage]
@@ -143,6 +112,49 @@ impl Scene<'_> {
             },
             because,
         }
+    }
+
+    /// Where the paths of a step lead, once for all pairs that it is in.
+    fn led(&self, stage: usize, at: usize, e: &Effect, ground: &Ground<'_>) -> &Led {
+        self.stages[stage][at].led.get_or_init(|| {
+            let mut known = true;
+            let mut follow = |set: &PathSet| {
+                let (places, all) = ground.follow(set);
+                known &= all;
+                places
+            };
+            // Whoever writes the user database, under whatever name, may write any entry.
+            let widened = |mut set: PathSet| {
+                let database =
+                    |c: &&mut PathClaim| matches!(c.path.as_str(), "/etc/passwd" | "/etc/group");
+                if !e.keeps_entries {
+                    for claim in set.claims.iter_mut().filter(database) {
+                        claim.extent = Extent::Subtree;
+                    }
+                }
+                PathSet::new(set.claims)
+            };
+            let places = Places {
+                changes: widened(follow(&e.changes())),
+                writes: widened(follow(&e.writes)),
+                reads: follow(&e.reads),
+                programs: follow(&e.programs),
+            };
+            let (climbed, all) = ground.follow(&e.climbs);
+            let plain = |c: &PathClaim| ground.reach(c) == Reach::Plain;
+            known &= all && climbed == e.climbs && e.climbs.claims.iter().all(plain);
+            let (way, way_known) = match e.cwd.as_deref() {
+                Some(cwd) => ground.follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
+                None => (PathSet::default(), true),
+            };
+            Led {
+                all: places.all(),
+                places,
+                known,
+                way,
+                way_known,
+            }
+        })
     }
 
     /// Whether names that are apart are places that are apart.
@@ -202,7 +214,20 @@ impl Scene<'_> {
     }
 }
 
+/// Where a step's paths lead.
+pub(super) struct Led {
+    places: Places,
+    /// All of them.
+    all: PathSet,
+    /// No other place is meant, and none is climbed out of through a link.
+    known: bool,
+    /// Where its command starts.
+    way: PathSet,
+    way_known: bool,
+}
+
 /// The sets of an effect with the places that links lead to.
+#[derive(Clone)]
 struct Places {
     changes: PathSet,
     writes: PathSet,
@@ -222,6 +247,14 @@ impl Places {
 
     fn all(&self) -> PathSet {
         self.changes.union(&self.reads).union(&self.programs)
+    }
+}
+
+/// Everything of some sides.
+fn all<'l>(places: &Cow<'_, Places>, led: &'l Led) -> Cow<'l, PathSet> {
+    match places {
+        Cow::Borrowed(_) => Cow::Borrowed(&led.all),
+        Cow::Owned(changed) => Cow::Owned(changed.all()),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::rewrite::{ContextFiles, Line, StageView, View};
 use crate::source::SourceFile;
 use petgraph::graph::NodeIndex;
 pub(super) use project::NEEDS_LITTLE;
+use std::cell::OnceCell;
 
 /// How two instructions of a stage stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct Item<'a> {
     pub needs: Option<Result<Needs, String>>,
     /// Layers of files below it.
     layers: usize,
+    /// Where its paths lead.
+    led: OnceCell<commute::Led>,
 }
 
 /// Links that may be in a stage's file system, those of the base image left out.
@@ -290,6 +293,7 @@ impl<'a> Scene<'a> {
                 effect,
                 needs,
                 layers,
+                led: OnceCell::new(),
             }
         };
         (stage.from + 1..stage.end).map(one).collect()
