@@ -8,6 +8,7 @@ use super::timeline::{
     Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
 };
 use super::{Done, history_notes, output};
+use crate::context::IgnoreLookup;
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::history::PathId;
@@ -156,6 +157,8 @@ pub struct Searched {
     pub plans: Vec<Advice>,
     /// The class that plans might have.
     pub allowed: crate::rewrite::Safety,
+    /// Other Dockerfiles may be built from the same context.
+    pub shared: bool,
 }
 
 /// Replays the Dockerfile as it is and searches for plans.
@@ -212,6 +215,7 @@ pub fn search(
         baseline,
         plans,
         allowed: search.safety.into(),
+        shared: files.shared,
     })
 }
 
@@ -290,15 +294,14 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
     let source = &subject.source;
     let one = |p: &Advice| {
         let new = p.evaluated.source.bytes();
-        let ignore = (!p.ignore.is_empty()).then(|| {
-            let old = subject.ignore_text.as_ref();
-            let before = old.map_or(Vec::new(), |f| f.bytes().to_vec());
-            let name = old.map_or_else(|| new_ignore_file(place, subject), |f| f.name().to_owned());
-            (name, before, with_lines(old, &p.ignore))
+        let ignore = (!p.ignore.is_empty()).then(|| ignore_place(place, subject, searched.shared));
+        let ignore = ignore.map(|at| {
+            let after = with_lines(subject.ignore_text.as_ref(), &p.ignore);
+            (at, after)
         });
         let mut change = diff::unified(source.bytes(), new, source.name());
-        if let Some((name, before, after)) = &ignore {
-            change.push_str(&diff::unified(before, after, name));
+        if let Some((at, after)) = &ignore {
+            change.push_str(&diff::unified(&at.before, after, &place.shown(&at.file)));
         }
         PlanRow {
             safety: p.safety.as_str(),
@@ -313,7 +316,8 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
             assumptions: p.assumptions.clone(),
             certificate: p.proofs.iter().map(proof_row).collect(),
             dockerfile: String::from_utf8_lossy(new).into_owned(),
-            dockerignore: ignore.map(|(_, _, text)| String::from_utf8_lossy(&text).into_owned()),
+            dockerignore_file: ignore.as_ref().map(|(at, _)| place.shown(&at.file)),
+            dockerignore: ignore.map(|(_, text)| String::from_utf8_lossy(&text).into_owned()),
             diff: change,
             allowed: searched.allowed.as_str(),
         }
@@ -321,11 +325,37 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
     searched.plans.iter().map(one).collect()
 }
 
-/// Where an ignore file belongs where there is none.
-fn new_ignore_file(place: &Place, subject: &Subject) -> String {
-    match place.shown(&subject.context).as_str() {
+/// The ignore file that a plan writes.
+pub struct IgnorePlace {
+    /// Relative to PATH.
+    pub file: String,
+    /// What it holds today; nothing where it is not there.
+    pub before: Vec<u8>,
+}
+
+/// The ignore file in force, or one beside the Dockerfile where other Dockerfiles share the one in force: theirs stay as
+/// they are.
+#[must_use]
+pub fn ignore_place(place: &Place, subject: &Subject, shared: bool) -> IgnorePlace {
+    let beside = format!("{}.dockerignore", subject.target.file);
+    let own = subject.ignore_file.as_deref() == Some(&beside);
+    let may = subject.ignore_lookup == IgnoreLookup::BuildKit && subject.target.inline.is_none();
+    if shared && may && !own {
+        return IgnorePlace {
+            before: place.read(&beside).unwrap_or_default(),
+            file: beside,
+        };
+    }
+    let new = || match subject.context.trim_end_matches('/') {
         "." | "" => ".dockerignore".to_owned(),
         dir => format!("{dir}/.dockerignore"),
+    };
+    IgnorePlace {
+        file: subject.ignore_file.clone().unwrap_or_else(new),
+        before: subject
+            .ignore_text
+            .as_ref()
+            .map_or(Vec::new(), |t| t.bytes().to_vec()),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::report::wording;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::path::PathBuf;
 
 pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
@@ -66,13 +67,24 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
                 OptimizeFormat::Dockerfile => text.extend_from_slice(p.dockerfile.as_bytes()),
                 OptimizeFormat::Json => {}
             }
+            if let Some(file) = p
+                .dockerignore_file
+                .as_ref()
+                .filter(|_| args.format == OptimizeFormat::Dockerfile && !args.write)
+            {
+                let note = format!(
+                    "{}: the plan changes {file} too, which is not in this output",
+                    subject.file
+                );
+                output::note(cli, &note);
+            }
             if p.edits.is_empty() && compared {
                 output::note(
                     cli,
                     &format!("{}: {}", subject.file, wording::nothing(&baseline, p)),
                 );
             } else if args.write && !p.edits.is_empty() {
-                rewrite(&place, subject, p)?;
+                rewrite(&place, subject, p, searched.shared)?;
                 output::note(
                     cli,
                     &format!(
@@ -111,8 +123,9 @@ pub fn best(plans: &[PlanRow]) -> Option<usize> {
     (0..plans.len()).max_by(|a, b| plans[*a].saving.total_cmp(&plans[*b].saving))
 }
 
-/// Replaces the file in one step, unless it changed since it was read.
-fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow) -> Result<()> {
+/// Replaces the file, and the ignore file where the plan changes that, each in one step, unless one changed since it was
+/// read.
+fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow, shared: bool) -> Result<()> {
     if subject.target.inline.is_some() {
         bail!(
             "{}: an inline Dockerfile can't be rewritten in place",
@@ -125,33 +138,84 @@ fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow) -> Result<()> {
             subject.file
         );
     }
-    // Through a link to the file itself, so that the link stays a link.
-    let path = place
-        .path
-        .join(&subject.target.file)
-        .canonicalize()
-        .with_context(|| format!("cannot find {}", subject.file))?;
-    let root = place
-        .repository()?
-        .work_tree()
-        .context("there is no work tree")?
-        .canonicalize()?;
-    if !path.starts_with(&root) {
-        bail!("{} lies outside of the work tree", path.display());
+    let ignore = plan.dockerignore.as_ref();
+    let ignore = ignore.map(|text| (analyze::ignore_place(place, subject, shared), text));
+    let mut files = Vec::new();
+    if let Some((at, text)) = &ignore {
+        files.push(Replaced::new(place, &at.file, &at.before, text)?);
     }
-    let dir = path.parent().context("the file has no folder")?;
-    let mut new = tempfile::NamedTempFile::new_in(dir)
-        .with_context(|| format!("cannot write in {}", dir.display()))?;
-    new.write_all(plan.dockerfile.as_bytes())?;
-    new.as_file()
-        .set_permissions(std::fs::metadata(&path)?.permissions())?;
-    if std::fs::read(&path)? != subject.source.bytes() {
-        bail!(
-            "{} changed while it was analysed: nothing is written",
-            subject.file
-        );
+    if plan.dockerfile.as_bytes() != subject.source.bytes() {
+        let (file, before) = (&subject.target.file, subject.source.bytes());
+        files.push(Replaced::new(place, file, before, &plan.dockerfile)?);
     }
-    new.persist(&path)
-        .with_context(|| format!("cannot replace {}", path.display()))?;
+    files.into_iter().try_for_each(Replaced::put)
+}
+
+/// A file that is ready to take the place of another.
+struct Replaced {
+    new: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Replaced {
+    /// Writes the text beside the file.
+    fn new(place: &Place, file: &str, before: &[u8], text: &str) -> Result<Self> {
+        let named = place.path.join(file);
+        let there = named.exists();
+        // Through a link to the file itself, so that the link stays a link.
+        let dir = match there {
+            true => named.canonicalize(),
+            false => named.parent().unwrap_or(&place.path).canonicalize(),
+        };
+        let found = dir.with_context(|| format!("cannot find {}", place.shown(file)))?;
+        let path = match (there, named.file_name()) {
+            (false, Some(name)) => found.join(name),
+            _ => found,
+        };
+        let root = place
+            .repository()?
+            .work_tree()
+            .context("there is no work tree")?
+            .canonicalize()?;
+        if !path.starts_with(&root) {
+            bail!("{} lies outside of the work tree", path.display());
+        }
+        let dir = path.parent().context("the file has no folder")?;
+        let mut new = tempfile::NamedTempFile::new_in(dir)
+            .with_context(|| format!("cannot write in {}", dir.display()))?;
+        new.write_all(text.as_bytes())?;
+        let now = match there {
+            true => {
+                let permissions = std::fs::metadata(&path)?.permissions();
+                new.as_file().set_permissions(permissions)?;
+                std::fs::read(&path)?
+            }
+            false => {
+                set_mode_of_new(new.as_file())?;
+                Vec::new()
+            }
+        };
+        if now != before {
+            bail!(
+                "{} changed while it was analysed: nothing is written",
+                place.shown(file)
+            );
+        }
+        Ok(Self { new, path })
+    }
+
+    fn put(self) -> Result<()> {
+        let path = &self.path;
+        self.new
+            .persist(path)
+            .with_context(|| format!("cannot replace {}", path.display()))?;
+        Ok(())
+    }
+}
+
+/// A temporary file is its owner's alone; a new file of the repository is as git would check it out.
+fn set_mode_of_new(file: &std::fs::File) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
     Ok(())
 }

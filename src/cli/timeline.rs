@@ -409,6 +409,8 @@ pub struct TipFiles<'a> {
     odd_links: bool,
     /// The checkout's `.git` lies in the context, and nothing ignores it.
     pub holds_git: bool,
+    /// There are other Dockerfiles in the context, which may be built from it too.
+    pub shared: bool,
 }
 
 impl<'a> TipFiles<'a> {
@@ -420,7 +422,8 @@ impl<'a> TipFiles<'a> {
         let prefix = subject.context_prefix.as_str();
         let mut filter = crate::pattern::PathFilter::new(&subject.rules);
         let mut entries = BTreeMap::new();
-        let mut odd_links = false;
+        let (mut odd_links, mut shared) = (false, false);
+        let own = subject.file.as_bytes();
         for (path, entry) in repository.list(tip, prefix.as_bytes())? {
             let below = match prefix {
                 "" => &path[..],
@@ -432,6 +435,8 @@ impl<'a> TipFiles<'a> {
                     None => continue,
                 },
             };
+            let name = path.rsplit(|b| *b == b'/').next().unwrap_or(&path);
+            shared |= path != own && is_dockerfile(name);
             if filter.ignored(below) {
                 continue;
             }
@@ -448,6 +453,7 @@ impl<'a> TipFiles<'a> {
             prefix,
             entries,
             odd_links,
+            shared,
             holds_git: prefix.is_empty() && !filter.ignored(b".git/HEAD"),
         })
     }
@@ -469,6 +475,13 @@ impl<'a> TipFiles<'a> {
         let sizes = self.repository.sizes_checked_out(self.tip, &files)?;
         Ok(sizes.into_iter().map(Option::unwrap_or_default).collect())
     }
+}
+
+/// Whether a file is a Dockerfile by its name.
+fn is_dockerfile(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    let start = name.starts_with(b"dockerfile") || name.starts_with(b"containerfile");
+    (start || name.ends_with(b".dockerfile")) && !name.ends_with(b".dockerignore")
 }
 
 impl ContextFiles for TipFiles<'_> {

@@ -230,6 +230,8 @@ pub struct PlanRow {
     pub dockerfile: String,
     /// The whole new ignore file, when the plan changes it.
     pub dockerignore: Option<String>,
+    /// The ignore file's name, when the plan changes it.
+    pub dockerignore_file: Option<String>,
     /// Unified diff.
     pub diff: String,
     /// The class that the search was allowed.

@@ -70,6 +70,7 @@ pub fn plan() -> PlanRow {
         certificate: Vec::new(),
         dockerfile: String::new(),
         dockerignore: None,
+        dockerignore_file: None,
         diff: super::diff::unified(
             b"FROM node:22\nCOPY . .\nRUN npm ci\nRUN npm run build\n",
             b"FROM node:22\nCOPY package*.json ./\nRUN npm ci\nCOPY . .\nRUN npm run build\n",
