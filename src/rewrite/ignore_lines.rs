@@ -218,10 +218,9 @@ fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
             let Some(footprint) = line.step.and_then(|s| s.footprint.as_ref()) else {
                 continue;
             };
-            if let Some(Ok(needs)) = line.needs {
-                if needs.reads.iter().any(|c| c.covers(place)) {
-                    return true;
-                }
+            let needs = line.needs.and_then(|n| n.as_ref().ok());
+            if needs.is_some_and(|n| n.reads.iter().any(|c| c.covers(place))) {
+                return true;
             }
             let used: Vec<_> = footprint.uses.iter().map(|u| u.span).collect();
             let others = footprint

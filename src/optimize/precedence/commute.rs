@@ -88,6 +88,10 @@ impl Scene<'_> {
         if let Some(id) = x.caches.iter().find(|c| y.caches.contains(c)) {
             return Relation::keep(format!("both use the cache mount {id}"));
         }
+        let all = |places: &Places, led: &Led| match std::ptr::eq(places, &raw const led.places) {
+            true => led.all.clone(),
+            false => places.all(),
+        };
         self.places(
             stage,
             &mut case,
@@ -247,14 +251,6 @@ impl Places {
 
     fn all(&self) -> PathSet {
         self.changes.union(&self.reads).union(&self.programs)
-    }
-}
-
-/// Everything of some sides.
-fn all<'l>(places: &Cow<'_, Places>, led: &'l Led) -> Cow<'l, PathSet> {
-    match places {
-        Cow::Borrowed(_) => Cow::Borrowed(&led.all),
-        Cow::Owned(changed) => Cow::Owned(changed.all()),
     }
 }
 

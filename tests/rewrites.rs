@@ -1,0 +1,382 @@
+//! Rewrites as a user meets them: small repositories with a history, and the plans for them.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+fn cacheplan(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cacheplan"))
+        .args(args)
+        .current_dir(dir)
+        .env("NO_COLOR", "1")
+        .env("CACHEPLAN_CACHE_DIR", "none")
+        .output()
+        .expect("the program starts")
+}
+
+fn git(dir: &Path, args: &[&str]) {
+    let out = Command::new("git")
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
+        .args([
+            "-c",
+            "commit.gpgsign=false",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(args)
+        .current_dir(dir)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("HOME", dir)
+        .output()
+        .expect("git starts");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "git {args:?}: {errors}");
+}
+
+/// A repository with these files, and a commit for each of some edits: a path that gets another line.
+fn repository(files: &[(&str, &str)], edits: &[&str]) -> TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    git(dir.path(), &["init", "-q"]);
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+    git(dir.path(), &["add", "-A"]);
+    git(dir.path(), &["commit", "-qm", "first"]);
+    for (n, edit) in edits.iter().enumerate() {
+        let path = dir.path().join(edit);
+        let mut text = std::fs::read(&path).unwrap_or_default();
+        text.extend_from_slice(format!("# {n}\n").as_bytes());
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+        git(dir.path(), &["add", "-A"]);
+        git(dir.path(), &["commit", "-qm", edit]);
+    }
+    dir
+}
+
+fn plans(dir: &Path, more: &[&str]) -> Vec<Value> {
+    let args = [
+        &[
+            "analyze",
+            "--format",
+            "json",
+            "--quiet",
+            "--dot-git",
+            "absent",
+        ],
+        more,
+    ]
+    .concat();
+    let out = cacheplan(dir, &args);
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+    let document: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    document["targets"][0]["plans"]
+        .as_array()
+        .expect("plans")
+        .clone()
+}
+
+fn best(dir: &Path, more: &[&str]) -> Value {
+    let saving = |p: &Value| p["saving"].as_f64().expect("a number");
+    let all = plans(dir, more).into_iter();
+    all.max_by(|a, b| saving(a).total_cmp(&saving(b)))
+        .expect("a plan")
+}
+
+fn text<'v>(plan: &'v Value, field: &str) -> &'v str {
+    plan[field].as_str().unwrap_or_default()
+}
+
+fn names(plan: &Value) -> Vec<&str> {
+    let edits = plan["edits"].as_array().expect("edits");
+    edits.iter().map(|e| text(e, "rewrite")).collect()
+}
+
+const SOURCES: &[&str] = &[
+    "src/a.js", "src/a.js", "src/a.js", "src/a.js", "src/a.js", "src/a.js",
+];
+
+const BUILDER: &str = "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN make\n\
+                       FROM node:22\nCOPY --from=build /app/out /out\n";
+
+#[test]
+fn what_no_step_reads_is_not_sent() {
+    let files = [
+        ("Dockerfile", BUILDER),
+        ("Makefile", "all:\n\tcp src/a.js out\n"),
+        ("src/a.js", "a\n"),
+        ("docs/x.md", "x\n"),
+        (".github/ci.yml", "x\n"),
+    ];
+    let edits = [
+        "docs/x.md",
+        ".github/ci.yml",
+        "docs/x.md",
+        "src/a.js",
+        "docs/x.md",
+        "docs/x.md",
+    ];
+    let dir = repository(&files, &edits);
+    let plan = best(dir.path(), &[]);
+    assert_eq!(names(&plan), ["ignore-lines"]);
+    assert_eq!(text(&plan, "safety"), "assumed");
+    assert_eq!(
+        text(&plan, "dockerignore"),
+        ".github\n**/Dockerfile\ndocs\n"
+    );
+    assert_eq!(text(&plan, "dockerignore_file"), ".dockerignore");
+    assert_eq!(text(&plan, "dockerfile"), BUILDER);
+    assert!(text(&plan, "diff").contains("+++ b/.dockerignore"));
+    assert!(plan["saving"].as_f64().expect("a number") > 0.6);
+    // In place: the new file is there, and nothing else has changed.
+    let out = cacheplan(dir.path(), &["optimize", "--write", "--dot-git", "absent"]);
+    assert!(out.status.success());
+    let written = std::fs::read_to_string(dir.path().join(".dockerignore")).expect("written");
+    assert_eq!(written, ".github\n**/Dockerfile\ndocs\n");
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("Dockerfile")).expect("there"),
+        BUILDER
+    );
+    // Then there is nothing left to do.
+    let plan = best(dir.path(), &[]);
+    assert!(names(&plan).is_empty(), "{plan}");
+}
+
+#[test]
+fn what_is_mentioned_is_for_a_person_to_look_at() {
+    for (path, mention) in [
+        ("Makefile", "all:\n\tcp -r docs out\n"),
+        ("src/a.js", "require('../docs/x.md')\n"),
+        ("build.sh", "for f in ./docs/*; do cat $f; done\n"),
+    ] {
+        let files = [
+            ("Dockerfile", BUILDER),
+            ("docs/x.md", "x\n"),
+            ("src/b.js", "b\n"),
+            (path, mention),
+        ];
+        let dir = repository(
+            &files,
+            &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
+        );
+        let plan = best(dir.path(), &[]);
+        assert!(
+            !text(&plan, "dockerignore").contains("docs"),
+            "{path}: {plan}"
+        );
+        let plan = best(dir.path(), &["--safety", "review"]);
+        assert_eq!(text(&plan, "safety"), "review", "{path}");
+        assert!(
+            text(&plan, "dockerignore").contains("docs\n"),
+            "{path}: {plan}"
+        );
+    }
+}
+
+#[test]
+fn what_is_part_of_the_image_stays() {
+    for dockerfile in [
+        "FROM node:22\nWORKDIR /app\nCOPY . .\nRUN make\n",
+        "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN make\nFROM node:22\nCOPY --from=build /app /app\n",
+        "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN cp -r . /out\nFROM node:22\nCOPY --from=build /out /out\n",
+        "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN make\nFROM build AS more\nRUN true\n",
+    ] {
+        let files = [
+            ("Dockerfile", dockerfile),
+            ("docs/x.md", "x\n"),
+            ("Makefile", "all:\n"),
+        ];
+        let dir = repository(
+            &files,
+            &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
+        );
+        for plan in plans(dir.path(), &["--safety", "review"]) {
+            assert!(plan["dockerignore"].is_null(), "{dockerfile}{plan}");
+        }
+    }
+}
+
+#[test]
+fn other_dockerfiles_keep_their_context() {
+    let files = [
+        ("Dockerfile", BUILDER),
+        ("other/Dockerfile", "FROM node:22\nCOPY . .\n"),
+        ("Makefile", "all:\n"),
+        ("docs/x.md", "x\n"),
+        (".dockerignore", "tmp\n"),
+    ];
+    let dir = repository(
+        &files,
+        &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
+    );
+    let plan = best(dir.path(), &["-f", "Dockerfile"]);
+    assert_eq!(text(&plan, "dockerignore_file"), "Dockerfile.dockerignore");
+    assert!(text(&plan, "dockerignore").starts_with("tmp\n"));
+    let args = [
+        "optimize",
+        "-f",
+        "Dockerfile",
+        "--write",
+        "--dot-git",
+        "absent",
+    ];
+    assert!(cacheplan(dir.path(), &args).status.success());
+    let old = std::fs::read_to_string(dir.path().join(".dockerignore")).expect("there");
+    assert_eq!(old, "tmp\n");
+    assert!(dir.path().join("Dockerfile.dockerignore").is_file());
+}
+
+#[test]
+fn manifests_come_first_for_every_tool() {
+    for (dockerfile, manifests, expected) in [
+        (
+            "FROM node:22\nWORKDIR /app\nCOPY . .\nRUN yarn install --frozen-lockfile\n",
+            &[
+                ("package.json", "{}"),
+                ("yarn.lock", "# yarn lockfile v1\n"),
+            ][..],
+            "COPY package.json yarn.lock ./\nRUN yarn install --frozen-lockfile\nCOPY . .\n",
+        ),
+        (
+            "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt\n",
+            &[("requirements.txt", "flask==3\n")],
+            "COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY . .\n",
+        ),
+        (
+            "FROM golang:1.24\nWORKDIR /app\nCOPY . .\nRUN go mod download\n",
+            &[
+                ("go.mod", "module e.org/x\n"),
+                ("go.sum", ""),
+                ("main.go", "package main\n"),
+            ],
+            "COPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n",
+        ),
+        (
+            "FROM ruby:3.4\nWORKDIR /app\nCOPY . .\nRUN bundle install\n",
+            &[
+                ("Gemfile", "source 'https://rubygems.org'\ngem 'rack'\n"),
+                ("Gemfile.lock", "GEM\n"),
+            ],
+            "COPY Gemfile Gemfile.lock ./\nRUN bundle install\nCOPY . .\n",
+        ),
+    ] {
+        let mut files = vec![("Dockerfile", dockerfile), ("src/a.js", "a\n")];
+        files.extend(manifests);
+        let dir = repository(&files, SOURCES);
+        let plan = best(dir.path(), &[]);
+        assert_eq!(names(&plan), ["split-copy"], "{dockerfile}{plan}");
+        let new = text(&plan, "dockerfile");
+        assert!(new.ends_with(expected), "{new}");
+    }
+}
+
+#[test]
+fn downloads_come_before_builds() {
+    let dockerfile = "FROM golang:1.24 AS build\nWORKDIR /app\nCOPY . .\nRUN CGO_ENABLED=0 go build -o /x .\n\
+                      FROM scratch\nCOPY --from=build /x /x\n";
+    let files = [
+        ("Dockerfile", dockerfile),
+        ("go.mod", "module e.org/x\n"),
+        ("go.sum", ""),
+        ("main.go", "package main\n\nfunc main() {}\n"),
+    ];
+    let edits = [
+        "main.go", "main.go", "main.go", "main.go", "main.go", "main.go",
+    ];
+    let dir = repository(&files, &edits);
+    let plan = best(dir.path(), &[]);
+    assert_eq!(names(&plan), ["prefetch"], "{plan}");
+    let expected = "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n\
+                    RUN CGO_ENABLED=0 go build -o /x .\n";
+    assert!(text(&plan, "dockerfile").contains(expected), "{plan}");
+    // A vendored module has nothing to fetch.
+    let mut vendored = files.to_vec();
+    vendored.push(("vendor/modules.txt", "# x\n"));
+    let dir = repository(&vendored, &edits);
+    assert!(!names(&best(dir.path(), &[])).contains(&"prefetch"));
+    // In the image itself the cache would show.
+    let single = [(
+        "Dockerfile",
+        "FROM golang:1.24\nWORKDIR /app\nCOPY . .\nRUN go build -o /x .\n",
+    )];
+    let dir = repository(&[&single[..], &files[1..]].concat(), &edits);
+    assert!(!names(&best(dir.path(), &[])).contains(&"prefetch"));
+}
+
+#[test]
+fn a_manifest_of_later_does_not_refuse_the_builds_before() {
+    let files = [
+        (
+            "Dockerfile",
+            "FROM ruby:3.4\nWORKDIR /app\nCOPY . .\nRUN bundle install\n",
+        ),
+        ("Gemfile", "source 'https://rubygems.org'\ngem 'rack'\n"),
+        ("src/a.js", "a\n"),
+    ];
+    let edits = [
+        "src/a.js",
+        "src/a.js",
+        "src/a.js",
+        "Gemfile.lock",
+        "src/a.js",
+        "src/a.js",
+    ];
+    let dir = repository(&files, &edits);
+    let plan = best(dir.path(), &[]);
+    assert!(text(&plan, "dockerfile").contains("COPY Gemfile Gemfile.lock ./"));
+    // Five of six builds touch the sources alone: what is left is the lock file's install and the copies.
+    let saving = plan["saving"].as_f64().expect("a number");
+    assert!((0.7..0.9).contains(&saving), "{saving}");
+}
+
+#[test]
+fn a_plan_that_does_not_hold_up_is_not_recommended() {
+    // The older builds speak for the lock file below the sources, the newer ones against it.
+    let dockerfile = "FROM busybox\nCOPY a /a/\nRUN cat /a/a > /x\nCOPY b /b/\nRUN cat /b/b > /y\n";
+    let files = [("Dockerfile", dockerfile), ("a", "a\n"), ("b", "b\n")];
+    let older = ["a"; 28];
+    let newer = ["b"; 12];
+    let dir = repository(&files, &[&older[..], &newer[..]].concat());
+    let plan = best(dir.path(), &[]);
+    assert!(names(&plan).is_empty(), "{plan}");
+    // The other way round nothing speaks against it.
+    let dir = repository(&files, &[&["a"; 40][..], &["b"; 4][..]].concat());
+    let plan = best(dir.path(), &[]);
+    assert!(
+        plan["held_out_saving"].as_f64().is_none_or(|s| s >= 0.0),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_file_that_does_everything_right_is_left_alone() {
+    let files = [
+        (
+            "Dockerfile",
+            "FROM node:22 AS build\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY src src/\nRUN make\n\
+             FROM node:22\nCOPY --from=build /app/out /out\n",
+        ),
+        ("package.json", "{}"),
+        ("package-lock.json", "{}"),
+        ("src/a.js", "a\n"),
+        ("README.md", "x\n"),
+    ];
+    let edits = [
+        "src/a.js",
+        "README.md",
+        "src/a.js",
+        "README.md",
+        "src/a.js",
+        "src/a.js",
+    ];
+    let dir = repository(&files, &edits);
+    let all = plans(dir.path(), &["--safety", "review"]);
+    assert_eq!(all.len(), 1);
+    assert!(names(&all[0]).is_empty(), "{}", all[0]);
+    let out = cacheplan(dir.path(), &["optimize", "--dot-git", "absent"]);
+    assert!(out.stdout.is_empty());
+}
