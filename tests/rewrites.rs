@@ -380,3 +380,134 @@ fn a_file_that_does_everything_right_is_left_alone() {
     let out = cacheplan(dir.path(), &["optimize", "--dot-git", "absent"]);
     assert!(out.stdout.is_empty());
 }
+
+/// What a reviewer found: plans that would have broken a build or changed an image without saying so.
+#[test]
+fn what_only_looks_free_is_left_alone() {
+    const CARGO: &str = "[package]\nname = \"x\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\n[dependencies]\nfnv = \"1\"\n";
+    let source = ("src/main.rs", "fn main() {}\n");
+    let manifests = [
+        ("Cargo.toml", CARGO),
+        ("Cargo.lock", "version = 3\n"),
+        source,
+    ];
+    for (rewrite, dockerfile, files, edit) in [
+        // The folder that a RUN works in is named by WORKDIR alone.
+        (
+            "ignore-lines",
+            "FROM node:22 AS b\nCOPY . /src\nWORKDIR /src/website\nRUN make\nFROM node:22\nCOPY --from=b /src/website/out /x\n",
+            &[("website/Makefile", "all:\n"), ("website/a.js", "a\n")][..],
+            "website/a.js",
+        ),
+        // A tool that looks for its own files.
+        (
+            "ignore-lines",
+            "FROM node:22 AS b\nWORKDIR /a\nCOPY . .\nRUN mkdocs build -d /out\nFROM node:22\nCOPY --from=b /out /x\n",
+            &[("docs/a.md", "a\n"), ("mkdocs.yml", "site_name: a\n")],
+            "docs/a.md",
+        ),
+        // Another target of the same file.
+        (
+            "ignore-lines",
+            "FROM node:22 AS dev\nCOPY . .\nFROM node:22 AS b\nWORKDIR /a\nCOPY . .\nRUN make\nFROM node:22\nCOPY --from=b /a/out /x\n",
+            &[("docs/a.md", "a\n"), ("Makefile", "all:\n")],
+            "docs/a.md",
+        ),
+        // A link leads there.
+        (
+            "ignore-lines",
+            "FROM node:22 AS b\nWORKDIR /a\nCOPY . .\nRUN make\nFROM node:22\nCOPY --from=b /a/out /x\n",
+            &[
+                ("docs/a.md", "a\n"),
+                ("Makefile", "all:\n"),
+                ("src/link", "-> ../docs/a.md"),
+            ],
+            "docs/a.md",
+        ),
+        // The script for a download makes sources for a moment: it must not meet any, and needs the manifests.
+        (
+            "prefetch",
+            "FROM rust AS b\nWORKDIR /a\nCOPY src src\nCOPY Cargo.toml Cargo.lock ./\nRUN cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        (
+            "prefetch",
+            "FROM rust AS a\nCOPY --from=busybox /bin /a/src/gen\nFROM a AS b\nWORKDIR /a\nCOPY . .\nRUN cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        (
+            "prefetch",
+            "FROM rust AS b\nWORKDIR /w\nCOPY src other\nWORKDIR /w/a\nCOPY . .\nRUN cargo build\nFROM scratch\nCOPY --from=b /w/a/target/debug/x /x\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        // All of the stage is copied on, its caches with it.
+        (
+            "prefetch",
+            "FROM rust AS b\nWORKDIR /a\nCOPY . .\nRUN cargo build\nFROM scratch\nCOPY --from=b / /\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        // What the download needs is set up in the RUN itself.
+        (
+            "prefetch",
+            "FROM rust AS b\nWORKDIR /a\nCOPY . .\nRUN echo x > /root/.netrc && cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        (
+            "prefetch",
+            "FROM rust AS b\nWORKDIR /a\nCOPY . .\nRUN --network=none cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n",
+            &manifests,
+            "src/main.rs",
+        ),
+        // A line for a folder would bring what the COPY excludes.
+        (
+            "split-copy",
+            "FROM node:22\nWORKDIR /a\nCOPY --exclude=*.orig . .\nRUN yarn install --frozen-lockfile\n",
+            &[
+                ("package.json", "{}"),
+                ("yarn.lock", "# yarn lockfile v1\n"),
+                ("a.js", "a\n"),
+            ],
+            "a.js",
+        ),
+    ] {
+        let mut all = vec![("Dockerfile", dockerfile)];
+        all.extend(files.iter().filter(|(_, text)| !text.starts_with("-> ")));
+        let dir = repository(&all, &[]);
+        for (path, text) in files.iter().filter(|(_, text)| text.starts_with("-> ")) {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::os::unix::fs::symlink(&text[3..], path).expect("linked");
+        }
+        for n in 0..6 {
+            let path = dir.path().join(edit);
+            let text = std::fs::read_to_string(&path).expect("there");
+            std::fs::write(path, format!("{text}// {n}\n")).expect("written");
+            git(dir.path(), &["add", "-A"]);
+            git(dir.path(), &["commit", "-qm", "edit"]);
+        }
+        for plan in plans(dir.path(), &[]) {
+            let hidden = text(&plan, "dockerignore");
+            let about = match rewrite {
+                "ignore-lines" => ["docs", "website", "mkdocs"]
+                    .iter()
+                    .any(|n| hidden.contains(n)),
+                other => names(&plan).contains(&other),
+            };
+            assert!(!about, "{rewrite}: {dockerfile}{plan}");
+        }
+    }
+    // The plain case of the same project does get its download.
+    let dockerfile = "FROM rust AS b\nWORKDIR /a\nCOPY . .\nRUN cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n";
+    let files = [&[("Dockerfile", dockerfile)][..], &manifests].concat();
+    let dir = repository(&files, &["src/main.rs"; 6]);
+    let plan = best(dir.path(), &[]);
+    assert_eq!(names(&plan), ["prefetch"], "{plan}");
+    let new = text(&plan, "dockerfile");
+    let expected = "WORKDIR /a\nCOPY Cargo.lock Cargo.toml ./\nRUN mkdir -p src && ";
+    assert!(new.contains(expected), "{new}");
+}

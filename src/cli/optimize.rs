@@ -139,6 +139,13 @@ fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow, shared: bool) -> Re
         );
     }
     let ignore = plan.dockerignore.as_ref();
+    let old = subject.ignore_text.as_ref();
+    if let Some(old) = old.filter(|t| ignore.is_some() && std::str::from_utf8(t.bytes()).is_err()) {
+        bail!(
+            "{}: the file is not UTF-8, so it is not rewritten in place",
+            old.name()
+        );
+    }
     let ignore = ignore.map(|text| (analyze::ignore_place(place, subject, shared), text));
     let mut files = Vec::new();
     if let Some((at, text)) = &ignore {

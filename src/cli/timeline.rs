@@ -537,6 +537,12 @@ impl ContextFiles for TipFiles<'_> {
         self.holds_git
     }
 
+    fn link_text(&self, path: &str) -> Option<String> {
+        let entry = self.entries.get(path)?;
+        let blob = Follower::new(self.repository).read(self.tip, *entry).ok()?;
+        String::from_utf8(blob.bytes).ok()
+    }
+
     fn is_executable(&self, path: &str) -> Option<bool> {
         match self.entries.get(path)?.kind {
             EntryKind::Executable => Some(true),

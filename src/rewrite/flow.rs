@@ -12,21 +12,26 @@ const MAX_DEPTH: usize = 64;
 /// Whether what a stage holds at a path may be in the image, or be read through a mount of another stage.
 #[must_use]
 pub fn reaches_image(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
-    follow(plan, stage, claim, 0)
+    follow(plan, stage, claim, 0, &mut MOST_VISITS.clone())
 }
 
-fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize) -> bool {
-    if stage == plan.target || depth > MAX_DEPTH {
+/// Stages looked at: a file of many stages that copy from each other has more ways than anybody walks.
+const MOST_VISITS: usize = 5000;
+
+fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize, left: &mut usize) -> bool {
+    if stage == plan.target || depth > MAX_DEPTH || *left == 0 {
         return true;
     }
+    *left -= 1;
     for (index, other) in plan.stages.iter().enumerate() {
-        if !other.reachable || index == stage {
+        if index == stage {
             continue;
         }
-        if matches!(other.base, Base::Stage(b) if b == stage)
-            && follow(plan, index, claim, depth + 1)
-        {
-            return true;
+        if matches!(other.base, Base::Stage(b) if b == stage) {
+            // A stage that this target does not need may be another's image.
+            if !other.reachable || follow(plan, index, claim, depth + 1, left) {
+                return true;
+            }
         }
         for node in &other.steps {
             let step = &plan.graph[*node];
@@ -45,7 +50,7 @@ fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize) -> bool {
                 let taken = sources.iter().filter_map(|s| taken(step, s, claim));
                 for place in taken {
                     let copies = matches!(step.kind, StepKind::Copy | StepKind::Add);
-                    if !copies || follow(plan, index, &place, depth + 1) {
+                    if !copies || !other.reachable || follow(plan, index, &place, depth + 1, left) {
                         return true;
                     }
                 }

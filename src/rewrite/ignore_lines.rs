@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Precondition: a COPY of the target takes the file, the file does not come to the image, no RUN that is understood reads
-//! it, and nothing in the context or the Dockerfile mentions it ([`super::mention`]). Safety: assumed, since a script may
+//! it, and nothing in the context or the Dockerfile mentions it (`mention.rs`). Safety: assumed, since a script may
 //! find a file without naming it; review where it is mentioned after all.
 
 use super::flow::reaches_image;
@@ -84,6 +84,21 @@ const GIT_PACKAGES: &[&str] = &[
     "sbt-dynver",
 ];
 
+/// Commands that look for files by names of their own, where a RUN or a script starts them.
+#[rustfmt::skip]
+const READERS: &[(&[&str], &[&str])] = &[
+    (&["docs", "doc", "documentation", "website", "mkdocs.yml"],
+        &["mkdocs", "sphinx-build", "docusaurus", "vitepress", "mdbook", "hugo", "jekyll", "typedoc", "doxygen", "antora", "zensical"]),
+    (&["flake.nix", "flake.lock", "default.nix", "shell.nix"], &["nix", "nix-build", "nix-shell", "nix-env"]),
+    (&["app.json"], &["expo", "eas"]),
+    (&["vercel.json"], &["vercel"]),
+    (&["netlify.toml"], &["netlify"]),
+    (&["test", "tests", "spec", "e2e", "cypress", "playwright", "integration-tests", "integration_tests", "examples", "fuzz", "benches", "benchmarks", "benchmark"],
+        &["pytest", "tox", "nox", "unittest", "npm test", "npm run test", "yarn test", "pnpm test", "bun test", "go test", "cargo test",
+          "cargo bench", "rspec", "rake test", "rake spec", "jest", "vitest", "mocha", "phpunit", "mix test", "dotnet test", "ctest",
+          "make check", "make test", "cypress", "playwright", "deno test", "rake", "cargo clippy"]),
+];
+
 /// The lines that are worth a look, before anybody has looked whether something mentions them.
 #[must_use]
 pub fn candidates(view: &View<'_>, dot_git: bool) -> Vec<String> {
@@ -122,7 +137,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 /// Whether a line leaves a file out.
 fn covers(line: &str, path: &str) -> bool {
     match line.strip_prefix("**/") {
-        Some(name) => path.rsplit('/').next().is_some_and(|n| matches(name, n)),
+        Some(name) => path.split('/').any(|n| matches(name, n)),
         None => path == line || path.strip_prefix(line).is_some_and(|r| r.starts_with('/')),
     }
 }
@@ -140,7 +155,9 @@ fn is_free(view: &View<'_>, line: &str, files: &[String]) -> bool {
             };
             for source in &context.sources {
                 let plain = crate::pattern::clean(source.trim_start_matches('/'));
-                let named = covers(line, &plain)
+                let wild = source.contains(['*', '?', '[']) && !source.contains('/');
+                let named = wild && line == ".git"
+                    || covers(line, &plain)
                     || line.starts_with(&format!("{plain}/"))
                     || gone.iter().any(|f| **f == plain)
                     || source.contains(".git") && line == ".git";
@@ -152,9 +169,6 @@ fn is_free(view: &View<'_>, line: &str, files: &[String]) -> bool {
                 // A mount of the context shows it to a command: all of it may count.
                 return false;
             }
-        }
-        if !view.plan.stages[step.id.stage as usize].reachable {
-            continue;
         }
         let root = PathClaim::subtree("/");
         let Some(brought) = brought_by(step, &root, view.files) else {
@@ -181,6 +195,10 @@ fn is_free(view: &View<'_>, line: &str, files: &[String]) -> bool {
                 .map(|(place, _)| PathClaim::exact(&**place))
                 .collect(),
         };
+        // A stage that this target does not need may be another's image.
+        if !places.is_empty() && !view.plan.stages[stage].reachable {
+            return false;
+        }
         taken |= !places.is_empty();
         for place in &places {
             if reaches_image(view.plan, stage, place) || is_read(view, stage, place) {
@@ -188,7 +206,26 @@ fn is_free(view: &View<'_>, line: &str, files: &[String]) -> bool {
             }
         }
     }
-    taken
+    taken && !is_linked_to(view, line)
+}
+
+/// Whether a symbolic link of the context leads to what a line leaves out.
+fn is_linked_to(view: &View<'_>, line: &str) -> bool {
+    let Some(links) = view.files.links_in("") else {
+        return true;
+    };
+    links.iter().filter(|l| !covers(line, l)).any(|link| {
+        let Some(text) = view.files.link_text(link) else {
+            return true;
+        };
+        let folder = link.rsplit_once('/').map_or("", |(d, _)| d);
+        let target = match text.strip_prefix('/') {
+            Some(absolute) => crate::pattern::clean(absolute),
+            None => crate::pattern::clean(&format!("{folder}/{text}")),
+        };
+        let target = target.trim_start_matches('/');
+        covers(line, target) || line.starts_with(&format!("{target}/"))
+    })
 }
 
 /// Whether a source is the context itself.
@@ -338,15 +375,21 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, Strin
                 GIT_PACKAGES.iter().for_each(|t| add(t, Sort::Package));
             }
             Some(name) if !name.contains('*') => add(name, Sort::Anywhere),
-            Some(name) => add(
-                name.split('*').next().unwrap_or(name).trim_end_matches('.'),
-                Sort::Phrase,
-            ),
+            Some(_) => {
+                let hidden = view.files.below("").into_iter().filter(|f| covers(line, f));
+                let own: BTreeSet<String> = hidden
+                    .filter_map(|f| f.rsplit('/').next().map(str::to_owned))
+                    .collect();
+                own.iter().for_each(|n| add(n, Sort::Anywhere));
+            }
             None => {
                 add(line, Sort::Top);
                 // Python says it without a slash.
                 add(&format!("from {line}"), Sort::Phrase);
                 add(&format!("import {line}"), Sort::Phrase);
+                for (_, commands) in READERS.iter().filter(|(l, _)| l.contains(&line.as_str())) {
+                    commands.iter().for_each(|c| add(c, Sort::Command));
+                }
             }
         }
     }
@@ -362,7 +405,10 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, Strin
         let text = view.source.text(i.span).into_owned();
         let label = format!("{} line {}", view.source.name(), i.line);
         let mut own = BTreeMap::new();
-        if matches!(i.kind, crate::dockerfile::Kind::Run(_)) {
+        use crate::dockerfile::Kind::{Add, Copy, Label};
+        // Sources were looked at one by one; what they bring inline is a script like any other.
+        let files = matches!(i.kind, Copy(_) | Add(_)) && i.heredocs.is_empty();
+        if !files && !matches!(i.kind, Label(_)) {
             mention::in_one(&names, &homes, "Dockerfile", text.as_bytes(), &mut own);
         }
         for index in own.into_keys() {

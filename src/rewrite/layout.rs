@@ -67,6 +67,12 @@ impl Layout {
         }
     }
 
+    /// Adds something that may have changed anything.
+    pub fn lose(&mut self) {
+        let everywhere = PathSet::new(vec![PathClaim::subtree("/")]);
+        self.layers.push(Layer::Other(Rc::new(everywhere)));
+    }
+
     /// Adds what a step leaves; `writes` are its places, `None` for any.
     pub fn add(&mut self, step: &Step, writes: Option<&PathSet>) {
         if let Some(brought) = Brought::of(step) {
@@ -97,6 +103,10 @@ impl Laid<'_> {
                     }
                 }
                 Layer::Context(brought) => {
+                    let below = PathClaim::subtree(brought.top());
+                    if below.covers(&claim) && brought.is_unclear(self.files) {
+                        return None;
+                    }
                     if let Some(found) = brought.origin(path, self.files) {
                         return Some(found);
                     }
@@ -155,6 +165,9 @@ pub fn brought_by(
     files: &dyn ContextFiles,
 ) -> Option<Vec<(String, String)>> {
     let brought = Brought::of(step)?;
+    if brought.is_unclear(files) {
+        return None;
+    }
     let mut names = BTreeSet::new();
     brought.list(claim, files, &mut names);
     let from = |p: String| brought.origin(&p, files).map(|c| (p, c));
@@ -173,10 +186,8 @@ pub fn brought_by(
 impl Brought {
     /// `None` for a step that brings anything else.
     fn of(step: &Step) -> Option<Self> {
-        if !matches!(step.kind, StepKind::Copy | StepKind::Add)
-            || step.parents
-            || !step.inline.is_empty()
-        {
+        // ADD unpacks archives, by whatever name.
+        if step.kind != StepKind::Copy || step.parents || !step.inline.is_empty() {
             return None;
         }
         let [Input::Context(input)] = step.inputs.as_slice() else {
@@ -188,11 +199,6 @@ impl Brought {
             .iter()
             .map(|s| SourcePattern::lenient(s))
             .collect();
-        let packed = |s: &SourcePattern| s.cleaned().contains(".t") || s.cleaned().ends_with("z");
-        if step.kind == StepKind::Add && sources.iter().any(packed) {
-            // It may be an archive that is unpacked.
-            return None;
-        }
         let excludes = match input.excludes.is_empty() {
             true => None,
             false => Some(ExcludeRules::new(&input.excludes).ok()?),
@@ -203,6 +209,42 @@ impl Brought {
             sources,
             excludes,
         })
+    }
+
+    /// The folder that everything comes to lie in.
+    fn top(&self) -> &str {
+        match self.dest.as_str() {
+            "" => "/",
+            dest => dest,
+        }
+    }
+
+    /// Whether it is not sure which files come where: a link is followed, a submodule holds nobody knows what, one file
+    /// may land in a folder of the destination's name, or a wildcard has too many files to match.
+    fn is_unclear(&self, files: &dyn ContextFiles) -> bool {
+        const MOST_MATCHED: usize = 2000;
+        let one = |source: &SourcePattern| match source.kind() {
+            SourceKind::Root => files.links_in("").is_none(),
+            SourceKind::Wildcard { prefix_dir } => {
+                let below = files.below(prefix_dir);
+                below.len() > MOST_MATCHED
+                    || files.links_in(prefix_dir).is_none_or(|l| !l.is_empty())
+            }
+            SourceKind::Plain(path) => {
+                let mut above =
+                    std::iter::successors(Some(path), |p| p.rsplit_once('/').map(|(d, _)| d));
+                if above.any(|p| files.is_link(p)) {
+                    return true;
+                }
+                if files.is_file(path) {
+                    let name = |p: &str| p.rsplit('/').next().unwrap_or(p).to_owned();
+                    let dest = name(&self.dest);
+                    return !self.is_dir && dest != name(path) && !dest.contains('.');
+                }
+                files.links_in(path).is_none()
+            }
+        };
+        self.sources.iter().any(one)
     }
 
     /// Where a file of the context comes to lie.

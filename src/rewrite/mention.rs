@@ -26,6 +26,8 @@ pub enum Sort {
     Anywhere,
     /// The phrase itself, between word boundaries.
     Phrase,
+    /// The same in a script.
+    Command,
     /// The same in a manifest, which names the packages that a build uses.
     Package,
 }
@@ -107,7 +109,8 @@ fn in_text(
         let boundary = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric() && *b != b'_');
         let counts = match name.sort {
             Sort::Package if !is_manifest(file) => false,
-            Sort::Phrase | Sort::Package => {
+            Sort::Command if !script || file.contains(".json") || file.contains(".y") => false,
+            Sort::Phrase | Sort::Package | Sort::Command => {
                 boundary(start.checked_sub(1).map(|i| &text[i])) && boundary(text.get(end))
             }
             sort => is_path(text, start, end, &name.text, sort, homes, script),
@@ -129,11 +132,21 @@ fn is_path(
     homes: &[String],
     script: bool,
 ) -> bool {
-    let part = |b: &u8| b.is_ascii_alphanumeric() || b"_./-@+~${}:*?%".contains(b);
-    let left = text[..start].iter().rev().take_while(|b| part(b)).count();
-    let right = text[end..].iter().take_while(|b| part(b)).count();
+    const LONGEST: usize = 512;
+    let part = |b: &u8| b.is_ascii_alphanumeric() || b"_./-@+~${}:*?%\\".contains(b);
+    let left = text[..start]
+        .iter()
+        .rev()
+        .take(LONGEST)
+        .take_while(|b| part(b))
+        .count();
+    let right = text[end..]
+        .iter()
+        .take(LONGEST)
+        .take_while(|b| part(b))
+        .count();
     let (from, to) = (start - left, end + right);
-    let word = String::from_utf8_lossy(&text[from..to]);
+    let word = String::from_utf8_lossy(&text[from..to]).replace('\\', "/");
     if word.contains("://") || word.contains('@') && word.contains('.') && !word.contains('/') {
         return false;
     }
@@ -175,7 +188,9 @@ fn is_comment(text: &[u8], at: usize) -> bool {
         .map_or(0, |i| i + 1);
     let line = text[start..at].trim_ascii_start();
     let starts = |p: &[u8]| line.starts_with(p);
-    let code = starts(b"#include") || starts(b"#[") || starts(b"#!");
+    let code = ["#include", "#[", "#!", "//go:", "*/", "# syntax"]
+        .iter()
+        .any(|c| starts(c.as_bytes()));
     !code
         && [&b"//"[..], b"#", b"*", b"/*", b"<!--"]
             .iter()
@@ -247,7 +262,8 @@ fn is_manifest(name: &str) -> bool {
 fn is_script(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let ends = [
-        ".sh", ".bash", ".mk", ".mak", ".cmake", ".ninja", ".in", ".just", ".bat", ".ps1",
+        ".xml", ".yml", ".yaml", ".json", ".sln", ".slnx", ".sh", ".bash", ".mk", ".mak", ".cmake",
+        ".ninja", ".in", ".just", ".bat", ".ps1",
     ];
     ends.iter().any(|e| name.ends_with(e))
         || [

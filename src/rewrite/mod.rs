@@ -149,6 +149,10 @@ pub trait ContextFiles {
     fn holds_git(&self) -> bool {
         false
     }
+    /// Where a symbolic link leads, as it says; `None` where that is not known.
+    fn link_text(&self, _path: &str) -> Option<String> {
+        None
+    }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }

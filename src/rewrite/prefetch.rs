@@ -14,15 +14,15 @@ use super::needs::{self, Command, prefetch};
 use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
-use crate::footprint::Use;
-use crate::plan::{Base, Plan};
+use crate::footprint::{PathClaim, PathSet, Use};
+use crate::plan::{Base, Plan, Step, StepKind};
+use crate::rewrite::flow::reaches_image;
 use crate::rewrite::layout::Laid;
 use crate::source::{Edit, Span};
+use std::collections::BTreeSet;
 
 /// What may stand before the build in its own RUN: it sets nothing up that a download needs.
-const BEFORE: &[&str] = &[
-    "cd", "set", "echo", "ls", "pwd", "mkdir", "true", ":", "rm", "cp", "export",
-];
+const BEFORE: &[&str] = &["cd", "set", "true", ":", "ls", "pwd"];
 
 /// One rewrite for every RUN that fetches and builds.
 #[must_use]
@@ -67,8 +67,33 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     if !step.classes.contains(&crate::footprint::Class::Install) {
         return None;
     }
+    let first = footprint.uses.first()?;
+    let writes_before = footprint
+        .evidence
+        .iter()
+        .any(|e| e.span.start < used.span.start && !e.writes.is_empty() && e.span != used.span);
+    // A download without the network, or without a file that a mount shows, is another.
+    let other_inputs = instruction.flags.iter().any(|f| {
+        f.raw.starts_with("--network")
+            || f.raw.contains("type=bind")
+            || (f.raw.starts_with("--mount") && !f.raw.contains("type="))
+    });
+    if first != used || writes_before || other_inputs {
+        return None;
+    }
     let before = footprint.commands.iter().take_while(|c| **c != used.tool);
-    if !before.into_iter().all(|c| BEFORE.contains(&c.as_str())) || sets_tool_up(view, used) {
+    if !before.into_iter().all(|c| BEFORE.contains(&c.as_str()))
+        || sets_tool_up(view, used, &step.text)
+    {
+        return None;
+    }
+    // What the cache holds beyond what the build uses must not come to the image.
+    let cached = ["/root", "/home", "/go", "/usr/local", "/opt", "/tmp"];
+    let shows = |top: &&str| {
+        let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
+        reaches_image(view.plan, stage.stage, &inside)
+    };
+    if cached.iter().any(shows) {
         return None;
     }
     let below = stage.layout.first(line.layers);
@@ -86,14 +111,18 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     let found = found.ok()?;
     let first = manifests_first(view, stage, at, &found.needs.reads);
     let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
-    let (mut edits, line_of) = match first {
-        Some(First { edits, copy, .. }) => (edits, view.file.instructions[copy].line),
-        None => (Vec::new(), instruction.line),
+    let (mut edits, line_of, names) = match first {
+        Some(First { edits, copy, names }) => (edits, view.file.instructions[copy].line, names),
+        None => (Vec::new(), instruction.line, BTreeSet::new()),
     };
-    // A script that makes files for a moment and takes them away again must not meet the real ones.
+    // A script that makes files for a moment and takes them away again must not meet real ones: it comes before all that
+    // is copied, and the manifests with it.
     let mut place = instruction;
     if found.script.contains("rm ") {
-        if !is_plain_between(&stage.lines[broad..at], view) {
+        let alone = is_plain_between(&stage.lines[broad..at], view)
+            && stands_alone(view, stage, broad, command.dir)
+            && brings_all(&laid, &found.needs, &names);
+        if !alone {
             return None;
         }
         place = &view.file.instructions[stage.lines[broad].at];
@@ -107,6 +136,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         .iter()
         .find(|l| view.file.instructions[l.at].span == place.span)?;
     let cwd = view.plan.states.get(at_place.at)?.as_ref()?.cwd.clone();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    if !command.dir.bytes().all(plain) {
+        return None;
+    }
     let cd = match cwd.as_deref() == Some(command.dir) {
         true => String::new(),
         false => format!("cd {} && ", command.dir),
@@ -152,27 +185,75 @@ fn is_plain_between(lines: &[Line<'_>], view: &View<'_>) -> bool {
     lines.iter().all(|l| {
         matches!(
             view.file.instructions[l.at].kind,
-            Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_) | Kind::Label(_) | Kind::Expose(_)
+            Kind::Copy(_) | Kind::Label(_) | Kind::Expose(_)
         )
     })
 }
 
+/// Whether nothing before a line has put anything into the project's folder: no COPY at all, and only RUNs that are
+/// understood and write elsewhere.
+fn stands_alone(view: &View<'_>, stage: &StageView<'_>, at: usize, dir: &str) -> bool {
+    let project = PathSet::new(vec![PathClaim::subtree(dir)]);
+    let apart = |step: &Step| match step.kind {
+        StepKind::From | StepKind::Workdir => true,
+        StepKind::Run => step
+            .footprint
+            .as_ref()
+            .is_some_and(|f| f.opaque.is_none() && f.changes().overlaps(&project).is_none()),
+        StepKind::Copy | StepKind::Add => false,
+    };
+    let mut below = match view.plan.stages[stage.stage].base {
+        Base::Stage(b) => Some(b),
+        _ => None,
+    };
+    while let Some(index) = below {
+        let steps = &view.plan.stages[index].steps;
+        if !steps.iter().all(|n| apart(&view.plan.graph[*n])) {
+            return false;
+        }
+        below = match view.plan.stages[index].base {
+            Base::Stage(b) => Some(b),
+            _ => None,
+        };
+    }
+    stage.lines[..at].iter().filter_map(|l| l.step).all(apart)
+}
+
+/// Whether the lines for the manifests bring every file that the download needs.
+fn brings_all(laid: &Laid<'_>, needs: &needs::Needs, names: &BTreeSet<String>) -> bool {
+    let brought = |from: &String| {
+        let folder = |n: &String| n.ends_with('/') && from.starts_with(n.as_str());
+        names.contains(from) || names.iter().any(folder)
+    };
+    needs
+        .reads
+        .iter()
+        .flat_map(|c| laid.files_at(c))
+        .all(|(_, from)| brought(&from))
+}
+
 /// Whether a COPY brings anything that the download does not need.
 fn brings_more(view: &View<'_>, line: &Line<'_>, needs: &needs::Needs) -> bool {
-    let all = crate::footprint::PathClaim::subtree("/");
+    let all = PathClaim::subtree("/");
     let Some(step) = line.step else {
         return false;
     };
-    let brought = super::layout::brought_by(step, &all, view.files).unwrap_or_default();
+    if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
+        return false;
+    }
+    // What is not known may be anything.
+    let Some(brought) = super::layout::brought_by(step, &all, view.files) else {
+        return true;
+    };
     let needed = |(place, _): &(String, String)| {
-        let place = crate::footprint::PathClaim::exact(&**place);
+        let place = PathClaim::exact(&**place);
         needs.reads.iter().any(|c| c.covers(&place))
     };
     !brought.iter().all(needed)
 }
 
 /// Whether the RUN sets variables of its tool that the Dockerfile does not.
-fn sets_tool_up(view: &View<'_>, used: &Use) -> bool {
+fn sets_tool_up(view: &View<'_>, used: &Use, text: &str) -> bool {
     const HARMLESS: &[&str] = &[
         "GOOS",
         "GOARCH",
@@ -203,5 +284,13 @@ fn sets_tool_up(view: &View<'_>, used: &Use) -> bool {
     used.variables.keys().any(|name| {
         let of_tool = prefixes.iter().any(|p| name.starts_with(p));
         of_tool && !HARMLESS.contains(&name.as_str()) && !declared(name)
+    }) || used.variables.keys().any(|name| {
+        // Set on the way, whatever the Dockerfile says.
+        let harmless = HARMLESS.contains(&name.as_str());
+        let set = format!("{name}=");
+        !harmless
+            && text
+                .split(|c: char| c.is_whitespace() || c == ';' || c == '&')
+                .any(|w| w.starts_with(&set))
     })
 }

@@ -13,7 +13,6 @@ use super::layout::{Laid, brought_by};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{Extent, PathClaim};
-use crate::plan::Step;
 use crate::source::{Edit, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +118,11 @@ fn one(
 ) -> Option<(Edit, BTreeSet<String>)> {
     let step = copy.step?;
     let instruction = &view.file.instructions[copy.at];
-    if !matches!(instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
+    let excludes = instruction
+        .flags
+        .iter()
+        .any(|f| f.raw.starts_with("--exclude"));
+    if !matches!(instruction.kind, Kind::Copy(_)) || excludes {
         return None;
     }
     let below = layout.first(copy.layers);
@@ -154,7 +157,7 @@ fn one(
     if all.iter().all(|(place, _)| inside(place)) {
         return None;
     }
-    let lines = lines(view, copy, step, &needed, &folders)?;
+    let lines = lines(view, copy, &needed, &folders)?;
     let line_end = view.source.line_end();
     let start = instruction
         .leading_comments
@@ -190,19 +193,13 @@ fn folder_of(claim: &PathClaim, files: &[(String, String)]) -> Option<String> {
 fn lines(
     view: &View<'_>,
     copy: &Line<'_>,
-    step: &Step,
     needed: &BTreeMap<String, String>,
     folders: &BTreeMap<String, String>,
 ) -> Option<Vec<String>> {
     let instruction = &view.file.instructions[copy.at];
     let cwd = view.plan.states.get(copy.at)?.as_ref()?.cwd.clone();
-    let keyword = match step.kind {
-        crate::plan::StepKind::Add => "COPY".to_owned(),
-        _ => view.source.text(instruction.keyword_span()).into_owned(),
-    };
-    let mut start = vec![keyword];
-    let flags = instruction.flags.iter().map(|f| f.raw.as_str().to_owned());
-    start.extend(flags.filter(|f| !f.starts_with("--exclude")));
+    let mut start = vec![view.source.text(instruction.keyword_span()).into_owned()];
+    start.extend(instruction.flags.iter().map(|f| f.raw.as_str().to_owned()));
     let start = start.join(" ");
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut out = Vec::new();

@@ -10,6 +10,7 @@ use super::{Relation, Scene};
 use crate::footprint::{Certainty, Extent, PathClaim, PathSet, SHARED_WRITES};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 impl Scene<'_> {
     pub(super) fn steps(&self, stage: usize, a: (usize, &Effect), b: (usize, &Effect)) -> Relation {
@@ -69,7 +70,7 @@ impl Scene<'_> {
         if let Some(path) = folders_clash(x, y) {
             return Relation::keep(format!("which of them creates {path} could show"));
         }
-        for (e, led, own, other, theirs) in [(x, x_led, &p, y, &q), (y, y_led, &q, x, &p)] {
+        for (e, led, own, other, theirs) in [(x, &x_led, &p, y, &q), (y, &y_led, &q, x, &p)] {
             if let Some(path) = leaves_cwd(e, &led.way, other, &theirs.writes) {
                 return Relation::keep(format!("one runs in {path}, which the other changes"));
             }
@@ -96,7 +97,10 @@ impl Scene<'_> {
             stage,
             &mut case,
             &x_ground,
-            [(&p.changes, &all(&q, y_led)), (&q.changes, &all(&p, x_led))],
+            [
+                (&p.changes, &all(&q, &y_led)),
+                (&q.changes, &all(&p, &x_led)),
+            ],
             known && x_led.way_known && y_led.way_known,
         );
         let moves = !p.changes.is_empty() || !q.changes.is_empty();
@@ -119,8 +123,9 @@ impl Scene<'_> {
     }
 
     /// Where the paths of a step lead, once for all pairs that it is in.
-    fn led(&self, stage: usize, at: usize, e: &Effect, ground: &Ground<'_>) -> &Led {
-        self.stages[stage][at].led.get_or_init(|| {
+    fn led(&self, stage: usize, at: usize, e: &Effect, ground: &Ground<'_>) -> Rc<Led> {
+        let item = &self.stages[stage][at];
+        let find = || {
             let mut known = true;
             let mut follow = |set: &PathSet| {
                 let (places, all) = ground.follow(set);
@@ -151,14 +156,19 @@ impl Scene<'_> {
                 Some(cwd) => ground.follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
                 None => (PathSet::default(), true),
             };
-            Led {
+            Rc::new(Led {
                 all: places.all(),
                 places,
                 known,
                 way,
                 way_known,
-            }
-        })
+            })
+        };
+        let own = item.effect.as_ref().and_then(|o| o.as_ref().ok());
+        match own.is_some_and(|o| std::ptr::eq(o, e)) {
+            true => Rc::clone(item.led.get_or_init(find)),
+            false => find(),
+        }
     }
 
     /// Whether names that are apart are places that are apart.

@@ -21,6 +21,7 @@ use crate::source::SourceFile;
 use petgraph::graph::NodeIndex;
 pub(super) use project::NEEDS_LITTLE;
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 /// How two instructions of a stage stand to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub struct Item<'a> {
     /// Layers of files below it.
     layers: usize,
     /// Where its paths lead.
-    led: OnceCell<commute::Led>,
+    led: OnceCell<Rc<commute::Led>>,
 }
 
 /// Links that may be in a stage's file system, those of the base image left out.
@@ -185,6 +186,10 @@ impl<'a> Scene<'a> {
                 Base::Stage(b) => scene.layouts[b].clone(),
                 _ => Layout::default(),
             };
+            // What ONBUILD triggers of the base stage leave is not looked into.
+            if stage.steps.iter().any(|n| plan.graph[*n].id.trigger > 0) {
+                layout.lose();
+            }
             let items = scene.items(file, stage, &base, &mut layout);
             scene.layouts.push(layout);
             let left = scene.links_left(stage, &items, &base);

@@ -179,11 +179,41 @@ impl Scene<'_> {
                 return None;
             }
         }
-        Some(Relation::Commute {
-            certainty: Certainty::Assumed,
-            assumptions: effect.assumptions.clone(),
-            because: NEEDS_LITTLE.to_owned(),
-        })
+        // All else is for the rules of any two steps: what of the RUN's places the COPY meets was looked at file by file.
+        let apart = |set: &PathSet| {
+            let rest = set.claims.iter().filter(|c| !meets(c));
+            PathSet::new(rest.cloned().collect())
+        };
+        let rest = Effect {
+            reads: apart(&effect.reads),
+            programs: apart(&effect.programs),
+            writes: apart(&effect.writes),
+            links: effect
+                .links
+                .iter()
+                .filter(|l| !meets(&l.at))
+                .cloned()
+                .collect(),
+            // Its folder is there, or the files in it would not be.
+            cwd: None,
+            certainty: Some(Certainty::Assumed),
+            ..effect.clone()
+        };
+        match self.steps(stage, (first, brings), (second, &rest)) {
+            Relation::Commute {
+                mut assumptions, ..
+            } => {
+                assumptions.extend(effect.assumptions.iter().cloned());
+                assumptions.sort();
+                assumptions.dedup();
+                Some(Relation::Commute {
+                    certainty: Certainty::Assumed,
+                    assumptions,
+                    because: NEEDS_LITTLE.to_owned(),
+                })
+            }
+            Relation::Keep(_) => None,
+        }
     }
 }
 

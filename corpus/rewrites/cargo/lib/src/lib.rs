@@ -1,0 +1,7 @@
+pub fn name() -> String {
+    itoa()
+}
+
+fn itoa() -> String {
+    42.to_string()
+}

@@ -1,0 +1,4 @@
+package lib
+
+// Name is for the program.
+const Name = "lib"

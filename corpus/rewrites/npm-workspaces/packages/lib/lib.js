@@ -1,0 +1,1 @@
+module.exports = (n) => require('left-pad')(String(n), 20, '.');

@@ -1,0 +1,1 @@
+console.log(require('lib')(require('ms')('2 days')));

@@ -1,0 +1,2 @@
+import idna, six
+print(idna.encode("ö.example"), six.PY3)
