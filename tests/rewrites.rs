@@ -1,9 +1,12 @@
 //! Rewrites as a user meets them: small repositories with a history, and the plans for them.
 
+#[path = "common/git.rs"]
+mod git;
+
+use git::Repo;
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
-use tempfile::TempDir;
 
 fn cacheplan(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cacheplan"))
@@ -15,46 +18,19 @@ fn cacheplan(dir: &Path, args: &[&str]) -> Output {
         .expect("the program starts")
 }
 
-fn git(dir: &Path, args: &[&str]) {
-    let out = Command::new("git")
-        .args(["-c", "user.name=a", "-c", "user.email=a@example.org"])
-        .args([
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("HOME", dir)
-        .output()
-        .expect("git starts");
-    let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "git {args:?}: {errors}");
-}
-
 /// A repository with these files, and a commit for each of some edits: a path that gets another line.
-fn repository(files: &[(&str, &str)], edits: &[&str]) -> TempDir {
-    let dir = tempfile::tempdir().expect("a folder");
-    git(dir.path(), &["init", "-q"]);
+fn repository(files: &[(&str, &str)], edits: &[&str]) -> Repo {
+    let repo = Repo::new();
     for (path, text) in files {
-        let path = dir.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
+        repo.write(path, text);
     }
-    git(dir.path(), &["add", "-A"]);
-    git(dir.path(), &["commit", "-qm", "first"]);
+    repo.commit("first");
     for (n, edit) in edits.iter().enumerate() {
-        let path = dir.path().join(edit);
-        let mut text = std::fs::read(&path).unwrap_or_default();
-        text.extend_from_slice(format!("# {n}\n").as_bytes());
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(path, text).expect("written");
-        git(dir.path(), &["add", "-A"]);
-        git(dir.path(), &["commit", "-qm", edit]);
+        let old = std::fs::read_to_string(repo.root.join(edit)).unwrap_or_default();
+        repo.write(edit, &format!("{old}# {n}\n"));
+        repo.commit(edit);
     }
-    dir
+    repo
 }
 
 fn plans(dir: &Path, more: &[&str]) -> Vec<Value> {
@@ -121,7 +97,7 @@ fn what_no_step_reads_is_not_sent() {
         "docs/x.md",
     ];
     let dir = repository(&files, &edits);
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert_eq!(names(&plan), ["ignore-lines"]);
     assert_eq!(text(&plan, "safety"), "assumed");
     assert_eq!(
@@ -133,16 +109,16 @@ fn what_no_step_reads_is_not_sent() {
     assert!(text(&plan, "diff").contains("+++ b/.dockerignore"));
     assert!(plan["saving"].as_f64().expect("a number") > 0.6);
     // In place: the new file is there, and nothing else has changed.
-    let out = cacheplan(dir.path(), &["optimize", "--write", "--dot-git", "absent"]);
+    let out = cacheplan(&dir.root, &["optimize", "--write", "--dot-git", "absent"]);
     assert!(out.status.success());
-    let written = std::fs::read_to_string(dir.path().join(".dockerignore")).expect("written");
+    let written = std::fs::read_to_string(dir.root.join(".dockerignore")).expect("written");
     assert_eq!(written, ".github\n**/Dockerfile\ndocs\n");
     assert_eq!(
-        std::fs::read_to_string(dir.path().join("Dockerfile")).expect("there"),
+        std::fs::read_to_string(dir.root.join("Dockerfile")).expect("there"),
         BUILDER
     );
     // Then there is nothing left to do.
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert!(names(&plan).is_empty(), "{plan}");
 }
 
@@ -163,12 +139,12 @@ fn what_is_mentioned_is_for_a_person_to_look_at() {
             &files,
             &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
         );
-        let plan = best(dir.path(), &[]);
+        let plan = best(&dir.root, &[]);
         assert!(
             !text(&plan, "dockerignore").contains("docs"),
             "{path}: {plan}"
         );
-        let plan = best(dir.path(), &["--safety", "review"]);
+        let plan = best(&dir.root, &["--safety", "review"]);
         assert_eq!(text(&plan, "safety"), "review", "{path}");
         assert!(
             text(&plan, "dockerignore").contains("docs\n"),
@@ -194,7 +170,7 @@ fn what_is_part_of_the_image_stays() {
             &files,
             &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
         );
-        for plan in plans(dir.path(), &["--safety", "review"]) {
+        for plan in plans(&dir.root, &["--safety", "review"]) {
             assert!(plan["dockerignore"].is_null(), "{dockerfile}{plan}");
         }
     }
@@ -213,7 +189,7 @@ fn other_dockerfiles_keep_their_context() {
         &files,
         &["docs/x.md", "docs/x.md", "docs/x.md", "docs/x.md"],
     );
-    let plan = best(dir.path(), &["-f", "Dockerfile"]);
+    let plan = best(&dir.root, &["-f", "Dockerfile"]);
     assert_eq!(text(&plan, "dockerignore_file"), "Dockerfile.dockerignore");
     assert!(text(&plan, "dockerignore").starts_with("tmp\n"));
     let args = [
@@ -224,10 +200,10 @@ fn other_dockerfiles_keep_their_context() {
         "--dot-git",
         "absent",
     ];
-    assert!(cacheplan(dir.path(), &args).status.success());
-    let old = std::fs::read_to_string(dir.path().join(".dockerignore")).expect("there");
+    assert!(cacheplan(&dir.root, &args).status.success());
+    let old = std::fs::read_to_string(dir.root.join(".dockerignore")).expect("there");
     assert_eq!(old, "tmp\n");
-    assert!(dir.path().join("Dockerfile.dockerignore").is_file());
+    assert!(dir.root.join("Dockerfile.dockerignore").is_file());
 }
 
 #[test]
@@ -267,7 +243,7 @@ fn manifests_come_first_for_every_tool() {
         let mut files = vec![("Dockerfile", dockerfile), ("src/a.js", "a\n")];
         files.extend(manifests);
         let dir = repository(&files, SOURCES);
-        let plan = best(dir.path(), &[]);
+        let plan = best(&dir.root, &[]);
         assert_eq!(names(&plan), ["split-copy"], "{dockerfile}{plan}");
         let new = text(&plan, "dockerfile");
         assert!(new.ends_with(expected), "{new}");
@@ -288,7 +264,7 @@ fn downloads_come_before_builds() {
         "main.go", "main.go", "main.go", "main.go", "main.go", "main.go",
     ];
     let dir = repository(&files, &edits);
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert_eq!(names(&plan), ["prefetch"], "{plan}");
     let expected = "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n\
                     RUN CGO_ENABLED=0 go build -o /x .\n";
@@ -297,14 +273,14 @@ fn downloads_come_before_builds() {
     let mut vendored = files.to_vec();
     vendored.push(("vendor/modules.txt", "# x\n"));
     let dir = repository(&vendored, &edits);
-    assert!(!names(&best(dir.path(), &[])).contains(&"prefetch"));
+    assert!(!names(&best(&dir.root, &[])).contains(&"prefetch"));
     // In the image itself the cache would show.
     let single = [(
         "Dockerfile",
         "FROM golang:1.24\nWORKDIR /app\nCOPY . .\nRUN go build -o /x .\n",
     )];
     let dir = repository(&[&single[..], &files[1..]].concat(), &edits);
-    assert!(!names(&best(dir.path(), &[])).contains(&"prefetch"));
+    assert!(!names(&best(&dir.root, &[])).contains(&"prefetch"));
 }
 
 #[test]
@@ -326,7 +302,7 @@ fn a_manifest_of_later_does_not_refuse_the_builds_before() {
         "src/a.js",
     ];
     let dir = repository(&files, &edits);
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert!(text(&plan, "dockerfile").contains("COPY Gemfile Gemfile.lock ./"));
     // Five of six builds touch the sources alone: what is left is the lock file's install and the copies.
     let saving = plan["saving"].as_f64().expect("a number");
@@ -341,11 +317,11 @@ fn a_plan_that_does_not_hold_up_is_not_recommended() {
     let older = ["a"; 28];
     let newer = ["b"; 12];
     let dir = repository(&files, &[&older[..], &newer[..]].concat());
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert!(names(&plan).is_empty(), "{plan}");
     // The other way round nothing speaks against it.
     let dir = repository(&files, &[&["a"; 40][..], &["b"; 4][..]].concat());
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert!(
         plan["held_out_saving"].as_f64().is_none_or(|s| s >= 0.0),
         "{plan}"
@@ -374,10 +350,10 @@ fn a_file_that_does_everything_right_is_left_alone() {
         "src/a.js",
     ];
     let dir = repository(&files, &edits);
-    let all = plans(dir.path(), &["--safety", "review"]);
+    let all = plans(&dir.root, &["--safety", "review"]);
     assert_eq!(all.len(), 1);
     assert!(names(&all[0]).is_empty(), "{}", all[0]);
-    let out = cacheplan(dir.path(), &["optimize", "--dot-git", "absent"]);
+    let out = cacheplan(&dir.root, &["optimize", "--dot-git", "absent"]);
     assert!(out.stdout.is_empty());
 }
 
@@ -478,19 +454,17 @@ fn what_only_looks_free_is_left_alone() {
         let mut all = vec![("Dockerfile", dockerfile)];
         all.extend(files.iter().filter(|(_, text)| !text.starts_with("-> ")));
         let dir = repository(&all, &[]);
-        for (path, text) in files.iter().filter(|(_, text)| text.starts_with("-> ")) {
-            let path = dir.path().join(path);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::os::unix::fs::symlink(&text[3..], path).expect("linked");
+        for (path, text) in files {
+            if let Some(target) = text.strip_prefix("-> ") {
+                dir.link(path, target);
+            }
         }
         for n in 0..6 {
-            let path = dir.path().join(edit);
-            let text = std::fs::read_to_string(&path).expect("there");
-            std::fs::write(path, format!("{text}// {n}\n")).expect("written");
-            git(dir.path(), &["add", "-A"]);
-            git(dir.path(), &["commit", "-qm", "edit"]);
+            let text = std::fs::read_to_string(dir.root.join(edit)).expect("there");
+            dir.write(edit, &format!("{text}// {n}\n"));
+            dir.commit("edit");
         }
-        for plan in plans(dir.path(), &[]) {
+        for plan in plans(&dir.root, &[]) {
             let hidden = text(&plan, "dockerignore");
             let about = match rewrite {
                 "ignore-lines" => ["docs", "website", "mkdocs"]
@@ -505,7 +479,7 @@ fn what_only_looks_free_is_left_alone() {
     let dockerfile = "FROM rust AS b\nWORKDIR /a\nCOPY . .\nRUN cargo build\nFROM scratch\nCOPY --from=b /a/target/debug/x /x\n";
     let files = [&[("Dockerfile", dockerfile)][..], &manifests].concat();
     let dir = repository(&files, &["src/main.rs"; 6]);
-    let plan = best(dir.path(), &[]);
+    let plan = best(&dir.root, &[]);
     assert_eq!(names(&plan), ["prefetch"], "{plan}");
     let new = text(&plan, "dockerfile");
     let expected = "WORKDIR /a\nCOPY Cargo.lock Cargo.toml ./\nRUN mkdir -p src && ";

@@ -465,6 +465,18 @@ impl<'a> TipFiles<'a> {
         }
     }
 
+    /// What is sent from below a folder, the whole context for an empty one: path, path relative to the folder, entry.
+    fn entries_below(&self, dir: &str) -> impl Iterator<Item = (&str, &str, &Entry)> {
+        let start = match dir {
+            "" => String::new(),
+            dir => format!("{dir}/"),
+        };
+        let below = self.entries.range(start.clone()..);
+        below.map_while(move |(path, entry)| {
+            Some((path.as_str(), path.strip_prefix(&start)?, entry))
+        })
+    }
+
     /// Sizes in bytes of some of the files as a checkout has them; 0 where a partial clone lacks one.
     ///
     /// # Errors
@@ -495,20 +507,15 @@ impl ContextFiles for TipFiles<'_> {
     }
 
     fn links_in(&self, dir: &str) -> Option<Vec<String>> {
-        let start = match dir {
-            "" => String::new(),
-            dir => format!("{dir}/"),
-        };
         if self.odd_links {
             return None;
         }
         let mut links = Vec::new();
-        let below = self.entries.range(start.clone()..);
-        for (path, entry) in below.take_while(|(p, _)| p.starts_with(&start)) {
+        for (_, relative, entry) in self.entries_below(dir) {
             match entry.kind {
                 // What it holds is not listed here.
                 EntryKind::Submodule => return None,
-                EntryKind::Symlink => links.push(path[start.len()..].to_string()),
+                EntryKind::Symlink => links.push(relative.to_owned()),
                 EntryKind::File | EntryKind::Executable | EntryKind::Folder => {}
             }
         }
@@ -524,13 +531,9 @@ impl ContextFiles for TipFiles<'_> {
     }
 
     fn below(&self, dir: &str) -> Vec<String> {
-        let start = match dir {
-            "" => String::new(),
-            dir => format!("{dir}/"),
-        };
-        let below = self.entries.range(start.clone()..);
-        let below = below.take_while(|(p, _)| p.starts_with(&start));
-        below.map(|(p, _)| p.clone()).collect()
+        self.entries_below(dir)
+            .map(|(path, ..)| path.to_owned())
+            .collect()
     }
 
     fn holds_git(&self) -> bool {

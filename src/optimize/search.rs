@@ -239,7 +239,7 @@ impl<'s, 'a> Search<'s, 'a> {
         }
         let own = self.cost(&all);
         let Some((next, rest)) = undecided.split_first() else {
-            return own.min(bound.max(own));
+            return own;
         };
         if own <= bound + 1e-9 {
             return bound;

@@ -15,7 +15,7 @@ use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{PathClaim, PathSet, Use};
-use crate::plan::{Base, Plan, Step, StepKind};
+use crate::plan::{Base, Step, StepKind};
 use crate::rewrite::flow::reaches_image;
 use crate::rewrite::layout::Laid;
 use crate::source::{Edit, Span};
@@ -28,30 +28,12 @@ const BEFORE: &[&str] = &["cd", "set", "true", ":", "ls", "pwd"];
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     let mut out = Vec::new();
-    for stage in view
-        .stages
-        .iter()
-        .filter(|s| !is_in_image(view.plan, s.stage))
-    {
+    for stage in &view.stages {
         for (at, line) in stage.lines.iter().enumerate() {
             out.extend(one(view, stage, at, line));
         }
     }
     out
-}
-
-/// Whether the image stands on a stage.
-fn is_in_image(plan: &Plan, stage: usize) -> bool {
-    let mut at = plan.target;
-    loop {
-        if at == stage {
-            return true;
-        }
-        match plan.stages[at].base {
-            Base::Stage(b) => at = b,
-            _ => return false,
-        }
-    }
 }
 
 fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Option<Rewrite> {
@@ -87,7 +69,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     {
         return None;
     }
-    // What the cache holds beyond what the build uses must not come to the image.
+    // What the cache holds beyond what the build uses must not come to the image, so it does not stand on this stage either.
     let cached = ["/root", "/home", "/go", "/usr/local", "/opt", "/tmp"];
     let shows = |top: &&str| {
         let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
@@ -107,8 +89,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         dir: used.dir.as_deref()?,
         variables: &used.variables,
     };
-    let found = prefetch::prefetch(&command, &laid);
-    let found = found.ok()?;
+    let found = prefetch::prefetch(&command, &laid).ok()?;
     let first = manifests_first(view, stage, at, &found.needs.reads);
     let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
     let (mut edits, line_of, names) = match first {
@@ -144,10 +125,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         true => String::new(),
         false => format!("cd {} && ", command.dir),
     };
-    let kept = instruction.flags.iter().map(|f| f.raw.as_str());
-    let flags: String = kept
-        .filter(|f| !f.contains("type=bind") && (!f.starts_with("--mount") || f.contains("type=")))
-        .map(|f| format!("{f} "))
+    let flags: String = instruction
+        .flags
+        .iter()
+        .map(|f| format!("{} ", f.raw.as_str()))
         .collect();
     let keyword = view.source.text(instruction.keyword_span());
     let end = view.source.line_end();

@@ -255,12 +255,7 @@ impl Pom {
         project: &dyn Project,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        let pairs = self
-            .looks
-            .iter()
-            .flat_map(|l| dirs.iter().map(move |d| (l, *d)));
-        let mut all = pairs.collect::<Vec<_>>().into_iter();
-        all.try_for_each(|(text, dir)| self.claim(text, dir, project, needs))
+        self.claim_each(&self.looks, dirs, project, needs)
     }
 
     /// Files above the module that a build names, for each module that may inherit them.
@@ -270,12 +265,22 @@ impl Pom {
         project: &dyn Project,
         needs: &mut Needs,
     ) -> Result<(), String> {
-        let pairs = self
-            .above
-            .iter()
-            .flat_map(|a| dirs.iter().map(move |d| (a, *d)));
-        let mut all = pairs.collect::<Vec<_>>().into_iter();
-        all.try_for_each(|(text, dir)| self.claim(text, dir, project, needs))
+        self.claim_each(&self.above, dirs, project, needs)
+    }
+
+    fn claim_each<'t>(
+        &self,
+        texts: impl IntoIterator<Item = &'t String>,
+        dirs: &[&str],
+        project: &dyn Project,
+        needs: &mut Needs,
+    ) -> Result<(), String> {
+        for text in texts {
+            for dir in dirs {
+                self.claim(text, dir, project, needs)?;
+            }
+        }
+        Ok(())
     }
 
     fn claim(
