@@ -405,6 +405,8 @@ pub struct TipFiles<'a> {
     prefix: &'a str,
     /// Context-relative paths of what is sent.
     pub entries: BTreeMap<String, Entry>,
+    /// Those of them that are symbolic links or submodules; asked for again and again.
+    special: BTreeMap<String, EntryKind>,
     /// There is a symbolic link whose name is no text.
     odd_links: bool,
     /// The checkout's `.git` lies in the context, and nothing ignores it.
@@ -421,7 +423,7 @@ impl<'a> TipFiles<'a> {
     pub fn new(repository: &'a Repository, tip: CommitId, subject: &'a Subject) -> Result<Self> {
         let prefix = subject.context_prefix.as_str();
         let mut filter = crate::pattern::PathFilter::new(&subject.rules);
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut special) = (BTreeMap::new(), BTreeMap::new());
         let (mut odd_links, mut shared) = (false, false);
         let own = subject.file.as_bytes();
         for (path, entry) in repository.list(tip, prefix.as_bytes())? {
@@ -442,6 +444,9 @@ impl<'a> TipFiles<'a> {
             }
             match String::from_utf8(below.to_vec()) {
                 Ok(text) => {
+                    if matches!(entry.kind, EntryKind::Symlink | EntryKind::Submodule) {
+                        special.insert(text.clone(), entry.kind);
+                    }
                     entries.insert(text, entry);
                 }
                 Err(_) => odd_links |= entry.kind == EntryKind::Symlink,
@@ -452,6 +457,7 @@ impl<'a> TipFiles<'a> {
             tip,
             prefix,
             entries,
+            special,
             odd_links,
             shared,
             holds_git: prefix.is_empty() && !filter.ignored(b".git/HEAD"),
@@ -465,18 +471,6 @@ impl<'a> TipFiles<'a> {
         }
     }
 
-    /// What is sent from below a folder, the whole context for an empty one: path, path relative to the folder, entry.
-    fn entries_below(&self, dir: &str) -> impl Iterator<Item = (&str, &str, &Entry)> {
-        let start = match dir {
-            "" => String::new(),
-            dir => format!("{dir}/"),
-        };
-        let below = self.entries.range(start.clone()..);
-        below.map_while(move |(path, entry)| {
-            Some((path.as_str(), path.strip_prefix(&start)?, entry))
-        })
-    }
-
     /// Sizes in bytes of some of the files as a checkout has them; 0 where a partial clone lacks one.
     ///
     /// # Errors
@@ -487,6 +481,19 @@ impl<'a> TipFiles<'a> {
         let sizes = self.repository.sizes_checked_out(self.tip, &files)?;
         Ok(sizes.into_iter().map(Option::unwrap_or_default).collect())
     }
+}
+
+/// What a list has below a folder, all of it for an empty one: path, path relative to the folder, what it is.
+fn below<'l, T>(
+    list: &'l BTreeMap<String, T>,
+    dir: &str,
+) -> impl Iterator<Item = (&'l str, &'l str, &'l T)> {
+    let start = match dir {
+        "" => String::new(),
+        dir => format!("{dir}/"),
+    };
+    let rest = list.range(start.clone()..);
+    rest.map_while(move |(path, one)| Some((path.as_str(), path.strip_prefix(&start)?, one)))
 }
 
 /// Whether a file is a Dockerfile by its name.
@@ -511,12 +518,11 @@ impl ContextFiles for TipFiles<'_> {
             return None;
         }
         let mut links = Vec::new();
-        for (_, relative, entry) in self.entries_below(dir) {
-            match entry.kind {
-                // What it holds is not listed here.
-                EntryKind::Submodule => return None,
+        for (_, relative, kind) in below(&self.special, dir) {
+            match kind {
                 EntryKind::Symlink => links.push(relative.to_owned()),
-                EntryKind::File | EntryKind::Executable | EntryKind::Folder => {}
+                // What it holds is not listed here.
+                _ => return None,
             }
         }
         Some(links)
@@ -531,7 +537,7 @@ impl ContextFiles for TipFiles<'_> {
     }
 
     fn below(&self, dir: &str) -> Vec<String> {
-        self.entries_below(dir)
+        below(&self.entries, dir)
             .map(|(path, ..)| path.to_owned())
             .collect()
     }
