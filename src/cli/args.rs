@@ -264,6 +264,12 @@ pub enum RewriteArg {
     SplitCopy,
     /// Downloads before builds.
     Prefetch,
+    /// Small RUNs in one.
+    MergeRun,
+    /// A COPY in a stage that is not the image brings what its commands read, and no more.
+    NarrowCopy,
+    /// A stage stands on what it needs of another.
+    MoveToStage,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -276,6 +282,9 @@ impl RewriteArg {
             Self::Reorder => "reorder",
             Self::SplitCopy => "split-copy",
             Self::Prefetch => "prefetch",
+            Self::MergeRun => "merge-run",
+            Self::NarrowCopy => "narrow-copy",
+            Self::MoveToStage => "move-to-stage",
             Self::IgnoreLines => "ignore-lines",
         }
     }

@@ -149,6 +149,9 @@ pub(super) struct Claims {
     links: Vec<Link>,
     carries: Vec<(PathClaim, PathClaim)>,
     observes: Vec<PathClaim>,
+    /// Every command of the script runs, and the RUN fails where one of them does.
+    pub(super) chained: bool,
+    requires: BTreeSet<String>,
     climbs: Vec<PathClaim>,
     /// What account tools change: the database itself, and entries of it.
     entries: Vec<PathClaim>,
@@ -281,6 +284,13 @@ impl Claims {
     pub(super) fn observe(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
         self.observes.push(PathClaim { path, extent });
+    }
+
+    /// The command fails where there is nothing at a path.
+    pub(super) fn require(&mut self, path: &str) {
+        if self.chained {
+            self.requires.insert(path.to_owned());
+        }
     }
 
     /// Takes note of the places that a path climbs out of.
@@ -462,6 +472,7 @@ impl Claims {
             carries: self.carries,
             observes: PathSet::new(with_links(self.observes)),
             climbs: PathSet::new(self.climbs),
+            requires: self.requires,
             variables: match (self.opaque.is_some() || self.any_variable, self.tools) {
                 (true, _) => Variables::Any,
                 (false, true) => Variables::AndThoseOfTools(self.names),

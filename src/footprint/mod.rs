@@ -123,6 +123,8 @@ pub struct Footprint {
     pub observes: PathSet,
     /// Places that its paths climb out of with `..`: the other claims hold where none of them is a link.
     pub climbs: PathSet,
+    /// Paths that are there before or since it, as it fails otherwise.
+    pub requires: BTreeSet<String>,
     /// Everything that commands other than package managers touch, where there are package managers.
     pub beside_packages: Option<PathSet>,
     /// Environment variables that it may look at, those of [`steers`] left out.

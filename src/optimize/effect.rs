@@ -8,6 +8,7 @@ use crate::footprint::{Certainty, Footprint, Link, PathClaim, PathSet, account, 
 use crate::pattern::{SourceKind, SourcePattern};
 use crate::plan::{ContextInput, Dest, Input, Step, StepKind};
 use crate::rewrite::ContextFiles;
+use std::collections::BTreeSet;
 
 /// A folder that a step creates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Effect {
     pub observes: PathSet,
     /// Places that its paths climb out of.
     pub climbs: PathSet,
+    /// Paths that are there before or since it, as it fails otherwise.
+    pub requires: BTreeSet<String>,
     /// What its commands touch, those that install packages left out, where there are such.
     pub beside_packages: Option<PathSet>,
     /// Cache mounts, which outlive the build.
@@ -170,6 +173,7 @@ fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Eff
         carries: footprint.carries.clone(),
         observes: footprint.observes.clone(),
         climbs: footprint.climbs.clone(),
+        requires: footprint.requires.clone(),
         beside_packages: footprint.beside_packages.clone(),
         caches: step.cache_mounts.clone(),
         cwd: standing.cwd.map(str::to_owned),

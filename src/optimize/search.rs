@@ -55,9 +55,10 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 2] = [
+    let finders: [(&str, Finder); 3] = [
         ("split-copy", rewrite::split_copy::find),
         ("prefetch", rewrite::prefetch::find),
+        ("merge-run", rewrite::merge_run::find),
     ];
     let mut found: Vec<Rewrite> = Vec::new();
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {

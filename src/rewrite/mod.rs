@@ -8,6 +8,7 @@ pub mod flow;
 pub mod ignore_lines;
 pub mod layout;
 mod mention;
+pub mod merge_run;
 pub mod needs;
 pub mod prefetch;
 pub mod reorder;
@@ -101,6 +102,9 @@ pub struct View<'a> {
     pub files: &'a dyn ContextFiles,
     /// The stages that the target needs.
     pub stages: Vec<StageView<'a>>,
+    /// What it rests on that two lines of a stage change places, given as places in [`StageView::lines`], the first one
+    /// first; `None` where they must not.
+    pub commute: Box<dyn Fn(usize, usize, usize) -> Option<Vec<String>> + 'a>,
 }
 
 /// One stage of it.

@@ -317,8 +317,13 @@ fn apply(call: &mut Call<'_>, effect: Effect, parsed: &Parsed) -> Described {
                 },
                 _ => {}
             }
+            let forced = parsed.has(&["f", "silent", "quiet"]);
             for path in operands.iter().skip(1) {
                 call.write(path, extent)?;
+                let place = call.path(path, extent)?;
+                if !forced && path.known().is_some() && place.extent == extent {
+                    call.claims.require(&place.path);
+                }
             }
         }
         Effect::Installs if parsed.has(&["d", "directory"]) => {

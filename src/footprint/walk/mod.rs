@@ -82,6 +82,21 @@ pub(super) fn script(text: &str, state: &RunState) -> Footprint {
     walk.finish()
 }
 
+/// Whether all commands run one after the other, and none where one before it has failed.
+fn is_chain(script: &shell::Script) -> bool {
+    let simple = |c: &Command| matches!(c.kind, CommandKind::Simple(_)) && !c.background;
+    match script.commands.as_slice() {
+        [one] if !one.background => match &one.kind {
+            CommandKind::List { first, rest } => {
+                let and = |(o, c): &(ListOperator, Command)| *o == ListOperator::And && simple(c);
+                simple(first) && rest.iter().all(and)
+            }
+            _ => simple(one),
+        },
+        _ => false,
+    }
+}
+
 /// Footprint of an exec-form RUN.
 pub(super) fn exec(argv: &[String], state: &RunState) -> Footprint {
     let mut walk = Walk::new(state);
@@ -157,7 +172,10 @@ impl Walk {
             shell.unsure.extend(names);
             shell.blind |= any;
             let outer = std::mem::replace(&mut self.text, text.to_string());
+            let chained = self.nesting == 1 && is_chain(&tree);
+            let around = std::mem::replace(&mut self.claims.chained, chained);
             self.sequence(&tree.commands, shell);
+            self.claims.chained = around;
             self.text = outer;
         }
         self.nesting -= 1;

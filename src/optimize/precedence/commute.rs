@@ -53,6 +53,15 @@ impl Scene<'_> {
                 ));
             }
         }
+        if !y.run {
+            // The first would have failed without these, so the second never makes them.
+            let there: Vec<PathClaim> = known_to_be_there(x, y).map(PathClaim::exact).collect();
+            let kept =
+                |c: &PathClaim| !there.contains(c) || p.changes.claims.iter().any(|k| k.covers(c));
+            if !there.is_empty() {
+                q.to_mut().changes.claims.retain(kept);
+            }
+        }
         for (w, other) in [
             (&p.writes, &q.changes),
             (&p.changes, &q.writes),
@@ -309,6 +318,15 @@ fn named_in_shared(e: &Effect, other: &Effect, places: &PathSet) -> Option<BTree
         }
     }
     Some(out)
+}
+
+/// Folders that the second of two steps would make, if the first did not need something in them to be there.
+fn known_to_be_there<'e>(first: &'e Effect, second: &'e Effect) -> impl Iterator<Item = &'e str> {
+    let makes = second.makes.iter().filter(|m| !m.always);
+    makes.map(|m| m.path.as_str()).filter(|path| {
+        let below = |r: &String| r.strip_prefix(*path).is_some_and(|r| r.starts_with('/'));
+        first.requires.iter().any(below)
+    })
 }
 
 /// A folder whose owner or mode depends on which of two steps comes first.

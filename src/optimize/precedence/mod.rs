@@ -236,7 +236,12 @@ impl<'a> Scene<'a> {
             lines: items.iter().map(line).collect(),
         };
         let needed = |(stage, _): &(usize, &'s Vec<Item<'a>>)| self.plan.stages[*stage].reachable;
+        let commute = |stage, a, b| match self.relation(stage, a, b) {
+            Relation::Keep(_) => None,
+            Relation::Commute { assumptions, .. } => Some(assumptions),
+        };
         Some(View {
+            commute: Box::new(commute),
             source,
             file,
             plan: self.plan,
