@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
+pub use command::java::wrapper_folder;
 pub use environment::steers;
 pub(crate) use path_set::is_below;
 
@@ -198,6 +199,8 @@ impl Footprint {
 pub struct Use {
     /// The program's name without a directory.
     pub tool: String,
+    /// The script of the project that it was started through, absolute: `./mvnw`, `./gradlew`.
+    pub wrapper: Option<String>,
     /// Its arguments; `None` where one of them is not known.
     pub arguments: Option<Vec<String>>,
     /// Where it starts, absolute; `None` where the base image decides.

@@ -1,10 +1,12 @@
 //! Gradle and sbt, and what Maven has in common with them. Plugins and build scripts run code of the project; that it stays inside is an
-//! assumption, and tests, which do anything, are not described. `./mvnw` and `./gradlew` are files of
-//! the context and stay programs that nobody knows.
+//! assumption, and tests, which do anything, are not described. `./mvnw` and `./gradlew` are files of the context: that they
+//! are the wrappers which Maven and Gradle make is looked up by whoever has the context (`rewrite::needs`).
 
 use super::super::Extent;
 use super::super::argument::Argument;
+use super::super::claims::Claims;
 use super::super::options::{Parsed, Spec, parse};
+use super::super::path_set::resolve;
 use super::{Call, Described, common};
 
 #[rustfmt::skip]
@@ -22,6 +24,45 @@ const GRADLE: Spec = Spec {
         "project-cache-dir", "project-dir", "project-prop", "system-prop",
     ],
 };
+
+/// The absolute path of a wrapper script in a project.
+pub(in crate::footprint) fn wrapper(path: &str, cwd: Option<&str>) -> Option<String> {
+    let (_, name) = path.rsplit_once('/')?;
+    matches!(name, "mvnw" | "gradlew")
+        .then(|| resolve(cwd, path))
+        .flatten()
+}
+
+/// What a wrapper starts.
+pub(in crate::footprint) fn wrapped(path: &str) -> &'static str {
+    match path.ends_with("mvnw") {
+        true => "mvn",
+        false => "gradle",
+    }
+}
+
+/// The files of a wrapper: its script, and what it says which version to fetch with.
+pub(in crate::footprint) fn read_wrapper(claims: &mut Claims, script: &str) {
+    let folder = script.rsplit_once('/').map_or("", |(f, _)| f);
+    claims.read(Extent::Exact, script);
+    claims.read(
+        Extent::Subtree,
+        format!("{folder}/{}", wrapper_folder(script)),
+    );
+    claims.network = true;
+    claims.assume(format!(
+        "{script} is the wrapper as the tool itself makes it"
+    ));
+}
+
+/// Where a wrapper has its own files, beside the script.
+#[must_use]
+pub fn wrapper_folder(script: &str) -> &'static str {
+    match script.ends_with("mvnw") {
+        true => ".mvn",
+        false => "gradle/wrapper",
+    }
+}
 
 /// Options of Java's launcher that change no file.
 fn only_tunes(options: &str) -> bool {
@@ -232,8 +273,9 @@ mod tests {
         ("gradle build", "tests", "", ""),
         ("gradle run", "`run`", "", ""),
         ("gradle -I x.gradle jar", "option -I", "", ""),
-        ("./gradlew build -x test", "it runs ./gradlew", "", ""),
-        ("./mvnw package -DskipTests", "it runs ./mvnw", "", ""),
+        ("./gradlew build -x test", "", "net /app/** /app/gradlew /app/gradle/wrapper/** /root/** /opt/**", "/app/** /home/gradle/** /root/** tmp"),
+        ("/x/mvnw package -DskipTests", "", "net /app/** /root/** /opt/** /x/mvnw /x/.mvn/**", "/app/** /root/** tmp"),
+        ("./gradlew test", "tests", "", ""),
         ("sbt -batch update 'clean; compile' stage", "", "net /app/**", "/app/** /root/** tmp"),
         ("COURSIER_CACHE=/c sbt compile", "", "net /c/**", "/app/** /c/** /root/** tmp"),
         ("sbt 'set x := 1' compile", "`set`", "", ""),

@@ -20,7 +20,7 @@ mod download;
 mod find;
 mod git;
 mod go;
-mod java;
+pub(in crate::footprint) mod java;
 mod keys;
 #[cfg(test)]
 mod lines;

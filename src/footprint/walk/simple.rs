@@ -170,9 +170,11 @@ impl Walk {
             return;
         };
         let before = self.claims.mark();
+        let wrapper = command::java::wrapper(path, shell.cwd.as_deref());
         let name = match path.rsplit_once('/') {
             None => path,
             Some((directory, name)) if command::is_program_directory(directory) => name,
+            Some(_) if wrapper.is_some() => command::java::wrapped(path),
             Some(_) => {
                 self.commands.push(path.to_string());
                 self.claims.give_up(format!("it runs {path}"));
@@ -190,6 +192,9 @@ impl Walk {
             self.claims.give_up(reason);
         }
         let mark = self.claims.mark();
+        if let Some(script) = &wrapper {
+            command::java::read_wrapper(&mut self.claims, script);
+        }
         let result = match command::wrapper::inner(arguments, shell) {
             command::wrapper::Inner::None => {
                 let mut call = Call {
@@ -229,6 +234,7 @@ impl Walk {
             });
             self.claims.uses.push(Use {
                 tool: name.to_string(),
+                wrapper: wrapper.clone(),
                 arguments: known.map(|a| a.map(str::to_string)).collect(),
                 dir: shell.cwd.clone(),
                 variables: shell.variables.clone(),

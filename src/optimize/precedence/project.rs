@@ -61,6 +61,9 @@ pub(super) fn trusts_manifests(used: &Use) -> bool {
     let asks = |a: &String| {
         a == "-r" || a == "-c" || a.starts_with("--requirement") || a.starts_with("--constraint")
     };
+    if used.wrapper.is_some() {
+        return true;
+    }
     let arguments = used.arguments.as_deref().unwrap_or_default();
     match used.tool.as_str() {
         "npm" => !arguments

@@ -235,7 +235,12 @@ pub fn of_use(used: &Use, project: &dyn Project) -> Found {
         dir,
         variables: &used.variables,
     };
-    let found = of(&command, project);
+    let found = of(&command, project).and_then(|mut needs| {
+        if let Some(script) = &used.wrapper {
+            wrapper(script, project, &mut needs)?;
+        }
+        Ok(needs)
+    });
     let nothing = |n: &Needs| n.reads.is_empty() && n.writes.is_empty();
     match used.dir {
         None if !found.as_ref().is_ok_and(nothing) => {
@@ -243,6 +248,23 @@ pub fn of_use(used: &Use, project: &dyn Project) -> Found {
         }
         _ => found,
     }
+}
+
+/// The files of a wrapper script that a project brings.
+fn wrapper(script: &str, project: &dyn Project, needs: &mut Needs) -> Result<(), String> {
+    const MARKS: [&str; 3] = [
+        "Maven Wrapper",
+        "Maven Start Up Batch",
+        "Gradle start up script",
+    ];
+    let own = text(project, script)?;
+    if !MARKS.iter().any(|m| own.contains(m)) {
+        return Err(format!("{script} is not the wrapper that its tool makes"));
+    }
+    needs.read(script.to_owned());
+    let folder = crate::footprint::wrapper_folder(script);
+    needs.read_tree(join(shared::parent(script), folder));
+    Ok(())
 }
 
 /// The text of a file of the project.

@@ -33,14 +33,21 @@ pub(super) fn generate(
     needs: &mut Needs,
 ) -> Result<(), String> {
     let dir = &package.dir;
+    let mut configured = None;
     if let Some(config) = CONFIGS.iter().find(|c| project.is_file(&join(dir, c))) {
-        return Err(format!("{} may load anything", join(dir, config)));
+        let path = join(dir, config);
+        let text = text(project, &path)?;
+        configured = Some(
+            named_schema(&text, &path, dir).ok_or_else(|| format!("{path} may load anything"))?,
+        );
     }
     needs.read_all(dir, &CONFIGS);
     needs.read_all(dir, &[".env", "prisma/.env"]);
     let named = package.json.get("prisma").and_then(|p| p.get("schema"));
     let named = schema.or(named.and_then(Value::as_str));
+    let configured = configured.flatten().filter(|_| schema.is_none());
     let places: Vec<String> = match named {
+        _ if configured.is_some() => configured.into_iter().collect(),
         Some(path) => vec![join(dir, path)],
         None => ["prisma/schema.prisma", "schema.prisma", "prisma/schema"]
             .iter()
@@ -65,6 +72,80 @@ pub(super) fn generate(
         true => Err("the Prisma schema is not in the build context".to_owned()),
         false => Ok(()),
     }
+}
+
+/// What a configuration may load without looking at the project, `.env` aside.
+const KNOWN_MODULES: [&str; 10] = [
+    "prisma/config",
+    "@prisma/config",
+    "dotenv",
+    "dotenv/config",
+    "dotenv-expand",
+    "path",
+    "node:path",
+    "process",
+    "node:process",
+    "node:url",
+];
+
+/// The schema that a configuration names, if it does; `None` where it may look at anything else.
+fn named_schema(text: &str, path: &str, dir: &str) -> Option<Option<String>> {
+    let mut rest = String::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if line.starts_with("//") {
+            continue;
+        }
+        if let Some(import) = line.strip_prefix("import ") {
+            let module = import.trim_end_matches(';').trim_end();
+            let quoted = module.rsplit(['"', '\'']).nth(1)?;
+            let whole = module.ends_with(['"', '\'']) && KNOWN_MODULES.contains(&quoted);
+            if !whole {
+                return None;
+            }
+            continue;
+        }
+        rest.push_str(line);
+        rest.push('\n');
+    }
+    let calls = [
+        "require", "import", "readFile", "eval", "Function", "spawn", "exec", "adapter", "fetch",
+    ];
+    if calls.iter().any(|c| rest.contains(c)) {
+        return None;
+    }
+    let Some((before, value)) = rest.split_once("schema:") else {
+        return (!rest.contains("schema")).then_some(None);
+    };
+    if before.ends_with(|c: char| c.is_alphanumeric() || c == '_') || value.contains("schema:") {
+        return None;
+    }
+    let value = value.trim_start();
+    let literal = |t: &str| -> Option<String> {
+        let t = t.trim();
+        let quote = t.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let inner = t.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(['"', '\'', '$', '\\'])).then(|| inner.to_owned())
+    };
+    // Relative to the folder that Prisma runs in where it is a plain text, to the configuration where it is joined to that.
+    let quoted = value.split([',', '\n', '}']).next().and_then(literal);
+    if let Some(quoted) = quoted {
+        return Some(Some(join(dir, &quoted)));
+    }
+    let joined = value
+        .strip_prefix("path.")
+        .unwrap_or(value)
+        .strip_prefix("join(")?;
+    let mut parts = joined.split_once(')')?.0.split(',');
+    let base = match parts.next()?.trim() {
+        "__dirname" | "import.meta.dirname" => path.rsplit_once('/')?.0,
+        _ => return None,
+    };
+    let mut place = base.to_owned();
+    for part in parts.filter(|p| !p.trim().is_empty()) {
+        place = join(&place, &literal(part)?);
+    }
+    Some(Some(place))
 }
 
 /// The schema files at a place.
@@ -157,6 +238,41 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_names_the_schema() {
+        let config = "import { defineConfig } from '@prisma/config';\nimport { join } from 'node:path';\n\
+                      export default defineConfig({\n  migrations: { path: join(__dirname, '..', 'db', 'migrations') },\n  \
+                      schema: join(__dirname, '..', 'db', 'x.prisma')\n});\n";
+        let files = [
+            ("/app/.config/prisma.ts", config),
+            ("/app/db/x.prisma", PLAIN),
+        ];
+        assert_eq!(
+            reads(None, &files),
+            Ok(vec![
+                "/app/db/.env".to_owned(),
+                "/app/db/x.prisma".to_owned()
+            ])
+        );
+        let plain = "export default { schema: \"db/x.prisma\" }";
+        let files = [
+            ("/app/prisma.config.ts", plain),
+            ("/app/db/x.prisma", PLAIN),
+        ];
+        assert_eq!(
+            reads(None, &files),
+            Ok(vec![
+                "/app/db/.env".to_owned(),
+                "/app/db/x.prisma".to_owned()
+            ])
+        );
+        let silent = [
+            ("/app/prisma.config.ts", "export default {}"),
+            ("/app/schema.prisma", PLAIN),
+        ];
+        assert!(reads(None, &silent).is_ok_and(|r| r.contains(&"/app/schema.prisma".to_owned())));
+    }
+
+    #[test]
     fn clients_elsewhere_are_reasons() {
         for text in [
             "generator a {\n provider = \"prisma-client-js\"\n output = \"../src/x\"\n}",
@@ -171,8 +287,19 @@ mod tests {
             );
         }
         assert!(reads(None, &[]).is_err());
-        let config = ("/app/prisma.config.ts", "");
-        assert!(reads(None, &[("/app/schema.prisma", PLAIN), config]).is_err());
+        for text in [
+            "import { x } from './x';\nexport default { schema: 'schema.prisma' }",
+            "import { readFileSync } from 'fs';\nexport default {}",
+            "export default { schema: process.env.S }",
+            "export default { schema: join(root, 's') }",
+            "const x = await import('./x');\nexport default {}",
+        ] {
+            let config = ("/app/prisma.config.ts", text);
+            assert!(
+                reads(None, &[("/app/schema.prisma", PLAIN), config]).is_err(),
+                "{text}"
+            );
+        }
         let inside =
             "generator a {\n provider = \"prisma-client-js\"\n output = \"../node_modules/x\"\n}";
         assert!(reads(None, &[("/app/prisma/schema.prisma", inside)]).is_ok());

@@ -116,10 +116,24 @@ impl Sources<'_> {
         }
         let files = self.project.below(dir);
         let mut mentioned = String::new();
-        for file in files
-            .iter()
-            .filter(|f| f.ends_with(".rs") && self.owner(f) == Some(dir))
-        {
+        // What is not built is not looked into, unless what is built takes it in.
+        let aside = |f: &str| {
+            let rest = f.strip_prefix(dir).unwrap_or(f).trim_start_matches('/');
+            let first = rest.split('/').next();
+            !self.all_targets && matches!(first, Some("tests" | "benches" | "examples"))
+        };
+        let own = |f: &&String| f.ends_with(".rs") && self.owner(f) == Some(dir);
+        let (later, first): (Vec<&String>, Vec<&String>) =
+            files.iter().filter(own).partition(|f| aside(f));
+        for file in first.into_iter().chain(later) {
+            let folder = file
+                .strip_prefix(dir)
+                .unwrap_or(file)
+                .trim_start_matches('/');
+            let folder = folder.split_once('/').map_or("", |(f, _)| f);
+            if aside(file) && !mentioned.contains(&format!("{folder}/")) {
+                continue;
+            }
             let text = text(self.project, file)?;
             self.elsewhere(package, file, &text, needs)?;
             mentioned.push_str(&text);
