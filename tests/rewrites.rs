@@ -418,3 +418,30 @@ fn what_only_looks_free_is_left_alone() {
     let expected = "WORKDIR /a\nCOPY Cargo.lock Cargo.toml ./\nRUN mkdir -p src && ";
     assert!(new.contains(expected), "{new}");
 }
+
+#[test]
+fn a_project_is_installed_behind_its_dependencies() {
+    let file = "FROM python:3.12\nWORKDIR /app\nCOPY . .\nRUN uv sync --frozen --no-dev\n";
+    let pyproject = "[project]\nname = \"a\"\nversion = \"1\"\ndependencies = [\"x\"]\n\
+                     [build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n";
+    let lock = "version = 1\n[[package]]\nname = \"a\"\nversion = \"1\"\nsource = { editable = \".\" }\n";
+    let files = [
+        ("Dockerfile", file),
+        ("pyproject.toml", pyproject),
+        ("uv.lock", lock),
+        ("a/__init__.py", "\n"),
+    ];
+    let edits = ["a/__init__.py"; 6];
+    let dir = repository(&files, &edits);
+    let plan = best(&dir.root, &[]);
+    let text = text(&plan, "dockerfile");
+    let first = text.find("RUN uv sync --frozen --no-dev --no-install-project");
+    let then = text.find("COPY . .\nRUN uv sync --frozen --no-dev\n");
+    assert!(first.is_some() && first < then, "{text}");
+    assert!(names(&plan).contains(&"prefetch"), "{text}");
+    // What is done already is not advised, and costs less: seconds of the second install are those of a light step.
+    let repo = repository(&[files[0], files[1], files[2], files[3]], &edits);
+    repo.write("Dockerfile", text);
+    repo.commit("done");
+    assert_eq!(names(&best(&repo.root, &[])), Vec::<&str>::new());
+}

@@ -218,6 +218,44 @@ pub struct Use {
 }
 
 impl Use {
+    /// What an install fetches, in words that two installs of the same have in common: the tool, the folder and the
+    /// options that choose packages. `None` for a tool that would fetch again all the same.
+    #[must_use]
+    pub fn installs(&self) -> Option<Vec<String>> {
+        const OF_THE_PROJECT: &[&str] = &[
+            "--no-root",
+            "--no-install-project",
+            "--no-install-workspace",
+            "--no-scripts",
+            "--no-autoloader",
+            "-o",
+            "-a",
+            "--optimize-autoloader",
+            "--classmap-authoritative",
+            "--no-progress",
+            "--no-interaction",
+            "-n",
+            "-q",
+            "--quiet",
+            "--no-editable",
+            "--compile-bytecode",
+            "--compile",
+            "--no-ansi",
+        ];
+        if !matches!(self.fetches(), Some(("poetry" | "uv" | "composer", _))) {
+            return None;
+        }
+        let mut words = vec![self.tool.clone(), self.dir.clone()?];
+        let chosen = self.arguments.as_deref()?.iter();
+        words.extend(
+            chosen
+                .filter(|a| !OF_THE_PROJECT.contains(&a.as_str()))
+                .cloned(),
+        );
+        words[2..].sort();
+        Some(words)
+    }
+
     /// Whether it fetches the project's dependencies, by the name of its tool; and whether it builds the project too.
     /// `None` for a use that does neither, or that is told not to fetch.
     #[must_use]
@@ -269,6 +307,15 @@ impl Use {
                 }
                 _ => None,
             },
+            "poetry" => matches!(first, "install" | "sync")
+                .then(|| ("poetry", !has("--no-root") && !has("--only-root"))),
+            "uv" => {
+                let apart = ["--no-install-project", "--no-install-workspace"];
+                (first == "sync").then(|| ("uv", !apart.iter().any(|a| has(a))))
+            }
+            "composer" => {
+                matches!(first, "install" | "i").then(|| ("composer", !has("--no-autoloader")))
+            }
             "sbt" => (!operands.is_empty()).then_some(("sbt", !any(&["update"]))),
             _ => None,
         }

@@ -23,7 +23,7 @@ const MOST_SETS: usize = 64;
 /// Rewrites that are searched over.
 const MOST_REWRITES: usize = 32;
 /// Seconds a build, as a share of the baseline, that are not worth an edit.
-const WORTH_AN_EDIT: f64 = 0.0005;
+const WORTH_AN_EDIT: f64 = 0.002;
 
 /// One way to rewrite the file, ordered and judged.
 pub(super) struct Candidate {

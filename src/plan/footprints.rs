@@ -68,19 +68,34 @@ pub fn fill(plan: &mut Plan, commands: &[(NodeIndex, Command)]) {
 }
 
 /// A build whose dependencies no earlier step of its stage, or of those below it, has fetched fetches them itself: it is an
-/// install too.
+/// install too. An install whose dependencies an earlier one has
+/// fetched is none.
 fn fetch_first(plan: &mut Plan) {
-    let mut fetched: Vec<BTreeSet<&'static str>> = Vec::new();
+    type Before = (BTreeSet<&'static str>, BTreeSet<Vec<String>>);
+    let mut fetched: Vec<Before> = Vec::new();
     for index in 0..plan.stages.len() {
-        let mut tools = match plan.stages[index].base {
+        let (mut tools, mut installed) = match plan.stages[index].base {
             Base::Stage(b) => fetched.get(b).cloned().unwrap_or_default(),
-            _ => BTreeSet::new(),
+            _ => Before::default(),
         };
         for node in plan.stages[index].steps.clone() {
             let step = &mut plan.graph[node];
             let Some(footprint) = &step.footprint else {
                 continue;
             };
+            let installs: Vec<Vec<String>> =
+                footprint.uses.iter().filter_map(Use::installs).collect();
+            let again = !installs.is_empty() && installs.iter().all(|i| installed.contains(i));
+            if again && installs.len() == footprint.uses.len() {
+                // The dependencies are there already: what is left is the project itself.
+                for class in step.classes.iter_mut().filter(|c| **c == Class::Install) {
+                    *class = Class::LightBuild;
+                }
+                step.classes.sort();
+                step.classes.dedup();
+                continue;
+            }
+            installed.extend(installs);
             for (tool, builds) in footprint.uses.iter().filter_map(Use::fetches) {
                 if tools.insert(tool) && builds && !step.classes.contains(&Class::Install) {
                     step.classes.push(Class::Install);
@@ -88,7 +103,7 @@ fn fetch_first(plan: &mut Plan) {
                 }
             }
         }
-        fetched.push(tools);
+        fetched.push((tools, installed));
     }
 }
 

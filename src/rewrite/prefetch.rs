@@ -75,7 +75,9 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
         reaches_image(view.plan, stage.stage, &inside)
     };
-    if cached.iter().any(shows) {
+    // These keep what they would have kept.
+    let same = matches!(used.tool.as_str(), "poetry" | "uv" | "composer");
+    if !same && cached.iter().any(shows) {
         return None;
     }
     let below = stage.layout.first(line.layers);
@@ -139,10 +141,16 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         text: text.into_bytes(),
     });
     let mut assumptions = found.needs.assumptions.clone();
-    assumptions.push(format!(
-        "{} finds in its cache what the step before fetched, and fetches the same where it does not",
-        used.tool
-    ));
+    assumptions.push(match same {
+        true => format!(
+            "{} leaves what the step before installed as it is, and adds the project",
+            used.tool
+        ),
+        false => format!(
+            "{} finds in its cache what the step before fetched, and fetches the same where it does not",
+            used.tool
+        ),
+    });
     Some(Rewrite {
         safety: Safety::Assumed,
         edits,
