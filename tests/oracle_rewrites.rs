@@ -108,3 +108,111 @@ fn what_stands_between_keeps_runs_apart() {
     // The folder of the second COPY could be one that the first RUN fails without.
     assert_eq!(merges(&two("rm -rf ./x/y", &format!("{copy}./x/b"))), 0);
 }
+
+/// A package manager that takes no time: what it installs says what it saw.
+const NPM: &str = "FROM busybase AS node\n\
+    RUN printf '#!/bin/sh\\nmkdir -p node_modules && cat package.json >> node_modules/p && echo \"$@\" >> node_modules/p\\n' \
+    > /bin/npm && chmod 755 /bin/npm\n";
+
+#[test]
+fn a_stage_stands_on_the_part_it_needs() {
+    let file = format!(
+        "{NPM}FROM node AS deps\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\n\
+         FROM deps AS build\nRUN cat src/a src/b > /app/out\n\
+         FROM deps AS production\nRUN npm ci --omit=dev\n\
+         FROM busybase\nCOPY --from=production /app/node_modules /node_modules\nCOPY --from=build /app/out /out\n"
+    );
+    let files = [
+        ("Dockerfile", file.as_str()),
+        ("package.json", "{\"name\":\"a\",\"version\":\"1.0.0\"}"),
+        (
+            "package-lock.json",
+            "{\"name\":\"a\",\"lockfileVersion\":3,\"packages\":{}}",
+        ),
+        ("src/a", "a\n"),
+        ("src/b", "b\n"),
+    ];
+    let case = Case {
+        files: &files,
+        edits: ONCE,
+        flags: &["--rewrites", "move-to-stage"],
+        rewrites: &["move-to-stage"],
+    };
+    let plan = case.plan();
+    let new = "FROM node AS deps-dependencies\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\n\n\
+               FROM deps-dependencies AS deps\nCOPY . .\n";
+    let text = text(&plan, "dockerfile");
+    assert!(text.contains(new), "{text}");
+    assert!(
+        text.contains("FROM deps-dependencies AS production\n"),
+        "{text}"
+    );
+    assert!(text.contains("FROM deps AS build\n"), "{text}");
+    // A stage keeps all below it where somebody takes of that, where what it reads is not known, or where numbers count.
+    for (from, to) in [
+        ("/app/node_modules /node_modules", "/app /all"),
+        ("RUN npm ci --omit=dev", "RUN npm run anything"),
+        ("--from=production", "--from=3"),
+        (
+            "RUN npm ci --omit=dev",
+            "RUN npm ci --omit=dev && cp src/a node_modules/a",
+        ),
+    ] {
+        let other = file.replace(from, to);
+        assert_ne!(other, file);
+        let changed: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(p, t)| {
+                (
+                    *p,
+                    if *p == "Dockerfile" {
+                        other.as_str()
+                    } else {
+                        *t
+                    },
+                )
+            })
+            .collect();
+        let repo = repository(&changed, ONCE);
+        let all = plans(&repo.root, &["--rewrites", "move-to-stage"]);
+        assert!(all.iter().all(|p| names(p).is_empty()), "{to}");
+    }
+}
+
+#[test]
+fn what_nobody_reads_is_not_copied() {
+    let file = format!(
+        "{NPM}FROM node AS modules\nWORKDIR /app\nCOPY . .\nRUN npm ci\n\
+         FROM busybase\nCOPY --from=modules /app/node_modules /node_modules\nCOPY src /src\n"
+    );
+    let files = [
+        ("Dockerfile", file.as_str()),
+        ("package.json", "{\"name\":\"a\",\"version\":\"1.0.0\"}"),
+        (
+            "package-lock.json",
+            "{\"name\":\"a\",\"lockfileVersion\":3,\"packages\":{}}",
+        ),
+        ("src/a", "a\n"),
+        ("src/b", "b\n"),
+    ];
+    let flags = ["--rewrites", "split-copy,reorder,narrow-copy"];
+    let case = Case {
+        files: &files,
+        edits: ONCE,
+        flags: &flags,
+        rewrites: &["narrow-copy", "split-copy"],
+    };
+    let plan = case.plan();
+    let new = "WORKDIR /app\nCOPY package-lock.json package.json ./\nRUN npm ci\nFROM busybase\n";
+    assert!(
+        text(&plan, "dockerfile").contains(new),
+        "{}",
+        text(&plan, "dockerfile")
+    );
+    let other = file.replace("/app/node_modules /node_modules", "/app /app");
+    let mut changed = files;
+    changed[0].1 = &other;
+    let repo = repository(&changed, ONCE);
+    let all = plans(&repo.root, &flags);
+    assert!(all.iter().all(|p| !names(p).contains(&"narrow-copy")));
+}

@@ -424,7 +424,8 @@ fn a_project_is_installed_behind_its_dependencies() {
     let file = "FROM python:3.12\nWORKDIR /app\nCOPY . .\nRUN uv sync --frozen --no-dev\n";
     let pyproject = "[project]\nname = \"a\"\nversion = \"1\"\ndependencies = [\"x\"]\n\
                      [build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n";
-    let lock = "version = 1\n[[package]]\nname = \"a\"\nversion = \"1\"\nsource = { editable = \".\" }\n";
+    let lock =
+        "version = 1\n[[package]]\nname = \"a\"\nversion = \"1\"\nsource = { editable = \".\" }\n";
     let files = [
         ("Dockerfile", file),
         ("pyproject.toml", pyproject),

@@ -44,8 +44,13 @@ pub struct Request<'a> {
     pub may_repeat: bool,
     /// What was solved before.
     pub memo: &'a Memo,
-    /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them.
+    /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them. A stage that may come to
+    /// stand on less stands on nothing then.
     pub added_are_free: bool,
+    /// `move-to-stage` may be used.
+    pub may_cut: bool,
+    /// `narrow-copy` may be used.
+    pub may_narrow: bool,
 }
 
 /// The result over all stages.
@@ -76,6 +81,10 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
     };
     let files = Some(request.setting.files);
     let scene = Scene::new(&request.evaluated.file, plan, files);
+    let cut = match request.may_cut && request.added_are_free {
+        true => scene.may_stand_on_less(&request.evaluated.source, &request.evaluated.file),
+        false => Vec::new(),
+    };
     let builds = request.counted.len();
     let mut full: Vec<Partition> = Vec::new();
     let mut out = Ordered {
@@ -85,7 +94,7 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
     let mut longest = vec![0.0f64; builds];
     for (index, stage) in plan.stages.iter().enumerate() {
         let mut base = match stage.base {
-            Base::Stage(b) => full[b].clone(),
+            Base::Stage(b) if !cut.contains(&index) => full[b].clone(),
             _ => Partition::trivial(builds),
         };
         if !stage.reachable {
@@ -220,16 +229,23 @@ fn one_stage(
         .filter(|i| list[*i].step.is_some())
         .collect();
     let node = |i: &usize| list[*i].step.map(|(n, _)| n).unwrap_or_default();
+    let gone = may_go(request, scene, index);
     let problem = Problem {
         weights: steps
             .iter()
             .map(|i| {
-                let free = request.added_are_free && request.is_added(list[*i].at);
+                let free = request.added_are_free && (request.is_added(list[*i].at) || gone[*i]);
                 let position = rows.position.get(&node(i)).filter(|_| !free);
                 position.map_or(0.0, |p| evaluated.seconds[*p])
             })
             .collect(),
-        rows: steps.iter().map(|i| rows.row(node(i), full)).collect(),
+        rows: steps
+            .iter()
+            .map(|i| match gone[*i] {
+                true => vec![0; request.counted.len()],
+                false => rows.row(node(i), full),
+            })
+            .collect(),
         before: masks(&pairs, &steps),
         alone: steps
             .iter()
@@ -312,6 +328,32 @@ fn one_stage(
         );
     }
     problem
+}
+
+/// Which instructions `narrow-copy` may take away in some order: those of a stage that is not the image that can come to
+/// stand behind all others. None where it is no bound that is asked for.
+fn may_go(request: &Request<'_>, scene: &Scene<'_>, index: usize) -> Vec<bool> {
+    let list = scene.stage(index);
+    let mut gone = vec![false; list.len()];
+    let plan = &request.evaluated.plan;
+    let on_it = |s: &crate::plan::Stage| matches!(s.base, Base::Stage(b) if b == index);
+    if !(request.may_narrow && request.added_are_free)
+        || index == plan.target
+        || plan.stages.iter().any(on_it)
+    {
+        return gone;
+    }
+    let lines = match request.may_repeat {
+        true => Lines::Repeat,
+        false => Lines::Stay,
+    };
+    let pairs = Pairs::new(request, scene, index, lines);
+    for i in (0..list.len()).rev() {
+        let copies = matches!(list[i].instruction.kind, crate::dockerfile::Kind::Copy(_));
+        let passes = |j: usize| gone[j] || !matches!(pairs.of(i, j), Relation::Keep(_));
+        gone[i] = copies && (i + 1..list.len()).all(passes);
+    }
+    gone
 }
 
 /// An order, and the lines it is printed as.

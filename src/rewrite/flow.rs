@@ -60,6 +60,48 @@ fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize, left: &mut
     false
 }
 
+/// Whether another stage takes one of these places from a stage, stands on it, or shows it to a command.
+#[must_use]
+pub fn is_taken(plan: &Plan, stage: usize, places: &[PathClaim]) -> bool {
+    let on_it = |s: &crate::plan::Stage| matches!(s.base, Base::Stage(b) if b == stage);
+    if plan.stages.iter().any(on_it) {
+        return true;
+    }
+    let mut inputs = plan
+        .graph
+        .node_weights()
+        .flat_map(|s| s.inputs.iter().map(move |i| (s, i)));
+    inputs.any(|(step, input)| {
+        let Input::Stage {
+            stage: from,
+            sources,
+            ..
+        } = input
+        else {
+            return false;
+        };
+        let takes = |source: &String| {
+            let fixed = source
+                .split(['*', '?', '[', '\\'])
+                .next()
+                .unwrap_or_default();
+            let path = match fixed.len() == source.len() {
+                true => source.as_str(),
+                false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
+            };
+            let path = crate::pattern::clean(&format!("/{}", path.trim_start_matches('/')));
+            let claim = PathClaim::subtree(path);
+            places.iter().any(|p| {
+                claim.covers(p)
+                    || (p.extent == Extent::Subtree && p.covers(&claim))
+                    || p.path == claim.path
+            })
+        };
+        let copies = matches!(step.kind, StepKind::Copy | StepKind::Add);
+        *from == stage && (!copies || sources.iter().any(takes))
+    })
+}
+
 /// Where a source of a COPY from a stage puts what is at a path there; `None` where it does not take it.
 fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
     let everywhere = || Some(PathClaim::subtree("/"));

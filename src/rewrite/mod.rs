@@ -9,6 +9,8 @@ pub mod ignore_lines;
 pub mod layout;
 mod mention;
 pub mod merge_run;
+pub mod move_to_stage;
+pub mod narrow_copy;
 pub mod needs;
 pub mod prefetch;
 pub mod reorder;

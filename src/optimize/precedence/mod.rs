@@ -16,7 +16,7 @@ use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, s
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::layout::Layout;
 use crate::rewrite::needs::Needs;
-use crate::rewrite::{ContextFiles, Line, StageView, View};
+use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
 use crate::source::SourceFile;
 use petgraph::graph::NodeIndex;
 pub(super) use project::NEEDS_LITTLE;
@@ -254,6 +254,16 @@ impl<'a> Scene<'a> {
                 .map(one)
                 .collect(),
         })
+    }
+
+    /// The stages that `move-to-stage` may let stand on less.
+    pub(super) fn may_stand_on_less(&self, source: &SourceFile, file: &Dockerfile) -> Vec<usize> {
+        let Some(view) = self.view(source, file) else {
+            return Vec::new();
+        };
+        let stages = view.stages.iter();
+        let open = stages.filter(|s| move_to_stage::may_stand_on_less(&view, s));
+        open.map(|s| s.stage).collect()
     }
 
     fn items(

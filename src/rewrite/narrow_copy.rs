@@ -1,0 +1,80 @@
+//! A broad COPY behind which nothing runs, in a stage that is not the image: it goes.
+//!
+//! ```text
+//! COPY go.mod go.sum ./             COPY go.mod go.sum ./
+//! COPY cmd cmd                      COPY cmd cmd
+//! RUN go build -o /app ./cmd   ->   RUN go build -o /app ./cmd
+//! COPY . .
+//! ```
+//!
+//! Precondition: no step of the stage comes behind the COPY, no stage stands on it, and nobody takes any of the files that it
+//! brings. Safety: assumed. It is looked for in a file whose lines are in their best order already: once `split-copy` has
+//! given every step what it reads, that is where a broad COPY has come to stand.
+
+use super::flow::is_taken;
+use super::layout::brought_by;
+use super::{EditNote, Rewrite, Safety, StageView, View};
+use crate::dockerfile::Kind;
+use crate::footprint::PathClaim;
+use crate::source::{Edit, Span};
+
+/// One rewrite for every stage that ends with such lines.
+#[must_use]
+pub fn find(view: &View<'_>) -> Vec<Rewrite> {
+    view.stages.iter().filter_map(|s| one(view, s)).collect()
+}
+
+fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
+    if stage.stage == view.plan.target {
+        return None;
+    }
+    let line = stage.lines.last()?;
+    let instruction = &view.file.instructions[line.at];
+    let step = line
+        .step
+        .filter(|_| matches!(instruction.kind, Kind::Copy(_)))?;
+    let brought = brought_by(step, &PathClaim::subtree("/"), view.files)?;
+    let place = |(place, from): &(String, String)| match from.as_str() {
+        ".git" => PathClaim::subtree(&**place),
+        _ => PathClaim::exact(&**place),
+    };
+    let places: Vec<PathClaim> = brought.iter().map(place).collect();
+    // A list that says nothing is no proof; and of a stage that does nothing else something must be left.
+    let does_more = stage.lines.len() > 1;
+    if places.is_empty() || !does_more || is_taken(view.plan, stage.stage, &places) {
+        return None;
+    }
+    let start = instruction
+        .leading_comments
+        .start
+        .min(instruction.span.start);
+    Some(Rewrite {
+        safety: Safety::Assumed,
+        edits: vec![Edit {
+            span: Span {
+                start,
+                end: instruction.span.end,
+            },
+            text: Vec::new(),
+        }],
+        ignore: Vec::new(),
+        note: EditNote {
+            rewrite: "narrow-copy",
+            safety: Safety::Assumed,
+            line: instruction.line,
+            end_line: instruction.end_line,
+            why: format!(
+                "{} goes: what the steps of its stage read is copied by itself, and nobody takes the rest",
+                view.source
+                    .text(instruction.original.span())
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+            ),
+            assumptions: vec![
+                "no link of the stage leads to what only this line brings".to_owned(),
+            ],
+        },
+    })
+}
