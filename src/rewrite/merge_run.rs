@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 #[rustfmt::skip]
 const QUICK: &[&str] = &[
     "chmod", "chown", "chgrp", "mkdir", "rmdir", "ln", "touch", "echo", "printf", "true", "test", "[", "rm", "install", "mktemp",
+    "cp", "mv", "cat",
     "useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod", "passwd", "chsh", "setcap", "truncate",
 ];
 
