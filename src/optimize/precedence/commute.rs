@@ -98,17 +98,21 @@ impl Scene<'_> {
         if let Some(id) = x.caches.iter().find(|c| y.caches.contains(c)) {
             return Relation::keep(format!("both use the cache mount {id}"));
         }
-        let all = |places: &Places, led: &Led| match std::ptr::eq(places, &raw const led.places) {
-            true => led.all.clone(),
-            false => places.all(),
+        let reach = |places: &Cow<'_, Places>, led: &Led, ground: &Ground<'_>| match places {
+            Cow::Borrowed(_) => (led.changes_reach, led.all_reach),
+            Cow::Owned(own) => (
+                Reached::of(ground, &own.changes),
+                Reached::of(ground, &own.all()),
+            ),
         };
+        let (p_changes, p_all) = reach(&p, &x_led, &x_ground);
+        let (q_changes, q_all) = reach(&q, &y_led, &y_ground);
         self.places(
             stage,
             &mut case,
-            &x_ground,
             [
-                (&p.changes, &all(&q, &y_led)),
-                (&q.changes, &all(&p, &x_led)),
+                (p.changes.is_empty(), p_changes, q_all),
+                (q.changes.is_empty(), q_changes, p_all),
             ],
             known && x_led.way_known && y_led.way_known,
         );
@@ -165,8 +169,11 @@ impl Scene<'_> {
                 Some(cwd) => ground.follow(&PathSet::new(vec![PathClaim::exact(cwd)])),
                 None => (PathSet::default(), true),
             };
+            let all_of_it = places.all();
             Rc::new(Led {
-                all: places.all(),
+                changes_reach: Reached::of(ground, &places.changes),
+                all_reach: Reached::of(ground, &all_of_it),
+                all: all_of_it,
                 places,
                 known,
                 way,
@@ -185,25 +192,17 @@ impl Scene<'_> {
         &self,
         stage: usize,
         case: &mut Case,
-        ground: &Ground<'_>,
-        sides: [(&PathSet, &PathSet); 2],
+        sides: [(bool, Reached, Reached); 2],
         known: bool,
     ) {
         // Where nothing is changed on either side, nothing can meet.
-        if sides.iter().all(|(changes, _)| changes.is_empty()) {
+        if sides.iter().all(|(nothing, ..)| *nothing) {
             return;
         }
         let base = &self.bases[stage];
-        let reach = |set: &PathSet| {
-            let all: Vec<Reach> = set.claims.iter().map(|c| ground.reach(c)).collect();
-            let any = |r: Reach| all.contains(&r);
-            (any(Reach::Anywhere), any(Reach::System))
-        };
         let mut open = !known;
-        for (changes, other) in sides.iter().filter(|(c, _)| !c.is_empty()) {
-            let (anywhere, system) = reach(changes);
-            let (other_anywhere, other_system) = reach(other);
-            open |= anywhere || other_anywhere || (system && other_system);
+        for (_, changes, other) in sides.iter().filter(|(nothing, ..)| !nothing) {
+            open |= changes.anywhere || other.anywhere || (changes.system && other.system);
         }
         if open {
             let of = match base {
@@ -244,9 +243,29 @@ pub(super) struct Led {
     all: PathSet,
     /// No other place is meant, and none is climbed out of through a link.
     known: bool,
+    /// How far what it changes, and all of it, may lead.
+    changes_reach: Reached,
+    all_reach: Reached,
     /// Where its command starts.
     way: PathSet,
     way_known: bool,
+}
+
+/// How far the paths of a set may lead.
+#[derive(Clone, Copy)]
+struct Reached {
+    anywhere: bool,
+    system: bool,
+}
+
+impl Reached {
+    fn of(ground: &Ground<'_>, set: &PathSet) -> Self {
+        let all: Vec<Reach> = set.claims.iter().map(|c| ground.reach(c)).collect();
+        Self {
+            anywhere: all.contains(&Reach::Anywhere),
+            system: all.contains(&Reach::System),
+        }
+    }
 }
 
 /// The sets of an effect with the places that links lead to.
