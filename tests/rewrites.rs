@@ -485,3 +485,33 @@ fn what_only_looks_free_is_left_alone() {
     let expected = "WORKDIR /a\nCOPY Cargo.lock Cargo.toml ./\nRUN mkdir -p src && ";
     assert!(new.contains(expected), "{new}");
 }
+
+#[test]
+fn scripts_count_once_something_starts_them() {
+    let script = ("tools/sign.sh", "cat docs/x.md\n");
+    for (starts, by) in [
+        (None, "nobody"),
+        (Some(("Makefile", "all:\n\tsh tools/sign.sh\n")), "a name"),
+        (Some(("src/b.js", "run(`tools/${x}`)\n")), "its folder"),
+        (Some(("src/b.js", "glob('tools/*.sh')\n")), "a wildcard"),
+        (
+            Some(("bootstrap.sh", "sh tools/sign.sh\n")),
+            "another script",
+        ),
+    ] {
+        let mut files = vec![
+            ("Dockerfile", BUILDER),
+            ("docs/x.md", "x\n"),
+            ("src/a.js", "a\n"),
+            script,
+        ];
+        files.extend(starts);
+        let dir = repository(&files, &["docs/x.md"; 4]);
+        let plan = best(&dir.root, &[]);
+        let left_out = text(&plan, "dockerignore").contains("docs\n");
+        assert_eq!(left_out, starts.is_none(), "{by}: {plan}");
+        let assumed = plan["assumptions"].to_string();
+        let said = assumed.contains("scripts that nothing in the build context names are not run");
+        assert_eq!(said, starts.is_none(), "{by}: {plan}");
+    }
+}

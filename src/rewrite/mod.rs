@@ -7,6 +7,7 @@
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;
+mod live;
 mod mention;
 pub mod needs;
 pub mod prefetch;
@@ -152,6 +153,10 @@ pub trait ContextFiles {
     /// Where a symbolic link leads, as it says; `None` where that is not known.
     fn link_text(&self, _path: &str) -> Option<String> {
         None
+    }
+    /// How many bytes files have, where that is known without reading them.
+    fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        vec![None; paths.len()]
     }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
