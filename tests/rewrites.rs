@@ -515,3 +515,63 @@ fn scripts_count_once_something_starts_them() {
         assert_eq!(said, starts.is_none(), "{by}: {plan}");
     }
 }
+
+#[test]
+fn halves_of_a_run_go_their_own_ways() {
+    let dockerfile = "FROM python:3.13\nWORKDIR /app\nCOPY . .\nCOPY start.sh /\n\
+                      RUN pip install -r requirements.txt && \\\n    # for everybody\n    chmod 775 /*.sh\n";
+    let files = [
+        ("Dockerfile", dockerfile),
+        ("requirements.txt", "flask==3\n"),
+        ("start.sh", "#!/bin/sh\n"),
+        ("src/a.py", "a = 1\n"),
+    ];
+    let edits = ["src/a.py"; 8];
+    let dir = repository(&files, &edits);
+    let plan = best(&dir.root, &[]);
+    assert!(names(&plan).contains(&"split-run"), "{plan}");
+    assert_eq!(text(&plan, "safety"), "assumed");
+    let expected = "COPY requirements.txt ./\nCOPY start.sh /\nRUN pip install -r requirements.txt\nCOPY . .\n\
+                    # for everybody\nRUN chmod 775 /*.sh\n";
+    let new = text(&plan, "dockerfile");
+    assert!(new.ends_with(expected), "{new}");
+    assert!(plan["saving"].as_f64().expect("a number") > 0.6, "{plan}");
+    // What sets the shell up is said in both.
+    let begun = dockerfile.replace("RUN pip", "RUN cd /app && umask 022 && pip");
+    let mut other = files;
+    other[0].1 = &begun;
+    let again = repository(&other, &edits);
+    let plan = best(&again.root, &[]);
+    let new = text(&plan, "dockerfile");
+    for line in [
+        "RUN cd /app && umask 022 && pip install -r requirements.txt\n",
+        "RUN cd /app && umask 022 && chmod 775 /*.sh\n",
+    ] {
+        assert!(new.contains(line), "{new}");
+    }
+    // Only where it is allowed.
+    let plan = best(&dir.root, &["--rewrites", "reorder,split-copy"]);
+    assert!(!names(&plan).contains(&"split-run"), "{plan}");
+    for other in [
+        // What is taken away in the second half would stay in the layer of the first.
+        "pip install -r requirements.txt && rm -rf /root/.cache /*.sh",
+        // The directory and the variable are the first half's.
+        "mkdir -p x && cd x && pip install -r ../requirements.txt && chmod 775 /*.sh",
+        "A=1 && pip install -r requirements.txt && chmod 775 /*.sh",
+        // It goes on where the first has failed.
+        "pip install -r requirements.txt || chmod 775 /*.sh",
+        "pip install -r requirements.txt && chmod 775 /*.sh || true",
+        // The cache may be empty where only the second runs.
+        "--mount=type=cache,target=/tmp pip install -r requirements.txt && chmod 775 /*.sh",
+        "--mount=type=tmpfs,target=/mnt pip install -r requirements.txt && chmod 775 /*.sh",
+    ] {
+        let dockerfile =
+            format!("FROM python:3.13\nWORKDIR /app\nCOPY . .\nCOPY start.sh /\nRUN {other}\n");
+        let mut files = files;
+        files[0].1 = &dockerfile;
+        let dir = repository(&files, &edits);
+        for plan in plans(&dir.root, &[]) {
+            assert!(!names(&plan).contains(&"split-run"), "{other}: {plan}");
+        }
+    }
+}

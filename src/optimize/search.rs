@@ -9,6 +9,7 @@ use super::judge::{Evaluated, Judge};
 use super::precedence::Scene;
 use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
 use crate::footprint::Certainty;
+use crate::plan::StepKind;
 use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, Applied, EditNote, Rewrite, Safety, View};
 use crate::simulate::Policy;
@@ -55,9 +56,10 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 2] = [
+    let finders: [(&str, Finder); 3] = [
         ("split-copy", rewrite::split_copy::find),
         ("prefetch", rewrite::prefetch::find),
+        ("split-run", rewrite::split_run::find),
     ];
     let mut found: Vec<Rewrite> = Vec::new();
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
@@ -104,6 +106,8 @@ pub(super) struct Search<'s, 'a> {
     counted: &'s [usize],
     /// Seconds a build of the baseline.
     before: f64,
+    /// Seconds of its steps, by their instructions.
+    whole: FxHashMap<usize, f64>,
     seen: FxHashMap<Vec<usize>, Vec<Rc<Candidate>>>,
     best: Option<Rc<Candidate>>,
 }
@@ -123,7 +127,14 @@ impl<'s, 'a> Search<'s, 'a> {
             .skip(1)
             .map(|b| objective.of_build(&baseline.costs[*b]));
         let before = seconds.sum::<f64>() / counted.len().saturating_sub(1).max(1) as f64;
+        let own = |(n, seconds): (&petgraph::graph::NodeIndex, &f64)| {
+            let step = &baseline.plan.graph[*n];
+            (step.id.trigger == 0 && step.kind != StepKind::From)
+                .then_some((step.instruction, *seconds))
+        };
+        let steps = baseline.plan.order.iter().zip(&baseline.seconds);
         Self {
+            whole: steps.filter_map(own).collect(),
             judge,
             baseline,
             rewrites,
@@ -338,6 +349,7 @@ impl<'s, 'a> Search<'s, 'a> {
             may_repeat,
             memo: self.judge.memo(),
             added_are_free,
+            whole: &self.whole,
         })
     }
 

@@ -44,8 +44,11 @@ pub struct Request<'a> {
     pub may_repeat: bool,
     /// What was solved before.
     pub memo: &'a Memo,
-    /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them.
+    /// Steps that rewrites added cost nothing, and those that were one step no more than that: for what bounds all plans
+    /// with fewer of them.
     pub added_are_free: bool,
+    /// Seconds of the steps of that file, by their instructions.
+    pub whole: &'a FxHashMap<usize, f64>,
 }
 
 /// The result over all stages.
@@ -226,7 +229,11 @@ fn one_stage(
             .map(|i| {
                 let free = request.added_are_free && request.is_added(list[*i].at);
                 let position = rows.position.get(&node(i)).filter(|_| !free);
-                position.map_or(0.0, |p| evaluated.seconds[*p])
+                let own = position.map_or(0.0, |p| evaluated.seconds[*p]);
+                match request.added_are_free {
+                    true => own * together(request, list, rows, *i),
+                    false => own,
+                }
             })
             .collect(),
         rows: steps.iter().map(|i| rows.row(node(i), full)).collect(),
@@ -238,7 +245,9 @@ fn one_stage(
         base,
         policy: request.policy,
     };
-    let needed = list.iter().any(|i| request.is_added(i.at));
+    let needed = list
+        .iter()
+        .any(|i| request.is_added(i.at) || request.halves(list, i.at).count() > 1);
     if !(request.may_reorder || needed) {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
@@ -314,6 +323,26 @@ fn one_stage(
     problem
 }
 
+/// What steps that were one may cost of what they do, so that together they cost no more than it did.
+fn together(request: &Request<'_>, list: &[Item<'_>], rows: &Rows<'_>, i: usize) -> f64 {
+    let at = list[i].at;
+    let old = request.origin.get(at).copied().flatten();
+    let Some(whole) = old.and_then(|o| request.whole.get(&o)) else {
+        return 1.0;
+    };
+    let seconds = |i: &Item<'_>| {
+        let node = i.step.map(|(n, _)| n).unwrap_or_default();
+        let position = rows.position.get(&node);
+        position.map_or(0.0, |p| request.evaluated.seconds[*p])
+    };
+    let halves: Vec<f64> = request.halves(list, at).map(seconds).collect();
+    let sum: f64 = halves.iter().sum();
+    match halves.len() > 1 && sum > *whole {
+        true => whole / sum,
+        false => 1.0,
+    }
+}
+
 /// An order, and the lines it is printed as.
 struct Found {
     lines: Vec<Placed>,
@@ -342,6 +371,18 @@ impl Request<'_> {
     /// Whether a rewrite added an instruction.
     fn is_added(&self, at: usize) -> bool {
         self.origin.get(at).copied().flatten().is_none()
+    }
+
+    /// The instructions of a stage that were one with this, itself among them.
+    fn halves<'l, 'a>(
+        &self,
+        list: &'l [Item<'a>],
+        at: usize,
+    ) -> impl Iterator<Item = &'l Item<'a>> {
+        let of = |at: usize| self.origin.get(at).copied().flatten();
+        let own = of(at);
+        list.iter()
+            .filter(move |i| i.at == at || own.is_some() && of(i.at) == own)
     }
 }
 

@@ -1,0 +1,101 @@
+//! Plans of single rewrites, built beside the original by a real builder.
+//!
+//! In: a `docker` with buildx and the image `busybase:latest`; without them the live tests say so and pass (with
+//! `CACHEPLAN_REQUIRE_BUILDER=1` they fail). Tools that fetch are scripts that stand in for them, so that nothing needs a network.
+//! Invariant: a case counts only where the plan holds the rewrite it is about.
+
+mod common;
+#[path = "common/git.rs"]
+mod git;
+
+use common::builder;
+use git::Repo;
+use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+/// A small repository whose newest commits edit one file.
+struct Case {
+    rewrite: &'static str,
+    dockerfile: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    edited: &'static str,
+    flags: &'static [&'static str],
+}
+
+/// Says what it was given, and leaves a file as an install would.
+const PIP: (&str, &str) = (
+    "tools/pip",
+    "#!/bin/sh\nset -e\nmkdir -p /usr/local/lib/py\ncat requirements.txt > /usr/local/lib/py/installed\n\
+     echo '#!/bin/sh' > /usr/local/lib/py/own.sh\n",
+);
+
+fn repository(case: &Case) -> Repo {
+    let repo = Repo::new();
+    repo.write("Dockerfile", case.dockerfile);
+    for (path, text) in case.files {
+        repo.write(path, text);
+        if text.starts_with("#!") {
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(repo.root.join(path), mode).expect("a file");
+        }
+    }
+    for n in 0..8 {
+        repo.write(case.edited, &format!("{n}\n"));
+        repo.commit("edit");
+    }
+    repo
+}
+
+/// The verified plan of a case.
+fn built(case: &Case) -> Value {
+    let repo = repository(case);
+    let output = Command::new(env!("CARGO_BIN_EXE_cacheplan"))
+        .args([
+            "verify",
+            "--plan",
+            "--format",
+            "json",
+            "--dot-git",
+            "absent",
+        ])
+        .args(case.flags)
+        .args([".", "--", "--network=none"])
+        .current_dir(&repo.root)
+        .output()
+        .expect("runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let document: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {errors}"));
+    let plan = document["plan"].clone();
+    assert_eq!(output.status.code(), Some(0), "{plan:#}{errors}");
+    plan
+}
+
+fn holds(case: &Case) {
+    let plan = built(case);
+    let edits = plan["edits"].as_array().expect("edits");
+    let is_it = |e: &Value| e["rewrite"] == case.rewrite;
+    assert!(edits.iter().any(is_it), "{}: {plan:#}", case.dockerfile);
+    assert_eq!(plan["equal"], true, "{}: {plan:#}", case.dockerfile);
+    assert!(plan["paths"].as_u64() > Some(50), "{plan:#}");
+}
+
+#[test]
+fn a_run_in_two_halves_builds_the_same_image() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    holds(&Case {
+        rewrite: "split-run",
+        dockerfile: "FROM busybase AS tools\nCOPY tools/pip /usr/bin/\nFROM tools\nWORKDIR /app\nCOPY . .\nCOPY start.sh /\n\
+                     RUN pip install -r requirements.txt && \\\n    # for everybody\n    chmod 775 /*.sh\n",
+        files: &[
+            PIP,
+            ("requirements.txt", "flask==3\n"),
+            ("start.sh", "#!/bin/sh\n"),
+        ],
+        edited: "src/a.py",
+        flags: &[],
+    });
+}
