@@ -127,7 +127,7 @@ fn what_is_mentioned_is_for_a_person_to_look_at() {
     for (path, mention) in [
         ("Makefile", "all:\n\tcp -r docs out\n"),
         ("src/a.js", "require('../docs/x.md')\n"),
-        ("build.sh", "for f in ./docs/*; do cat $f; done\n"),
+        ("tools/build", "for f in ./docs/*; do cat $f; done\n"),
     ] {
         let files = [
             ("Dockerfile", BUILDER),
