@@ -99,3 +99,26 @@ fn a_run_in_two_halves_builds_the_same_image() {
         flags: &[],
     });
 }
+
+#[test]
+fn variables_that_sink_leave_the_image_as_it_was() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    for dockerfile in [
+        // Nothing wants it but the image's configuration.
+        "FROM busybase\nARG COMMIT=abc\nENV GIT_SHA=$COMMIT\nLABEL rev=$COMMIT\nENV MODE=x\n\
+         RUN mkdir /x && echo $MODE > /x/y\nCOPY src /src\nCMD [\"sh\"]\n",
+        // The last step does.
+        "FROM busybase\nARG COMMIT=abc\nENV GIT_SHA=$COMMIT\nUSER root\nENV MODE=x\n\
+         RUN mkdir /x && echo $MODE > /x/y\nCOPY src /src\nRUN mkdir /c && echo $COMMIT $GIT_SHA $MODE > /c/d\n",
+    ] {
+        holds(&Case {
+            rewrite: "sink",
+            dockerfile,
+            files: &[],
+            edited: "src/a",
+            flags: &["--volatile-arg", "COMMIT"],
+        });
+    }
+}

@@ -575,3 +575,76 @@ fn halves_of_a_run_go_their_own_ways() {
         }
     }
 }
+
+#[test]
+fn what_differs_in_every_build_goes_below_what_has_no_use_for_it() {
+    let top = "FROM node:22\nARG COMMIT\nENV GIT_SHA=$COMMIT\nLABEL rev=$COMMIT\nENV NODE_ENV=production\n";
+    let rest = "USER root\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY src src/\n";
+    fn files(dockerfile: &str) -> [(&str, &str); 4] {
+        [
+            ("Dockerfile", dockerfile),
+            ("package.json", "{}"),
+            ("package-lock.json", "{}"),
+            ("src/a.js", "a\n"),
+        ]
+    }
+    let volatile = ["--volatile-arg", "COMMIT"];
+    // No step wants it: it stays in the image's configuration, at the end.
+    let dockerfile = format!("{top}{rest}CMD [\"node\"]\n");
+    let dir = repository(&files(&dockerfile), SOURCES);
+    let plan = best(&dir.root, &volatile);
+    assert_eq!(names(&plan), ["sink", "sink", "sink"], "{plan}");
+    let expected = format!(
+        "FROM node:22\nENV NODE_ENV=production\n{rest}ARG COMMIT\nENV GIT_SHA=$COMMIT\nLABEL rev=$COMMIT\nCMD [\"node\"]\n"
+    );
+    let place = text(&plan, "dockerfile");
+    assert!(
+        place.starts_with("FROM node:22\nENV NODE_ENV=production\nUSER root\n"),
+        "{place}"
+    );
+    let lines = |text: &str| {
+        let mut all: Vec<String> = text.lines().map(str::to_owned).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(lines(place), lines(&expected));
+    let at = |line: &str| place.find(line).expect("there");
+    assert!(at("RUN npm ci") < at("ARG COMMIT"), "{place}");
+    assert!(at("ARG COMMIT") < at("ENV GIT_SHA"), "{place}");
+    assert!(plan["saving"].as_f64().expect("a number") > 0.8, "{plan}");
+    assert!(plan["optimal"].as_bool().expect("known"), "{plan}");
+    // A step wants it: the line stands above that one.
+    let dockerfile = format!("{top}{rest}RUN mkdir /x && echo $COMMIT > /x/y\n");
+    let dir = repository(&files(&dockerfile), SOURCES);
+    for more in [&[][..], &["--rewrites", "sink"]] {
+        let plan = best(&dir.root, &[&volatile[..], more].concat());
+        let new = text(&plan, "dockerfile");
+        let at = |line: &str| new.find(line).expect("there");
+        assert!(at("RUN npm ci") < at("ARG COMMIT"), "{new}");
+        assert!(at("ARG COMMIT") < at("RUN mkdir"), "{new}");
+        assert!(names(&plan).iter().all(|n| *n == "sink"), "{plan}");
+    }
+    // Only where it is allowed, only where it differs, only where nobody looks at it.
+    let reorder = [&volatile[..], &["--rewrites", "reorder"]].concat();
+    for flags in [&reorder[..], &[]] {
+        for plan in plans(&dir.root, flags) {
+            assert!(!names(&plan).contains(&"sink"), "{plan}");
+        }
+    }
+    for other in [
+        dockerfile.replace("RUN npm ci", "RUN ./any && npm ci"),
+        dockerfile
+            .replace("COMMIT", "TOKEN")
+            .replace("GIT_SHA", "TOKEN2"),
+        dockerfile.replace("WORKDIR /app", "WORKDIR /$COMMIT"),
+        dockerfile.replace("WORKDIR", "ENV COMMIT=1\nWORKDIR"),
+    ] {
+        let dir = repository(&files(&other), SOURCES);
+        let more = ["--volatile-arg", "COMMIT", "--volatile-arg", "TOKEN"];
+        for plan in plans(&dir.root, &more) {
+            let new = text(&plan, "dockerfile");
+            let at = |line: &str| new.find(line).expect("there");
+            assert!(at("ARG ") < at("npm ci"), "{new}");
+        }
+    }
+}

@@ -266,6 +266,8 @@ pub enum RewriteArg {
     Prefetch,
     /// One RUN in two.
     SplitRun,
+    /// Variables that differ in every build, below the steps that have no use for them.
+    Sink,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -279,6 +281,7 @@ impl RewriteArg {
             Self::SplitCopy => "split-copy",
             Self::Prefetch => "prefetch",
             Self::SplitRun => "split-run",
+            Self::Sink => "sink",
             Self::IgnoreLines => "ignore-lines",
         }
     }

@@ -329,8 +329,8 @@ impl<'s, 'a> Search<'s, 'a> {
         added_are_free: bool,
     ) -> stage::Ordered {
         let setting = self.judge.setting();
-        let may_reorder =
-            setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == "reorder");
+        let allowed =
+            |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
         let certainty = match self.safety {
             Safety::Proven => Certainty::Exact,
             _ => Certainty::Assumed,
@@ -345,7 +345,8 @@ impl<'s, 'a> Search<'s, 'a> {
             counted: self.counted,
             policy,
             budget: DOWNSETS,
-            may_reorder,
+            may_reorder: allowed("reorder"),
+            may_sink: allowed("sink"),
             may_repeat,
             memo: self.judge.memo(),
             added_are_free,
