@@ -279,9 +279,10 @@ fn one_stage(
     let needed = list
         .iter()
         .any(|i| request.is_added(i.at) || request.halves(list, i.at).count() > 1);
-    if !(request.may_reorder || needed) && !sinking.is_empty() {
+    let may_move = request.may_reorder || needed;
+    if !may_move && !sinking.is_empty() {
         keep_steps(&mut problem, &steps, list);
-    } else if !(request.may_reorder || needed) {
+    } else if !may_move {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
         return problem;
