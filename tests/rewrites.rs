@@ -60,7 +60,7 @@ fn what_is_mentioned_is_for_a_person_to_look_at() {
     for (path, mention) in [
         ("Makefile", "all:\n\tcp -r docs out\n"),
         ("src/a.js", "require('../docs/x.md')\n"),
-        ("build.sh", "for f in ./docs/*; do cat $f; done\n"),
+        ("tools/build", "for f in ./docs/*; do cat $f; done\n"),
     ] {
         let files = [
             ("Dockerfile", BUILDER),
@@ -445,4 +445,167 @@ fn a_project_is_installed_behind_its_dependencies() {
     repo.write("Dockerfile", text);
     repo.commit("done");
     assert_eq!(names(&best(&repo.root, &[])), Vec::<&str>::new());
+}
+
+#[test]
+fn scripts_count_once_something_starts_them() {
+    let script = ("tools/sign.sh", "cat docs/x.md\n");
+    for (starts, by) in [
+        (None, "nobody"),
+        (Some(("Makefile", "all:\n\tsh tools/sign.sh\n")), "a name"),
+        (Some(("src/b.js", "run(`tools/${x}`)\n")), "its folder"),
+        (Some(("src/b.js", "glob('tools/*.sh')\n")), "a wildcard"),
+        (
+            Some(("bootstrap.sh", "sh tools/sign.sh\n")),
+            "another script",
+        ),
+    ] {
+        let mut files = vec![
+            ("Dockerfile", BUILDER),
+            ("docs/x.md", "x\n"),
+            ("src/a.js", "a\n"),
+            script,
+        ];
+        files.extend(starts);
+        let dir = repository(&files, &["docs/x.md"; 4]);
+        let plan = best(&dir.root, &[]);
+        let left_out = text(&plan, "dockerignore").contains("docs\n");
+        assert_eq!(left_out, starts.is_none(), "{by}: {plan}");
+        let assumed = plan["assumptions"].to_string();
+        let said = assumed.contains("scripts that nothing in the build context names are not run");
+        assert_eq!(said, starts.is_none(), "{by}: {plan}");
+    }
+}
+
+#[test]
+fn halves_of_a_run_go_their_own_ways() {
+    let dockerfile = "FROM python:3.13\nWORKDIR /app\nCOPY . .\nCOPY start.sh /\n\
+                      RUN pip install -r requirements.txt && \\\n    # for everybody\n    chmod 775 /*.sh\n";
+    let files = [
+        ("Dockerfile", dockerfile),
+        ("requirements.txt", "flask==3\n"),
+        ("start.sh", "#!/bin/sh\n"),
+        ("src/a.py", "a = 1\n"),
+    ];
+    let edits = ["src/a.py"; 8];
+    let dir = repository(&files, &edits);
+    let plan = best(&dir.root, &[]);
+    assert!(names(&plan).contains(&"split-run"), "{plan}");
+    assert_eq!(text(&plan, "safety"), "assumed");
+    let expected = "COPY requirements.txt ./\nCOPY start.sh /\nRUN pip install -r requirements.txt\nCOPY . .\n\
+                    # for everybody\nRUN chmod 775 /*.sh\n";
+    let new = text(&plan, "dockerfile");
+    assert!(new.ends_with(expected), "{new}");
+    assert!(plan["saving"].as_f64().expect("a number") > 0.6, "{plan}");
+    // What sets the shell up is said in both.
+    let begun = dockerfile.replace("RUN pip", "RUN cd /app && umask 022 && pip");
+    let mut other = files;
+    other[0].1 = &begun;
+    let again = repository(&other, &edits);
+    let plan = best(&again.root, &[]);
+    let new = text(&plan, "dockerfile");
+    for line in [
+        "RUN cd /app && umask 022 && pip install -r requirements.txt\n",
+        "RUN cd /app && umask 022 && chmod 775 /*.sh\n",
+    ] {
+        assert!(new.contains(line), "{new}");
+    }
+    // Only where it is allowed.
+    let plan = best(&dir.root, &["--rewrites", "reorder,split-copy"]);
+    assert!(!names(&plan).contains(&"split-run"), "{plan}");
+    for other in [
+        // What is taken away in the second half would stay in the layer of the first.
+        "pip install -r requirements.txt && rm -rf /root/.cache /*.sh",
+        // The directory and the variable are the first half's.
+        "mkdir -p x && cd x && pip install -r ../requirements.txt && chmod 775 /*.sh",
+        "A=1 && pip install -r requirements.txt && chmod 775 /*.sh",
+        // It goes on where the first has failed.
+        "pip install -r requirements.txt || chmod 775 /*.sh",
+        "pip install -r requirements.txt && chmod 775 /*.sh || true",
+        // The cache may be empty where only the second runs.
+        "--mount=type=cache,target=/tmp pip install -r requirements.txt && chmod 775 /*.sh",
+        "--mount=type=tmpfs,target=/mnt pip install -r requirements.txt && chmod 775 /*.sh",
+    ] {
+        let dockerfile =
+            format!("FROM python:3.13\nWORKDIR /app\nCOPY . .\nCOPY start.sh /\nRUN {other}\n");
+        let mut files = files;
+        files[0].1 = &dockerfile;
+        let dir = repository(&files, &edits);
+        for plan in plans(&dir.root, &[]) {
+            assert!(!names(&plan).contains(&"split-run"), "{other}: {plan}");
+        }
+    }
+}
+
+#[test]
+fn what_differs_in_every_build_goes_below_what_has_no_use_for_it() {
+    let top = "FROM node:22\nARG COMMIT\nENV GIT_SHA=$COMMIT\nLABEL rev=$COMMIT\nENV NODE_ENV=production\n";
+    let rest = "USER root\nWORKDIR /app\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY src src/\n";
+    fn files(dockerfile: &str) -> [(&str, &str); 4] {
+        [
+            ("Dockerfile", dockerfile),
+            ("package.json", "{}"),
+            ("package-lock.json", "{}"),
+            ("src/a.js", "a\n"),
+        ]
+    }
+    let volatile = ["--volatile-arg", "COMMIT"];
+    // No step wants it: it stays in the image's configuration, at the end.
+    let dockerfile = format!("{top}{rest}CMD [\"node\"]\n");
+    let dir = repository(&files(&dockerfile), SOURCES);
+    let plan = best(&dir.root, &volatile);
+    assert_eq!(names(&plan), ["sink", "sink", "sink"], "{plan}");
+    let expected = format!(
+        "FROM node:22\nENV NODE_ENV=production\n{rest}ARG COMMIT\nENV GIT_SHA=$COMMIT\nLABEL rev=$COMMIT\nCMD [\"node\"]\n"
+    );
+    let place = text(&plan, "dockerfile");
+    assert!(
+        place.starts_with("FROM node:22\nENV NODE_ENV=production\nUSER root\n"),
+        "{place}"
+    );
+    let lines = |text: &str| {
+        let mut all: Vec<String> = text.lines().map(str::to_owned).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(lines(place), lines(&expected));
+    let at = |line: &str| place.find(line).expect("there");
+    assert!(at("RUN npm ci") < at("ARG COMMIT"), "{place}");
+    assert!(at("ARG COMMIT") < at("ENV GIT_SHA"), "{place}");
+    assert!(plan["saving"].as_f64().expect("a number") > 0.8, "{plan}");
+    assert!(plan["optimal"].as_bool().expect("known"), "{plan}");
+    // A step wants it: the line stands above that one.
+    let dockerfile = format!("{top}{rest}RUN mkdir /x && echo $COMMIT > /x/y\n");
+    let dir = repository(&files(&dockerfile), SOURCES);
+    for more in [&[][..], &["--rewrites", "sink"]] {
+        let plan = best(&dir.root, &[&volatile[..], more].concat());
+        let new = text(&plan, "dockerfile");
+        let at = |line: &str| new.find(line).expect("there");
+        assert!(at("RUN npm ci") < at("ARG COMMIT"), "{new}");
+        assert!(at("ARG COMMIT") < at("RUN mkdir"), "{new}");
+        assert!(names(&plan).iter().all(|n| *n == "sink"), "{plan}");
+    }
+    // Only where it is allowed, only where it differs, only where nobody looks at it.
+    let reorder = [&volatile[..], &["--rewrites", "reorder"]].concat();
+    for flags in [&reorder[..], &[]] {
+        for plan in plans(&dir.root, flags) {
+            assert!(!names(&plan).contains(&"sink"), "{plan}");
+        }
+    }
+    for other in [
+        dockerfile.replace("RUN npm ci", "RUN ./any && npm ci"),
+        dockerfile
+            .replace("COMMIT", "TOKEN")
+            .replace("GIT_SHA", "TOKEN2"),
+        dockerfile.replace("WORKDIR /app", "WORKDIR /$COMMIT"),
+        dockerfile.replace("WORKDIR", "ENV COMMIT=1\nWORKDIR"),
+    ] {
+        let dir = repository(&files(&other), SOURCES);
+        let more = ["--volatile-arg", "COMMIT", "--volatile-arg", "TOKEN"];
+        for plan in plans(&dir.root, &more) {
+            let new = text(&plan, "dockerfile");
+            let at = |line: &str| new.find(line).expect("there");
+            assert!(at("ARG ") < at("npm ci"), "{new}");
+        }
+    }
 }

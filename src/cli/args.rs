@@ -270,6 +270,10 @@ pub enum RewriteArg {
     NarrowCopy,
     /// A stage stands on what it needs of another.
     MoveToStage,
+    /// One RUN in two.
+    SplitRun,
+    /// Variables that differ in every build, below the steps that have no use for them.
+    Sink,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -285,6 +289,8 @@ impl RewriteArg {
             Self::MergeRun => "merge-run",
             Self::NarrowCopy => "narrow-copy",
             Self::MoveToStage => "move-to-stage",
+            Self::SplitRun => "split-run",
+            Self::Sink => "sink",
             Self::IgnoreLines => "ignore-lines",
         }
     }

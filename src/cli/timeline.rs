@@ -560,6 +560,15 @@ impl ContextFiles for TipFiles<'_> {
         }
     }
 
+    fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        // A link's own size says nothing about what it leads to.
+        let known = |p: &String| self.entries.get(p).filter(|_| !self.is_link(p));
+        let oids: Vec<Oid> = paths.iter().filter_map(known).map(|e| e.oid).collect();
+        let mut sizes = self.repository.blob_sizes(&oids).into_iter();
+        let one = |p: &String| known(p).and_then(|_| sizes.next().flatten());
+        paths.iter().map(one).collect()
+    }
+
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         if !self.is_file(path) {
             return None;

@@ -13,12 +13,14 @@ pub mod ground;
 mod judge;
 mod lines;
 mod memo;
+mod notes;
 mod observed;
 pub mod order;
 pub mod partition;
 pub mod precedence;
 pub mod rows;
 mod search;
+mod sink;
 mod stage;
 
 use crate::cost::CostTable;

@@ -10,7 +10,7 @@ use super::precedence::Scene;
 use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
 use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::Certainty;
-use crate::plan::Base;
+use crate::plan::{Base, StepKind};
 use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, Applied, EditNote, Rewrite, Safety, View};
 use crate::simulate::Policy;
@@ -59,10 +59,11 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 3] = [
+    let finders: [(&str, Finder); 4] = [
         ("split-copy", rewrite::split_copy::find),
         ("prefetch", rewrite::prefetch::find),
         ("merge-run", rewrite::merge_run::find),
+        ("split-run", rewrite::split_run::find),
     ];
     let mut found: Vec<Rewrite> = Vec::new();
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
@@ -109,6 +110,8 @@ pub(super) struct Search<'s, 'a> {
     counted: &'s [usize],
     /// Seconds a build of the baseline.
     before: f64,
+    /// Seconds of its steps, by their instructions.
+    whole: FxHashMap<usize, f64>,
     seen: FxHashMap<Vec<usize>, Vec<Rc<Candidate>>>,
     best: Option<Rc<Candidate>>,
 }
@@ -128,7 +131,14 @@ impl<'s, 'a> Search<'s, 'a> {
             .skip(1)
             .map(|b| objective.of_build(&baseline.costs[*b]));
         let before = seconds.sum::<f64>() / counted.len().saturating_sub(1).max(1) as f64;
+        let own = |(n, seconds): (&petgraph::graph::NodeIndex, &f64)| {
+            let step = &baseline.plan.graph[*n];
+            (step.id.trigger == 0 && step.kind != StepKind::From)
+                .then_some((step.instruction, *seconds))
+        };
+        let steps = baseline.plan.order.iter().zip(&baseline.seconds);
         Self {
+            whole: steps.filter_map(own).collect(),
             judge,
             baseline,
             rewrites,
@@ -323,8 +333,8 @@ impl<'s, 'a> Search<'s, 'a> {
         added_are_free: bool,
     ) -> stage::Ordered {
         let setting = self.judge.setting();
-        let may_reorder =
-            setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == "reorder");
+        let allowed =
+            |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
         let certainty = match self.safety {
             Safety::Proven => Certainty::Exact,
             _ => Certainty::Assumed,
@@ -339,12 +349,14 @@ impl<'s, 'a> Search<'s, 'a> {
             counted: self.counted,
             policy,
             budget: DOWNSETS,
-            may_reorder,
+            may_reorder: allowed("reorder"),
+            may_sink: allowed("sink"),
             may_repeat,
             memo: self.judge.memo(),
             added_are_free,
             may_cut: self.may_use("move-to-stage"),
             may_narrow: self.may_use("narrow-copy"),
+            whole: &self.whole,
         })
     }
 

@@ -8,9 +8,11 @@ use super::carry;
 use super::certificate::{Proof, swaps};
 use super::lines::{Pairs, interleave, masks};
 use super::memo::Memo;
+use super::notes::{Noted, note};
 use super::order::Problem;
 use super::partition::Partition;
-use super::precedence::{Item, Lines, NEEDS_LITTLE, Relation, Scene};
+use super::precedence::{Item, Lines, Relation, Scene};
+use super::sink::Sinking;
 use super::{Evaluated, Objective, Setting};
 use crate::dockerfile::Dockerfile;
 use crate::footprint::Certainty;
@@ -40,17 +42,21 @@ pub struct Request<'a> {
     pub budget: usize,
     /// Whether plain reordering is allowed (moves that a rewrite needs always are).
     pub may_reorder: bool,
+    /// Whether variables that differ in every build may go below steps that have no use for them.
+    pub may_sink: bool,
     /// Whether lines that set the state may be repeated.
     pub may_repeat: bool,
     /// What was solved before.
     pub memo: &'a Memo,
-    /// Steps that rewrites added cost nothing: for what bounds all plans with fewer of them. A stage that may come to
-    /// stand on less stands on nothing then.
+    /// Steps that rewrites added cost nothing, and those that were one step no more than that: for what bounds all plans
+    /// with fewer of them. A stage that may come to stand on less stands on nothing then.
     pub added_are_free: bool,
     /// `move-to-stage` may be used.
     pub may_cut: bool,
     /// `narrow-copy` may be used.
     pub may_narrow: bool,
+    /// Seconds of the steps of that file, by their instructions.
+    pub whole: &'a FxHashMap<usize, f64>,
 }
 
 /// The result over all stages.
@@ -142,6 +148,12 @@ struct Rows<'a> {
 impl Rows<'_> {
     /// Versions of a step's own inputs over the builds that count.
     fn row(&self, node: NodeIndex, full: &[Partition]) -> Vec<u32> {
+        let volatile = self.request.evaluated.plan.graph[node].volatile;
+        self.row_that_differs(node, full, volatile)
+    }
+
+    /// The same, told whether something of it differs in every build.
+    fn row_that_differs(&self, node: NodeIndex, full: &[Partition], volatile: bool) -> Vec<u32> {
         let request = self.request;
         let step = &request.evaluated.plan.graph[node];
         let builds = request.counted.len();
@@ -178,8 +190,8 @@ impl Rows<'_> {
                 Input::Context(_) | Input::Named(_) | Input::Remote(_) => {}
             }
         }
-        if step.volatile {
-            row = row.refine(&dense((0..builds).map(|t| t as u128)));
+        if volatile {
+            row = row.refine(&every_build(builds));
         }
         row.ids().to_vec()
     }
@@ -204,6 +216,11 @@ fn known_versions(request: &Request<'_>, view: usize) -> Option<Vec<u128>> {
     request.counted.iter().map(known).collect()
 }
 
+/// The row of what is another in every build.
+fn every_build(builds: usize) -> Vec<u32> {
+    dense((0..builds).map(|t| t as u128))
+}
+
 fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {
     let mut seen: FxHashMap<u128, u32> = FxHashMap::default();
     let number = |v| {
@@ -225,27 +242,42 @@ fn one_stage(
     let stage = &evaluated.plan.stages[index];
     let list = scene.stage(index);
     let pairs = Pairs::new(request, scene, index, Lines::Stay);
-    let steps: Vec<usize> = (0..list.len())
+    let mut steps: Vec<usize> = (0..list.len())
         .filter(|i| list[*i].step.is_some())
         .collect();
+    let sinking = match request.may_sink {
+        true => Sinking::of(list, &pairs, &steps),
+        false => Sinking::default(),
+    };
+    steps.extend(&sinking.between);
+    steps.sort_unstable();
     let node = |i: &usize| list[*i].step.map(|(n, _)| n).unwrap_or_default();
     let gone = may_go(request, scene, index);
-    let problem = Problem {
+    let row = |i: &usize| match list[*i].step {
+        _ if gone[*i] => vec![0; request.counted.len()],
+        None => every_build(base.len()),
+        Some((node, step)) => {
+            let volatile = step.volatile && !sinking.explains(step);
+            rows.row_that_differs(node, full, volatile)
+        }
+    };
+    let mut problem = Problem {
         weights: steps
             .iter()
             .map(|i| {
+                if list[*i].step.is_none() {
+                    return 0.0;
+                }
                 let free = request.added_are_free && (request.is_added(list[*i].at) || gone[*i]);
                 let position = rows.position.get(&node(i)).filter(|_| !free);
-                position.map_or(0.0, |p| evaluated.seconds[*p])
+                let own = position.map_or(0.0, |p| evaluated.seconds[*p]);
+                match request.added_are_free {
+                    true => own * together(request, list, rows, *i),
+                    false => own,
+                }
             })
             .collect(),
-        rows: steps
-            .iter()
-            .map(|i| match gone[*i] {
-                true => vec![0; request.counted.len()],
-                false => rows.row(node(i), full),
-            })
-            .collect(),
+        rows: steps.iter().map(row).collect(),
         before: masks(&pairs, &steps),
         alone: steps
             .iter()
@@ -254,14 +286,23 @@ fn one_stage(
         base,
         policy: request.policy,
     };
-    let needed = list.iter().any(|i| request.is_added(i.at));
-    if !(request.may_reorder || needed) {
+    let needed = list
+        .iter()
+        .any(|i| request.is_added(i.at) || request.halves(list, i.at).count() > 1);
+    let may_move = request.may_reorder || needed;
+    if !may_move && !sinking.is_empty() {
+        keep_steps(&mut problem, &steps, list);
+    } else if !may_move {
         let author: Vec<usize> = (0..steps.len()).collect();
         out.bound += super::order::cost_of(&problem, &author);
         return problem;
     }
     let solution = request.memo.solve(&problem, request.budget);
-    let chain: Vec<usize> = solution.order.iter().map(|s| steps[*s]).collect();
+    let chain_of = |order: &[usize]| -> Vec<usize> {
+        let chain = order.iter().map(|s| steps[*s]);
+        chain.chain(sinking.last.iter().copied()).collect()
+    };
+    let chain = chain_of(&solution.order);
     let order = interleave(&pairs, &chain, &vec![true; list.len()]);
     let mut best = Found {
         lines: order.iter().map(|i| Placed::new(list[*i].at)).collect(),
@@ -280,7 +321,7 @@ fn one_stage(
         bound = bound.min(further.bound);
         if further.cost < solution.cost - 1e-9 {
             optimal = false;
-            let chain: Vec<usize> = further.order.iter().map(|s| steps[*s]).collect();
+            let chain = chain_of(&further.order);
             let active = |i: &Item<'_>| !carry::is_setter(&i.instruction.kind);
             let active: Vec<bool> = list.iter().map(active).collect();
             let order = interleave(&freed, &chain, &active);
@@ -322,6 +363,7 @@ fn one_stage(
                 order: &order,
                 steps: &steps,
                 problem: &problem,
+                sinking: &sinking,
             },
             &moved,
             out,
@@ -356,6 +398,37 @@ fn may_go(request: &Request<'_>, scene: &Scene<'_>, index: usize) -> Vec<bool> {
     gone
 }
 
+/// Lets no step pass another, whatever is no step.
+fn keep_steps(problem: &mut Problem, steps: &[usize], list: &[Item<'_>]) {
+    let mut above = 0u128;
+    for (s, i) in steps.iter().enumerate() {
+        problem.before[s] |= above;
+        if list[*i].step.is_some() {
+            above |= problem.before[s] | 1 << s;
+        }
+    }
+}
+
+/// What steps that were one may cost of what they do, so that together they cost no more than it did.
+fn together(request: &Request<'_>, list: &[Item<'_>], rows: &Rows<'_>, i: usize) -> f64 {
+    let at = list[i].at;
+    let old = request.origin.get(at).copied().flatten();
+    let Some(whole) = old.and_then(|o| request.whole.get(&o)) else {
+        return 1.0;
+    };
+    let seconds = |i: &Item<'_>| {
+        let node = i.step.map(|(n, _)| n).unwrap_or_default();
+        let position = rows.position.get(&node);
+        position.map_or(0.0, |p| request.evaluated.seconds[*p])
+    };
+    let halves: Vec<f64> = request.halves(list, at).map(seconds).collect();
+    let sum: f64 = halves.iter().sum();
+    match halves.len() > 1 && sum > *whole {
+        true => whole / sum,
+        false => 1.0,
+    }
+}
+
 /// An order, and the lines it is printed as.
 struct Found {
     lines: Vec<Placed>,
@@ -382,134 +455,33 @@ fn repeated(request: &Request<'_>, lines: &[Placed], out: &mut Ordered) {
 
 impl Request<'_> {
     /// Whether a rewrite added an instruction.
-    fn is_added(&self, at: usize) -> bool {
+    pub fn is_added(&self, at: usize) -> bool {
         self.origin.get(at).copied().flatten().is_none()
+    }
+
+    /// The instructions of a stage that were one with this, itself among them.
+    fn halves<'l, 'a>(
+        &self,
+        list: &'l [Item<'a>],
+        at: usize,
+    ) -> impl Iterator<Item = &'l Item<'a>> {
+        let of = |at: usize| self.origin.get(at).copied().flatten();
+        let own = of(at);
+        list.iter()
+            .filter(move |i| i.at == at || own.is_some() && of(i.at) == own)
     }
 }
 
 /// The lines of an instruction in the file before rewrites changed it; `None` for an added one.
-fn original_lines(request: &Request<'_>, at: usize) -> Option<(u32, u32)> {
+pub fn original_lines(request: &Request<'_>, at: usize) -> Option<(u32, u32)> {
     let old = request.origin.get(at).copied().flatten()?;
     let instruction = request.original.instructions.get(old)?;
     Some((instruction.line, instruction.end_line))
 }
 
 /// The first of them.
-fn original_line(request: &Request<'_>, at: usize) -> Option<u32> {
+pub fn original_line(request: &Request<'_>, at: usize) -> Option<u32> {
     original_lines(request, at).map(|(first, _)| first)
-}
-
-struct Noted<'a> {
-    request: &'a Request<'a>,
-    list: &'a [Item<'a>],
-    pairs: &'a Pairs,
-    order: &'a [usize],
-    steps: &'a [usize],
-    problem: &'a Problem,
-}
-
-/// One note per moved instruction.
-fn note(noted: &Noted<'_>, moved: &[usize], out: &mut Ordered) {
-    let place: FxHashMap<usize, usize> = noted
-        .order
-        .iter()
-        .enumerate()
-        .map(|(p, i)| (*i, p))
-        .collect();
-    let passes = |j: &usize| place.contains_key(j);
-    let builds = noted.request.counted.len().saturating_sub(1);
-    for i in moved {
-        let item = &noted.list[*i];
-        let mut assumptions = Vec::new();
-        let mut safety = Safety::Proven;
-        let mut passed: Vec<usize> = Vec::new();
-        for j in (0..noted.list.len()).filter(passes) {
-            let (first, second) = (j.min(*i), j.max(*i));
-            let changed = first != second && place[&first] > place[&second];
-            if !changed {
-                continue;
-            }
-            passed.push(j);
-            if let Relation::Commute {
-                certainty,
-                assumptions: why,
-                ..
-            } = noted.pairs.of(first, second)
-            {
-                assumptions.extend(why.iter().cloned());
-                if *certainty == Certainty::Assumed {
-                    safety = Safety::Assumed;
-                }
-            }
-        }
-        assumptions.sort();
-        assumptions.dedup();
-        out.assumptions.extend(assumptions.iter().cloned());
-        let Some((line, end_line)) = original_lines(noted.request, item.at) else {
-            continue;
-        };
-        // The note of a COPY that was split tells that the rest of it comes behind the RUN.
-        let of_split = |j: &usize| {
-            let (first, second) = (i.min(j), i.max(j));
-            let free = noted.pairs.of(*first, *second);
-            let little =
-                matches!(free, Relation::Commute { because, .. } if because == NEEDS_LITTLE);
-            little || noted.request.is_added(noted.list[*j].at)
-        };
-        let split = noted.list.iter().any(|i| noted.request.is_added(i.at));
-        if split && !passed.is_empty() && passed.iter().all(of_split) {
-            continue;
-        }
-        let own = noted.steps.iter().position(|s| s == i).map(|s| {
-            Partition::trivial(noted.problem.base.len())
-                .refine(&noted.problem.rows[s])
-                .executed(noted.problem.policy)
-        });
-        let why = match own {
-            Some(n) => format!("its own inputs change in {n} of {builds} builds"),
-            None => "it goes with what depends on it".to_owned(),
-        };
-        let why = format!("{} {}: {why}", shown(item), way(noted, *i, &passed));
-        out.edits.push(EditNote {
-            rewrite: "reorder",
-            safety,
-            line,
-            end_line,
-            why,
-            assumptions,
-        });
-    }
-}
-
-/// Where an instruction goes: below the last line it passes, or above the first.
-fn way(noted: &Noted<'_>, i: usize, passed: &[usize]) -> String {
-    let line = |j: usize| original_line(noted.request, noted.list[j].at);
-    let (below, above): (Vec<usize>, Vec<usize>) = passed.iter().partition(|j| **j > i);
-    let (way, line) = match below.len() > above.len() {
-        true => ("below", below.into_iter().filter_map(line).max()),
-        false => ("above", above.into_iter().filter_map(line).min()),
-    };
-    line.map_or_else(
-        || "moves".to_owned(),
-        |line| format!("moves {way} line {line}"),
-    )
-}
-
-/// An instruction in a few words.
-fn shown(item: &Item<'_>) -> String {
-    const WIDTH: usize = 60;
-    let instruction = item.instruction;
-    let from = instruction.flags.iter().map(|f| f.raw.as_str());
-    let from = from.filter(|f| f.starts_with("--from="));
-    let words = std::iter::once(&*instruction.keyword)
-        .chain(from)
-        .chain(instruction.arguments.split_whitespace());
-    let whole = words.collect::<Vec<_>>().join(" ");
-    let mut text: String = whole.chars().take(WIDTH).collect();
-    if text.len() < whole.len() {
-        text.push('…');
-    }
-    text
 }
 
 /// Seconds each build spends in a stage at least, whatever the order: steps that must run.

@@ -13,7 +13,8 @@
 
 use super::flow::reaches_image;
 use super::layout::brought_by;
-use super::mention::{self, Name, Sort};
+use super::live::Idle;
+use super::mention::{self, Mentions, Name, Sort};
 use super::{EditNote, Rewrite, Safety, View};
 use crate::footprint::{Extent, PathClaim};
 use crate::pattern::{SourceKind, SourcePattern};
@@ -282,6 +283,7 @@ fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
 pub fn justified(view: &View<'_>, lines: &[String]) -> Vec<Rewrite> {
     let mut lines: Vec<String> = lines.to_vec();
     let mut doubts: BTreeMap<String, String> = BTreeMap::new();
+    let mut idle: BTreeSet<Idle> = BTreeSet::new();
     // What is dropped may mention others that were to be left out with it.
     loop {
         let found = match mentioned(view, &lines) {
@@ -291,11 +293,12 @@ pub fn justified(view: &View<'_>, lines: &[String]) -> Vec<Rewrite> {
                 break;
             }
         };
-        if found.is_empty() {
+        if found.at.is_empty() {
+            idle.extend(found.passed_over.into_values().flatten());
             break;
         }
-        lines.retain(|l| !found.contains_key(l));
-        doubts.extend(found);
+        lines.retain(|l| !found.at.contains_key(l));
+        doubts.extend(found.at);
     }
     let mut out = Vec::new();
     if !lines.is_empty() {
@@ -309,7 +312,9 @@ pub fn justified(view: &View<'_>, lines: &[String]) -> Vec<Rewrite> {
             listed(&lines),
             if lines.len() == 1 { "it" } else { "them" }
         );
-        out.push(rewrite(view, lines, Safety::Assumed, why, vec![assumption]));
+        let not_opened = idle.into_iter().map(|i| i.assumption().to_owned());
+        let assumptions = std::iter::once(assumption).chain(not_opened).collect();
+        out.push(rewrite(view, lines, Safety::Assumed, why, assumptions));
     }
     if !doubts.is_empty() {
         let told: Vec<String> = doubts.iter().map(|(l, at)| format!("{l} ({at})")).collect();
@@ -357,8 +362,15 @@ fn rewrite(
     }
 }
 
-/// For every line that is mentioned, where.
-fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, String>, String> {
+/// What was found out about some lines.
+struct Mentioned {
+    /// For every line that is mentioned, where.
+    at: BTreeMap<String, String>,
+    /// Sorts of files that mention lines and are not opened.
+    passed_over: BTreeMap<String, BTreeSet<Idle>>,
+}
+
+fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
     let mut names = Vec::new();
     let mut owners: Vec<&String> = Vec::new();
     for line in lines {
@@ -400,7 +412,15 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, Strin
     });
     let homes = homes(view);
     let skip = |path: &str| lines.iter().any(|l| covers(l, path)) || is_dockerfile(path);
-    let mut found = mention::mentions(view.files, &names, &homes, &skip)?;
+    let own_text = |i: &crate::dockerfile::Instruction| {
+        let text = view.source.text(i.span).into_owned();
+        ("Dockerfile".to_owned(), text.into_bytes())
+    };
+    let open: Vec<_> = view.file.instructions.iter().map(own_text).collect();
+    let Mentions {
+        mut found,
+        passed_over,
+    } = mention::mentions(view.files, &names, &homes, &skip, &open)?;
     for i in &view.file.instructions {
         let text = view.source.text(i.span).into_owned();
         let label = format!("{} line {}", view.source.name(), i.line);
@@ -430,7 +450,14 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<BTreeMap<String, Strin
     {
         out.insert(".git".to_owned(), why);
     }
-    Ok(out)
+    let mut idle: BTreeMap<String, BTreeSet<Idle>> = BTreeMap::new();
+    for (index, sorts) in passed_over {
+        idle.entry(owners[index].clone()).or_default().extend(sorts);
+    }
+    Ok(Mentioned {
+        at: out,
+        passed_over: idle,
+    })
 }
 
 fn is_dockerfile(path: &str) -> bool {

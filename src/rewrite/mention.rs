@@ -2,11 +2,13 @@
 //!
 //! Goes in: names, and the texts of a context. Comes out: for each name the first place that mentions it as a path of the
 //! project. Costs one pass over every text. Invariant: a word is judged as a path, so that `docs/x`, `../docs` and `"docs"`
-//! count, while `https://x/docs`, `/docs` (a route) and `lib/docs` do not; whole-line comments don't either.
+//! count, while `https://x/docs`, `/docs` (a route) and `lib/docs` do not; whole-line comments don't either, nor do files
+//! that nothing opens (`live.rs`).
 
 use super::ContextFiles;
+use super::live::{Idle, Sleepers};
 use aho_corasick::AhoCorasick;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A name that is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +40,17 @@ const MAX_TEXT: usize = 1 << 20;
 const MAX_TEXTS: usize = 30_000;
 const MAX_BYTES: usize = 96 << 20;
 
-/// For every name that is mentioned, the first place. `skip` says which files of the context do not count.
+/// Where names are mentioned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mentions {
+    /// For every name that is mentioned, the first place.
+    pub found: BTreeMap<usize, String>,
+    /// Names that are mentioned in files that nothing opens, with the sorts of those.
+    pub passed_over: BTreeMap<usize, BTreeSet<Idle>>,
+}
+
+/// Who mentions which of some names. `skip` says which files of the context do not count, `open` has further texts that a
+/// build reads: what they name is opened, what they mention is looked for elsewhere.
 ///
 /// # Errors
 /// There is too much to look through.
@@ -47,17 +59,29 @@ pub fn mentions(
     names: &[Name],
     homes: &[String],
     skip: &dyn Fn(&str) -> bool,
-) -> Result<BTreeMap<usize, String>, String> {
-    let mut found = BTreeMap::new();
+    open: &[(String, Vec<u8>)],
+) -> Result<Mentions, String> {
     let Ok(search) = AhoCorasick::new(names.iter().map(|n| &n.text)) else {
         return Err("there are too many names".to_owned());
     };
+    let mut paths = files.below("");
+    paths.retain(|p| !skip(p) && is_looked_into(p));
+    let sleepers = Sleepers::new(&paths, files);
+    let sizes = files.sizes(&paths);
+    let mut found = BTreeMap::new();
+    // What is mentioned, and who is named, in each of those that may never be opened.
+    let mut asleep: Vec<(&String, Idle, BTreeMap<usize, String>)> = Vec::new();
+    let mut named: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let mut awake: BTreeSet<usize> = open
+        .iter()
+        .flat_map(|(path, text)| sleepers.named_in(path, text))
+        .collect();
     let (mut texts, mut bytes) = (0, 0);
-    for path in files.below("") {
-        if skip(&path) || !is_looked_into(&path) {
+    for (path, size) in paths.iter().zip(sizes) {
+        if size.is_some_and(|s| s > MAX_TEXT as u64) {
             continue;
         }
-        let Some(text) = files.read(&path).filter(|t| t.len() <= MAX_TEXT) else {
+        let Some(text) = files.read(path).filter(|t| t.len() <= MAX_TEXT) else {
             continue;
         };
         texts += 1;
@@ -68,12 +92,39 @@ pub fn mentions(
         if text.iter().take(8000).any(|b| *b == 0) {
             continue;
         }
-        in_text(&search, names, homes, &path, &text, &mut found);
+        let names_others = sleepers.named_in(path, &text);
+        let idle = sleepers.of(path);
+        // A test may start scripts, and no script is taken for idle because a test is.
+        match idle {
+            Some(Idle::Script) => {
+                named.insert(path.clone(), names_others);
+            }
+            _ => awake.extend(names_others),
+        }
+        match idle {
+            Some(why) => {
+                let mut own = BTreeMap::new();
+                in_text(&search, names, homes, path, &text, &mut own);
+                asleep.push((path, why, own));
+            }
+            None => in_text(&search, names, homes, path, &text, &mut found),
+        }
         if found.len() == names.len() {
             break;
         }
     }
-    Ok(found)
+    let opened = sleepers.opened(awake, &named);
+    let mut passed_over: BTreeMap<usize, BTreeSet<Idle>> = BTreeMap::new();
+    for (path, why, own) in asleep {
+        for (index, place) in own {
+            if opened.contains(path) {
+                found.entry(index).or_insert(place);
+            } else {
+                passed_over.entry(index).or_default().insert(why);
+            }
+        }
+    }
+    Ok(Mentions { found, passed_over })
 }
 
 /// The same for one text, as that of a RUN.
@@ -181,7 +232,7 @@ fn is_path(
 }
 
 /// Whether a hit lies in a line that is a comment.
-fn is_comment(text: &[u8], at: usize) -> bool {
+pub(super) fn is_comment(text: &[u8], at: usize) -> bool {
     let start = text[..at]
         .iter()
         .rposition(|b| *b == b'\n')
@@ -259,7 +310,7 @@ fn is_manifest(name: &str) -> bool {
 }
 
 /// Files whose words are commands: a name alone is a path there.
-fn is_script(path: &str) -> bool {
+pub(super) fn is_script(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     let ends = [
         ".xml", ".yml", ".yaml", ".json", ".sln", ".slnx", ".sh", ".bash", ".mk", ".mak", ".cmake",

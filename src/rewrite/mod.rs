@@ -4,9 +4,11 @@
 //! their edits and what they rest on. Invariant: a rewrite without a justification does not exist;
 //! edits never overlap.
 
+mod chain;
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;
+mod live;
 mod mention;
 pub mod merge_run;
 pub mod move_to_stage;
@@ -15,6 +17,7 @@ pub mod needs;
 pub mod prefetch;
 pub mod reorder;
 pub mod split_copy;
+pub mod split_run;
 
 use crate::dockerfile::{Dockerfile, parse};
 use crate::plan::{Plan, Step};
@@ -86,7 +89,7 @@ pub struct Rewrite {
 pub struct Applied {
     /// The new text.
     pub source: SourceFile,
-    /// For every instruction of it, the one of the original that it was; `None` for one that was added.
+    /// For every instruction of it, the one of the original that it was, or was part of; `None` for one that was added.
     pub origin: Vec<Option<usize>>,
     /// Lines for the end of the ignore file.
     pub ignore: Vec<String>,
@@ -159,6 +162,10 @@ pub trait ContextFiles {
     fn link_text(&self, _path: &str) -> Option<String> {
         None
     }
+    /// How many bytes files have, where that is known without reading them.
+    fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        vec![None; paths.len()]
+    }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 }
@@ -166,7 +173,13 @@ pub trait ContextFiles {
 /// Applies the edits of all rewrites; `None` where two of them touch the same bytes.
 #[must_use]
 pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> Option<Applied> {
-    let edits: Vec<Edit> = rewrites.iter().flat_map(|r| r.edits.clone()).collect();
+    let mut edits: Vec<Edit> = Vec::new();
+    for edit in rewrites.iter().flat_map(|r| &r.edits) {
+        // Two of them may ask for the same line.
+        if !edits.contains(edit) {
+            edits.push(edit.clone());
+        }
+    }
     let text = apply_edits(source.bytes(), &edits).ok()?;
     let new = SourceFile::new(source.name().to_owned(), text);
     let after = parse(&new).tree;
@@ -193,6 +206,19 @@ pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> O
             .position(|i| Some(i.keyword_span().start) == place);
         if let Some(found) = found {
             origin[found] = Some(at);
+        }
+        // One that an edit begins in the middle of another is part of that.
+        let inside = |e: &&Edit| start < e.span.start && e.span.end < old.span.end;
+        for edit in edits.iter().filter(inside) {
+            let Some(from) = moved(edit.span.start) else {
+                continue;
+            };
+            let new = from..from + u32::try_from(edit.text.len()).unwrap_or(0);
+            for (found, i) in after.instructions.iter().enumerate() {
+                if new.contains(&i.keyword_span().start) {
+                    origin[found] = Some(at);
+                }
+            }
         }
     }
     Some(Applied {

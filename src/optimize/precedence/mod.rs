@@ -6,6 +6,7 @@
 
 mod commute;
 mod project;
+mod settings;
 
 use super::carry;
 use super::effect::{self, Around, Effect, Standing};
@@ -20,6 +21,7 @@ use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
 use crate::source::SourceFile;
 use petgraph::graph::NodeIndex;
 pub(super) use project::NEEDS_LITTLE;
+pub(super) use settings::names_set;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -531,7 +533,7 @@ impl<'a> Scene<'a> {
             | (_, Copy(_) | Add(_) | Run(_) | Workdir(_)) => Relation::free(
                 "one only changes the image's configuration, the other only its files",
             ),
-            _ => Relation::keep("image configuration keeps its order"),
+            _ => self.settings(a, b),
         }
     }
 
@@ -597,15 +599,6 @@ impl<'a> Scene<'a> {
         } else {
             Relation::free("it does not expand the variable")
         }
-    }
-}
-
-/// The variables an ENV or ARG sets.
-fn names_set(instruction: &Instruction) -> Vec<&str> {
-    match &instruction.kind {
-        Kind::Env(list) => list.iter().map(|(n, _)| &**n).collect(),
-        Kind::Arg(list) => list.iter().map(|(n, _)| &**n).collect(),
-        _ => Vec::new(),
     }
 }
 

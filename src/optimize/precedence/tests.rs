@@ -166,7 +166,8 @@ const PAIRS: &[(&str, &str)] = &[
     ("USER app\nRUN echo x > /a", "sees the user"),
     ("USER app\nCOPY a /x", "proven"),
     ("LABEL x=1\nRUN echo x > /a", "proven"),
-    ("LABEL x=1\nENV A=1", "keeps its order"),
+    ("LABEL x=1\nENV A=1", "proven"),
+    ("LABEL x=1\nLABEL x=2", "keeps its order"),
     ("RUN ./x\nRUN echo x > /a", "line 2: it runs ./x"),
     ("RUN --mount=type=cache,target=/c echo x > /a\nRUN --mount=type=cache,target=/c echo y > /b", "cache mount /c"),
     ("RUN --mount=type=cache,target=/c echo x > /a\nRUN chmod 700 /c || true", "both touch /c"),
@@ -257,4 +258,43 @@ fn what_stands_around_a_pair_counts() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn settings_pass_each_other_where_neither_sees_the_other() {
+    for (lines, relation) in [
+        ("ARG A\nENV B=1", "proven"),
+        (
+            "ENV A=1\nENV B=1",
+            "assumed: no program looks at the order of its variables",
+        ),
+        ("ENV A=1\nENV A=2", "both set one variable"),
+        ("ARG A\nENV B=$A", "it expands a variable set there"),
+        ("ENV B=$A\nARG A", "it expands a variable set there"),
+        ("ARG A\nLABEL b=$A", "it expands a variable set there"),
+        ("ARG A\nLABEL b=$B", "proven"),
+        ("ARG A\nUSER ${A}", "it expands a variable set there"),
+        ("LABEL a=1\nUSER b", "proven"),
+        (
+            "LABEL a=1\nLABEL a=2",
+            "image configuration keeps its order",
+        ),
+        (
+            "CMD a\nENTRYPOINT [\"b\"]",
+            "image configuration keeps its order",
+        ),
+        (
+            "SHELL [\"sh\", \"-c\"]\nCMD a",
+            "image configuration keeps its order",
+        ),
+        ("SHELL [\"sh\", \"-c\"]\nLABEL a=1", "proven"),
+        ("ENV A=1\nCMD echo $A", "proven"),
+        (
+            "ONBUILD RUN a\nLABEL a=1",
+            "image configuration keeps its order",
+        ),
+    ] {
+        let text = format!("FROM busybox\n{lines}\n");
+        assert_eq!(told(&between(&text, 2, 3)), relation, "{lines}");
+    }
 }
