@@ -264,6 +264,8 @@ pub enum RewriteArg {
     SplitCopy,
     /// Downloads before builds.
     Prefetch,
+    /// Folders that tools keep between builds.
+    CacheMount,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -276,6 +278,7 @@ impl RewriteArg {
             Self::Reorder => "reorder",
             Self::SplitCopy => "split-copy",
             Self::Prefetch => "prefetch",
+            Self::CacheMount => "cache-mount",
             Self::IgnoreLines => "ignore-lines",
         }
     }

@@ -15,6 +15,22 @@ pub fn reaches_image(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
     follow(plan, stage, claim, 0, &mut MOST_VISITS.clone())
 }
 
+/// Whether any step takes what a stage holds at a path, wherever it brings it.
+#[must_use]
+pub fn is_taken(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
+    let from_it = |step: &Step| {
+        step.inputs.iter().any(|input| match input {
+            Input::Stage {
+                stage: from,
+                sources,
+                ..
+            } if *from == stage => sources.iter().any(|s| taken(step, s, claim).is_some()),
+            _ => false,
+        })
+    };
+    plan.graph.node_weights().any(from_it)
+}
+
 /// Stages looked at: a file of many stages that copy from each other has more ways than anybody walks.
 const MOST_VISITS: usize = 5000;
 

@@ -1,0 +1,697 @@
+//! Folders that tools keep between builds, as cache mounts.
+//!
+//! ```text
+//! RUN npm ci        ->     RUN --mount=type=cache,target=/root/.npm npm ci
+//! ```
+//!
+//! Precondition: where the tool keeps its cache is known ([`super::caches`]), and nothing else looks there: no other step of the
+//! stage or of those built on it, no COPY, no other command of the RUN. Safety: assumed; review where the image has the folder
+//! today. Source of the rules: cache keys section 10, and docs/rewrites/cache-mount.md for what the builder leaves of a mount.
+
+use super::caches::cleaning::{Cleaning, Look, cleaning, named};
+use super::caches::{Caller, Folder, Kept, Runner, image_of, kept, runner};
+use super::flow::{is_taken, reaches_image};
+use super::layout::{Laid, brought_by};
+use super::{EditNote, Line, Rewrite, Safety, StageView, View};
+use crate::dockerfile::{CommandForm, Directives, Instruction, Kind};
+use crate::footprint::{PathClaim, Use, is_below};
+use crate::plan::{Base, Builder, Plan, Step, StepKind};
+use crate::source::{Edit, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Commands behind which another user, or another environment, may run what follows.
+const STRANGERS: &[&str] = &[
+    ".", "source", "eval", "trap", "su", "sudo", "gosu", "su-exec", "runuser", "chroot", "doas",
+    "setpriv",
+];
+
+/// Commands that start no tool of the project, whatever else is not known of their RUN.
+#[rustfmt::skip]
+const HARMLESS: &[&str] = &[
+    "[", "add-apt-repository", "addgroup", "adduser", "apk", "apt", "apt-get", "apt-key", "awk", "base64", "basename", "bundle",
+    "cat", "cd", "chmod", "chown", "composer", "corepack", "cp", "curl", "cut", "date", "dirname", "dpkg", "echo", "env", "exit", "export",
+    "false", "find", "gem", "git", "gpg", "grep", "groupadd", "head", "id", "install", "ldconfig", "ln", "locale-gen", "ls", "mkdir", "mktemp", "mv",
+    "node", "npm", "npx", "pip", "pip3", "pnpm", "printf", "pwd", "rm", "rmdir", "rustup", "sed", "set", "sha256sum", "sort", "tail",
+    "tar", "tee", "test", "touch", "tr", "true", "uname", "unzip", "update-ca-certificates", "useradd", "usermod", "wget", "which", "xargs", "yarn", ":",
+];
+
+/// Words of commands that move a cache for the steps that follow.
+const MOVES: &[&str] = &[
+    "config set cache",
+    "npm set cache",
+    "config set store",
+    "config set global.cache",
+    "config set install.cache",
+    "config cache-dir",
+    "config --global cache-dir",
+    "config -g cache-dir",
+    "set cacheFolder",
+    "set enableGlobalCache",
+    "set globalFolder",
+    "set nodeLinker",
+    "go env -w",
+];
+
+/// Variables that a later ENV or ARG could move a cache by.
+const MOVERS: &[&str] = &[
+    "GO",
+    "CARGO_",
+    "GRADLE_",
+    "MAVEN_",
+    "JAVA_",
+    "NUGET_",
+    "DOTNET_",
+    "COURSIER_",
+    "SBT_",
+    "HOME",
+    "XDG_",
+    "PNPM_",
+    "NPM_CONFIG_",
+    "npm_config_",
+];
+
+/// One RUN that a tool is used in.
+struct Run<'a> {
+    stage: &'a StageView<'a>,
+    step: &'a Step,
+    instruction: &'a Instruction,
+    runner: Runner,
+    image: String,
+    uses: Vec<(&'a Use, Kept)>,
+}
+
+/// What a mount over some of its folders would be.
+struct Mounted<'a, 'r> {
+    run: &'r Run<'a>,
+    cleaning: Cleaning,
+    folders: Vec<Folder>,
+}
+
+/// A rewrite for every RUN whose tools keep something, or for all RUNs that share it.
+#[must_use]
+pub fn find(view: &View<'_>) -> Vec<Rewrite> {
+    if !knows_mounts(view.plan.builder, &view.file.directives) {
+        return Vec::new();
+    }
+    // By the stage they all stand on, and the tool.
+    let mut groups: BTreeMap<(usize, &'static str), Vec<Result<Run<'_>, String>>> = BTreeMap::new();
+    for stage in &view.stages {
+        for line in &stage.lines {
+            for (tool, run) in runs(view, stage, line) {
+                let root = root_of(view.plan, stage.stage);
+                groups.entry((root, tool)).or_default().push(run);
+            }
+        }
+    }
+    let mut out = Vec::new();
+    for ((root, _), runs) in &groups {
+        let later = |r: &Run<'_>| r.uses.iter().any(|(_, k)| k.later);
+        if !runs.iter().flatten().any(later) {
+            for run in runs.iter().flatten() {
+                out.extend(together(view, *root, &[run]));
+            }
+            continue;
+        }
+        let all: Result<Vec<&Run<'_>>, &String> = runs.iter().map(Result::as_ref).collect();
+        if let Ok(all) = all {
+            out.extend(together(view, *root, &all));
+        }
+    }
+    out.sort_by_key(|r| r.note.line);
+    out
+}
+
+/// Whether the builder, and the frontend that the file asks for, have cache mounts as described.
+fn knows_mounts(builder: Builder, directives: &Directives) -> bool {
+    let Some((syntax, _)) = &directives.syntax else {
+        return !builder.chained;
+    };
+    let name = syntax.split('@').next().unwrap_or_default();
+    let (name, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+    let old = ["1.0", "1.1"];
+    let is_old = old.iter().any(|o| {
+        tag.strip_prefix(o)
+            .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    !builder.chained
+        && !is_old
+        && name
+            .trim_start_matches("docker.io/")
+            .starts_with("docker/dockerfile")
+}
+
+/// The stage at the bottom of those that a stage stands on.
+fn root_of(plan: &Plan, stage: usize) -> usize {
+    let mut at = stage;
+    while let Base::Stage(below) = plan.stages[at].base
+        && below < at
+    {
+        at = below;
+    }
+    at
+}
+
+/// Whether a stage stands on another, or is it.
+fn stands_on(plan: &Plan, stage: usize, below: usize) -> bool {
+    let mut at = stage;
+    loop {
+        if at == below {
+            return true;
+        }
+        match plan.stages[at].base {
+            Base::Stage(next) if next < at => at = next,
+            _ => return false,
+        }
+    }
+}
+
+/// The tools that a RUN uses and that keep something, or why that is not known.
+fn runs<'a>(
+    view: &'a View<'_>,
+    stage: &'a StageView<'a>,
+    line: &'a Line<'a>,
+) -> Vec<(&'static str, Result<Run<'a>, String>)> {
+    let Some((step, footprint)) = line.step.and_then(|s| Some((s, s.footprint.as_ref()?))) else {
+        return Vec::new();
+    };
+    let below = stage.layout.first(line.layers);
+    let laid = Laid {
+        layout: &below,
+        files: view.files,
+    };
+    let mut tools: BTreeMap<&'static str, Result<Vec<(&Use, Kept)>, String>> = BTreeMap::new();
+    let base = image_of(view.plan, stage.stage)
+        .and_then(|image| runner(view.plan, step, &image).map(|r| (image, r)));
+    for used in &footprint.uses {
+        let Some(name) = super::caches::name_of(used) else {
+            continue;
+        };
+        let found = match (&base, used.arguments.as_deref()) {
+            (Err(why), _) => Some(Err(why.clone())),
+            (_, None) => Some(Err("an argument is not known".to_owned())),
+            (Ok((image, runner)), Some(arguments)) => kept(&Caller {
+                used,
+                arguments,
+                script: &step.text,
+                image,
+                runner,
+                project: Some(&laid),
+            }),
+        };
+        let Some(found) = found else {
+            continue;
+        };
+        let list = tools.entry(name).or_insert_with(|| Ok(Vec::new()));
+        match (list.as_mut(), found) {
+            (Ok(list), Ok(kept)) => list.push((used, kept)),
+            (_, Err(why)) => *list = Err(why),
+            (Err(_), _) => {}
+        }
+    }
+    let strange = footprint
+        .commands
+        .iter()
+        .find(|c| STRANGERS.contains(&c.as_str()));
+    let finish = |uses: Result<Vec<(&'a Use, Kept)>, String>| {
+        let (image, runner) = base.clone()?;
+        if let Some(command) = strange {
+            return Err(format!("what runs behind {command} is not known"));
+        }
+        Ok(Run {
+            stage,
+            step,
+            instruction: &view.file.instructions[line.at],
+            runner,
+            image,
+            uses: uses?,
+        })
+    };
+    tools.into_iter().map(|(t, u)| (t, finish(u))).collect()
+}
+
+/// The rewrite that puts mounts over the folders of these RUNs, all of one tool; `None` where one of them cannot have one.
+fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> {
+    let first = runs.first()?;
+    let tool = first.uses.first()?.1.tool;
+    let later = first.uses.iter().any(|(_, k)| k.later);
+    let mut mounted = Vec::new();
+    for run in runs {
+        mounted.push(mount(run).ok()?);
+    }
+    let cleans = mounted.iter().any(|m| m.cleaning.sweeps);
+    if (later && cleans && runs.len() > 1) || runs.iter().any(|r| r.runner.ids != first.runner.ids)
+    {
+        return None;
+    }
+    let folders = union(&mounted)?;
+    let helpers = helpers(view, root, runs, later).ok()?;
+    let own: Vec<usize> = runs
+        .iter()
+        .map(|r| r.step.instruction)
+        .chain(helpers.iter().map(|s| s.instruction))
+        .collect();
+    for m in &mounted {
+        around(view, root, m, &folders, &own).ok()?;
+    }
+    // What they have today already is no advice.
+    mounted.retain(|m| !m.folders.is_empty());
+    let first = mounted.first()?.run;
+    let mut edits = Vec::new();
+    for m in &mounted {
+        edits.push(insertion(m.run.instruction, &m.folders, m.run)?);
+        edits.extend(cuts(m.run, &m.cleaning)?);
+    }
+    for step in &helpers {
+        let instruction = view.file.instructions.get(step.instruction)?;
+        let mut missing = folders.clone();
+        missing.retain(|f| !is_mounted(step, f));
+        overlapping(step, &missing).ok()?;
+        if !missing.is_empty() {
+            edits.push(insertion(instruction, &missing, first)?);
+        }
+    }
+    let shows = |m: &&Mounted<'_, '_>| {
+        let shown =
+            |f: &Folder| reaches_image(view.plan, m.run.stage.stage, &PathClaim::subtree(&*f.path));
+        !m.cleaning.cleaned && m.folders.iter().any(shown)
+    };
+    let safety = match mounted.iter().any(|m| shows(&m)) {
+        true => Safety::Review,
+        false => Safety::Assumed,
+    };
+    let names: Vec<&str> = folders.iter().map(|f| f.path.as_str()).collect();
+    let names = names.join(" and ");
+    let mut why = format!("{tool} finds in {names} what it kept there in the builds before");
+    if mounted.iter().any(|m| !m.cleaning.cuts.is_empty()) {
+        why.push_str("; nothing has to be cleaned up, since a mount is no part of the image");
+    }
+    if safety == Safety::Review {
+        why.push_str(&format!("; the image no longer holds {names}"));
+    }
+    let mut caches: Vec<(usize, String)> = Vec::new();
+    let stages = mounted.iter().map(|m| m.run.stage.stage);
+    caches.extend(stages.map(|s| (s, tool.to_owned())));
+    caches.dedup();
+    Some(Rewrite {
+        safety,
+        edits,
+        ignore: Vec::new(),
+        caches,
+        note: EditNote {
+            rewrite: "cache-mount",
+            safety,
+            line: first.instruction.line,
+            end_line: first.instruction.end_line,
+            why,
+            assumptions: assumptions(&mounted, &names),
+        },
+    })
+}
+
+fn assumptions(mounted: &[Mounted<'_, '_>], names: &str) -> Vec<String> {
+    let mut out = BTreeSet::new();
+    for m in mounted {
+        let tool = m.run.uses.first().map_or("", |(_, k)| k.tool);
+        out.extend(m.run.uses.iter().flat_map(|(_, k)| k.assumptions.clone()));
+        out.extend(m.run.runner.assumption.clone());
+        out.insert(format!(
+            "{tool} does the same with what it kept as without, and fetches what a mount has lost"
+        ));
+        out.insert(format!(
+            "{} holds nothing in {names} that a step or the image needs",
+            m.run.image
+        ));
+        out.insert(format!("nothing but {tool} looks into {names}"));
+        if m.cleaning.sweeps {
+            out.insert(format!(
+                "nobody needs what the clean-up of line {} would have left of {names}",
+                m.run.instruction.line
+            ));
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// All folders of some RUNs; `None` where two of them keep the same things in different places.
+fn union(mounted: &[Mounted<'_, '_>]) -> Option<Vec<Folder>> {
+    let mut all: Vec<Folder> = Vec::new();
+    for folder in mounted.iter().flat_map(|m| &m.folders) {
+        if !all.iter().any(|f| f.path == folder.path) {
+            all.push(folder.clone());
+        }
+    }
+    let most = mounted.iter().map(|m| m.folders.len()).max()?;
+    (all.len() == most || mounted.len() == 1).then_some(all)
+}
+
+/// What a mount over the folders of one RUN would be.
+///
+/// # Errors
+/// It cannot have one.
+fn mount<'a, 'r>(run: &'r Run<'a>) -> Result<Mounted<'a, 'r>, String> {
+    if run.step.id.trigger > 0 {
+        return Err("it is a trigger of the base image".to_owned());
+    }
+    if run.instruction.flag("network").is_some_and(|n| n == "none") {
+        return Err("it has no network to fill a cache from".to_owned());
+    }
+    if run.step.footprint.as_ref().is_some_and(|f| {
+        let opaque = f.opaque.as_deref().unwrap_or_default();
+        opaque.starts_with("the shell")
+    }) {
+        return Err("its shell is not known".to_owned());
+    }
+    let Kind::Run(CommandForm::Shell(_)) = &run.instruction.kind else {
+        return Err("no shell reads its command".to_owned());
+    };
+    let look = look(run);
+    let uses: Vec<(&Use, &Kept)> = run.uses.iter().map(|(u, k)| (*u, k)).collect();
+    let cleaning = cleaning(&run.step.text, &uses, &look)?;
+    let mut folders: Vec<Folder> = Vec::new();
+    for folder in run.uses.iter().flat_map(|(_, k)| &k.folders) {
+        let mut folder = folder.clone();
+        if let Some(whole) = &cleaning.whole {
+            folder.path.clone_from(whole);
+        }
+        if !folders.iter().any(|f| f.path == folder.path) {
+            folders.push(folder);
+        }
+    }
+    for folder in &folders {
+        plain(folder, run)?;
+    }
+    let later = run.uses.iter().any(|(_, k)| k.later);
+    let mut there = run.step.cache_mounts.iter().zip(&run.step.cache_targets);
+    let other = there.any(|(id, target)| {
+        let target = target.as_deref().unwrap_or_default();
+        let covers = |f: &Folder| is_below(&f.path, target);
+        // What one step fetches another has to find: both need the mount that has the folder's own name.
+        later && folders.iter().any(covers) && !folders.iter().any(|f| f.path == *id)
+    });
+    if other {
+        return Err("a mount of another name is there".to_owned());
+    }
+    folders.retain(|f| !is_mounted(run.step, f));
+    overlapping(run.step, &folders)?;
+    Ok(Mounted {
+        run,
+        cleaning,
+        folders,
+    })
+}
+
+/// Whether a step has a cache mount over a folder.
+fn is_mounted(step: &Step, folder: &Folder) -> bool {
+    let mut targets = step.cache_targets.iter().flatten();
+    targets.any(|t| is_below(&folder.path, t))
+}
+
+/// Whether a folder may be the target of a mount for who runs the RUN.
+fn plain(folder: &Folder, run: &Run<'_>) -> Result<(), String> {
+    let path = &folder.path;
+    let sign = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    if !path.bytes().all(sign) || path.matches('/').count() < 2 {
+        return Err(format!("{path} is no place for a mount"));
+    }
+    if let Some((used, _)) = run
+        .uses
+        .iter()
+        .find(|(u, _)| u.dir.as_deref().is_some_and(|d| is_below(d, path)))
+    {
+        return Err(format!("{} runs in {path}", used.tool));
+    }
+    // The builder makes missing folders above a mount, for root alone: another user could write nothing else there.
+    let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+    let there =
+        ["/tmp", "/var/tmp"].contains(&above) || run.runner.home.as_ref().is_ok_and(|h| h == above);
+    match run.runner.ids.is_none() || there {
+        true => Ok(()),
+        false => Err(format!("{above} may not be there for the user")),
+    }
+}
+
+/// Refuses mounts that lie in or around the folders.
+fn overlapping(step: &Step, folders: &[Folder]) -> Result<(), String> {
+    for target in &step.mount_targets {
+        let target = target.as_deref().ok_or("where a mount is, is not known")?;
+        let meets = |f: &&Folder| is_below(&f.path, target) || is_below(target, &f.path);
+        if let Some(folder) = folders.iter().find(meets) {
+            return Err(format!("a mount at {target} meets {}", folder.path));
+        }
+    }
+    Ok(())
+}
+
+fn look(run: &Run<'_>) -> Look {
+    let variables = run.uses.first().map(|(u, _)| {
+        let known = u.variables.iter();
+        known.filter_map(|(n, v)| Some((n.clone(), v.clone()?)))
+    });
+    let variables: BTreeMap<String, String> = variables.into_iter().flatten().collect();
+    let home = variables.get("HOME").cloned();
+    Look {
+        home: home.or(run.runner.home.clone().ok()),
+        variables,
+    }
+}
+
+/// Refuses what lies around a RUN: files that a mount would hide, steps that look for what it would not leave.
+fn around(
+    view: &View<'_>,
+    root: usize,
+    mounted: &Mounted<'_, '_>,
+    folders: &[Folder],
+    own: &[usize],
+) -> Result<(), String> {
+    let (plan, run) = (view.plan, mounted.run);
+    let look = look(run);
+    for (index, stage) in plan.stages.iter().enumerate() {
+        if root_of(plan, index) != root {
+            continue;
+        }
+        let taken = |f: &&Folder| is_taken(plan, index, &PathClaim::subtree(&*f.path));
+        if stands_on(plan, index, run.stage.stage)
+            && let Some(folder) = folders.iter().find(taken)
+        {
+            return Err(format!("{} is copied from the stage", folder.path));
+        }
+        for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+            if step.id.trigger > 0 {
+                return Err("the base image brings triggers along".to_owned());
+            }
+            match step.kind {
+                StepKind::Run => {
+                    if let Some(words) = MOVES.iter().find(|m| step.text.contains(**m)) {
+                        return Err(format!("line {} has `{words}`", step.line));
+                    }
+                    let other = !own.contains(&step.instruction);
+                    if other && let Some(place) = named(&step.text, folders, &look) {
+                        return Err(format!("line {} names {place}", step.line));
+                    }
+                }
+                StepKind::Copy | StepKind::Add => brings(view, step, folders)?,
+                StepKind::Workdir | StepKind::From => {}
+            }
+        }
+    }
+    match mounted.cleaning.sweeps {
+        true => sweeps_alone(view, mounted),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a COPY that puts something into a folder.
+fn brings(view: &View<'_>, step: &Step, folders: &[Folder]) -> Result<(), String> {
+    let dest = step.dest.as_ref().and_then(|d| d.best());
+    for folder in folders {
+        let inside = dest.is_none_or(|d| is_below(d, &folder.path));
+        let around = dest.is_some_and(|d| is_below(&folder.path, d));
+        let claim = PathClaim::subtree(&*folder.path);
+        let brought = || brought_by(step, &claim, view.files).is_none_or(|b| !b.is_empty());
+        if inside || (around && brought()) {
+            return Err(format!(
+                "line {} may bring files of {}",
+                step.line, folder.path
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A clean-up takes away what earlier steps left as well: refuses one behind other uses that leave something.
+fn sweeps_alone(view: &View<'_>, mounted: &Mounted<'_, '_>) -> Result<(), String> {
+    let run = mounted.run;
+    for stage in &view.stages {
+        if !stands_on(view.plan, run.stage.stage, stage.stage) {
+            continue;
+        }
+        for line in &stage.lines {
+            let earlier = stage.stage != run.stage.stage || line.at < run.step.instruction;
+            for (_, other) in runs(view, stage, line).into_iter().filter(|_| earlier) {
+                let other = other?;
+                let inside =
+                    |f: &Folder| mounted.folders.iter().any(|m| is_below(&f.path, &m.path));
+                let meets = other.uses.iter().flat_map(|(_, k)| &k.folders).any(inside);
+                if meets && !mount(&other)?.cleaning.cleaned {
+                    return Err(format!(
+                        "the clean-up takes away what line {} left",
+                        line.step.map_or(0, |s| s.line)
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Other RUNs that may call the tool in a way that is not seen, behind the first that is: they get the mounts too.
+///
+/// # Errors
+/// One of them may look for the cache in another place.
+fn helpers<'a>(
+    view: &View<'a>,
+    root: usize,
+    runs: &[&Run<'_>],
+    later: bool,
+) -> Result<Vec<&'a Step>, String> {
+    let mut out = Vec::new();
+    if !later {
+        return Ok(out);
+    }
+    let plan = view.plan;
+    let tool = runs
+        .first()
+        .and_then(|r| r.uses.first())
+        .map_or("", |(_, k)| k.tool);
+    for (index, stage) in plan.stages.iter().enumerate() {
+        if root_of(plan, index) != root {
+            continue;
+        }
+        for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+            let behind = |r: &&&Run<'_>| {
+                step.instruction > r.step.instruction && stands_on(plan, index, r.stage.stage)
+            };
+            let (Some(footprint), Some(run)) = (&step.footprint, runs.iter().find(behind)) else {
+                continue;
+            };
+            if runs.iter().any(|r| r.step.instruction == step.instruction) {
+                continue;
+            }
+            if !stage.reachable {
+                let uses = footprint
+                    .uses
+                    .iter()
+                    .any(|u| super::caches::name_of(u) == Some(tool));
+                if uses {
+                    return Err("a stage that is not built uses it too".to_owned());
+                }
+                continue;
+            }
+            let silent = footprint.opaque.is_some()
+                && !footprint.commands.iter().all(|c| {
+                    HARMLESS.contains(&c.as_str()) || is_tool_elsewhere(footprint, c, tool)
+                });
+            if silent {
+                same_place(view, step, run)?;
+                out.push(step);
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Whether a command is another tool that is known, whose uses are seen.
+fn is_tool_elsewhere(footprint: &crate::footprint::Footprint, name: &str, tool: &str) -> bool {
+    footprint.uses.iter().any(|u| u.tool == name)
+        && name != tool
+        && !matches!(name, "make" | "turbo" | "bun")
+}
+
+/// Whether a RUN runs as the first does: the same user, no variable between that moves a cache.
+fn same_place(view: &View<'_>, step: &Step, run: &Run<'_>) -> Result<(), String> {
+    let (plan, first) = (view.plan, run.step.instruction);
+    let sets = |i: &Instruction| {
+        let moves = |n: &str| MOVERS.iter().any(|m| n.starts_with(m));
+        match &i.kind {
+            Kind::Env(list) => list.iter().any(|(n, _)| moves(n)),
+            Kind::Arg(list) => list.iter().any(|(n, _)| moves(n)),
+            _ => false,
+        }
+    };
+    let between = view.file.instructions.get(first..step.instruction);
+    if between.unwrap_or_default().iter().any(sets) {
+        return Err(format!("line {} may look elsewhere", step.line));
+    }
+    let image = image_of(plan, step.id.stage as usize)?;
+    match runner(plan, step, &image)? == run.runner {
+        true => Ok(()),
+        false => Err(format!("line {} runs as another user", step.line)),
+    }
+}
+
+/// The flags for the folders, behind the keyword.
+fn insertion(instruction: &Instruction, folders: &[Folder], run: &Run<'_>) -> Option<Edit> {
+    let kept = run.uses.first().map(|(_, k)| k)?;
+    let mut text = String::new();
+    for folder in folders {
+        text.push_str(&format!(
+            " --mount=type=cache{}",
+            id(kept.tool, &folder.path)
+        ));
+        text.push_str(&format!(",target={}", folder.path));
+        if let Some((user, group)) = run.runner.ids {
+            text.push_str(&format!(",uid={user},gid={group}"));
+        }
+        if kept.locked {
+            text.push_str(",sharing=locked");
+        }
+    }
+    let at = instruction.keyword_span().end;
+    Some(Edit {
+        span: Span { start: at, end: at },
+        text: text.into_bytes(),
+    })
+}
+
+/// A name for a mount whose place does not tell whose it is: mounts of one name are one on the whole builder.
+fn id(tool: &str, path: &str) -> String {
+    let signs: &[&str] = match tool {
+        "mvn" => &[".m2", "maven", "mvn"],
+        "sbt" => &["coursier", "ivy2"],
+        "dotnet" => &["nuget"],
+        "mix" => &["hex"],
+        other => &[other],
+    };
+    let tells = path
+        .split('/')
+        .any(|part| signs.iter().any(|s| part.contains(s)))
+        || path == "/root/.cache";
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match tells {
+        true => String::new(),
+        false => format!(",id={tool}-{last}"),
+    }
+}
+
+/// The edits for what has to go; `None` where its place in the file is not plain.
+fn cuts(run: &Run<'_>, cleaning: &Cleaning) -> Option<Vec<Edit>> {
+    if cleaning.cuts.is_empty() {
+        return Some(Vec::new());
+    }
+    let Kind::Run(CommandForm::Shell(line)) = &run.instruction.kind else {
+        return None;
+    };
+    // The script is the line itself then, byte by byte.
+    if !run.instruction.heredocs.is_empty() || line.as_str() != run.step.text {
+        return None;
+    }
+    let one = |range: &std::ops::Range<usize>| Edit {
+        span: line.span_of(range.clone()),
+        text: Vec::new(),
+    };
+    Some(cleaning.cuts.iter().map(one).collect())
+}
+
+#[cfg(test)]
+#[path = "cache_mount_tests.rs"]
+mod tests;
