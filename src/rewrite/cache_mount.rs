@@ -9,14 +9,14 @@
 //! today. Source of the rules: cache keys section 10, and docs/rewrites/cache-mount.md for what the builder leaves of a mount.
 
 use super::caches::cleaning::{Cleaning, Look, cleaning, named};
-use super::caches::{Caller, Folder, Kept, Runner, image_of, kept, runner};
+use super::caches::{Caller, Folder, Kept, Runner, image_of, is_slight, kept, runner};
 use super::flow::{is_taken, reaches_image};
 use super::layout::{Laid, brought_by};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::{CommandForm, Directives, Instruction, Kind};
 use crate::footprint::{PathClaim, Use, is_below};
 use crate::plan::{Base, Builder, Plan, Step, StepKind};
-use crate::source::{Edit, Span};
+use crate::source::{Edit, Span, apply_edits};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commands behind which another user, or another environment, may run what follows.
@@ -105,9 +105,13 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     }
     let mut out = Vec::new();
     for ((root, _), runs) in &groups {
+        let slight = |r: &Run<'_>| r.uses.iter().all(|(u, _)| is_slight(u));
+        if runs.iter().flatten().all(slight) {
+            continue;
+        }
         let later = |r: &Run<'_>| r.uses.iter().any(|(_, k)| k.later);
         if !runs.iter().flatten().any(later) {
-            for run in runs.iter().flatten() {
+            for run in runs.iter().flatten().filter(|r| !slight(r)) {
                 out.extend(together(view, *root, &[run]));
             }
             continue;
@@ -117,8 +121,42 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             out.extend(together(view, *root, &all));
         }
     }
-    out.sort_by_key(|r| r.note.line);
-    out
+    out.sort_by_key(|(r, _)| r.note.line);
+    joined(view, out)
+}
+
+/// Those that concern one RUN and promise the same become one: what a RUN costs depends on all that it fetches.
+fn joined(view: &View<'_>, found: Vec<(Rewrite, BTreeSet<usize>)>) -> Vec<Rewrite> {
+    let mut out: Vec<(Rewrite, BTreeSet<usize>)> = Vec::new();
+    for (rewrite, lines) in found {
+        let meets = |(r, known): &&mut (Rewrite, BTreeSet<usize>)| {
+            r.safety == rewrite.safety && !known.is_disjoint(&lines)
+        };
+        let Some((other, known)) = out.iter_mut().find(meets) else {
+            out.push((rewrite, lines));
+            continue;
+        };
+        let mut edits = other.edits.clone();
+        edits.extend(
+            rewrite
+                .edits
+                .iter()
+                .filter(|e| !other.edits.contains(e))
+                .cloned(),
+        );
+        if apply_edits(view.source.bytes(), &edits).is_err() {
+            out.push((rewrite, lines));
+            continue;
+        }
+        other.edits = edits;
+        other.caches.extend(rewrite.caches);
+        other.note.why = format!("{}; {}", other.note.why, rewrite.note.why);
+        other.note.assumptions.extend(rewrite.note.assumptions);
+        other.note.assumptions.sort();
+        other.note.assumptions.dedup();
+        known.extend(lines);
+    }
+    out.into_iter().map(|(r, _)| r).collect()
 }
 
 /// Whether the builder, and the frontend that the file asks for, have cache mounts as described.
@@ -230,7 +268,7 @@ fn runs<'a>(
 }
 
 /// The rewrite that puts mounts over the folders of these RUNs, all of one tool; `None` where one of them cannot have one.
-fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> {
+fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<(Rewrite, BTreeSet<usize>)> {
     let first = runs.first()?;
     let tool = first.uses.first()?.1.tool;
     let later = first.uses.iter().any(|(_, k)| k.later);
@@ -258,7 +296,7 @@ fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> 
     let first = mounted.first()?.run;
     let mut edits = Vec::new();
     for m in &mounted {
-        edits.push(insertion(m.run.instruction, &m.folders, m.run)?);
+        edits.push(insertion(view, m.run.instruction, &m.folders, m.run)?);
         edits.extend(cuts(m.run, &m.cleaning)?);
     }
     for step in &helpers {
@@ -267,7 +305,7 @@ fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> 
         missing.retain(|f| !is_mounted(step, f));
         overlapping(step, &missing).ok()?;
         if !missing.is_empty() {
-            edits.push(insertion(instruction, &missing, first)?);
+            edits.push(insertion(view, instruction, &missing, first)?);
         }
     }
     let shows = |m: &&Mounted<'_, '_>| {
@@ -292,7 +330,7 @@ fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> 
     let stages = mounted.iter().map(|m| m.run.stage.stage);
     caches.extend(stages.map(|s| (s, tool.to_owned())));
     caches.dedup();
-    Some(Rewrite {
+    let rewrite = Rewrite {
         safety,
         edits,
         ignore: Vec::new(),
@@ -305,7 +343,8 @@ fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<Rewrite> 
             why,
             assumptions: assumptions(&mounted, &names),
         },
-    })
+    };
+    Some((rewrite, own.into_iter().collect()))
 }
 
 fn assumptions(mounted: &[Mounted<'_, '_>], names: &str) -> Vec<String> {
@@ -629,15 +668,16 @@ fn same_place(view: &View<'_>, step: &Step, run: &Run<'_>) -> Result<(), String>
     }
 }
 
-/// The flags for the folders, behind the keyword.
-fn insertion(instruction: &Instruction, folders: &[Folder], run: &Run<'_>) -> Option<Edit> {
+/// The flags for the folders, behind the keyword: one to a line where there are several.
+fn insertion(
+    view: &View<'_>,
+    instruction: &Instruction,
+    folders: &[Folder],
+    run: &Run<'_>,
+) -> Option<Edit> {
     let kept = run.uses.first().map(|(_, k)| k)?;
-    let mut text = String::new();
-    for folder in folders {
-        text.push_str(&format!(
-            " --mount=type=cache{}",
-            id(kept.tool, &folder.path)
-        ));
+    let flag = |folder: &Folder| {
+        let mut text = format!("--mount=type=cache{}", id(kept.tool, &folder.path));
         text.push_str(&format!(",target={}", folder.path));
         if let Some((user, group)) = run.runner.ids {
             text.push_str(&format!(",uid={user},gid={group}"));
@@ -645,7 +685,17 @@ fn insertion(instruction: &Instruction, folders: &[Folder], run: &Run<'_>) -> Op
         if kept.locked {
             text.push_str(",sharing=locked");
         }
-    }
+        text
+    };
+    let flags: Vec<String> = folders.iter().map(flag).collect();
+    let text = match flags.as_slice() {
+        [only] => format!(" {only}"),
+        _ => {
+            let (escape, end) = (view.file.directives.escape, view.source.line_end());
+            let lines = flags.iter().map(|f| format!(" {f} {escape}{end}   "));
+            lines.collect()
+        }
+    };
     let at = instruction.keyword_span().end;
     Some(Edit {
         span: Span { start: at, end: at },

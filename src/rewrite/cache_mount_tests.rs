@@ -67,10 +67,13 @@ fn shown(text: &str) -> String {
     };
     assert_eq!(all.len(), 1, "{text}");
     let new = new.lines().filter(|l| !text.lines().any(|o| o == *l));
-    let lines: Vec<&str> = new.collect();
+    let lines: Vec<&str> = new.map(str::trim_start).collect();
     format!(
         "{safety}: {}",
-        lines.join(" / ").replace("--mount=type=cache,", "+")
+        lines
+            .join(" / ")
+            .replace("--mount=type=cache,", "+")
+            .replace(" \\ / ", " ")
     )
 }
 

@@ -8,7 +8,7 @@
 use super::{Folder, Kept};
 use crate::footprint::{Use, is_below};
 use crate::pattern::clean;
-use crate::shell::{self, Command, CommandKind, ListOperator, Simple};
+use crate::shell::{self, Command, CommandKind, ListOperator, Redirect, Simple};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -83,7 +83,15 @@ pub fn cleaning(script: &str, uses: &[(&Use, &Kept)], look: &Look) -> Result<Cle
             flags(script, words, &kept.off, &mut out.cuts)?;
             continue;
         }
-        match deed(script, words, tool, &folders, whole, look, true) {
+        match deed(
+            script,
+            (words, &command.redirects),
+            tool,
+            &folders,
+            whole,
+            look,
+            true,
+        ) {
             Deed::Nothing => {}
             Deed::Names(place) => return Err(format!("a command of the RUN names {place}")),
             Deed::Cleans { all } => {
@@ -144,7 +152,15 @@ pub fn named(script: &str, folders: &[Folder], look: &Look) -> Option<String> {
         let CommandKind::Simple(words) = &c.kind else {
             return;
         };
-        if let Deed::Names(place) = deed(script, words, "", &folders, None, look, false) {
+        if let Deed::Names(place) = deed(
+            script,
+            (words, &c.redirects),
+            "",
+            &folders,
+            None,
+            look,
+            false,
+        ) {
             found.get_or_insert(place);
         }
     });
@@ -201,9 +217,13 @@ fn part(commands: &[Command], wanted: &Command) -> Option<Range<usize>> {
     Some(before..command.span.range().end)
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call each for own and other scripts"
+)]
 fn deed(
     script: &str,
-    simple: &Simple,
+    (simple, redirects): (&Simple, &[Redirect]),
     tool: &str,
     folders: &[&Folder],
     whole: Option<&str>,
@@ -215,6 +235,13 @@ fn deed(
         .iter()
         .map(|w| expand(script.get(w.span.range()).unwrap_or_default(), look))
         .collect();
+    let written = redirects.iter().map(|r| &r.target.span);
+    for span in written {
+        let text = expand(script.get(span.range()).unwrap_or_default(), look);
+        if let Some(folder) = folders.iter().find(|f| holds(&text, &f.path)) {
+            return Deed::Names(folder.path.clone());
+        }
+    }
     let Some((name, arguments)) = texts.split_first() else {
         return Deed::Nothing;
     };
@@ -226,7 +253,7 @@ fn deed(
         return removes(arguments, folders, whole, look, own);
     }
     for text in &texts {
-        let inside = folders.iter().find(|f| text.contains(f.path.as_str()));
+        let inside = folders.iter().find(|f| holds(text, &f.path));
         if let Some(folder) = inside {
             return Deed::Names(folder.path.clone());
         }
@@ -238,6 +265,13 @@ fn deed(
         }
     }
     Deed::Nothing
+}
+
+/// Whether a text names a path, or one below it.
+fn holds(text: &str, path: &str) -> bool {
+    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut places = text.match_indices(path);
+    places.any(|(at, _)| !text[at + path.len()..].starts_with(goes_on))
 }
 
 /// Whether a command is the tool's own way to empty its cache, and whether nothing is left then.
@@ -541,6 +575,7 @@ mod tests {
             "mkdir -p /root/.npm && npm ci",
             "npm ci && sh -c 'rm -rf /root/.npm'",
             "npm ci && find / -name x -delete",
+            "npm ci && echo x > /root/.npm/x",
         ] {
             let found = shown(script, "npm", "/root/.npm", &[]);
             assert!(found.starts_with("! "), "{script}: {found}");
@@ -557,6 +592,8 @@ mod tests {
             ("rm -rf /root/.npm", false),
             ("rm -rf /root/.npm /tmp/*", false),
             ("npm ci", false),
+            ("cp x /root/.npmrc", false),
+            ("echo x > ~/.npm/y", true),
             ("chown -R app /app", false),
             ("cp -r ~/.npm /x", true),
             ("tar c /root", true),

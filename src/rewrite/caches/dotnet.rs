@@ -8,7 +8,11 @@ pub(super) fn dotnet(call: &Caller<'_>) -> Option<Result<Kept, String>> {
         call.command(),
         "restore" | "build" | "publish" | "test" | "pack" | "run"
     );
-    fetches.then(|| {
+    let tools = call.command() == "tool" && call.operands().nth(1) == Some("restore");
+    (fetches || tools).then(|| {
+        if tools {
+            return Err("tools of the project run from the folder of packages".to_owned());
+        }
         if call.has(&["--no-restore", "--no-build"]) {
             return Err(format!(
                 "{} takes what an earlier step fetched, and a cache mount may be empty",

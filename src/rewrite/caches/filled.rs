@@ -1,12 +1,12 @@
 //! What the cache mounts of a step are good for.
 //!
 //! Goes in: a step. Comes out: the classes of work that find what they kept in its mounts. Costs one look per use of a tool and
-//! mount. Invariant: a mount counts for a class only where a tool of that class keeps something there.
+//! mount. Invariant: a mount counts for a class only where a tool of that class keeps something there; and only where
+//! all that fetch, or all that compile, find theirs.
 
-use super::{Caller, Holds, Kept, Runner, image_of, join, kept, runner};
+use super::{Caller, Folder, Holds, Runner, image_of, is_slight, join, kept, objects, runner};
 use crate::footprint::{Class, Use, is_below};
 use crate::plan::{Plan, Step};
-use crate::rewrite::caches::{downloads, objects};
 
 /// How folders of caches end, for uses of which nobody knows where they keep theirs: an author who mounts one there does.
 const USUAL: &[(&str, &[&str], &[&str])] = &[
@@ -50,12 +50,10 @@ pub fn filled(plan: &Plan, step: &Step) -> Vec<Class> {
         assumption: None,
     };
     let runner = runner(plan, step, &image).unwrap_or_else(unknown);
-    let mut out = Vec::new();
-    for used in &footprint.uses {
-        let Some(arguments) = used.arguments.as_deref() else {
-            usual(used, &targets, &mut out);
-            continue;
-        };
+    // Whether each use that fetches, or compiles, finds what it kept.
+    let (mut fetched, mut made) = (Vec::new(), Vec::new());
+    for used in footprint.uses.iter().filter(|u| !is_slight(u)) {
+        let arguments = used.arguments.as_deref().unwrap_or_default();
         let caller = Caller {
             used,
             arguments,
@@ -64,34 +62,47 @@ pub fn filled(plan: &Plan, step: &Step) -> Vec<Class> {
             runner: &runner,
             project: None,
         };
-        let covers = |path: &str| targets.iter().any(|t| is_below(path, t));
-        let mut folders = working_folders(used, arguments);
-        match kept(&caller) {
-            Some(Ok(Kept {
-                folders: own, off, ..
-            })) if off.is_empty() => folders.extend(own),
-            Some(Err(_)) => usual(used, &targets, &mut out),
-            _ => {}
+        let covers = |f: &&Folder| targets.iter().any(|t| is_below(&f.path, t));
+        let found = kept(&caller);
+        let own = working_folders(used, arguments, found.is_some());
+        if !own.is_empty() {
+            made.push(own.iter().any(|f| covers(&f)));
         }
-        for folder in folders.iter().filter(|f| covers(&f.path)) {
-            out.push(match folder.holds {
-                Holds::Downloads => Class::Install,
-                Holds::Objects => Class::Build,
-            });
+        match found {
+            Some(Ok(kept)) => {
+                let on = kept.off.is_empty();
+                for (holds, list) in [
+                    (Holds::Downloads, &mut fetched),
+                    (Holds::Objects, &mut made),
+                ] {
+                    let of = |f: &&Folder| f.holds == holds;
+                    if kept.folders.iter().any(|f| of(&f)) {
+                        list.push(on && kept.folders.iter().filter(of).any(|f| covers(&f)));
+                    }
+                }
+            }
+            Some(Err(_)) => {
+                let (fetches, makes) = usual(used, &targets);
+                fetched.push(fetches);
+                made.extend(makes.then_some(true));
+            }
+            None => {}
         }
     }
-    out.sort();
-    out.dedup();
+    let mut out = Vec::new();
+    let all = |list: &[bool]| !list.is_empty() && list.iter().all(|b| *b);
+    out.extend(all(&fetched).then_some(Class::Install));
+    out.extend(all(&made).then_some(Class::Build));
     out
 }
 
 /// Folders of the project that builds keep things in: nothing that a rewrite would hide, but an author may.
-fn working_folders(used: &Use, arguments: &[String]) -> Vec<super::Folder> {
+fn working_folders(used: &Use, arguments: &[String], fetches: bool) -> Vec<Folder> {
     let Some(dir) = used.dir.as_deref() else {
         return Vec::new();
     };
     match used.tool.as_str() {
-        "cargo" => {
+        "cargo" if fetches && arguments.first().is_none_or(|a| a != "fetch") => {
             let mut words = arguments.iter();
             let said = words.find(|a| *a == "--target-dir").and(words.next());
             let variable = used.variables.get("CARGO_TARGET_DIR").cloned().flatten();
@@ -102,7 +113,8 @@ fn working_folders(used: &Use, arguments: &[String]) -> Vec<super::Folder> {
                 false => join(dir, &folder),
             })]
         }
-        "npm" | "yarn" | "pnpm" | "bun" | "npx" | "turbo" => [
+        // What is no install is taken for a build.
+        "npm" | "yarn" | "pnpm" | "bun" | "npx" | "turbo" if !fetches => [
             "node_modules/.cache",
             ".next/cache",
             ".turbo",
@@ -113,18 +125,15 @@ fn working_folders(used: &Use, arguments: &[String]) -> Vec<super::Folder> {
         .map(|f| objects(join(dir, f)))
         .collect(),
         "sbt" => vec![objects(join(dir, "target"))],
-        "gradle" => vec![objects(join(dir, ".gradle"))],
-        "bundle" => vec![downloads("/usr/local/bundle".to_owned())],
         _ => Vec::new(),
     }
 }
 
-/// By how the targets end.
-fn usual(used: &Use, targets: &[&str], out: &mut Vec<Class>) {
-    let known = USUAL.iter().filter(|(tool, ..)| *tool == used.tool);
-    for (_, fetched, made) in known {
-        let ends = |list: &[&str]| list.iter().any(|e| targets.iter().any(|t| t.ends_with(e)));
-        out.extend(ends(fetched).then_some(Class::Install));
-        out.extend(ends(made).then_some(Class::Build));
-    }
+/// Whether what it fetched and what it compiled is in a mount, by how the targets end.
+fn usual(used: &Use, targets: &[&str]) -> (bool, bool) {
+    let ends = |list: &[&str]| list.iter().any(|e| targets.iter().any(|t| t.ends_with(e)));
+    let known = USUAL.iter().find(|(tool, ..)| *tool == used.tool);
+    known.map_or((false, false), |(_, fetched, made)| {
+        (ends(fetched), ends(made))
+    })
 }

@@ -93,6 +93,45 @@ pub fn name_of(used: &Use) -> Option<&'static str> {
     NAMES.iter().find(|n| **n == name).copied()
 }
 
+/// Whether a use installs nothing but tools of this kind, which is quick: `npm install -g corepack`.
+#[must_use]
+pub fn is_slight(used: &Use) -> bool {
+    const TOOLS: &[&str] = &[
+        "corepack",
+        "npm",
+        "yarn",
+        "pnpm",
+        "bun",
+        "pip",
+        "setuptools",
+        "wheel",
+        "poetry",
+        "uv",
+        "pipenv",
+        "virtualenv",
+        "pip-tools",
+        "build",
+        "node-gyp",
+    ];
+    if !matches!(name_of(used), Some("npm" | "pip")) {
+        return false;
+    }
+    let arguments = used.arguments.as_deref().unwrap_or_default();
+    let words = arguments.iter().map(String::as_str);
+    let mut packages = words
+        .skip_while(|w| !matches!(*w, "install" | "i" | "add"))
+        .skip(1)
+        .filter(|w| !w.starts_with('-'))
+        .peekable();
+    let name = |w: &str| {
+        let end = w.find(['@', '=', '<', '>', '~', '[', '!']);
+        w.get(..end.unwrap_or(w.len()))
+            .unwrap_or_default()
+            .to_owned()
+    };
+    packages.peek().is_some() && packages.all(|w| TOOLS.contains(&name(w).as_str()))
+}
+
 /// What a use keeps; `None` for one that keeps nothing.
 #[must_use]
 pub fn kept(caller: &Caller<'_>) -> Option<Result<Kept, String>> {

@@ -61,6 +61,9 @@ pub(super) fn pnpm(call: &Caller<'_>) -> Option<Result<Kept, String>> {
     fetches.then(|| {
         call.online(&["--offline"])?;
         call.unset(&["npm_config_offline"])?;
+        if call.has(&["-g", "--global"]) {
+            return Err("global packages may be links into the store".to_owned());
+        }
         call.says_nothing_of(
             "pnpm-workspace.yaml",
             &["storeDir", "enableGlobalVirtualStore", "virtualStoreDir"],
@@ -90,7 +93,8 @@ pub(super) fn pnpm(call: &Caller<'_>) -> Option<Result<Kept, String>> {
         Ok(Kept {
             tool: "pnpm",
             folders: vec![downloads(folder)],
-            later: true,
+            // What was installed needs the store no more.
+            later: call.command() == "fetch",
             assumptions,
             ..Kept::default()
         })

@@ -2,6 +2,15 @@
 
 use super::{Caller, Kept, downloads, join};
 
+/// A wheel that was compiled is kept too, and told from others by the Python alone, not by the C library.
+fn assumptions(call: &Caller<'_>, tool: &str) -> Vec<String> {
+    let mut out = call.assume_plain(tool);
+    out.push(format!(
+        "what {tool} compiled on this builder, for this image or another with the same cache, fits the image"
+    ));
+    out
+}
+
 /// PIP_CACHE_DIR, `--cache-dir`, or `pip` of the home directory's caches (`pip cache dir`).
 pub(super) fn pip(call: &Caller<'_>, arguments: &[String]) -> Option<Result<Kept, String>> {
     let first = arguments.iter().find(|a| !a.starts_with('-'))?;
@@ -20,7 +29,7 @@ pub(super) fn pip(call: &Caller<'_>, arguments: &[String]) -> Option<Result<Kept
             tool: "pip",
             folders: vec![downloads(folder)],
             off: call.off(&["--no-cache-dir", "--no-cache"]),
-            assumptions: call.assume_plain("pip"),
+            assumptions: assumptions(call, "pip"),
             ..Kept::default()
         })
     })
@@ -46,7 +55,7 @@ pub(super) fn poetry(call: &Caller<'_>) -> Option<Result<Kept, String>> {
             ],
             off: call.off(&["--no-cache"]),
             whole: Some(folder),
-            assumptions: call.assume_plain("poetry"),
+            assumptions: assumptions(call, "poetry"),
             ..Kept::default()
         })
     })
@@ -85,7 +94,7 @@ pub(super) fn uv(call: &Caller<'_>) -> Option<Result<Kept, String>> {
             tool: "uv",
             folders: vec![downloads(folder)],
             off: call.off(&["--no-cache", "--no-cache-dir", "-n"]),
-            assumptions: call.assume_plain("uv"),
+            assumptions: assumptions(call, "uv"),
             ..Kept::default()
         })
     })
@@ -103,7 +112,7 @@ pub(super) fn pipenv(call: &Caller<'_>) -> Option<Result<Kept, String>> {
         Ok(Kept {
             tool: "pipenv",
             folders: vec![downloads(folder)],
-            assumptions: call.assume_plain("pipenv"),
+            assumptions: assumptions(call, "pipenv"),
             ..Kept::default()
         })
     })

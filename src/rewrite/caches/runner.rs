@@ -29,6 +29,9 @@ const USERS: &[(&str, &str, u32, u32, &str)] = &[
     ("docker.io/oven/bun", "bun", 1000, 1000, "/home/bun"),
 ];
 
+/// Parts of names of images for Windows.
+const WINDOWS: [&str; 3] = ["nanoserver", "windowsservercore", "microsoft.com/windows"];
+
 /// Images that run commands as root unless told otherwise.
 fn starts_as_root(image: &str) -> bool {
     image.starts_with("docker.io/library/")
@@ -45,6 +48,9 @@ pub fn image_of(plan: &Plan, stage: usize) -> Result<String, String> {
     loop {
         at = match &plan.stages[at].base {
             Base::Stage(below) if *below < at => *below,
+            Base::Image(name) if WINDOWS.iter().any(|w| name.contains(w)) => {
+                return Err(format!("{name} has other folders"));
+            }
             Base::Image(name) if !name.contains('$') => return Ok(image_name(name)),
             Base::Image(_) => return Err("the base image is not known".to_owned()),
             Base::Context(name) => return Err(format!("{name} stands for another build context")),

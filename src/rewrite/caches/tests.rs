@@ -88,9 +88,10 @@ fn every_tool_has_its_folder() {
         (
             "pnpm install --frozen-lockfile",
             "node",
-            "/root/.local/share/pnpm/store later",
+            "/root/.local/share/pnpm/store",
         ),
-        ("pnpm i --store-dir=/s", "node", "/s later"),
+        ("pnpm i --store-dir=/s", "node", "/s"),
+        ("pnpm fetch --store-dir=/s", "node", "/s later"),
         ("pnpm build", "node", "nothing"),
         ("bun install", "node", "/root/.bun/install/cache"),
         ("pip install -r r.txt", "python", "/root/.cache/pip"),
@@ -195,6 +196,8 @@ fn what_is_not_known_is_a_reason() {
         ("mvn install", "maven", "install"),
         ("mvn -s x.xml package", "maven", "settings"),
         ("gradle --offline build", "gradle", "--offline"),
+        ("dotnet tool restore", "debian", "tools"),
+        ("pnpm add -g x", "node", "global"),
         ("dotnet publish --no-restore", "debian", "--no-restore"),
         ("composer install", "php", "COMPOSER_CACHE_DIR"),
         (
@@ -225,20 +228,15 @@ fn variables_and_settings_move_the_folder() {
             "pnpm install",
             "node",
             ("PNPM_HOME", "/pnpm"),
-            "/pnpm/store later",
+            "/pnpm/store",
         ),
         (
             "pnpm install",
             "node",
             ("XDG_DATA_HOME", "/x"),
-            "/x/pnpm/store later",
+            "/x/pnpm/store",
         ),
-        (
-            "pnpm install",
-            "node",
-            ("npm_config_store_dir", "/s"),
-            "/s later",
-        ),
+        ("pnpm install", "node", ("npm_config_store_dir", "/s"), "/s"),
         ("bun install", "node", ("BUN_INSTALL_CACHE_DIR", "/v"), "/v"),
         (
             "bun install",
@@ -378,11 +376,7 @@ fn files_of_the_project_move_the_folder() {
         ("npm ci", &[("/app/.npmrc", "cache=/n\n")][..], "/n"),
         ("npm ci", &[("/app/.npmrc", "fund=false\n")], "/root/.npm"),
         ("npm ci", &[("/root/.npmrc", "cache = '/r'\n")], "/r"),
-        (
-            "pnpm install",
-            &[("/app/.npmrc", "store-dir=/s\n")],
-            "/s later",
-        ),
+        ("pnpm install", &[("/app/.npmrc", "store-dir=/s\n")], "/s"),
         (
             "pnpm install",
             &[("/app/pnpm-workspace.yaml", "storeDir: /s\n")],
