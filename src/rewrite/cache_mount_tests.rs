@@ -247,6 +247,35 @@ fn what_needs_the_cache_later_gets_it_in_every_step() {
 }
 
 #[test]
+fn tools_of_one_run_get_their_mounts_together() {
+    let both = builder("node:22", "RUN npm ci && pip install -r r.txt");
+    assert_eq!(
+        shown(&both),
+        "assumed: RUN +target=/root/.npm +target=/root/.cache/pip npm ci && pip install -r r.txt"
+    );
+    // What installs the tool alone is not worth a mount.
+    for (lines, expected) in [
+        ("RUN npm install -g pnpm@9", "none"),
+        ("RUN pip install --no-cache-dir -U pip poetry==1.8", "none"),
+        (
+            "RUN npm i -g corepack && pnpm install",
+            "assumed: RUN +target=/root/.local/share/pnpm/store npm i -g corepack && pnpm install",
+        ),
+        (
+            "RUN npm i -g pnpm && npm i -g typescript",
+            "assumed: RUN +target=/root/.npm npm i -g pnpm && npm i -g typescript",
+        ),
+    ] {
+        assert_eq!(shown(&builder("node:22", lines)), expected, "{lines}");
+    }
+    let script = builder("node:22", "RUN pnpm install\nRUN ./build.sh");
+    assert_eq!(
+        shown(&script),
+        "assumed: RUN +target=/root/.local/share/pnpm/store pnpm install"
+    );
+}
+
+#[test]
 fn what_looks_there_is_a_reason_to_leave_it() {
     for lines in [
         "RUN npm ci\nRUN cp -r /root/.npm /app/out",

@@ -54,7 +54,7 @@ fn shown(case: &Case<'_>) -> String {
             }
         })
     };
-    let all = footprint.uses.iter().filter_map(one).last();
+    let all = footprint.uses.iter().filter_map(one).next_back();
     all.unwrap_or_else(|| "nothing".to_owned())
 }
 
