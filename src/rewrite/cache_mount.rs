@@ -514,7 +514,3 @@ fn cuts(run: &Run<'_>, cleaning: &Cleaning) -> Option<Vec<Edit>> {
     };
     Some(cleaning.cuts.iter().map(one).collect())
 }
-
-#[cfg(test)]
-#[path = "cache_mount_tests.rs"]
-mod tests;

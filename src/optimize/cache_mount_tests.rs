@@ -1,10 +1,11 @@
 //! Small Dockerfiles: what a mount makes of them, or that there is none.
 
-use super::*;
+use super::precedence::Scene;
 use crate::dockerfile::parse;
-use crate::optimize::precedence::Scene;
-use crate::plan::{BuildOptions, lower};
-use crate::rewrite::{ContextFiles, apply, prefetch};
+use crate::footprint::is_below;
+use crate::plan::{BuildOptions, Builder, lower};
+use crate::rewrite::cache_mount::find;
+use crate::rewrite::{ContextFiles, Rewrite, Safety, apply, prefetch};
 use crate::source::SourceFile;
 
 struct Files(&'static [(&'static str, &'static str)]);
