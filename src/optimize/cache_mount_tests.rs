@@ -115,6 +115,11 @@ fn a_builder_keeps_what_it_fetched() {
         ),
         (
             "node:22",
+            "ENV HOME=/home/x\nUSER 1001:1001\nRUN npm ci",
+            "assumed: RUN +target=/home/x/.npm,uid=1001,gid=1001 npm ci",
+        ),
+        (
+            "node:22",
             "ENV npm_config_cache=/c/d\nRUN npm ci",
             "assumed: RUN +id=npm-d,target=/c/d npm ci",
         ),

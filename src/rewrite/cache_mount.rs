@@ -408,8 +408,7 @@ fn plain(folder: &Folder, run: &Run<'_>) -> Result<(), String> {
     }
     // The builder makes missing folders above a mount, for root alone: another user could write nothing else there.
     let above = path.rsplit_once('/').map_or("", |(above, _)| above);
-    let there =
-        ["/tmp", "/var/tmp"].contains(&above) || run.runner.home.as_ref().is_ok_and(|h| h == above);
+    let there = ["/tmp", "/var/tmp"].contains(&above) || look(run).home.is_some_and(|h| h == above);
     match run.runner.ids.is_none() || there {
         true => Ok(()),
         false => Err(format!("{above} may not be there for the user")),
