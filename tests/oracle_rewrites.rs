@@ -118,7 +118,7 @@ fn variables_that_sink_leave_the_image_as_it_was() {
             dockerfile,
             files: &[],
             edited: "src/a",
-            flags: &["--volatile-arg", "COMMIT"],
+            flags: &["--volatile-arg", "COMMIT", "--rewrites", "reorder,sink"],
         });
     }
 }

@@ -274,6 +274,8 @@ pub enum RewriteArg {
     SplitRun,
     /// Variables that differ in every build, below the steps that have no use for them.
     Sink,
+    /// Folders that tools keep between builds.
+    CacheMount,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
 }
@@ -291,6 +293,7 @@ impl RewriteArg {
             Self::MoveToStage => "move-to-stage",
             Self::SplitRun => "split-run",
             Self::Sink => "sink",
+            Self::CacheMount => "cache-mount",
             Self::IgnoreLines => "ignore-lines",
         }
     }

@@ -45,12 +45,19 @@ pub struct StepCost {
     pub seconds_low: f64,
     /// High end of the likely range, seconds.
     pub seconds_high: f64,
-    /// Median seconds with warm cache mounts, where a costs file tells.
-    pub warm: Option<f64>,
     /// Bytes the layer adds, if there is an estimate.
     pub bytes: Option<u64>,
     /// Where the seconds come from.
     pub source: CostSource,
+}
+
+/// What running a step costs where cache mounts hold what its tools keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmCost {
+    /// Median seconds.
+    pub seconds: f64,
+    /// A figure of our own table is in it: a guess.
+    pub assumed: bool,
 }
 
 /// One row of the table of priors.
@@ -64,6 +71,8 @@ pub struct Prior {
     pub low: f64,
     /// High end, seconds.
     pub high: f64,
+    /// Median seconds where a cache mount holds what its tools keep; `None` for work that keeps nothing.
+    pub warm: Option<f64>,
     /// Bytes the layer adds; `None` where the files themselves tell.
     pub bytes: Option<u64>,
     /// Why these figures.
@@ -71,6 +80,11 @@ pub struct Prior {
 }
 
 const MB: u64 = 1_000_000;
+
+/// What is left of an install whose downloads are there: unpacking, linking, scripts. Assumed, not measured.
+const INSTALL_WARM: f64 = 0.35;
+/// What is left of a build that finds what it compiled before. Assumed, not measured.
+const BUILD_WARM: f64 = 0.5;
 
 /// The priors, for a CI machine of two to four cores. They are guesses to rank plans with until a
 /// costs file replaces them, not measurements. `docs/costs.md` states the same rows.
@@ -80,6 +94,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 20.0,
         low: 5.0,
         high: 60.0,
+        warm: None,
         bytes: Some(100 * MB),
         reason: "fetching the package lists takes some seconds before the first package; unpacking is mostly disk",
     },
@@ -88,6 +103,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 30.0,
         low: 8.0,
         high: 120.0,
+        warm: Some(30.0 * INSTALL_WARM),
         bytes: Some(150 * MB),
         reason: "hundreds of small downloads; native modules without a prebuilt binary make the high end",
     },
@@ -96,6 +112,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 60.0,
         low: 10.0,
         high: 300.0,
+        warm: Some(60.0 * BUILD_WARM),
         bytes: Some(50 * MB),
         reason: "from one small bundle to a cold compile of all dependencies: the widest range of all",
     },
@@ -104,6 +121,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 10.0,
         low: 2.0,
         high: 30.0,
+        warm: None,
         bytes: Some(5 * MB),
         reason: "one process that starts an interpreter and writes generated files",
     },
@@ -112,6 +130,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 0.5,
         low: 0.1,
         high: 5.0,
+        warm: None,
         bytes: None,
         reason: "copying and committing the layer; it grows with the files, whose sizes the context tells",
     },
@@ -120,6 +139,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 0.05,
         low: 0.01,
         high: 0.2,
+        warm: None,
         bytes: Some(0),
         reason: "one directory, one layer to commit",
     },
@@ -128,6 +148,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 2.0,
         low: 0.2,
         high: 15.0,
+        warm: None,
         bytes: Some(MB),
         reason: "starting the container and some file work; scripts whose content is not known make the high end",
     },
@@ -161,7 +182,6 @@ impl Rule {
                 0.0
             },
             seconds_high: self.p90,
-            warm: self.warm,
             bytes: self.bytes,
             source,
         }
@@ -190,23 +210,13 @@ impl CostTable {
     /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
     #[must_use]
     pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
-        let keyword = keyword.to_ascii_uppercase();
-        let key = (keyword, text.trim().to_string());
-        let mut classes: Vec<Class> = match key.0.as_str() {
-            _ if !classes.is_empty() => classes.to_vec(),
-            "FROM" => Vec::new(),
-            "COPY" | "ADD" => vec![Class::Copy],
-            "WORKDIR" => vec![Class::Workdir],
-            _ => vec![Class::Other],
-        };
-        classes.sort();
-        classes.dedup();
+        let key = (keyword.to_ascii_uppercase(), text.trim().to_string());
+        let classes = distinct(&key.0, classes);
         let mut costs = classes.iter().map(|c| self.class(*c));
         let nothing = StepCost {
             seconds: 0.0,
             seconds_low: 0.0,
             seconds_high: 0.0,
-            warm: None,
             bytes: Some(0),
             source: CostSource::Prior,
         };
@@ -215,9 +225,6 @@ impl CostTable {
             seconds: sum.seconds + c.seconds,
             seconds_low: sum.seconds_low + c.seconds_low,
             seconds_high: sum.seconds_high + c.seconds_high,
-            // A class without a figure of its own is as slow as ever.
-            warm: (sum.warm.is_some() || c.warm.is_some())
-                .then(|| sum.warm.unwrap_or(sum.seconds) + c.warm.unwrap_or(c.seconds)),
             bytes: sum.bytes.zip(c.bytes).map(|(a, b)| a.saturating_add(b)),
             source: sum.source.min(c.source),
         });
@@ -228,6 +235,48 @@ impl CostTable {
             }
             None => sum,
         }
+    }
+
+    /// The cost of a step with cache mounts that an earlier build has filled; `filled` are the classes whose caches they
+    /// hold. A rule for the text knows by itself; `None` where nobody says that it is any less.
+    #[must_use]
+    pub fn warm(
+        &self,
+        keyword: &str,
+        text: &str,
+        classes: &[Class],
+        filled: &[Class],
+    ) -> Option<WarmCost> {
+        let key = (keyword.to_ascii_uppercase(), text.trim().to_string());
+        if let Some(rule) = self.by_text.get(&key) {
+            return rule.warm.map(|seconds| WarmCost {
+                seconds,
+                assumed: false,
+            });
+        }
+        let mut less = false;
+        let mut sum = WarmCost {
+            seconds: 0.0,
+            assumed: false,
+        };
+        for class in distinct(&key.0, classes) {
+            let warm = match self.by_class.get(&class) {
+                Some(rule) => rule.warm.map(|w| (w, false)),
+                None => {
+                    let prior = PRIORS.iter().find(|p| p.class == class);
+                    prior.and_then(|p| p.warm).map(|w| (w, true))
+                }
+            };
+            match warm.filter(|_| filled.contains(&class)) {
+                Some((seconds, assumed)) => {
+                    less = true;
+                    sum.seconds += seconds;
+                    sum.assumed |= assumed;
+                }
+                None => sum.seconds += self.class(class).seconds,
+            }
+        }
+        less.then_some(sum)
     }
 
     /// The cost of one class.
@@ -242,11 +291,24 @@ impl CostTable {
             seconds: prior.map_or(0.0, |p| p.seconds),
             seconds_low: prior.map_or(0.0, |p| p.low),
             seconds_high: prior.map_or(0.0, |p| p.high),
-            warm: None,
             bytes,
             source: CostSource::Prior,
         }
     }
+}
+
+/// The classes of a step, each once; without any the keyword decides.
+fn distinct(keyword: &str, classes: &[Class]) -> Vec<Class> {
+    let mut classes: Vec<Class> = match keyword {
+        _ if !classes.is_empty() => classes.to_vec(),
+        "FROM" => Vec::new(),
+        "COPY" | "ADD" => vec![Class::Copy],
+        "WORKDIR" => vec![Class::Workdir],
+        _ => vec![Class::Other],
+    };
+    classes.sort();
+    classes.dedup();
+    classes
 }
 
 #[cfg(test)]

@@ -124,8 +124,9 @@ fn the_page_states_every_row() {
             Some(0) => "0".to_string(),
             Some(b) => format!("{} MB", b / MB),
         };
+        let warm = prior.warm.map_or("–".to_string(), |w| w.to_string());
         let row = format!(
-            "| `{}` | {} | {} | {} | {bytes} | {} |",
+            "| `{}` | {} | {} | {} | {warm} | {bytes} | {} |",
             prior.class, prior.seconds, prior.low, prior.high, prior.reason
         );
         assert!(page.contains(&row), "missing: {row}");

@@ -5,10 +5,11 @@
 
 use super::Setting;
 use super::memo::Memo;
-use crate::cost::CostTable;
+use crate::cost::{CostTable, WarmCost};
 use crate::dockerfile::{self, Dockerfile};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, ContextInput, Input, Plan, StepKind};
+use crate::plan::{self, ContextInput, Input, Plan, Step, StepKind};
+use crate::rewrite::caches::filled;
 use crate::simulate::{
     BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Selection, Summary, Timeline,
     ViewRequest, build_costs, columns, matrix, replay_with, selections_of, summarize, view_columns,
@@ -58,11 +59,20 @@ pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
 pub fn warm_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
-        let warm = cost.warm.filter(|_| !step.cache_mounts.is_empty());
-        warm.unwrap_or(cost.seconds)
+        let (keyword, classes) = (step.kind.keyword(), &step.classes);
+        let cold = costs.step(keyword, &step.text, classes).seconds;
+        warm(plan, step, costs).map_or(cold, |w| w.seconds)
     };
     plan.order.iter().map(one).collect()
+}
+
+/// What a step costs where its cache mounts hold what its tools keep; `None` where that is no less.
+pub(super) fn warm(plan: &Plan, step: &Step, costs: &CostTable) -> Option<WarmCost> {
+    if step.cache_mounts.is_empty() {
+        return None;
+    }
+    let filled = filled(plan, step);
+    costs.warm(step.kind.keyword(), &step.text, &step.classes, &filled)
 }
 
 /// Bytes of the layer of every step in a plan's order: of RUN what the costs say, of COPY and ADD

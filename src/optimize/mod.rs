@@ -297,3 +297,6 @@ fn held_out(
         .sum();
     (before > 0.0).then(|| paired_saving(baseline, &chosen.evaluated, objective, newer))?
 }
+
+#[cfg(test)]
+mod cache_mount_tests;

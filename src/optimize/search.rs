@@ -5,7 +5,7 @@
 //! where a node is bounded by the order of a file with everything undecided granted and added lines for nothing. Costs a
 //! replay per set looked at, [`MOST_SETS`] at most. Invariant: the bound holds whether the search ended or was cut short.
 
-use super::judge::{Evaluated, Judge};
+use super::judge::{Evaluated, Judge, warm};
 use super::precedence::Scene;
 use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
 use crate::dockerfile::{Instruction, Kind};
@@ -28,6 +28,9 @@ const MOST_CUTS: usize = 8;
 const MOST_REWRITES: usize = 32;
 /// Seconds a build, as a share of the baseline, that are not worth an edit.
 const WORTH_AN_EDIT: f64 = 0.002;
+
+/// What a saving by filled cache mounts rests on without a costs file that has figures for them.
+const ASSUMED_WARM: &str = "a filled cache mount leaves 35 % of an install and 50 % of a build (assumed figures, docs/costs.md)";
 
 /// One way to rewrite the file, ordered and judged.
 pub(super) struct Candidate {
@@ -69,11 +72,29 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
     for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
         found.extend(find(&view));
     }
+    if allowed("cache-mount") && setting.policy.is_persistent() {
+        found.extend(cache_mounts(judge, baseline, &view));
+    }
     if allowed("ignore-lines") {
         found.extend(ignore_lines(judge, baseline, &view));
     }
     found.retain(|r| r.safety <= setting.safety);
     found.truncate(MOST_REWRITES);
+    found
+}
+
+/// Cache mounts that pay by themselves: where nobody says that a filled one saves anything, there are none.
+fn cache_mounts(judge: &mut Judge<'_>, baseline: &Evaluated, view: &View<'_>) -> Vec<Rewrite> {
+    let (objective, safety) = (judge.setting().objective, judge.setting().safety);
+    let all: Vec<usize> = (0..baseline.outcome.builds.len()).collect();
+    let mut saving = |r: &Rewrite| {
+        let applied = rewrite::apply(&baseline.source, &baseline.file, &[r])?;
+        let with = judge.evaluate_with(applied.source, &applied.ignore);
+        let usable = !with.plan.has_errors();
+        paired_saving(baseline, &with, objective, &all).filter(|_| usable)
+    };
+    let mut found = rewrite::cache_mount::find(view);
+    found.retain(|r| r.safety <= safety && saving(r).is_some_and(|s| s > WORTH_AN_EDIT));
     found
 }
 
@@ -220,8 +241,12 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn conflict(&self, a: usize, b: usize) -> bool {
-        let edits = [&self.rewrites[a].edits[..], &self.rewrites[b].edits[..]].concat();
-        a != b && apply_edits(self.baseline.source.bytes(), &edits).is_err()
+        let (x, y) = (&self.rewrites[a], &self.rewrites[b]);
+        // A mount would hide what the other fetches into the layer.
+        let hides =
+            x.note.rewrite != y.note.rewrite && x.caches.iter().any(|c| y.caches.contains(c));
+        let edits = [&x.edits[..], &y.edits[..]].concat();
+        a != b && (hides || apply_edits(self.baseline.source.bytes(), &edits).is_err())
     }
 
     /// Leaves out, one by one, what does not pay for its lines.
@@ -434,6 +459,16 @@ impl<'s, 'a> Search<'s, 'a> {
         }
     }
 
+    /// What plans say that save by a figure of our own for filled cache mounts.
+    fn assumed_warm(&self, evaluated: &Evaluated) -> Option<String> {
+        let costs = self.judge.setting().costs;
+        let plan = &evaluated.plan;
+        let mut steps = plan.order.iter().map(|n| &plan.graph[*n]);
+        steps
+            .any(|s| warm(plan, s, costs).is_some_and(|w| w.assumed))
+            .then(|| ASSUMED_WARM.to_owned())
+    }
+
     /// What no order of the file with these rewrites costs less than, lines they add for nothing.
     fn granted(&mut self, set: &[usize]) -> f64 {
         let Some((applied, base)) = self.applied(set) else {
@@ -487,6 +522,9 @@ impl<'s, 'a> Search<'s, 'a> {
             assumptions.extend(r.note.assumptions.iter().cloned());
         }
         edits.sort_by(|a, b| (a.line, &a.rewrite).cmp(&(b.line, &b.rewrite)));
+        if edits.iter().any(|e| e.rewrite == "cache-mount") {
+            assumptions.extend(self.assumed_warm(&evaluated));
+        }
         assumptions.sort();
         assumptions.dedup();
         let saving = paired_saving(self.baseline, &evaluated, objective, self.counted)?;

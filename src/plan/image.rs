@@ -83,17 +83,24 @@ const WORKING_DIRECTORIES: &[(&str, &str)] = &[
 
 /// The working directory of an image, if its name is that of a well-known one.
 pub fn working_directory(reference: &str) -> Option<&'static str> {
-    let full = normalize_reference(reference);
-    let name = full.split('@').next().unwrap_or(&full);
-    let slash = name.rfind('/').map_or(0, |i| i + 1);
-    let name = match name[slash..].find(':') {
-        Some(colon) => &name[..slash + colon],
-        None => name,
-    };
+    let name = image_name(reference);
     WORKING_DIRECTORIES
         .iter()
         .find(|(n, _)| *n == name)
         .map(|(_, dir)| *dir)
+}
+
+/// The whole name of an image, without tag and digest.
+#[must_use]
+pub fn image_name(reference: &str) -> String {
+    let full = normalize_reference(reference);
+    let name = full.split('@').next().unwrap_or(&full);
+    let slash = name.rfind('/').map_or(0, |i| i + 1);
+    match name[slash..].find(':') {
+        Some(colon) => &name[..slash + colon],
+        None => name,
+    }
+    .to_owned()
 }
 
 #[cfg(test)]

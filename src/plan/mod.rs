@@ -23,7 +23,7 @@ mod transfer;
 mod written;
 
 pub use builder::{Builder, ContentRule, Lacks};
-pub use image::normalize_reference;
+pub use image::{image_name, normalize_reference};
 pub use lower::lower;
 pub use mount::{Mount, MountType};
 pub use per_build::names_a_build;
@@ -238,6 +238,8 @@ pub struct Step {
     pub keyed_by_parent: bool,
     /// Ids of the cache mounts of a RUN: as given, else the target (cache keys 10).
     pub cache_mounts: Vec<String>,
+    /// Where those mounts are, one each; `None` where the base image's working directory decides.
+    pub cache_targets: Vec<Option<String>>,
     /// A mount takes the files of the very step that the RUN stands on: its file system is then an
     /// input by content, the whole of it, instead of by key (cache keys 3.1).
     pub own_base: bool,

@@ -82,6 +82,7 @@ impl Lowering<'_> {
         let mut mounts = Vec::new();
         let mut secrets = Vec::new();
         let mut cache_mounts = Vec::new();
+        let mut cache_targets = Vec::new();
         let mut targets = Vec::new();
         let mut sends_context = false;
         let flags: Vec<(&str, Span)> = ins
@@ -102,6 +103,7 @@ impl Lowering<'_> {
                     if m.kind == MountType::Cache {
                         let given = (!m.id.is_empty()).then(|| m.id.clone());
                         cache_mounts.push(given.unwrap_or_else(|| clean(&m.target)));
+                        cache_targets.push(state.absolute(&m.target));
                     }
                     sends_context |= m.kind == MountType::Tmpfs && m.from.is_empty();
                     secrets.extend(m.env.clone().filter(|_| m.kind == MountType::Secret));
@@ -183,6 +185,7 @@ impl Lowering<'_> {
         step.keyed_by_parent = !step.own_base;
         step.inputs = joined(inputs.list, step.own_base);
         step.cache_mounts = cache_mounts;
+        step.cache_targets = cache_targets;
         step.mount_targets = targets;
         step.sends_context = sends_context;
         step.text = match form {

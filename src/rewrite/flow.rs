@@ -15,6 +15,22 @@ pub fn reaches_image(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
     follow(plan, stage, claim, 0, &mut MOST_VISITS.clone())
 }
 
+/// Whether any step takes what a stage holds at a path, wherever it brings it.
+#[must_use]
+pub fn is_taken(plan: &Plan, stage: usize, claim: &PathClaim) -> bool {
+    let from_it = |step: &Step| {
+        step.inputs.iter().any(|input| match input {
+            Input::Stage {
+                stage: from,
+                sources,
+                ..
+            } if *from == stage => sources.iter().any(|s| taken(step, s, claim).is_some()),
+            _ => false,
+        })
+    };
+    plan.graph.node_weights().any(from_it)
+}
+
 /// Stages looked at: a file of many stages that copy from each other has more ways than anybody walks.
 const MOST_VISITS: usize = 5000;
 
@@ -62,7 +78,7 @@ fn follow(plan: &Plan, stage: usize, claim: &PathClaim, depth: usize, left: &mut
 
 /// Whether another stage takes one of these places from a stage, stands on it, or shows it to a command.
 #[must_use]
-pub fn is_taken(plan: &Plan, stage: usize, places: &[PathClaim]) -> bool {
+pub fn any_taken(plan: &Plan, stage: usize, places: &[PathClaim]) -> bool {
     let on_it = |s: &crate::plan::Stage| matches!(s.base, Base::Stage(b) if b == stage);
     if plan.stages.iter().any(on_it) {
         return true;

@@ -351,6 +351,7 @@ fn rewrite(
         safety,
         edits: Vec::new(),
         ignore: lines,
+        caches: Vec::new(),
         note: EditNote {
             rewrite: "ignore-lines",
             safety,

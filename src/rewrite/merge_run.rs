@@ -172,6 +172,7 @@ fn merged(
         safety: Safety::Assumed,
         edits,
         ignore: Vec::new(),
+        caches: Vec::new(),
         note: EditNote {
             rewrite: "merge-run",
             safety: Safety::Assumed,

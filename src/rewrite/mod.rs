@@ -4,6 +4,8 @@
 //! their edits and what they rest on. Invariant: a rewrite without a justification does not exist;
 //! edits never overlap.
 
+pub mod cache_mount;
+pub mod caches;
 mod chain;
 pub mod flow;
 pub mod ignore_lines;
@@ -80,6 +82,8 @@ pub struct Rewrite {
     pub edits: Vec<Edit>,
     /// Lines for the end of the ignore file.
     pub ignore: Vec<String>,
+    /// Stages and tools whose caches it fills or hides: of two that do either, one is in the way of the other.
+    pub caches: Vec<(usize, String)>,
     /// For reports.
     pub note: EditNote,
 }

@@ -14,7 +14,7 @@
 //! files that are not among that, and nobody takes any of those files from it. Safety: assumed. It is looked for in a file
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
-use super::flow::is_taken;
+use super::flow::any_taken;
 use super::layout::{Laid, brought_by};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -118,6 +118,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         safety: Safety::Assumed,
         edits,
         ignore: Vec::new(),
+        caches: Vec::new(),
         note: EditNote {
             rewrite: "move-to-stage",
             safety: Safety::Assumed,
@@ -165,7 +166,7 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
     };
     let all: Vec<PathClaim> = brought.iter().map(claim).collect();
     // A list that says nothing is no proof.
-    if all.is_empty() || is_taken(view.plan, stage.stage, &all) {
+    if all.is_empty() || any_taken(view.plan, stage.stage, &all) {
         return false;
     }
     // The same files may have come before, by themselves.

@@ -11,7 +11,7 @@
 //! brings. Safety: assumed. It is looked for in a file whose lines are in their best order already: once `split-copy` has
 //! given every step what it reads, that is where a broad COPY has come to stand.
 
-use super::flow::is_taken;
+use super::flow::any_taken;
 use super::layout::brought_by;
 use super::{EditNote, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -41,7 +41,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
     let places: Vec<PathClaim> = brought.iter().map(place).collect();
     // A list that says nothing is no proof; and of a stage that does nothing else something must be left.
     let does_more = stage.lines.len() > 1;
-    if places.is_empty() || !does_more || is_taken(view.plan, stage.stage, &places) {
+    if places.is_empty() || !does_more || any_taken(view.plan, stage.stage, &places) {
         return None;
     }
     let start = instruction
@@ -58,6 +58,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
             text: Vec::new(),
         }],
         ignore: Vec::new(),
+        caches: Vec::new(),
         note: EditNote {
             rewrite: "narrow-copy",
             safety: Safety::Assumed,

@@ -155,6 +155,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         safety: Safety::Assumed,
         edits,
         ignore: Vec::new(),
+        caches: vec![(stage.stage, used.tool.clone())],
         note: EditNote {
             rewrite: "prefetch",
             safety: Safety::Assumed,

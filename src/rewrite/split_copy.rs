@@ -37,6 +37,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                 safety: Safety::Assumed,
                 edits,
                 ignore: Vec::new(),
+                caches: Vec::new(),
                 note: EditNote {
                     rewrite: "split-copy",
                     safety: Safety::Assumed,

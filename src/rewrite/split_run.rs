@@ -218,6 +218,7 @@ impl<'v, 'a> Run<'v, 'a> {
             safety: Safety::Assumed,
             edits,
             ignore: Vec::new(),
+            caches: Vec::new(),
             note: EditNote {
                 rewrite: "split-run",
                 safety: Safety::Assumed,
