@@ -107,7 +107,9 @@ fn fetch_first(plan: &mut Plan) {
     }
 }
 
-fn is_posix_shell(shell: &[String]) -> bool {
+/// Whether a shell reads scripts as they are read here, and no file of its own first.
+#[must_use]
+pub fn is_posix_shell(shell: &[String]) -> bool {
     let name = shell
         .first()
         .map_or("", |s| s.rsplit('/').next().unwrap_or(""));

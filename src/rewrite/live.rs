@@ -25,7 +25,7 @@ impl Idle {
     #[must_use]
     pub fn assumption(self) -> &'static str {
         match self {
-            Self::Script => "scripts that nothing in the build context names are not run",
+            Self::Script => "no step runs a script that nothing but documents names",
             Self::Test => {
                 "cargo, go and mix open no file of the tests of a package as long as no tests are built"
             }

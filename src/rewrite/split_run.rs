@@ -18,7 +18,7 @@ use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::{CommandForm, Instruction, Kind, parse};
 use crate::footprint::{self, Class, Footprint, PathClaim, PathSet, RunState};
-use crate::plan::{Base, Plan, Step, StepKind};
+use crate::plan::{Base, Plan, Step, StepKind, is_posix_shell};
 use crate::rewrite::layout::Laid;
 use crate::shell::{Command, CommandKind, ListOperator};
 use crate::source::{Edit, SourceFile, Span, apply_edits};
@@ -78,6 +78,12 @@ impl<'v, 'a> Run<'v, 'a> {
         let instruction: &'a Instruction = &view.file.instructions[line.at];
         let shell_form = matches!(instruction.kind, Kind::Run(CommandForm::Shell(_)));
         if !shell_form || !instruction.heredocs.is_empty() || !may_pass(stage, at, step) {
+            return None;
+        }
+        let mut fields = step.written.fields.iter();
+        let (_, shell) = fields.find(|(name, _)| *name == "shell")?;
+        let shell: Vec<String> = shell.split(' ').map(str::to_owned).collect();
+        if !is_posix_shell(&shell) {
             return None;
         }
         // A file system that is gone after each command, and one whose changes are.
