@@ -37,5 +37,14 @@ for name in "$@"; do
     commit "$dir" plan
     echo "$comment 5" >>"$dir/$source"
     commit "$dir" 'one more edit'
-    "$tool" verify "$dir" --prediction 2 --dot-git absent --network host --timeout 900 2>&1 | tail -n 4
+    # A manifest with another byte in it that says the same.
+    for manifest in package.json composer.json; do
+        [ ! -f "$dir/$manifest" ] || sed -i '1s/{/{ /' "$dir/$manifest"
+    done
+    for manifest in requirements.txt pyproject.toml Cargo.toml Gemfile; do
+        [ ! -f "$dir/$manifest" ] || echo '# changed' >>"$dir/$manifest"
+    done
+    [ ! -f "$dir/go.mod" ] || echo '// changed' >>"$dir/go.mod"
+    commit "$dir" 'a manifest'
+    "$tool" verify "$dir" --prediction 3 --dot-git absent --network host --timeout 900 2>&1 | tail -n 8
 done

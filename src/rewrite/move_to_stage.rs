@@ -89,7 +89,12 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
                 span: alias.span(),
                 text: name.clone().into_bytes(),
             });
-            let text = format!("{end}FROM {name} AS {}{end}", &**alias);
+            let before = &view.source.bytes()[..place as usize];
+            let gap = match before.ends_with(format!("{end}{end}").as_bytes()) {
+                true => "",
+                false => end,
+            };
+            let text = format!("{gap}FROM {name} AS {}{end}", &**alias);
             edits.push(Edit {
                 span: Span {
                     start: place,
