@@ -27,7 +27,7 @@ const MOST_CUTS: usize = 8;
 /// Rewrites that are searched over.
 const MOST_REWRITES: usize = 32;
 /// Seconds a build, as a share of the baseline, that are not worth an edit.
-const WORTH_AN_EDIT: f64 = 0.002;
+const WORTH_AN_EDIT: f64 = 0.0005;
 
 /// What a saving by filled cache mounts rests on without a costs file that has figures for them.
 const ASSUMED_WARM: &str = "a filled cache mount leaves 35 % of an install and 50 % of a build (assumed figures, docs/costs.md)";

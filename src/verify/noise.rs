@@ -99,6 +99,16 @@ fn named(path: &str) -> Option<(&'static str, &'static str)> {
         let rest = path.strip_prefix("home/")?;
         rest.split_once('/').map(|(_, rest)| rest)
     });
+    // With the number of the user behind it.
+    if path
+        .strip_prefix("tmp/v8-compile-cache")
+        .is_some_and(|r| r.starts_with('-') || r.is_empty())
+    {
+        return Some((
+            CACHE,
+            "Node's cache of compiled code, which yarn and pnpm keep",
+        ));
+    }
     let all = NAMES.iter().find(|(name, ..)| below(path, name));
     let home = in_home.and_then(|p| HOME_NAMES.iter().find(|(name, ..)| below(p, name)));
     all.or(home).map(|(_, kind, why)| (*kind, *why))
