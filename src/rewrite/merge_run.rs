@@ -84,7 +84,12 @@ fn is_quick(instruction: &Instruction) -> bool {
     let Kind::Run(CommandForm::Shell(text)) = &instruction.kind else {
         return false;
     };
-    if !instruction.flags.is_empty() || !instruction.heredocs.is_empty() || text.contains('#') {
+    // What is said of one of them would be said of all.
+    if instruction.reproducible
+        || !instruction.flags.is_empty()
+        || !instruction.heredocs.is_empty()
+        || text.contains('#')
+    {
         return false;
     }
     let script = shell::parse(text);
@@ -157,6 +162,21 @@ fn merged(
             text: Vec::new(),
         });
     }
+    // Its own comment is about its own command too.
+    let own = anchor.leading_comments;
+    for comment in view.source.text(own).lines() {
+        text.push_str(&format!("    {}{end}", comment.trim()));
+    }
+    // What was said of the first one stands above all.
+    let above = others.first().map(|o| instruction(o).leading_comments);
+    let above = above.map(|span| view.source.text(span).into_owned());
+    edits.push(Edit {
+        span: Span {
+            start: own.start.min(anchor.span.start),
+            end: anchor.span.start,
+        },
+        text: above.unwrap_or_default().into_bytes(),
+    });
     text.push_str("    ");
     let start = anchor.arguments.span().start;
     edits.push(Edit {
