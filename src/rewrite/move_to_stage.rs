@@ -115,7 +115,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         assumptions.extend(needs.as_ref().ok()?.assumptions.iter().cloned());
     }
     assumptions.insert(format!(
-        "{} looks at no file that {} brings last, and no link of it leads there",
+        "{} looks at no file that {} brings last, no link of it leads there, and no such file comes to lie in what is taken from it",
         told(plan, stage.stage),
         told(plan, below)
     ));

@@ -74,7 +74,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
                     .trim()
             ),
             assumptions: vec![
-                "no link of the stage leads to what only this line brings".to_owned(),
+                "no link of the stage leads to what only this line brings, and nothing of it comes to lie in what other stages take"
+                    .to_owned(),
             ],
         },
     })
