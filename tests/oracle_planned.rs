@@ -103,6 +103,16 @@ fn what_stands_between_keeps_runs_apart() {
     assert_eq!(merges(&two("chmod 755 ./s/b; true", "")), 0);
     assert_eq!(merges(&two("cd ./s && chmod 755 ./b", "")), 0);
     assert_eq!(merges(&two("umask 077 && mkdir ./t", "")), 0);
+    // What one sets, or the next asks about the one before, goes from shell to shell then.
+    assert_eq!(merges(&two("mkdir ${D:=./t}", "")), 0);
+    let asks = two("chmod 755 ./s/b", "").replace("chmod 600 ./s/a", "touch $_ ./s/a");
+    assert_eq!(merges(&asks), 0);
+    // A shell that may have no `&&`.
+    let other = format!(
+        "SHELL [\"/bin/other\", \"-c\"]\n{}",
+        two("chmod 755 ./s/b", "")
+    );
+    assert_eq!(merges(&other), 0);
     // An entry of its own may be worth much.
     assert_eq!(merges(&two("wget -q -O ./s/d http://localhost/d", "")), 0);
     // The folder of the second COPY could be one that the first RUN fails without.

@@ -10,7 +10,7 @@
 //! Precondition: each is a plain `&&` chain of commands that take no time and leave the shell as it was, has no flags, and
 //! passes every line down to the last of them. Safety: assumed, as the moves are. Costs one look per pair of lines.
 
-use super::{EditNote, Rewrite, Safety, StageView, View};
+use super::{EditNote, Rewrite, Safety, StageView, View, chain};
 use crate::dockerfile::{CommandForm, Instruction, Kind};
 use crate::footprint::Class;
 use crate::shell::{self, CommandKind, ListOperator, Part, RedirectOperator};
@@ -40,8 +40,12 @@ fn in_stage(view: &View<'_>, stage: &StageView<'_>) -> Vec<Rewrite> {
         .lines
         .iter()
         .map(|l| {
-            let classes = l.step.map(|s| s.classes.as_slice());
-            classes == Some(&[Class::Other]) && is_quick(&view.file.instructions[l.at])
+            // Not understood is also what another shell than a POSIX one is given.
+            let small = l.step.is_some_and(|s| {
+                let known = s.footprint.as_ref().is_some_and(|f| f.opaque.is_none());
+                known && s.classes == [Class::Other]
+            });
+            small && is_quick(&view.file.instructions[l.at])
         })
         .collect();
     let mut taken = vec![false; quick.len()];
@@ -122,7 +126,8 @@ fn is_plain(command: &shell::Command) -> bool {
         )
     });
     let computed = simple.words.iter().any(|w| !w.substitutions().is_empty());
-    known && redirects && !computed && simple.assignments.is_empty() && !command.background
+    let apart = chain::leaves_nothing(command) && chain::looks_at_no_shell(command);
+    known && redirects && !computed && apart && simple.assignments.is_empty()
 }
 
 /// The last RUN of a group with the commands of the others before its own.
