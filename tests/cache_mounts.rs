@@ -1,12 +1,9 @@
 //! Cache mounts as a user meets them: when they are worth a plan, and what it says.
 
-#[path = "common/git.rs"]
-mod git;
+#[path = "common/planned.rs"]
+mod planned;
 
-use git::Repo;
-use serde_json::Value;
-use std::path::Path;
-use std::process::Command;
+use planned::{Repo, Value, best, names, target};
 
 /// A repository of a Dockerfile and a project whose sources change six times.
 fn repository(dockerfile: &str) -> Repo {
@@ -47,50 +44,6 @@ const TEXT: &str = r#"{"schema":"cacheplan.costs/1","steps":[
 
 const NODE: &str = "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN npm ci\nFROM node:22\nCOPY --from=build /app/out /out\n";
 const GO: &str = "FROM golang:1.24 AS build\nWORKDIR /app\nCOPY . .\nRUN go build -o /x .\nFROM scratch\nCOPY --from=build /x /x\n";
-
-fn target(dir: &Path, more: &[&str]) -> Value {
-    let args = [
-        &[
-            "analyze",
-            "--format",
-            "json",
-            "--quiet",
-            "--dot-git",
-            "absent",
-        ],
-        more,
-    ]
-    .concat();
-    let out = Command::new(env!("CARGO_BIN_EXE_cacheplan"))
-        .args(args)
-        .current_dir(dir)
-        .env("NO_COLOR", "1")
-        .env("CACHEPLAN_CACHE_DIR", "none")
-        .output()
-        .expect("the program starts");
-    let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{errors}");
-    let document: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    document["targets"][0].clone()
-}
-
-fn best(dir: &Path, more: &[&str]) -> Value {
-    let saving = |p: &Value| p["saving"].as_f64().expect("a number");
-    let found = target(dir, more);
-    let plans = found["plans"]
-        .as_array()
-        .expect("plans")
-        .clone()
-        .into_iter();
-    plans
-        .max_by(|a, b| saving(a).total_cmp(&saving(b)))
-        .expect("a plan")
-}
-
-fn names(plan: &Value) -> Vec<&str> {
-    let edits = plan["edits"].as_array().expect("edits");
-    edits.iter().filter_map(|e| e["rewrite"].as_str()).collect()
-}
 
 const ALONE: [&str; 2] = ["--rewrites", "cache-mount"];
 

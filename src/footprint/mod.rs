@@ -186,6 +186,12 @@ pub struct Link {
 }
 
 impl Footprint {
+    /// What commands touch that work on no project.
+    pub fn beside_uses(&self) -> impl Iterator<Item = &Evidence> {
+        let of_use = |e: &&Evidence| self.uses.iter().any(|u| u.span == e.span);
+        self.evidence.iter().filter(move |e| !of_use(e))
+    }
+
     /// Everything that may be another than before.
     #[must_use]
     pub fn changes(&self) -> PathSet {

@@ -92,6 +92,14 @@ pub struct Setting<'a> {
     pub ignore: Option<&'a SourceFile>,
 }
 
+impl Setting<'_> {
+    /// Whether plans may use a rewrite.
+    #[must_use]
+    pub fn allows(&self, rewrite: &str) -> bool {
+        self.rewrites.is_empty() || self.rewrites.iter().any(|r| r == rewrite)
+    }
+}
+
 /// One plan.
 #[derive(Clone, Debug)]
 pub struct Advice {

@@ -52,8 +52,6 @@ pub(super) struct Candidate {
 /// The rewrites there are for a file.
 pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Rewrite> {
     let setting = judge.setting();
-    let allowed =
-        |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
     if setting.safety < Safety::Assumed {
         return Vec::new();
     }
@@ -69,13 +67,13 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         ("split-run", rewrite::split_run::find),
     ];
     let mut found: Vec<Rewrite> = Vec::new();
-    for (_, find) in finders.iter().filter(|(name, _)| allowed(name)) {
+    for (_, find) in finders.iter().filter(|(name, _)| setting.allows(name)) {
         found.extend(find(&view));
     }
-    if allowed("cache-mount") && setting.policy.is_persistent() {
+    if setting.allows("cache-mount") && setting.policy.is_persistent() {
         found.extend(cache_mounts(judge, baseline, &view));
     }
-    if allowed("ignore-lines") {
+    if setting.allows("ignore-lines") {
         found.extend(ignore_lines(judge, baseline, &view));
     }
     found.retain(|r| r.safety <= setting.safety);
@@ -358,8 +356,6 @@ impl<'s, 'a> Search<'s, 'a> {
         added_are_free: bool,
     ) -> stage::Ordered {
         let setting = self.judge.setting();
-        let allowed =
-            |name: &str| setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == name);
         let certainty = match self.safety {
             Safety::Proven => Certainty::Exact,
             _ => Certainty::Assumed,
@@ -374,8 +370,8 @@ impl<'s, 'a> Search<'s, 'a> {
             counted: self.counted,
             policy,
             budget: DOWNSETS,
-            may_reorder: allowed("reorder"),
-            may_sink: allowed("sink"),
+            may_reorder: setting.allows("reorder"),
+            may_sink: setting.allows("sink"),
             may_repeat,
             memo: self.judge.memo(),
             added_are_free,
@@ -386,9 +382,7 @@ impl<'s, 'a> Search<'s, 'a> {
     }
 
     fn may_use(&self, rewrite: &str) -> bool {
-        let setting = self.judge.setting();
-        let allowed = setting.rewrites.is_empty() || setting.rewrites.iter().any(|r| r == rewrite);
-        allowed && self.safety >= Safety::Assumed
+        self.judge.setting().allows(rewrite) && self.safety >= Safety::Assumed
     }
 
     /// What can be left out once all lines are in order: stages stand on the parts of others that they need, and what

@@ -97,16 +97,7 @@ pub fn any_taken(plan: &Plan, stage: usize, places: &[PathClaim]) -> bool {
             return false;
         };
         let takes = |source: &String| {
-            let fixed = source
-                .split(['*', '?', '[', '\\'])
-                .next()
-                .unwrap_or_default();
-            let path = match fixed.len() == source.len() {
-                true => source.as_str(),
-                false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
-            };
-            let path = crate::pattern::clean(&format!("/{}", path.trim_start_matches('/')));
-            let claim = PathClaim::subtree(path);
+            let (claim, _) = place_of(source);
             places.iter().any(|p| {
                 claim.covers(p)
                     || (p.extent == Extent::Subtree && p.covers(&claim))
@@ -118,22 +109,30 @@ pub fn any_taken(plan: &Plan, stage: usize, places: &[PathClaim]) -> bool {
     })
 }
 
-/// Where a source of a COPY from a stage puts what is at a path there; `None` where it does not take it.
-fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
-    let everywhere = || Some(PathClaim::subtree("/"));
+/// What a source of a COPY from a stage may take, and whether it is a plain path. A wildcard stands for everything in the
+/// folder it is in.
+#[must_use]
+pub fn place_of(source: &str) -> (PathClaim, bool) {
     let fixed = source
         .split(['*', '?', '[', '\\'])
         .next()
         .unwrap_or_default();
-    let whole = fixed.len() == source.len();
-    let path = match whole {
+    let plain = fixed.len() == source.len();
+    let path = match plain {
         true => source,
         false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
     };
     let path = crate::pattern::clean(&format!("/{}", path.trim_start_matches('/')));
-    let own = PathClaim::subtree(&*path);
+    (PathClaim::subtree(path), plain)
+}
+
+/// Where a source of a COPY from a stage puts what is at a path there; `None` where it does not take it.
+fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
+    let everywhere = || Some(PathClaim::subtree("/"));
+    let (own, whole) = place_of(source);
+    let path = own.path.as_str();
     let inside = own.covers(&PathClaim::exact(&*claim.path));
-    let around = claim.covers(&PathClaim::exact(&*path));
+    let around = claim.covers(&PathClaim::exact(path));
     if !inside && !around {
         return None;
     }

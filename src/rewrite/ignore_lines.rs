@@ -260,15 +260,10 @@ fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
             if needs.is_some_and(|n| n.reads.iter().any(|c| c.covers(place))) {
                 return true;
             }
-            let used: Vec<_> = footprint.uses.iter().map(|u| u.span).collect();
-            let others = footprint
-                .evidence
-                .iter()
-                .filter(|e| !used.contains(&e.span));
             let meets = |c: &PathClaim| {
                 c.covers(place) || place.extent == Extent::Subtree && place.covers(c)
             };
-            for evidence in others {
+            for evidence in footprint.beside_uses() {
                 if evidence.reads.iter().chain(&evidence.writes).any(meets) {
                     return true;
                 }

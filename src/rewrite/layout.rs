@@ -157,6 +157,15 @@ impl Project for Laid<'_> {
     }
 }
 
+/// The place of a file that a COPY brings; the repository, of which no file is listed, is a tree.
+#[must_use]
+pub fn claim_of((place, from): &(String, String)) -> PathClaim {
+    match from.as_str() {
+        ".git" => PathClaim::subtree(&**place),
+        _ => PathClaim::exact(&**place),
+    }
+}
+
 /// The files that a COPY of the context brings to a part of the image: path there, path in the context.
 #[must_use]
 pub fn brought_by(

@@ -15,7 +15,7 @@
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
 use super::flow::any_taken;
-use super::layout::{Laid, brought_by};
+use super::layout::{Laid, brought_by, claim_of};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::PathClaim;
@@ -165,11 +165,7 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
     let Some(brought) = brought_by(step, &PathClaim::subtree("/"), view.files) else {
         return false;
     };
-    let claim = |(place, from): &(String, String)| match from.as_str() {
-        ".git" => PathClaim::subtree(&**place),
-        _ => PathClaim::exact(&**place),
-    };
-    let all: Vec<PathClaim> = brought.iter().map(claim).collect();
+    let all: Vec<PathClaim> = brought.iter().map(claim_of).collect();
     // A list that says nothing is no proof.
     if all.is_empty() || any_taken(view.plan, stage.stage, &all) {
         return false;
@@ -181,7 +177,7 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
         files: view.files,
     };
     let new = |b: &&(String, String)| laid.context_path(&b.0).as_ref() != Some(&b.1);
-    let places: Vec<PathClaim> = brought.iter().filter(new).map(claim).collect();
+    let places: Vec<PathClaim> = brought.iter().filter(new).map(claim_of).collect();
     let met = |claims: &[PathClaim]| {
         claims
             .iter()
@@ -195,11 +191,7 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
             return false;
         };
         let claims: Vec<PathClaim> = needs.reads.iter().chain(&needs.writes).cloned().collect();
-        let spans: Vec<Span> = footprint.uses.iter().map(|u| u.span).collect();
-        let others = footprint
-            .evidence
-            .iter()
-            .filter(|e| !spans.contains(&e.span));
+        let others = footprint.beside_uses();
         let mut others = others.flat_map(|e| [&e.reads, &e.writes]);
         if met(&claims) || others.any(|c| met(c)) {
             return false;

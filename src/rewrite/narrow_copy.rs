@@ -12,7 +12,7 @@
 //! given every step what it reads, that is where a broad COPY has come to stand.
 
 use super::flow::any_taken;
-use super::layout::brought_by;
+use super::layout::{brought_by, claim_of};
 use super::{EditNote, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::PathClaim;
@@ -34,11 +34,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         .step
         .filter(|_| matches!(instruction.kind, Kind::Copy(_)))?;
     let brought = brought_by(step, &PathClaim::subtree("/"), view.files)?;
-    let place = |(place, from): &(String, String)| match from.as_str() {
-        ".git" => PathClaim::subtree(&**place),
-        _ => PathClaim::exact(&**place),
-    };
-    let places: Vec<PathClaim> = brought.iter().map(place).collect();
+    let places: Vec<PathClaim> = brought.iter().map(claim_of).collect();
     // A list that says nothing is no proof; and of a stage that does nothing else something must be left.
     let does_more = stage.lines.len() > 1;
     if places.is_empty() || !does_more || any_taken(view.plan, stage.stage, &places) {

@@ -76,7 +76,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         reaches_image(view.plan, stage.stage, &inside)
     };
     // These keep what they would have kept.
-    let same = matches!(used.tool.as_str(), "poetry" | "uv" | "composer");
+    let same = used.installs().is_some();
     if !same && cached.iter().any(shows) {
         return None;
     }

@@ -1,5 +1,7 @@
 //! Small repositories with a history, and the plans that the program has for them.
 
+#![allow(dead_code)] // Each test file uses its own part of this.
+
 #[path = "git.rs"]
 mod git;
 
@@ -33,7 +35,7 @@ pub fn repository(files: &[(&str, &str)], edits: &[&str]) -> Repo {
     repo
 }
 
-pub fn plans(dir: &Path, more: &[&str]) -> Vec<Value> {
+pub fn target(dir: &Path, more: &[&str]) -> Value {
     let args = [
         &[
             "analyze",
@@ -50,10 +52,12 @@ pub fn plans(dir: &Path, more: &[&str]) -> Vec<Value> {
     let errors = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{errors}");
     let document: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    document["targets"][0]["plans"]
-        .as_array()
-        .expect("plans")
-        .clone()
+    document["targets"][0].clone()
+}
+
+pub fn plans(dir: &Path, more: &[&str]) -> Vec<Value> {
+    let target = target(dir, more);
+    target["plans"].as_array().expect("plans").clone()
 }
 
 pub fn best(dir: &Path, more: &[&str]) -> Value {

@@ -15,6 +15,7 @@ use super::observed::observed;
 use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
+use crate::rewrite::flow::place_of;
 use crate::rewrite::layout::Layout;
 use crate::rewrite::needs::Needs;
 use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
@@ -405,17 +406,7 @@ impl<'a> Scene<'a> {
         };
         let mut out = Vec::new();
         for source in sources {
-            // A wildcard stands for everything in the folder it is in.
-            let fixed = source
-                .split(['*', '?', '[', '\\'])
-                .next()
-                .unwrap_or_default();
-            let plain = fixed.len() == source.len();
-            let path = match plain {
-                true => source.as_str(),
-                false => fixed.rsplit_once('/').map_or("", |(folder, _)| folder),
-            };
-            let claim = PathClaim::subtree(crate::pattern::clean(&format!("/{path}")));
+            let (claim, plain) = place_of(source);
             if ground.reach(&claim) != Reach::Plain {
                 return None;
             }

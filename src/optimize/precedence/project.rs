@@ -76,13 +76,7 @@ pub(super) fn trusts_manifests(used: &Use) -> bool {
 
 /// Puts the needs in the place of claims on the whole tree of the project.
 pub(super) fn narrow(effect: &mut Effect, footprint: &Footprint, needs: &Needs) {
-    let spans: Vec<_> = footprint.uses.iter().map(|u| u.span).collect();
-    let others = || {
-        footprint
-            .evidence
-            .iter()
-            .filter(|e| !spans.contains(&e.span))
-    };
+    let others = || footprint.beside_uses();
     let tree = |claims: &[PathClaim], dir: &str| -> Vec<PathClaim> {
         let top = |c: &&PathClaim| c.extent == Extent::Subtree && c.covers(&PathClaim::exact(dir));
         claims.iter().filter(top).cloned().collect()
