@@ -5,12 +5,13 @@
 //! where a node is bounded by the order of a file with everything undecided granted and added lines for nothing. Costs a
 //! replay per set looked at, [`MOST_SETS`] at most. Invariant: the bound holds whether the search ended or was cut short.
 
+mod cut;
+
 use super::judge::{Evaluated, Judge, warm};
 use super::precedence::Scene;
 use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
-use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::Certainty;
-use crate::plan::{Base, StepKind};
+use crate::plan::StepKind;
 use crate::rewrite::reorder::Placed;
 use crate::rewrite::{self, Applied, EditNote, Rewrite, Safety, View};
 use crate::simulate::Policy;
@@ -22,8 +23,6 @@ use std::rc::Rc;
 const DOWNSETS: usize = 1 << 16;
 /// Sets of rewrites that are ordered and replayed.
 const MOST_SETS: usize = 64;
-/// Stages that are let stand on less.
-const MOST_CUTS: usize = 8;
 /// Rewrites that are searched over.
 const MOST_REWRITES: usize = 32;
 /// Seconds a build, as a share of the baseline, that are not worth an edit.
@@ -383,74 +382,6 @@ impl<'s, 'a> Search<'s, 'a> {
 
     fn may_use(&self, rewrite: &str) -> bool {
         self.judge.setting().allows(rewrite) && self.safety >= Safety::Assumed
-    }
-
-    /// What can be left out once all lines are in order: stages stand on the parts of others that they need, and what
-    /// nobody reads goes, as long as that pays.
-    fn cut(&mut self, evaluated: &mut Rc<Evaluated>, ignore: &[String]) -> Vec<EditNote> {
-        let mut notes = Vec::new();
-        let objective = self.judge.setting().objective;
-        let stages = &evaluated.plan.stages;
-        let stands = stages
-            .iter()
-            .any(|s| s.reachable && matches!(s.base, Base::Stage(_)));
-        type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-        let mut finders: Vec<Finder> = Vec::new();
-        if stands && self.may_use("move-to-stage") {
-            finders.push(rewrite::move_to_stage::find);
-        }
-        if stages.len() > 1 && self.may_use("narrow-copy") {
-            finders.push(rewrite::narrow_copy::find);
-        }
-        if finders.is_empty() {
-            return notes;
-        }
-        for _ in 0..MOST_CUTS {
-            let before = Rc::clone(evaluated);
-            let files = self.judge.setting().files;
-            let scene = Scene::new(&before.file, &before.plan, Some(files));
-            let Some(view) = scene.view(&before.source, &before.file) else {
-                break;
-            };
-            let found: Vec<Rewrite> = finders.iter().flat_map(|f| f(&view)).collect();
-            let better = found.into_iter().find_map(|r| {
-                let applied = rewrite::apply(&before.source, &before.file, &[&r])?;
-                let after = self.judge.evaluate_with(applied.source, ignore);
-                let least = self.before * WORTH_AN_EDIT;
-                let pays = objective.of(&after.summary) < objective.of(&before.summary) - least;
-                (!after.plan.has_errors() && pays).then_some((r, after))
-            });
-            let Some((rewrite, after)) = better else {
-                break;
-            };
-            notes.push(self.as_in_the_original(&before, rewrite.note));
-            *evaluated = after;
-        }
-        notes
-    }
-
-    /// A note on a rewritten file, its lines those of the original: of the stage for a FROM, of an instruction with the
-    /// same text for any other.
-    fn as_in_the_original(&self, rewritten: &Evaluated, note: EditNote) -> EditNote {
-        let mut own = rewritten.file.instructions.iter();
-        let Some(own) = own.find(|i| i.line == note.line) else {
-            return note;
-        };
-        let alias = |i: &Instruction| match &i.kind {
-            Kind::From { alias, .. } => alias.as_deref().map(str::to_owned),
-            _ => None,
-        };
-        let same = |i: &&Instruction| match alias(own) {
-            Some(name) => alias(i).as_deref() == Some(&*name),
-            None => *i.original == *own.original,
-        };
-        let found = self.baseline.file.instructions.iter().find(same);
-        let (line, end_line) = found.map_or((1, 1), |f| (f.line, f.end_line));
-        EditNote {
-            line,
-            end_line,
-            ..note
-        }
     }
 
     /// What plans say that save by a figure of our own for filled cache mounts.
