@@ -4,7 +4,7 @@
 //! with. Invariant: `Known` is exactly what the command receives.
 
 use super::shell_state::Shell;
-use crate::shell::{Part, Word};
+use crate::shell::{Operation, Part, Word};
 
 /// One argument, or one word that becomes some arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Argument {
         prefix: String,
         /// All of it.
         text: String,
+        /// It is one argument whatever matches.
+        one: bool,
     },
     /// Not known beyond its beginning.
     Unknown {
@@ -35,7 +37,14 @@ impl Argument {
         }
         if let Some(prefix) = word.pattern_prefix(&lookup) {
             let text = word.value(&lookup).unwrap_or_default();
-            return vec![Self::Pattern { prefix, text }];
+            return vec![Self::Pattern {
+                prefix,
+                text,
+                one: false,
+            }];
+        }
+        if let Some(pattern) = Self::of_element(word, shell) {
+            return vec![pattern];
         }
         let mut prefix = String::new();
         for part in &word.parts {
@@ -53,6 +62,32 @@ impl Argument {
             }
         }
         vec![Self::Unknown { prefix }]
+    }
+
+    /// A word with the variable of a loop over files: a pattern for the one that it is in some round.
+    fn of_element(word: &Word, shell: &Shell) -> Option<Self> {
+        let plain = |part: &Part| match part {
+            Part::Literal(_) | Part::SingleQuoted(_) => true,
+            Part::Variable(v) => matches!(v.operation, Operation::Value),
+            _ => false,
+        };
+        let mut parts = word.parts.iter();
+        let simple = parts.all(|part| match part {
+            Part::DoubleQuoted(inner) => inner.iter().all(plain),
+            other => plain(other),
+        });
+        let lookup = |name: &str| {
+            let element = shell.elements.get(name).cloned();
+            element.or_else(|| shell.lookup(name))
+        };
+        let text = word.value(&lookup).filter(|_| simple)?;
+        let (prefix, behind) = text.split_at(text.find(['*', '?', '['])?);
+        let climbs = behind.split('/').any(|name| name == "..");
+        (!climbs).then(|| Self::Pattern {
+            prefix: prefix.to_owned(),
+            text: text.clone(),
+            one: true,
+        })
     }
 
     /// The text if it is known or a pattern; the beginning otherwise, with a `$` for the rest.

@@ -23,6 +23,9 @@ pub(super) struct Shell {
     pub(super) unsure: BTreeSet<String>,
     /// No value is.
     pub(super) blind: bool,
+    /// Variables of loops over the files of a pattern, and the pattern: each round has one of them, or the pattern's own
+    /// text where there is none.
+    pub(super) elements: BTreeMap<String, String>,
 }
 
 impl Shell {
@@ -48,6 +51,7 @@ impl Shell {
                 .collect(),
             unsure: BTreeSet::new(),
             blind: false,
+            elements: BTreeMap::new(),
             cwd,
         }
     }
@@ -91,5 +95,7 @@ impl Shell {
             self.cwd = None;
         }
         self.made.retain(|m| other.made.contains(m));
+        self.elements
+            .retain(|name, p| other.elements.get(name) == Some(p));
     }
 }

@@ -221,7 +221,11 @@ fn found(argument: &Argument, top: &str, beside: bool) -> Argument {
             };
             let prefix = format!("{folder}/");
             let text = format!("{prefix}*");
-            Argument::Pattern { prefix, text }
+            Argument::Pattern {
+                prefix,
+                text,
+                one: false,
+            }
         }
         Some(text) if text.contains("{}") => Argument::Unknown {
             prefix: String::new(),

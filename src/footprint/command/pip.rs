@@ -148,7 +148,10 @@ fn install(call: &mut Call<'_>, parsed: &Parsed, operands: &[Argument]) -> Descr
             continue;
         }
         call.read(file, Extent::Exact)?;
-        file.known().ok_or("a requirements file is not known")?;
+        match file {
+            Argument::Known(_) | Argument::Pattern { one: true, .. } => {}
+            _ => return Err("a requirements file is not known".to_string()),
+        }
         named = true;
     }
     for place in parsed.values(&["f", "find-links"]) {

@@ -393,15 +393,25 @@ impl Walk {
         shell: &mut Shell,
     ) {
         let mut values: Vec<Option<String>> = Vec::new();
+        let mut patterns: Vec<String> = Vec::new();
         for word in words.unwrap_or_default() {
             self.substitutions(word, shell);
             for argument in self.fields(word, shell) {
                 values.push(argument.known().map(str::to_string));
+                if let Argument::Pattern { text, .. } = argument {
+                    patterns.push(text);
+                }
             }
         }
         // With one unknown value there may be any.
         if words.is_none() || values.iter().any(Option::is_none) || values.len() > 100 {
             values = vec![None];
+        }
+        let around = shell.elements.clone();
+        if let (Some(name), [pattern], 1) = (variable, patterns.as_slice(), values.len())
+            && !assigns(body, name, shell)
+        {
+            shell.elements.insert(name.to_string(), pattern.clone());
         }
         for value in values {
             forget(&[body], shell);
@@ -410,11 +420,22 @@ impl Walk {
             }
             self.round(body, shell);
         }
+        shell.elements = around;
         forget(&[body], shell);
         if let Some(name) = variable {
             shell.variables.insert(name.to_string(), None);
         }
     }
+}
+
+/// Whether commands may give a variable another value.
+fn assigns(body: &[Command], name: &str, shell: &Shell) -> bool {
+    let mut probe = shell.clone();
+    probe
+        .variables
+        .insert(name.to_string(), Some(String::new()));
+    forget(&[body], &mut probe);
+    probe.lookup(name).is_none()
 }
 
 /// What is looked up for the user a RUN starts as.

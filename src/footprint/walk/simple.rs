@@ -37,6 +37,9 @@ impl Walk {
                 Argument::Unknown { .. } if globs => {
                     self.claims.give_up("a pattern of file names is not known");
                 }
+                Argument::Pattern { .. } if splits(word) => self
+                    .claims
+                    .assume("no name of a file that a loop finds holds blanks"),
                 Argument::Unknown { .. } if splits(word) => self
                     .claims
                     .assume("no value that stands without quotes holds a pattern of file names"),

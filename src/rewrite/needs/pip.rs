@@ -146,10 +146,13 @@ struct Scene<'a> {
 impl Scene<'_> {
     /// A file of requirements or constraints, and those it includes.
     fn named(&mut self, name: &str) -> Result<(), String> {
-        let mut queue = vec![join(self.dir, name)];
         if name.contains("://") {
             return Ok(());
         }
+        let mut queue = match name.find(['*', '?', '[']) {
+            Some(at) => self.matching(name, at)?,
+            None => vec![join(self.dir, name)],
+        };
         while let Some(path) = queue.pop() {
             if !self.needs.reads.insert(PathClaim::exact(&*path)) {
                 continue;
@@ -173,6 +176,24 @@ impl Scene<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The files of a loop over a pattern, and the folder in which a later commit may have more.
+    fn matching(&mut self, pattern: &str, at: usize) -> Result<Vec<String>, String> {
+        let name = pattern.rsplit('/').next().unwrap_or_default();
+        if name.contains(['*', '?', '[']) {
+            return Err(format!("which files {pattern} names is not known"));
+        }
+        let folder = pattern[..at].rsplit_once('/').map_or("", |(d, _)| d);
+        let folder = match folder {
+            "" if pattern.starts_with('/') => "/".to_owned(),
+            _ => join(self.dir, folder),
+        };
+        let called = |path: &String| path.rsplit('/').next() == Some(name);
+        let files = self.project.below(&folder).into_iter().filter(called);
+        let files = files.collect();
+        self.needs.read_tree(folder);
+        Ok(files)
     }
 
     /// One line; the file that it includes.
@@ -310,6 +331,25 @@ mod tests {
             " | /app/lib/**"
         );
         assert_eq!(shown("pip cache purge", "/app", &files), " | ");
+    }
+
+    #[test]
+    fn a_loop_over_folders_reads_their_lists_and_looks_at_all_of_them() {
+        let files = [
+            ("/app/plugins/a/requirements.txt", "-r more.txt\n"),
+            ("/app/plugins/a/more.txt", "x\n"),
+            ("/app/plugins/b/b.py", ""),
+            ("/app/plugins/c/deep/requirements.txt", "y\n"),
+        ];
+        let line = "pip install -r plugins/*/requirements.txt";
+        assert_eq!(shown(line, "/app", &files), "/app/plugins/** | ");
+        assert_eq!(shown(line, "/app", &[]), "/app/plugins/** | ");
+        let named = shown("pip install -r plugins/*", "/app", &files);
+        assert!(named.starts_with('('), "{named}");
+        let own = [("/app/plugins/a/requirements.txt", "-e .\n")];
+        assert!(shown(line, "/app", &own).starts_with('('));
+        let out = [("/app/plugins/a/requirements.txt", "-r ../../base.txt\n")];
+        assert!(shown(line, "/app", &out).starts_with('('));
     }
 
     #[test]
