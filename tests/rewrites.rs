@@ -172,6 +172,18 @@ fn manifests_come_first_for_every_tool() {
             ],
             "COPY Gemfile Gemfile.lock ./\nRUN bundle install\nCOPY . .\n",
         ),
+        // A loop over folders has all of them as what it looks at.
+        (
+            "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install -r requirements.txt && \\\n    for d in plugins/*; do \\\n    \
+             if [ -f \"$d/requirements.txt\" ]; then pip install -r \"$d/requirements.txt\"; fi; done\n",
+            &[
+                ("requirements.txt", "flask==3\n"),
+                ("plugins/a/a.py", ""),
+                ("plugins/b/requirements.txt", "x\n"),
+            ],
+            "COPY requirements.txt ./\nCOPY plugins plugins/\nRUN pip install -r requirements.txt && \\\n    for d in plugins/*; do \\\n    \
+             if [ -f \"$d/requirements.txt\" ]; then pip install -r \"$d/requirements.txt\"; fi; done\nCOPY . .\n",
+        ),
     ] {
         let mut files = vec![("Dockerfile", dockerfile), ("src/a.js", "a\n")];
         files.extend(manifests);
@@ -181,6 +193,44 @@ fn manifests_come_first_for_every_tool() {
         let new = text(&plan, "dockerfile");
         assert!(new.ends_with(expected), "{new}");
     }
+}
+
+#[test]
+fn a_folder_that_only_the_copy_makes_is_waited_for() {
+    let files = [
+        (
+            "Dockerfile",
+            "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN cd sub && pip install -r ../requirements.txt\n",
+        ),
+        ("requirements.txt", "flask==3\n"),
+        ("sub/a.py", ""),
+        ("src/a.js", "a\n"),
+    ];
+    let dir = repository(&files, SOURCES);
+    let plan = best(&dir.root, &[]);
+    let text = text(&plan, "dockerfile");
+    assert!(text.find("COPY . .") < text.find("RUN cd sub"), "{text}");
+    // A download that is put before the sources starts where its manifests are.
+    let files = [
+        (
+            "Dockerfile",
+            "FROM golang:1.24 AS build\nWORKDIR /app\nCOPY . .\nRUN cd cmd/x && go build -o /x .\n\
+             FROM scratch\nCOPY --from=build /x /x\n",
+        ),
+        ("go.mod", "module e.org/x\n"),
+        ("go.sum", ""),
+        ("cmd/x/main.go", "package main\n"),
+    ];
+    let dir = repository(&files, &["cmd/x/main.go"; 6]);
+    let plan = best(&dir.root, &["--rewrites", "reorder,split-copy,prefetch"]);
+    let expected =
+        "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\nRUN cd cmd/x";
+    assert!(
+        plan["dockerfile"]
+            .to_string()
+            .contains(&expected.replace('\n', "\\n")),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -204,6 +254,28 @@ fn downloads_come_before_builds() {
     let expected = "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n\
                     RUN CGO_ENABLED=0 go build -o /x .\n";
     assert!(text(&plan, "dockerfile").contains(expected), "{plan}");
+    // The same where only the Makefile says so; a RUN that writes settings which no download reads is no matter.
+    let by_make = dockerfile
+        .replace("CGO_ENABLED=0 go build -o /x .", "make build")
+        .replace("RUN", "RUN cat own.cnf > /etc/ssl/openssl.cnf\nRUN");
+    let mut made = files.to_vec();
+    made[0].1 = &by_make;
+    made.push(("own.cnf", ""));
+    made.push((
+        "Makefile",
+        "GO ?= go\nbuild: deps\n\t$(GO) build -ldflags \"-X main.rev=`git describe`\" -o /x .\ndeps:\n\t@echo $@\n",
+    ));
+    let dir = repository(&made, &edits);
+    let plan = best(&dir.root, &alone);
+    assert_eq!(names(&plan), ["prefetch"], "{plan}");
+    let expected = "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n";
+    assert!(text(&plan, "dockerfile").contains(expected), "{plan}");
+    let assumed = "make runs `go build` in /app, as the Makefile says";
+    assert!(plan["assumptions"].to_string().contains(assumed), "{plan}");
+    // A goal that builds something else downloads nothing.
+    made[0].1 = "FROM golang:1.24 AS build\nWORKDIR /app\nCOPY . .\nRUN make deps\nFROM scratch\nCOPY --from=build /x /x\n";
+    let dir = repository(&made, &edits);
+    assert!(!names(&best(&dir.root, &alone)).contains(&"prefetch"));
     // A vendored module has nothing to fetch.
     let mut vendored = files.to_vec();
     vendored.push(("vendor/modules.txt", "# x\n"));
@@ -617,4 +689,48 @@ fn what_differs_in_every_build_goes_below_what_has_no_use_for_it() {
             assert!(at("ARG ") < at("npm ci"), "{new}");
         }
     }
+}
+
+#[test]
+fn installs_of_two_ecosystems_do_not_wait_for_each_other() {
+    let file = "FROM ruby:3.4\nWORKDIR /app\nCOPY Gemfile Gemfile.lock ./\nRUN bundle install\nCOPY . .\nRUN npm ci\n";
+    let files = [
+        ("Dockerfile", file),
+        // What it looks at is not known.
+        (
+            "Gemfile",
+            "source 'https://rubygems.org'\ngem 'x' if Dir.glob('*').any?\n",
+        ),
+        ("Gemfile.lock", "GEM\n"),
+        ("package.json", "{}"),
+        ("package-lock.json", "{\"lockfileVersion\": 3}"),
+        ("app/a.rb", ""),
+    ];
+    let edits = [
+        "Gemfile.lock",
+        "app/a.rb",
+        "Gemfile.lock",
+        "app/a.rb",
+        "Gemfile.lock",
+        "app/a.rb",
+    ];
+    let dir = repository(&files, &edits);
+    let plan = best(&dir.root, &[]);
+    let text = text(&plan, "dockerfile");
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(place("RUN npm ci") < place("COPY Gemfile"), "{text}");
+    let assumed = "installs of npm packages and of gems look at nothing of each other";
+    let all = plan["assumptions"].to_string();
+    assert!(
+        all.contains(assumed) || all.contains("installs of gems and of npm packages"),
+        "{all}"
+    );
+    // A second command in the RUN counts in full.
+    let more = file.replace("npm ci", "npm ci && rm -rf vendor");
+    let mut other = files;
+    other[0].1 = &more;
+    let dir = repository(&other, &edits);
+    let plan = best(&dir.root, &["--rewrites", "reorder,split-copy"]);
+    let new = plan["dockerfile"].as_str().unwrap_or_default();
+    assert!(new.find("RUN bundle") < new.find("RUN npm"), "{new}");
 }

@@ -17,7 +17,7 @@ use crate::history::{
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
-use crate::rewrite::ContextFiles;
+use crate::rewrite::{ContextFiles, recipes};
 use crate::simulate::{
     BuildCost, Context, Facts, Outcome, PlanModel, Policy, Prepared, Selection, Timeline,
     build_costs, prepare, replay_with,
@@ -274,6 +274,25 @@ pub fn replay_subject(
     replay_epochs(place, flags, builds, subject, costs, epochs)
 }
 
+/// Adds what the Makefiles of the newest commit run to the plans that run `make`.
+///
+/// # Errors
+/// When trees are missing from the repository.
+pub fn note_recipes(
+    place: &Place,
+    builds: &Builds,
+    subject: &Subject,
+    plans: &mut [Plan],
+) -> Result<()> {
+    if place.repository.is_some() && plans.iter().any(recipes::any) {
+        let mut files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+        // No Makefile is in there.
+        files.holds_git = false;
+        plans.iter_mut().for_each(|p| recipes::note(p, &files));
+    }
+    Ok(())
+}
+
 /// Replays builds of several Dockerfiles in the context of a subject.
 ///
 /// # Errors
@@ -295,7 +314,7 @@ pub fn replay_epochs(
     need_links(builds, subject, &all)?;
     let archives = archives(place, builds, subject, &epochs)?;
     let Epochs {
-        plans,
+        mut plans,
         rules,
         plan_rules,
         timeline,
@@ -311,6 +330,7 @@ pub fn replay_epochs(
         umask: flags.umask,
         archives: &archives,
     };
+    note_recipes(place, builds, subject, &mut plans)?;
     let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
     let warm: Vec<Vec<f64>> = plans.iter().map(|p| warm_seconds(p, costs)).collect();

@@ -489,6 +489,7 @@ impl Claims {
             assumptions: self.assumptions,
             classes,
             uses: self.uses,
+            recipes: Vec::new(),
             commands,
             evidence,
         }

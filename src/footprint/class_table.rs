@@ -337,7 +337,8 @@ fn pip(sub: &str, args: &[&str]) -> Found {
     let own = |at: usize| {
         let file = at > 0 && matches!(args[at - 1], "-r" | "-c" | "-f" | "--requirement");
         let a = args[at];
-        !file && (a == "." || a.starts_with("./") || a.starts_with(".["))
+        let place = a == "." || a.starts_with("./") || a.starts_with(".[") || a.starts_with('/');
+        !file && place
     };
     let no_deps = args
         .iter()

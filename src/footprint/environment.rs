@@ -81,7 +81,9 @@ const FAMILIES: &[&str] = &[
 /// Whether a variable of this name may change what a program does that was never told of it.
 #[must_use]
 pub fn steers(name: &str) -> bool {
-    STEERS.contains(&name) || FAMILIES.iter().any(|f| name.starts_with(f))
+    // The linker's flags are not the loader's.
+    let family = |f: &&str| name.starts_with(*f) && name != "LD_FLAGS";
+    STEERS.contains(&name) || FAMILIES.iter().any(|f| family(&f))
 }
 
 /// Adds the names that a script expands, at any depth.

@@ -144,6 +144,9 @@ pub struct Footprint {
     pub classes: Vec<Class>,
     /// The programs it runs that work on a project, in order.
     pub uses: Vec<Use>,
+    /// What the recipes of its `make` run, as far as the project's Makefile says: approximate, and never a reason to take
+    /// anything to be left alone. Empty until somebody who sees the project fills it in.
+    pub recipes: Vec<Use>,
     /// Names of the commands it runs, in order, for reports.
     pub commands: Vec<String>,
     /// The commands that the claims came from, in order.
@@ -260,6 +263,20 @@ impl Use {
         );
         words[2..].sort();
         Some(words)
+    }
+
+    /// Whether it only looks after the tool's own files: its cache, its version.
+    #[must_use]
+    pub fn is_housekeeping(&self) -> bool {
+        let arguments = self.arguments.as_deref().unwrap_or_default();
+        let first = arguments.iter().find(|a| !a.starts_with('-'));
+        let asks = |a: &String| matches!(a.as_str(), "--version" | "-V" | "--help");
+        match (self.tool.as_str(), first.map(String::as_str)) {
+            ("composer", Some("clear-cache" | "clearcache" | "cc")) => true,
+            ("uv" | "poetry" | "npm" | "yarn" | "pip" | "pip3", Some("cache")) => true,
+            (_, None) => arguments.first().is_some_and(asks),
+            _ => false,
+        }
     }
 
     /// Whether it fetches the project's dependencies, by the name of its tool; and whether it builds the project too.

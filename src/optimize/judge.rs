@@ -10,6 +10,7 @@ use crate::dockerfile::{self, Dockerfile};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, ContextInput, Input, Plan, Step, StepKind};
 use crate::rewrite::caches::filled;
+use crate::rewrite::recipes;
 use crate::simulate::{
     BuildCost, Context, Facts, InputMatrix, Outcome, PlanModel, Selection, Summary, Timeline,
     ViewRequest, build_costs, columns, matrix, replay_with, selections_of, summarize, view_columns,
@@ -230,7 +231,8 @@ impl<'a> Judge<'a> {
 
     fn replay(&mut self, source: SourceFile, rules: usize) -> Evaluated {
         let parsed = dockerfile::parse(&source);
-        let plan = plan::lower(&parsed.tree, self.setting.options);
+        let mut plan = plan::lower(&parsed.tree, self.setting.options);
+        recipes::note(&mut plan, self.setting.files);
         let wanted = selections_of(&plan, rules);
         self.learn(&plan, &wanted, rules);
         let selections = columns(&wanted, &self.matrix).unwrap_or_default();

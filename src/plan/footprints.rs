@@ -67,6 +67,25 @@ pub fn fill(plan: &mut Plan, commands: &[(NodeIndex, Command)]) {
     fetch_first(plan);
 }
 
+/// Adds what recipes of the project run to the footprints of RUNs.
+pub fn with_recipes(plan: &mut Plan, found: Vec<(NodeIndex, Vec<Use>)>) {
+    if found.is_empty() {
+        return;
+    }
+    for (node, uses) in found {
+        if let Some(footprint) = &mut plan.graph[node].footprint {
+            footprint.recipes = uses;
+        }
+    }
+    // Who fetches first may be another now.
+    for step in plan.graph.node_weights_mut() {
+        if let Some(footprint) = &step.footprint {
+            step.classes.clone_from(&footprint.classes);
+        }
+    }
+    fetch_first(plan);
+}
+
 /// A build whose dependencies no earlier step of its stage, or of those below it, has fetched fetches them itself: it is an
 /// install too. An install whose dependencies an earlier one has
 /// fetched is none.
@@ -86,7 +105,8 @@ fn fetch_first(plan: &mut Plan) {
             let installs: Vec<Vec<String>> =
                 footprint.uses.iter().filter_map(Use::installs).collect();
             let again = !installs.is_empty() && installs.iter().all(|i| installed.contains(i));
-            if again && installs.len() == footprint.uses.len() {
+            let slight = footprint.uses.iter().filter(|u| u.is_housekeeping());
+            if again && installs.len() + slight.count() == footprint.uses.len() {
                 // The dependencies are there already: what is left is the project itself.
                 for class in step.classes.iter_mut().filter(|c| **c == Class::Install) {
                     *class = Class::LightBuild;
@@ -96,7 +116,10 @@ fn fetch_first(plan: &mut Plan) {
                 continue;
             }
             installed.extend(installs);
-            for (tool, builds) in footprint.uses.iter().filter_map(Use::fetches) {
+            let own = footprint.uses.iter().filter_map(Use::fetches);
+            // A recipe that only fetches is no install by its name.
+            let inner = footprint.recipes.iter().filter_map(Use::fetches);
+            for (tool, builds) in own.chain(inner.map(|(tool, _)| (tool, true))) {
                 if tools.insert(tool) && builds && !step.classes.contains(&Class::Install) {
                     step.classes.push(Class::Install);
                     step.classes.sort();

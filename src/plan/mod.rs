@@ -23,7 +23,7 @@ mod transfer;
 mod written;
 
 pub use builder::{Builder, ContentRule, Lacks};
-pub use footprints::is_posix_shell;
+pub use footprints::{is_posix_shell, with_recipes};
 pub use image::{image_name, normalize_reference};
 pub use lower::lower;
 pub use mount::{Mount, MountType};

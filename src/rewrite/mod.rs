@@ -17,6 +17,7 @@ pub mod move_to_stage;
 pub mod narrow_copy;
 pub mod needs;
 pub mod prefetch;
+pub mod recipes;
 pub mod reorder;
 pub mod split_copy;
 pub mod split_run;

@@ -22,7 +22,15 @@ use crate::source::{Edit, Span};
 use std::collections::BTreeSet;
 
 /// What may stand before the build in its own RUN: it sets nothing up that a download needs.
-const BEFORE: &[&str] = &["cd", "set", "true", ":", "ls", "pwd"];
+const BEFORE: &[&str] = &["cd", "set", "true", ":", "ls", "pwd", "[", "test"];
+
+/// Variables that a RUN may give its tool on the way, and that the download has to have as well.
+const HANDED_ON: &[&str] = &[
+    "COMPOSER_ALLOW_SUPERUSER",
+    "COMPOSER_CACHE_DIR",
+    "COMPOSER_MEMORY_LIMIT",
+    "COMPOSER_NO_INTERACTION",
+];
 
 /// One rewrite for every RUN that fetches and builds.
 #[must_use]
@@ -45,7 +53,17 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     }
     // It is for the one that fetches: the first of its tool, with nothing before it that installs.
     let builds = |u: &&Use| u.fetches().is_some_and(|(_, builds)| builds);
-    let used = footprint.uses.iter().find(builds)?;
+    let by_name = footprint.uses.iter().find(builds);
+    // What a Makefile runs is as near as its text says: enough for a download that the build can do without.
+    let of_recipes = || {
+        let tool = |u: &&Use| matches!(u.tool.as_str(), "go" | "cargo") && builds(u);
+        let make = footprint.uses.iter().find(|u| u.tool == "make");
+        footprint.recipes.iter().find(tool).zip(make)
+    };
+    let (used, stands) = match by_name {
+        Some(used) => (used, used),
+        None => of_recipes()?,
+    };
     if !step.classes.contains(&crate::footprint::Class::Install) {
         return None;
     }
@@ -53,17 +71,17 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     let writes_before = footprint
         .evidence
         .iter()
-        .any(|e| e.span.start < used.span.start && !e.writes.is_empty() && e.span != used.span);
+        .any(|e| e.span.start < stands.span.start && !e.writes.is_empty() && e.span != stands.span);
     // A download without the network, or without a file that a mount shows, is another.
     let other_inputs = instruction.flags.iter().any(|f| {
         f.raw.starts_with("--network")
             || f.raw.contains("type=bind")
             || (f.raw.starts_with("--mount") && !f.raw.contains("type="))
     });
-    if first != used || writes_before || other_inputs {
+    if first != stands || writes_before || other_inputs {
         return None;
     }
-    let before = footprint.commands.iter().take_while(|c| **c != used.tool);
+    let before = footprint.commands.iter().take_while(|c| **c != stands.tool);
     if !before.into_iter().all(|c| BEFORE.contains(&c.as_str()))
         || sets_tool_up(view, used, &step.text)
     {
@@ -120,12 +138,13 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         .find(|l| view.file.instructions[l.at].span == place.span)?;
     let cwd = view.plan.states.get(at_place.at)?.as_ref()?.cwd.clone();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
-    if !command.dir.bytes().all(plain) {
+    let dir = folder_with_manifests(&command, &found.needs, &laid, cwd.as_deref())?;
+    if !dir.bytes().all(plain) {
         return None;
     }
-    let cd = match cwd.as_deref() == Some(command.dir) {
+    let cd = match cwd.as_deref() == Some(dir) {
         true => String::new(),
-        false => format!("cd {} && ", command.dir),
+        false => format!("cd {dir} && "),
     };
     let flags: String = instruction
         .flags
@@ -134,13 +153,23 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         .collect();
     let keyword = view.source.text(instruction.keyword_span());
     let end = view.source.line_end();
-    let text = format!("{keyword} {flags}{cd}{}{end}", found.script);
+    let settings = handed_on(view, used, &step.text)?;
+    let text = format!("{keyword} {flags}{cd}{settings}{}{end}", found.script);
     let start = place.leading_comments.start.min(place.span.start);
     edits.push(Edit {
         span: Span { start, end: start },
         text: text.into_bytes(),
     });
     let mut assumptions = found.needs.assumptions.clone();
+    if !std::ptr::eq(used, stands) {
+        assumptions.push(format!(
+            "{} runs `{} {}` in {}, as the Makefile says",
+            stands.tool,
+            used.tool,
+            used.arguments.as_deref().and_then(|a| a.first())?,
+            command.dir
+        ));
+    }
     assumptions.push(match same {
         true => format!(
             "{} leaves what the step before installed as it is, and adds the project",
@@ -242,6 +271,63 @@ fn brings_more(view: &View<'_>, line: &Line<'_>, needs: &needs::Needs) -> bool {
     !brought.iter().all(needed)
 }
 
+/// Where the download starts: where the build does, if that folder is there by then; for go, which looks for its module
+/// in the folders above, the first of them that is.
+fn folder_with_manifests<'c>(
+    command: &Command<'c>,
+    needs: &needs::Needs,
+    laid: &Laid<'_>,
+    cwd: Option<&str>,
+) -> Option<&'c str> {
+    let there = |dir: &&str| {
+        let inside = PathClaim::subtree(*dir);
+        let brought = |c: &&PathClaim| inside.covers(c) && !laid.files_at(c).is_empty();
+        cwd.is_some_and(|c| inside.covers(&PathClaim::exact(c)))
+            || needs.reads.iter().any(|c| brought(&c))
+    };
+    let mut above = std::iter::successors(Some(command.dir), |d| match d.rsplit_once('/')? {
+        ("", _) => None,
+        (parent, _) => Some(parent),
+    });
+    match command.tool {
+        "go" => above.find(there),
+        _ => Some(command.dir).filter(there),
+    }
+}
+
+/// The assignments that stand before the tool in its RUN, for the download; `None` where one has no plain value.
+fn handed_on(view: &View<'_>, used: &Use, text: &str) -> Option<String> {
+    let mut out = String::new();
+    for (name, value) in &used.variables {
+        if !HANDED_ON.contains(&name.as_str()) || !is_set_by(name, text) {
+            continue;
+        }
+        let value = value.as_deref()?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+        if declares(view, name) || value.is_empty() || !value.bytes().all(plain) {
+            return None;
+        }
+        out.push_str(&format!("{name}={value} "));
+    }
+    Some(out)
+}
+
+/// Whether an ENV or ARG of the file has this name.
+fn declares(view: &View<'_>, name: &str) -> bool {
+    view.file.instructions.iter().any(|i| match &i.kind {
+        Kind::Env(list) => list.iter().any(|(n, _)| **n == *name),
+        Kind::Arg(list) => list.iter().any(|(n, _)| **n == *name),
+        _ => false,
+    })
+}
+
+/// Whether a RUN gives a variable a value on the way.
+fn is_set_by(name: &str, text: &str) -> bool {
+    let set = format!("{name}=");
+    text.split(|c: char| c.is_whitespace() || c == ';' || c == '&')
+        .any(|w| w.starts_with(&set))
+}
+
 /// Whether the RUN sets variables of its tool that the Dockerfile does not.
 fn sets_tool_up(view: &View<'_>, used: &Use, text: &str) -> bool {
     const HARMLESS: &[&str] = &[
@@ -264,23 +350,18 @@ fn sets_tool_up(view: &View<'_>, used: &Use, text: &str) -> bool {
         "dotnet" => &["DOTNET", "NUGET", "MSBUILD"],
         _ => &["UV_", "POETRY_", "PIP_", "COMPOSER", "SBT_", "JAVA_"],
     };
-    let declared = |name: &str| {
-        view.file.instructions.iter().any(|i| match &i.kind {
-            Kind::Env(list) => list.iter().any(|(n, _)| **n == *name),
-            Kind::Arg(list) => list.iter().any(|(n, _)| **n == *name),
-            _ => false,
-        })
+    // What any program takes its places and its network from.
+    const COMMON: &[&str] = &["PATH", "HOME", "XDG_", "SSL_", "TMPDIR", "LD_"];
+    let of_tool = |name: &str| prefixes.iter().any(|p| name.starts_with(p));
+    let common = |name: &str| {
+        let proxy = name.to_ascii_lowercase().ends_with("_proxy");
+        proxy || COMMON.iter().any(|p| name.starts_with(p))
     };
     used.variables.keys().any(|name| {
-        let of_tool = prefixes.iter().any(|p| name.starts_with(p));
-        of_tool && !HARMLESS.contains(&name.as_str()) && !declared(name)
-    }) || used.variables.keys().any(|name| {
+        let counts = (of_tool(name) || common(name))
+            && !HARMLESS.contains(&name.as_str())
+            && !HANDED_ON.contains(&name.as_str());
         // Set on the way, whatever the Dockerfile says.
-        let harmless = HARMLESS.contains(&name.as_str());
-        let set = format!("{name}=");
-        !harmless
-            && text
-                .split(|c: char| c.is_whitespace() || c == ';' || c == '&')
-                .any(|w| w.starts_with(&set))
+        counts && (is_set_by(name, text) || (of_tool(name) && !declares(view, name)))
     })
 }

@@ -181,19 +181,24 @@ impl Call<'_> {
     /// the home directory, and temporary files. `own` are its entries of the home directory, claimed
     /// alone where the working directory is inside it.
     pub(super) fn tool(&mut self, own: &[&str]) -> Described {
+        let usual = [
+            ".cache",
+            ".config",
+            ".local",
+            ".gitconfig",
+            ".netrc",
+            ".ssh",
+        ];
+        self.tool_with(&usual, own)
+    }
+
+    /// The same for a tool that uses less than others do of the home directory; without caches it has no temporary files.
+    pub(super) fn tool_with(&mut self, usual: &[&str], own: &[&str]) -> Described {
         let home = self.home()?;
         let cwd = self.shell.cwd.clone().unwrap_or_default();
         let inside = |top: &str| cwd == top || cwd.starts_with(&format!("{top}/"));
         let name = self.name;
         if home != "/home" && home != "/" && inside(&home) {
-            let usual = [
-                ".cache",
-                ".config",
-                ".local",
-                ".gitconfig",
-                ".netrc",
-                ".ssh",
-            ];
             for entry in usual.iter().chain(own) {
                 self.claims.read(Extent::Subtree, format!("{home}/{entry}"));
                 self.claims
@@ -201,7 +206,7 @@ impl Call<'_> {
             }
             self.claims.assume(format!(
                 "of the home directory {name} touches only the project and {}",
-                [&usual, own].concat().join(", ")
+                [usual, own].concat().join(", ")
             ));
         } else {
             self.claims.read(Extent::Subtree, home.clone());
@@ -215,8 +220,10 @@ impl Call<'_> {
         for root in self.roots()? {
             self.claims.read(Extent::Subtree, root);
         }
-        self.claims.write(Extent::Subtree, "/tmp");
-        self.claims.write(Extent::Subtree, "/var/tmp");
+        if usual.contains(&".cache") {
+            self.claims.write(Extent::Subtree, "/tmp");
+            self.claims.write(Extent::Subtree, "/var/tmp");
+        }
         self.moved(&[
             "TMPDIR",
             "XDG_CACHE_HOME",

@@ -66,7 +66,14 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             return Err(format!("the setting {} is not known", setting.shown()));
         }
     }
-    call.tool(&[".git-credentials", ".git-templates"])?;
+    let own = [".git-credentials", ".git-templates"];
+    match parsed.operands.first().and_then(Argument::known) {
+        // Nothing is fetched, and no editor, filter or hook has a file of its own.
+        Some("init" | "config") => {
+            call.tool_with(&[".config/git", ".gitconfig", ".netrc", ".ssh"], &own)?;
+        }
+        _ => call.tool(&own)?,
+    }
     call.claims.assume(
         "git's settings and templates name no hook or filter that touches anything outside of the repository",
     );

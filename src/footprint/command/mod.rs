@@ -122,6 +122,12 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         | "mkfifo"
         | "mknod"
         | "getent"
+        | "a2ensite"
+        | "a2dissite"
+        | "a2enmod"
+        | "a2dismod"
+        | "a2enconf"
+        | "a2disconf"
         | "locale" => system::run(call),
         "git" => git::run(call),
         "gpg" | "gpg2" => keys::gpg(call),

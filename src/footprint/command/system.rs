@@ -32,6 +32,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             Ok(())
         }
         "locale" => Ok(()),
+        name if name.starts_with("a2") => apache(call),
         _ => Err("what it reads and writes is not known".to_string()),
     }
 }
@@ -65,6 +66,25 @@ fn certificates(call: &mut Call<'_>) -> Described {
     ]);
     call.claims.assume(format!(
         "{} and its hooks write only to /etc/ssl, /etc/pki, /etc/ca-certificates and /tmp",
+        call.name
+    ));
+    Ok(())
+}
+
+/// Debian's switches of sites, modules and settings: links between two folders of `/etc/apache2`, and marks beside.
+fn apache(call: &mut Call<'_>) -> Described {
+    call.refuse(|n| n == "APACHE_STATEDIR")?;
+    match call.shell.lookup("APACHE_CONFDIR").as_deref() {
+        Some("/etc/apache2") => {}
+        _ => call.refuse(|n| n == "APACHE_CONFDIR")?,
+    }
+    let odd = |a: &&Argument| a.known().is_none_or(|t| t.contains('/'));
+    if let Some(argument) = call.arguments.iter().find(odd) {
+        return Err(format!("argument {} is not known", argument.shown()));
+    }
+    call.claims.write_all(&["/etc/apache2", "/var/lib/apache2"]);
+    call.claims.assume(format!(
+        "{} touches only /etc/apache2 and /var/lib/apache2",
         call.name
     ));
     Ok(())
@@ -218,6 +238,10 @@ mod tests {
     const LINES: &[Line] = &[
         ("update-ca-certificates", "", "/usr/share/** /usr/local/**", "/etc/ca-certificates/** /etc/pki/** /etc/ssl/** /tmp/** /usr/share/pki/**"),
         ("update-ca-certificates --certsdir /x", "option --certsdir", "", ""),
+        ("a2dissite 000-default.conf && a2enmod rewrite headers && a2enconf docker-php", "", "", "/etc/apache2/** /var/lib/apache2/**"),
+        ("a2ensite ../x", "argument ../x", "", ""),
+        ("APACHE_CONFDIR=/x a2enmod rewrite", "APACHE_CONFDIR is set", "", ""),
+        ("APACHE_CONFDIR=/etc/apache2 a2enmod rewrite", "", "", "/etc/apache2/** /var/lib/apache2/**"),
         ("ldconfig", "", "/etc/** /opt/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/**"),
         ("ldconfig -n /x", "", "/x/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/** /x/**"),
         ("ldconfig -r /x", "option -r", "", ""),

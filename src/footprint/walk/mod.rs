@@ -6,6 +6,7 @@
 //! may run are in the result, or it is opaque.
 
 mod simple;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -55,6 +56,9 @@ pub(super) struct Walk {
     pub(super) ends_early: bool,
     /// Levels of tests around, in which it does not count.
     tested: usize,
+    /// Levels of branches around that this RUN never takes: what they do is claimed all the same, as another value of a
+    /// build argument would take them, but it is no work of this one.
+    pub(super) dead: usize,
 }
 
 /// Footprint of a shell-form RUN.
@@ -113,7 +117,12 @@ pub(super) fn exec(argv: &[String], state: &RunState) -> Footprint {
 
 /// Whether the assignment of this variable changes more than a value.
 pub(super) fn is_steering(name: &str) -> bool {
-    STEERING.contains(&name) || name.starts_with("LD_")
+    STEERING.contains(&name) || is_of_loader(name)
+}
+
+/// Whether the dynamic loader looks at a variable. `LD_FLAGS` is what people call flags of their linker.
+fn is_of_loader(name: &str) -> bool {
+    name.starts_with("LD_") && name != "LD_FLAGS"
 }
 
 impl Walk {
@@ -122,7 +131,7 @@ impl Walk {
         let mut claims = Claims::default();
         running_as(&mut claims, &environment);
         let steered = |name: &&String| {
-            name.starts_with("LD_")
+            is_of_loader(name)
                 || matches!(name.as_str(), "BASH_ENV" | "ENV" | "SHELLOPTS" | "BASHOPTS")
         };
         for name in environment.variables.keys().filter(steered) {
@@ -148,6 +157,7 @@ impl Walk {
             goes_on: false,
             ends_early: false,
             tested: 0,
+            dead: 0,
         }
     }
 
@@ -274,12 +284,26 @@ impl Walk {
                 otherwise,
             } => {
                 let mut ends: Vec<Shell> = Vec::new();
+                // One of the branches so far is taken whatever happens.
+                let mut taken = false;
                 for branch in branches {
+                    let holds = match taken {
+                        true => Some(false),
+                        false => verdict::of_all(&branch.condition, shell),
+                    };
+                    self.dead += usize::from(taken);
                     self.test_of(&branch.condition, shell);
+                    self.dead -= usize::from(taken);
+                    let dead = usize::from(holds == Some(false));
+                    self.dead += dead;
                     ends.push(self.aside(&branch.body, shell));
+                    self.dead -= dead;
+                    taken |= holds == Some(true);
                 }
                 let before = self.ends_early;
+                self.dead += usize::from(taken);
                 self.sequence(otherwise, shell);
+                self.dead -= usize::from(taken);
                 self.ends_early &= before;
                 for end in ends {
                     shell.merge(&end);
@@ -350,7 +374,14 @@ impl Walk {
         self.tested += 1;
         self.command(first, shell);
         self.tested -= 1;
+        let mut holds = verdict::of(first, shell);
         for (n, (operator, command)) in rest.iter().enumerate() {
+            let skipped = holds == Some(*operator == ListOperator::Or);
+            holds = match skipped {
+                true => holds,
+                false => verdict::of(command, shell),
+            };
+            self.dead += usize::from(skipped);
             self.goes_on = outer || otherwise(n + 1);
             let (last, early) = (n + 1 == rest.len(), self.ends_early);
             self.tested += usize::from(!last);
@@ -376,6 +407,7 @@ impl Walk {
                 }
             }
             previous = command;
+            self.dead -= usize::from(skipped);
             self.tested -= usize::from(!last);
             self.ends_early &= early;
         }

@@ -138,7 +138,7 @@ impl Walk {
             return;
         };
         if command::builtin::is_builtin(name) {
-            self.commands.push(name.to_string());
+            self.started(name);
             let before = self.claims.mark();
             if let Err(reason) = self.builtin(name, &arguments[1..], shell, place) {
                 self.claims.give_up(format!("{name}: {reason}"));
@@ -167,6 +167,13 @@ impl Walk {
         self.nesting -= 1;
     }
 
+    /// Notes a command for reports.
+    fn started(&mut self, name: &str) {
+        if self.dead == 0 {
+            self.commands.push(name.to_string());
+        }
+    }
+
     fn start(&mut self, arguments: &[Argument], shell: &Shell, place: Span) {
         let Some(path) = arguments.first().and_then(Argument::known) else {
             self.claims.give_up("a command's name is not known");
@@ -179,7 +186,7 @@ impl Walk {
             Some((directory, name)) if command::is_program_directory(directory) => name,
             Some(_) if wrapper.is_some() => command::java::wrapped(path),
             Some(_) => {
-                self.commands.push(path.to_string());
+                self.started(path);
                 self.claims.give_up(format!("it runs {path}"));
                 return;
             }
@@ -190,7 +197,7 @@ impl Walk {
             self.claims.read_system();
             self.claims.tools = true;
         }
-        self.commands.push(name.to_string());
+        self.started(name);
         if let Err(reason) = self.search_path(name, shell) {
             self.claims.give_up(reason);
         }
@@ -228,7 +235,7 @@ impl Walk {
             }
             command::wrapper::Inner::Unclear(reason) => Err(reason),
         };
-        if command::works_on_projects(name) {
+        if command::works_on_projects(name) && self.dead == 0 {
             let (reads, writes) = self.claims.touched(mark);
             // A file name pattern that no file matches is passed on as it is (`.[extra]`).
             let known = arguments[1..].iter().map(|a| match a {
@@ -302,6 +309,9 @@ impl Walk {
 
     /// Finds the classes of a command.
     pub(in crate::footprint) fn note_classes(&mut self, arguments: &[Argument]) {
+        if self.dead > 0 {
+            return;
+        }
         let argv: Vec<String> = arguments.iter().map(Argument::shown).collect();
         self.classes.extend(class::classify(&argv));
     }

@@ -5,6 +5,7 @@
 //! understood keeps its place; a pair that commutes says what that rests on. docs/proofs.md has the theorem.
 
 mod commute;
+mod ecosystems;
 mod project;
 mod settings;
 
@@ -441,6 +442,9 @@ impl<'a> Scene<'a> {
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
         if let Some(free) = self.needs_little(stage, first, second) {
+            return free;
+        }
+        if let Some(free) = self.two_ecosystems(stage, first, second) {
             return free;
         }
         if lines == Lines::Stay {

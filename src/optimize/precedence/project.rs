@@ -10,7 +10,7 @@ use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, Use};
 use crate::rewrite::ContextFiles;
 use crate::rewrite::layout::{Laid, Layout, brought_by};
-use crate::rewrite::needs::{self, Needs};
+use crate::rewrite::needs::{self, Needs, Project};
 use std::collections::BTreeSet;
 
 /// Why a COPY and a RUN commute, where it is for the needs of the RUN.
@@ -109,8 +109,54 @@ pub(super) fn narrow(effect: &mut Effect, footprint: &Footprint, needs: &Needs) 
     effect.links.extend(needs.writes.iter().map(unknown));
     effect.certainty = Some(Certainty::Assumed);
     effect.assumptions.extend(needs.assumptions.iter().cloned());
+    let etc = PathClaim::exact("/etc");
+    let on_the_way = |c: &PathClaim| c.covers(&etc) || PathClaim::subtree("/etc").covers(c);
+    let beside = others().all(|e| e.writes.is_empty() && !e.reads.iter().any(on_the_way));
+    if footprint.uses.iter().all(downloads_modules) && beside {
+        look_at_little_of_etc(effect);
+    }
     effect.assumptions.sort();
     effect.assumptions.dedup();
+}
+
+/// `go mod download`: one program, and git where a module has no archive.
+fn downloads_modules(used: &Use) -> bool {
+    let words = used.arguments.as_deref().unwrap_or_default();
+    used.tool == "go" && words.ends_with(&["mod".to_owned(), "download".to_owned()])
+}
+
+/// Of the system's settings a download takes those of the network, of accounts, of certificates and of git.
+fn look_at_little_of_etc(effect: &mut Effect) {
+    const FILES: [&str; 10] = [
+        "/etc/gitconfig",
+        "/etc/group",
+        "/etc/hosts",
+        "/etc/ld.so.cache",
+        "/etc/ld.so.conf",
+        "/etc/localtime",
+        "/etc/netrc",
+        "/etc/nsswitch.conf",
+        "/etc/passwd",
+        "/etc/resolv.conf",
+    ];
+    const FOLDERS: [&str; 5] = [
+        "/etc/ca-certificates",
+        "/etc/pki",
+        "/etc/ssh",
+        "/etc/ssl/certs",
+        "/etc/ld.so.conf.d",
+    ];
+    let all = PathClaim::subtree("/etc");
+    if !effect.reads.claims.contains(&all) {
+        return;
+    }
+    let kept = effect.reads.claims.iter().filter(|c| **c != all).cloned();
+    let files = FILES.iter().map(|f| PathClaim::exact(*f));
+    let folders = FOLDERS.iter().map(|f| PathClaim::subtree(*f));
+    effect.reads = PathSet::new(kept.chain(files).chain(folders).collect());
+    effect.assumptions.push(
+        "of /etc a download of modules looks at hosts, accounts, certificates and git's settings only".to_owned(),
+    );
 }
 
 impl Scene<'_> {
@@ -157,7 +203,20 @@ impl Scene<'_> {
                 .iter()
                 .any(|a| brought_by(step, a, files).is_none_or(|b| !b.is_empty()))
         };
+        // A folder that is looked at, or changed to, may be there only because the COPY brings files in it.
+        let started = effect.cwd.as_deref().map(PathClaim::exact);
+        let stands = |claim: &PathClaim| {
+            let all = PathClaim::subtree(&*claim.path);
+            started.as_ref().is_some_and(|c| all.covers(c)) || laid.has_below(&claim.path)
+        };
         for claim in effect.reads.claims.iter().chain(&effect.programs.claims) {
+            if claim.extent == Extent::Exact
+                && !stands(claim)
+                && !brought_by(step, &PathClaim::subtree(&*claim.path), files)?.is_empty()
+                && brought_by(step, claim, files)?.is_empty()
+            {
+                return None;
+            }
             if !meets(claim) {
                 continue;
             }

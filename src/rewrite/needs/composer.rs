@@ -49,6 +49,9 @@ const OPTIONS: Known = Known {
     starts: &[],
 };
 
+/// Symfony's plugin: recipes put files into the project after the installs of a command, and only then.
+const FLEX: &str = "symfony/flex";
+
 /// Plugins that keep to `vendor`.
 const QUIET_PLUGINS: [&str; 7] = [
     "phpstan/extension-installer",
@@ -108,10 +111,25 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     if dumps {
         manifest.no_scan(&words)?;
     }
-    if !words.has(&["--no-plugins"]) {
-        manifest.no_plugins()?;
-    }
     let mut needs = Needs::default();
+    if !words.has(&["--no-plugins"]) {
+        let flex = manifest.no_plugins()?;
+        if flex && !words.has(&["--no-scripts"]) {
+            return Err(format!("the plugin {FLEX} may look at the project"));
+        }
+        if flex {
+            // Without scripts it is never called; behind it nothing is new to it.
+            let recipes = join(&dir, "symfony.lock");
+            if !project.is_file(&recipes) {
+                return Err(format!("{recipes} is not in the build context"));
+            }
+            needs.reads.insert(exact(&dir, "symfony.lock"));
+            assume(
+                &mut needs,
+                "symfony.lock names the recipes of all packages in composer.lock: none is left for a later install to apply",
+            );
+        }
+    }
     for file in ["composer.json", "composer.lock", "auth.json"] {
         needs.reads.insert(exact(&dir, file));
     }
@@ -207,23 +225,27 @@ impl<'a> Manifest<'a> {
         Ok(())
     }
 
-    fn no_plugins(&self) -> Result<(), String> {
+    /// Whether Symfony's plugin is among them.
+    fn no_plugins(&self) -> Result<bool, String> {
+        let mut flex = false;
         if self.json.get("config").and_then(|c| c.get("allow-plugins")) == Some(&Value::Bool(false))
         {
-            return Ok(());
+            return Ok(false);
         }
         let lists = ["packages", "packages-dev"]
             .into_iter()
             .filter_map(|l| self.lock.get(l)?.as_array());
         for package in lists.flatten() {
             let name = package.get("name").and_then(Value::as_str).unwrap_or("");
+            flex |= name == FLEX;
             if package.get("type").and_then(Value::as_str) == Some("composer-plugin")
+                && name != FLEX
                 && !QUIET_PLUGINS.contains(&name)
             {
                 return Err(format!("the plugin {name} may look at the project"));
             }
         }
-        Ok(())
+        Ok(flex)
     }
 
     /// Packages that lie in the project.
@@ -369,5 +391,17 @@ mod tests {
         }
         assert!(!of(&format!("{BARE} --no-plugins"), "{}", flex, &[]).starts_with('('));
         assert!(of(BARE, "{}", "{}", &[("/app/vendor/a", "")]).starts_with('('));
+    }
+
+    #[test]
+    fn recipes_that_are_noted_are_not_applied_again() {
+        let flex = r#"{"packages":[{"name":"symfony/flex","type":"composer-plugin"}]}"#;
+        let noted = [("/app/symfony.lock", "{}")];
+        assert_eq!(
+            of(BARE, "{}", flex, &noted),
+            format!("{MANIFESTS} /app/symfony.lock | /app/vendor/**")
+        );
+        let scripts = of("composer install --no-autoloader", "{}", flex, &noted);
+        assert!(scripts.starts_with("(the plugin symfony/flex"), "{scripts}");
     }
 }

@@ -282,7 +282,7 @@ fn text(project: &dyn Project, path: &str) -> Result<String, String> {
 }
 
 /// A path relative to a folder, cleaned; `/` is as high as it goes.
-fn join(dir: &str, path: &str) -> String {
+pub(super) fn join(dir: &str, path: &str) -> String {
     let clean = match path.starts_with('/') {
         true => crate::pattern::clean(path),
         false => crate::pattern::clean(&format!("{dir}/{path}")),

@@ -40,6 +40,9 @@ const LOOKS: [&str; 12] = [
     "file:",
 ];
 
+/// Parts of names: no file is looked at.
+const NAMES: [&str; 4] = ["File.basename", "File.dirname", "File.extname", "File.join"];
+
 /// Reads the Gemfile and what it includes.
 pub(super) struct Reader<'a> {
     pub project: &'a dyn Project,
@@ -78,7 +81,7 @@ impl Reader<'_> {
                 && literals.iter().any(|l| l.starts_with(['.', '/']))
             {
                 return wrong("a library of the project");
-            } else if LOOKS.iter().any(|l| line.contains(l)) {
+            } else if looks_at_files(&line) {
                 self.looks(path, &line, &literals, needs)?;
             }
         }
@@ -193,6 +196,19 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a line reads files, or runs them.
+fn looks_at_files(line: &str) -> bool {
+    let mut rest = line.to_owned();
+    // A name put together may be that of a file to read.
+    let runs = ["load", "eval", "require"].iter().any(|r| line.contains(r));
+    if !runs && NAMES.iter().any(|n| line.contains(n)) {
+        for name in NAMES {
+            rest = rest.replace(name, "");
+        }
+    }
+    LOOKS.iter().any(|l| rest.contains(l))
 }
 
 /// A line without its comment.

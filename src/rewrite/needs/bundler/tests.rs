@@ -51,6 +51,8 @@ fn files_that_a_gemfile_names_are_read() {
     let v = ("/app/lib/v.rb", "V = 1");
     assert_eq!(more("require_relative 'lib/v'\n", &[v]), "/app/lib/v.rb");
     assert_eq!(more("eval_gemfile 'lib/v.rb'\n", &[v]), "/app/lib/v.rb");
+    // A name alone is no look.
+    assert_eq!(more("case File.basename($0)\nwhen 'rake'\nend\n", &[]), "");
     assert_eq!(
         more("ruby File.read('lib/v.rb').strip\n", &[v]),
         "/app/lib/v.rb"
@@ -88,6 +90,8 @@ fn programs_are_left_alone() {
         "x = `git describe`",
         "plugin 'x'",
         "gem 'x', File.read('gone.txt')",
+        "require File.join(dir, 'x')",
+        "File.basename(File.read(name))",
     ] {
         assert!(of(line, &[]).starts_with('('), "{line}");
     }

@@ -1,0 +1,199 @@
+//! Installs of two ecosystems in one stage: gems and npm's packages, Python's and Composer's.
+//!
+//! Goes in: two RUNs that do nothing else, or one and a COPY of the other's manifests. Comes out: that they commute, and the sentence that it rests on. What package
+//! managers may touch by their claims is most of the system, where any two of them meet; what they do touch is their own.
+//! Cost: that of a pair of steps. Invariant: assumed, never exact; whatever else stands in the RUNs counts in full.
+
+use super::super::effect::Effect;
+use super::{Item, Relation, Scene};
+use crate::dockerfile::Kind;
+use crate::footprint::{Certainty, Footprint, PathClaim, PathSet, Use};
+use crate::rewrite::layout::brought_by;
+use crate::rewrite::needs::Needs;
+
+/// A package manager's world.
+struct Ecosystem {
+    /// Its packages, for a sentence.
+    packages: &'static str,
+    tools: &'static [&'static str],
+    /// Words that install what the project asks for.
+    installs: &'static [&'static str],
+    /// Files of the project that are its own.
+    manifests: &'static [&'static str],
+    /// Folders of the project that are its own.
+    folders: &'static [&'static str],
+}
+
+const ALL: &[Ecosystem] = &[
+    Ecosystem {
+        packages: "npm packages",
+        tools: &["npm", "yarn", "yarnpkg", "pnpm"],
+        installs: &["install", "ci", "i"],
+        manifests: &[
+            "package.json",
+            "package-lock.json",
+            "yarn.lock",
+            "pnpm-lock.yaml",
+            "npm-shrinkwrap.json",
+            ".npmrc",
+            ".yarnrc",
+            ".yarnrc.yml",
+            "pnpm-workspace.yaml",
+        ],
+        folders: &["node_modules"],
+    },
+    Ecosystem {
+        packages: "gems",
+        tools: &["bundle", "bundler"],
+        installs: &["install"],
+        manifests: &["Gemfile", "Gemfile.lock"],
+        folders: &["vendor", ".bundle"],
+    },
+    Ecosystem {
+        packages: "Python packages",
+        tools: &["pip", "pip3", "poetry", "uv", "pipenv"],
+        installs: &["install", "sync"],
+        manifests: &["pyproject.toml", "poetry.lock", "uv.lock", "Pipfile.lock"],
+        folders: &[".venv"],
+    },
+    Ecosystem {
+        packages: "Composer packages",
+        tools: &["composer"],
+        installs: &["install", "i"],
+        manifests: &["composer.json", "composer.lock"],
+        folders: &["vendor"],
+    },
+];
+
+/// Where in the list the uses of a RUN belong: all of them installs of one ecosystem.
+fn of(footprint: &Footprint) -> Option<usize> {
+    if footprint.opaque.is_some() {
+        return None;
+    }
+    let installs = |used: &Use| {
+        let at = ALL
+            .iter()
+            .position(|e| e.tools.contains(&used.tool.as_str()))?;
+        let words = used.arguments.as_deref()?;
+        // Options before the word would have to be known.
+        let first = words.first()?;
+        (used.wrapper.is_none() && ALL[at].installs.contains(&first.as_str())).then_some(at)
+    };
+    let mut all = footprint.uses.iter().map(installs);
+    let first = all.next()??;
+    all.all(|at| at == Some(first)).then_some(first)
+}
+
+impl Scene<'_> {
+    /// Two installs of different ecosystems, of which one is known to need no more than its manifests.
+    pub(super) fn two_ecosystems(
+        &self,
+        stage: usize,
+        first: usize,
+        second: usize,
+    ) -> Option<Relation> {
+        let own = |at: usize| self.side(stage, at);
+        let (a, b) = (own(first)?, own(second)?);
+        if a.world == b.world || !(a.known || b.known) {
+            return None;
+        }
+        let (x, y) = (a.effect, b.effect);
+        match self.steps(stage, (first, &x), (second, &y)) {
+            Relation::Keep(_) => None,
+            Relation::Commute {
+                mut assumptions, ..
+            } => {
+                let (a, b) = (ALL[a.world].packages, ALL[b.world].packages);
+                assumptions.push(format!(
+                    "installs of {a} and of {b} look at nothing of each other, and bring no program that the other runs"
+                ));
+                assumptions.sort();
+                assumptions.dedup();
+                Some(Relation::Commute {
+                    certainty: Certainty::Assumed,
+                    assumptions,
+                    because: "they install packages of two ecosystems".to_owned(),
+                })
+            }
+        }
+    }
+}
+
+/// One of two steps.
+struct Side {
+    /// Where in the list it belongs.
+    world: usize,
+    /// What it looks at of the project is known.
+    known: bool,
+    effect: Effect,
+}
+
+impl Scene<'_> {
+    /// An install, or a COPY of nothing but manifests.
+    fn side(&self, stage: usize, at: usize) -> Option<Side> {
+        let item = &self.stages[stage][at];
+        let (_, step) = item.step?;
+        if let Some(footprint) = &step.footprint {
+            let world = of(footprint)?;
+            return Some(Side {
+                world,
+                known: matches!(item.needs, Some(Ok(_))),
+                effect: own(item, footprint, &ALL[world])?,
+            });
+        }
+        if !matches!(item.instruction.kind, Kind::Copy(_)) {
+            return None;
+        }
+        let brought = brought_by(step, &PathClaim::subtree("/"), self.files?)?;
+        let name = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let names: Vec<String> = brought.iter().map(|(place, _)| name(place)).collect();
+        let all = |e: &Ecosystem| names.iter().all(|n| e.manifests.contains(&n.as_str()));
+        let world = ALL.iter().position(all).filter(|_| !names.is_empty())?;
+        let Some(Ok(effect)) = &item.effect else {
+            return None;
+        };
+        Some(Side {
+            world,
+            known: true,
+            effect: effect.clone(),
+        })
+    }
+}
+
+/// What an install does to its project, and what else its RUN does.
+fn own(item: &Item<'_>, footprint: &Footprint, world: &Ecosystem) -> Option<Effect> {
+    let Some(Ok(effect)) = &item.effect else {
+        return None;
+    };
+    let needs = match &item.needs {
+        Some(Ok(needs)) => needs.clone(),
+        _ => {
+            let mut needs = Needs::default();
+            for used in &footprint.uses {
+                let dir = used.dir.as_deref()?.trim_end_matches('/');
+                let place = |name: &&str| format!("{dir}/{name}");
+                let files = world.manifests.iter().map(|n| PathClaim::exact(place(n)));
+                needs.reads.extend(files.clone());
+                needs.writes.extend(files);
+                let folders = world.folders.iter().map(|n| PathClaim::subtree(place(n)));
+                needs.writes.extend(folders);
+            }
+            needs
+        }
+    };
+    let beside = || footprint.beside_uses();
+    let reads = beside().flat_map(|e| &e.reads).chain(&needs.reads);
+    let writes = beside().flat_map(|e| &e.writes).chain(&needs.writes);
+    Some(Effect {
+        reads: PathSet::new(reads.cloned().collect()),
+        writes: PathSet::new(writes.cloned().collect()),
+        certainty: Some(Certainty::Assumed),
+        assumptions: effect
+            .assumptions
+            .iter()
+            .chain(&needs.assumptions)
+            .cloned()
+            .collect(),
+        ..effect.clone()
+    })
+}
