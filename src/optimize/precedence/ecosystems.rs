@@ -16,7 +16,7 @@ struct Ecosystem {
     /// Its packages, for a sentence.
     packages: &'static str,
     tools: &'static [&'static str],
-    /// Words that install what the project asks for.
+    /// Words that install what the project asks for, or say how.
     installs: &'static [&'static str],
     /// Files of the project that are its own.
     manifests: &'static [&'static str],
@@ -45,7 +45,7 @@ const ALL: &[Ecosystem] = &[
     Ecosystem {
         packages: "gems",
         tools: &["bundle", "bundler"],
-        installs: &["install"],
+        installs: &["install", "config"],
         manifests: &["Gemfile", "Gemfile.lock"],
         folders: &["vendor", ".bundle"],
     },
