@@ -6,6 +6,7 @@
 use super::super::argument::{Argument, uses_home};
 use super::super::claims::Mark;
 use super::super::command::{self, Call};
+use super::super::environment;
 use super::super::path_set::resolve;
 use super::super::shell_state::Shell;
 use super::super::{Extent, PathClaim, Use, class};
@@ -186,6 +187,7 @@ impl Walk {
         } else {
             self.claims.read_system();
             self.claims.tools = true;
+            self.named(shell);
         }
         self.commands.push(name.to_string());
         if let Err(reason) = self.search_path(name, shell) {
@@ -251,6 +253,18 @@ impl Walk {
             self.claims.unplain(before);
         }
         self.evidence(place, before);
+    }
+
+    /// Files that variables name are read by any program that is more than plain.
+    fn named(&mut self, shell: &Shell) {
+        for named in environment::named(&shell.variables, shell.cwd.as_deref()) {
+            match named.path {
+                Some(path) => self.claims.read(Extent::Subtree, path),
+                None => self
+                    .claims
+                    .give_up(format!("{} is not known", named.variable)),
+            }
+        }
     }
 
     /// Looking a program up reads its name in every directory of `PATH`.
