@@ -6,8 +6,10 @@
 # Needs docker with buildx on PATH, a `debian:trixie`, registries that a RUN with --network=host can reach, and jq. Each line of
 # corpus/rewrites/cases names a project, one of its Dockerfiles and the rewrites that a plan may use. The project gets a history of
 # edits of its sources and its documents; the Dockerfile and its plan are built and the images compared; then, with the plan in
-# force, an edit of the sources and one of the manifests are built, and what runs again is held against what was foreseen.
-# One line a case tells what came of it. --plans only prints the plans.
+# force, an edit of the sources, one of the manifests and one of a document are built, and what runs again is held against what was
+# foreseen. One line a case tells what came of it. --plans only prints the plans.
+#
+# A step that was to run and had been built before, by an earlier case, counts as wrong: empty the builder's cache first.
 set -eu
 plans=
 [ "$1" != --plans ] || { plans=1 && shift; }
@@ -108,7 +110,11 @@ case_of() {
     commit "$dir" 'a manifest'
     # shellcheck disable=SC2086
     by_manifest=$(after_edit $flags)
-    echo "$name | $(echo "$edits" | tr ' ' ,) | $compared | $by_source | $by_manifest"
+    echo 5 >>"$dir/docs/about.md"
+    commit "$dir" 'one more document'
+    # shellcheck disable=SC2086
+    by_document=$(after_edit $flags)
+    echo "$name | $(echo "$edits" | tr ' ' ,) | $compared | $by_source | $by_manifest | $by_document"
 }
 
 wanted=$*

@@ -133,7 +133,7 @@ pub struct Named<'a> {
     pub code: bool,
 }
 
-/// What variables name for programs to look at. Looked for in values: what starts with `/`, `./` or `../`, alone or behind the
+/// What variables name for programs to look at. Where they name code: what starts with `/`, `./` or `../`, alone or behind the
 /// like of `-r`, `--require=` and `-javaagent:`.
 #[must_use]
 pub fn named<'a>(
@@ -159,8 +159,14 @@ pub fn named<'a>(
         };
         let separators = [' ', '\t', '\n', ':', ',', ';', '=', '"', '\''];
         for word in value.split(separators) {
-            let word = word.trim_start_matches(|c: char| c == '-' || c.is_ascii_alphabetic());
-            if word.starts_with('/') || word.starts_with("./") || word.starts_with("../") {
+            // `-r/x/a`, as Ruby and Node have it.
+            let option = word.trim_start_matches('-');
+            let word = match option.len() < word.len() {
+                true => option.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+                false => word,
+            };
+            let path = ["/", "./", "../"].iter().any(|s| word.starts_with(s));
+            if path || (!code && !word.is_empty()) {
                 add(resolve(cwd, word));
             }
         }
@@ -298,7 +304,7 @@ mod tests {
     fn files_that_variables_name_are_found() {
         for (name, value, paths) in [
             ("SSL_CERT_FILE", "/x/ca.crt", "/x/ca.crt"),
-            ("NODE_EXTRA_CA_CERTS", "certs/../ca.crt", ""),
+            ("NODE_EXTRA_CA_CERTS", "certs/../ca.crt", "/app/ca.crt"),
             ("NODE_OPTIONS", "--max-old-space-size=4096", ""),
             (
                 "NODE_OPTIONS",

@@ -232,13 +232,15 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM scratch\nCOPY a /etc/a\nCOPY --chown=1 b /etc/b", 2, 3, "which of them creates /etc"),
     ("FROM busybox\nCOPY a /etc/a\nCOPY --chown=1 b /etc/b", 2, 3, "proven"),
     // Files that variables name.
-    ("FROM node\nENV NODE_EXTRA_CA_CERTS=/x/ca\nCOPY a /x/ca\nRUN npm install -g yarn", 3, 4, "both touch /x/ca"),
-    ("FROM node\nENV NODE_OPTIONS=--require=/x/a.js\nCOPY a /x/a.js\nRUN npm install -g yarn", 3, 4, "both touch /x/a.js"),
+    ("FROM node\nENV NODE_EXTRA_CA_CERTS=/x/ca\nCOPY a /x/ca\nRUN npm install -g yarn", 3, 4, "both touch /x"),
+    ("FROM node\nENV NODE_OPTIONS=--require=/x/a.js\nCOPY a /x/a.js\nRUN npm install -g yarn", 3, 4, "both touch /x"),
     ("FROM debian\nENV APT_CONFIG=/x/apt.conf\nCOPY a /x/\nRUN apt-get install -y git", 3, 4, "both touch /x"),
     ("FROM debian\nENV SSL_CERT_FILE=/x/ca\nCOPY a /x/ca\nRUN cp /y /z", 3, 4, "proven"),
+    ("FROM node\nCOPY a /root/.gitconfig\nRUN npm install -g yarn", 2, 3, "both touch /root"),
+    ("FROM node\nWORKDIR /app\nCOPY a /root/.ssh/id\nCOPY package.json ./\nRUN npm install", 3, 5, "both touch /root/.ssh"),
     // Packages and folders of the project.
     ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git", 2, 3, "the packages that are installed leave /opt/app alone"),
-    ("FROM debian\nCOPY a /etc/ld.so.conf.d/a.conf\nCOPY a /opt/a/\nRUN apt-get install -y git", 3, 4, "both touch /opt/a"),
+    ("FROM debian\nCOPY a /etc/ld.so.conf.d/a.conf\nCOPY a /opt/a/\nRUN apt-get install -y git", 3, 4, "both touch /opt"),
     ("FROM debian\nRUN echo /x > /etc/ld.so.conf.d/a.conf\nCOPY a /x/\nRUN apt-get install -y git", 3, 4, "both touch /x"),
     ("FROM debian\nCOPY a /var/www/html/\nRUN apt-get install -y git", 2, 3, "the packages that are installed leave /var/www/html alone"),
     ("FROM debian\nCOPY a /var/www/html/\nRUN apt-get install -y apache2", 2, 3, "both touch /var/www/html"),
