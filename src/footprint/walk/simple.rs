@@ -14,6 +14,15 @@ use super::{MAX_NESTING, Walk, is_steering};
 use crate::shell::{Command, CommandKind, Part, Redirect, RedirectOperator, Simple, Word};
 use crate::source::Span;
 
+/// What tools start by name, wherever PATH has it first.
+#[rustfmt::skip]
+const HELPERS: &[&str] = &[
+    "ar", "awk", "bash", "bzip2", "c++", "cat", "cc", "chmod", "chown", "cmake", "cp", "dpkg", "dpkg-deb", "env", "find", "g++",
+    "gcc", "git", "grep", "gunzip", "gzip", "ld", "ldconfig", "ln", "ls", "make", "mkdir", "mv", "node", "node-gyp", "perl",
+    "pkg-config", "python", "python3", "rm", "ruby", "rustc", "sed", "sh", "sort", "ssh", "strip", "tar", "uname", "unzip",
+    "update-alternatives", "which", "xz", "zstd",
+];
+
 impl Walk {
     /// What a word becomes. Where it may be a pattern of file names the shell looks into folders for it.
     pub(super) fn fields(&mut self, word: &Word, shell: &Shell) -> Vec<Argument> {
@@ -279,8 +288,12 @@ impl Walk {
             if !entry.starts_with('/') {
                 return Err("PATH has a relative entry".to_string());
             }
-            if let Some(place) = resolve(Some(entry), name) {
-                self.claims.read_program_at(place);
+            let everyday = command::is_everyday(name) || command::is_program_directory(entry);
+            let helpers: &[&str] = if everyday { &[] } else { HELPERS };
+            for name in std::iter::once(&name).chain(helpers) {
+                if let Some(place) = resolve(Some(entry), name) {
+                    self.claims.read_program_at(place);
+                }
             }
         }
         Ok(())
