@@ -238,7 +238,7 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM debian\nENV SSL_CERT_FILE=/x/ca\nCOPY a /x/ca\nRUN cp /y /z", 3, 4, "proven"),
     ("FROM node\nCOPY a /root/.gitconfig\nRUN npm install -g yarn", 2, 3, "both touch /root"),
     ("FROM node\nWORKDIR /app\nCOPY a /root/.ssh/id\nCOPY package.json ./\nRUN npm install", 3, 5, "both touch /root/.ssh"),
-    ("FROM debian\nENV PATH=/x:/usr/bin:/bin\nCOPY a /x/dpkg\nRUN apt-get install -y git", 3, 4, "one is run with /x/dpkg"),
+    ("FROM node\nENV PATH=/x:/usr/bin:/bin\nCOPY a /x/git\nRUN npm install -g yarn", 3, 4, "one is run with /x/git"),
     ("FROM debian\nENV PATH=/x:/usr/bin:/bin\nCOPY a /x/own\nRUN apt-get install -y git", 3, 4, "assumed"),
     // Packages and folders of the project.
     ("FROM debian\nCOPY a /opt/app/\nRUN apt-get install -y git", 2, 3, "the packages that are installed leave /opt/app alone"),
