@@ -35,7 +35,7 @@ pub const SYSTEM_READS: &[&str] = &[
 
 /// Where system package managers and the packages' own scripts are taken to write. Left out: places
 /// that belong to the administrator or the application (`/home`, `/srv`, `/mnt`, `/media`, `/app`,
-/// `/usr/src`, `/var/www` and so on) and the kernel's own file systems, which are in no layer.
+/// `/usr/src` and so on) and the kernel's own file systems, which are in no layer.
 pub const SYSTEM_WRITES: &[&str] = &[
     "/bin",
     "/boot",
@@ -70,10 +70,11 @@ pub const SYSTEM_WRITES: &[&str] = &[
     "/var/run",
     "/var/spool",
     "/var/tmp",
+    "/var/www",
 ];
 
 /// Those of them in which packages have folders of their own: what a Dockerfile names there is most likely its own.
-pub const SHARED_WRITES: [&str; 3] = ["/opt", "/root", "/tmp"];
+pub const SHARED_WRITES: [&str; 4] = ["/opt", "/root", "/tmp", "/var/www"];
 
 /// What the everyday programs load, beside themselves.
 const LOADED: &[(Extent, &str)] = &[

@@ -1,10 +1,11 @@
 //! Which variables of the environment a script may look at.
 //!
 //! Goes in: a parsed script. Comes out: the names it expands. Some names count for every program
-//! whatever it is told: [`steers`]. Linear in the script.
+//! whatever it is told: [`steers`]. Others name files that programs look at: [`named`]. Linear in the script.
 
+use super::path_set::resolve;
 use crate::shell::{Command, CommandKind, Operation, Part, Script, Word};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Variables that change what the shell, the loader, or the everyday programs do.
 const STEERS: &[&str] = &[
@@ -84,6 +85,95 @@ pub fn steers(name: &str) -> bool {
     // The linker's flags are not the loader's.
     let family = |f: &&str| name.starts_with(*f) && name != "LD_FLAGS";
     STEERS.contains(&name) || FAMILIES.iter().any(|f| family(&f))
+}
+
+/// Variables that name files for programs to look at, whatever else they are told: certificates and settings.
+const NAMES_FILES: &[&str] = &[
+    "APT_CONFIG",
+    "AWS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "COMPOSER_CAFILE",
+    "CURL_CA_BUNDLE",
+    "CURL_HOME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "NETRC",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "WGETRC",
+];
+
+/// Variables that name code for programs to load before their own, which may load more.
+const NAMES_CODE: &[&str] = &[
+    "DOTNET_STARTUP_HOOKS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "RUBYLIB",
+    "RUBYOPT",
+    "_JAVA_OPTIONS",
+];
+
+/// A file or folder that a variable names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The variable.
+    pub variable: &'a str,
+    /// The place, absolute; `None` where the value or the working directory is not known.
+    pub path: Option<String>,
+    /// Whether programs load it as code, which may load more.
+    pub code: bool,
+}
+
+/// What variables name for programs to look at. Where they name code: what starts with `/`, `./` or `../`, alone or behind the
+/// like of `-r`, `--require=` and `-javaagent:`.
+#[must_use]
+pub fn named<'a>(
+    variables: &'a BTreeMap<String, Option<String>>,
+    cwd: Option<&str>,
+) -> Vec<Named<'a>> {
+    let mut out = Vec::new();
+    for (variable, value) in variables {
+        let code = NAMES_CODE.contains(&variable.as_str());
+        if !code && !NAMES_FILES.contains(&variable.as_str()) {
+            continue;
+        }
+        let mut add = |path| {
+            out.push(Named {
+                variable,
+                path,
+                code,
+            });
+        };
+        let Some(value) = value else {
+            add(None);
+            continue;
+        };
+        let separators = [' ', '\t', '\n', ':', ',', ';', '=', '"', '\''];
+        for word in value.split(separators) {
+            // `-r/x/a`, as Ruby and Node have it.
+            let option = word.trim_start_matches('-');
+            let word = match option.len() < word.len() {
+                true => option.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
+                false => word,
+            };
+            let path = ["/", "./", "../"].iter().any(|s| word.starts_with(s));
+            if path || (!code && !word.is_empty()) {
+                add(resolve(cwd, word));
+            }
+        }
+    }
+    out
 }
 
 /// Adds the names that a script expands, at any depth.
@@ -210,6 +300,32 @@ mod tests {
             assert_eq!(found.join(" "), names, "{text}");
             assert_eq!(hides_names(&script), hidden, "{text}");
         }
+    }
+
+    #[test]
+    fn files_that_variables_name_are_found() {
+        for (name, value, paths) in [
+            ("SSL_CERT_FILE", "/x/ca.crt", "/x/ca.crt"),
+            ("NODE_EXTRA_CA_CERTS", "certs/../ca.crt", "/app/ca.crt"),
+            ("NODE_OPTIONS", "--max-old-space-size=4096", ""),
+            (
+                "NODE_OPTIONS",
+                "--require /x/a.js -r ./b.js",
+                "/x/a.js /app/b.js",
+            ),
+            ("NODE_OPTIONS", "--require='/x/a.js'", "/x/a.js"),
+            ("PERL5LIB", "/x:/y", "/x /y"),
+            ("RUBYOPT", "-r/x/a -W0", "/x/a"),
+            ("JAVA_TOOL_OPTIONS", "-javaagent:/x/a.jar=b", "/x/a.jar"),
+            ("APP_HOME", "/app", ""),
+        ] {
+            let variables = BTreeMap::from([(name.to_owned(), Some(value.to_owned()))]);
+            let found = named(&variables, Some("/app"));
+            let found: Vec<String> = found.into_iter().filter_map(|n| n.path).collect();
+            assert_eq!(found.join(" "), paths, "{name}={value}");
+        }
+        let unknown = BTreeMap::from([("NETRC".to_owned(), None)]);
+        assert_eq!(named(&unknown, None)[0].path, None);
     }
 
     #[test]

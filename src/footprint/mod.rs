@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
 pub use command::java::wrapper_folder;
-pub use environment::steers;
+pub use environment::{Named, named, steers};
 pub(crate) use path_set::is_below;
 
 /// What a shell-form RUN touches; `script` is the text the shell is given.

@@ -313,6 +313,10 @@ fn assumptions(mounted: &[Mounted<'_, '_>], names: &str) -> Vec<String> {
                 "nobody needs what the clean-up of line {} would have left of {names}",
                 m.run.instruction.line
             ));
+            out.insert(format!(
+                "nobody looks whether the folders around {names} are there, or at their mode: the builder makes them \
+                 for the mount, and takes away those that are empty"
+            ));
         }
     }
     out.into_iter().collect()

@@ -253,6 +253,22 @@ fn known_noise_is_narrow() {
 }
 
 #[test]
+fn the_folder_around_caches_is_noise_and_nothing_else_in_it() {
+    let of = |mode: u32, more: &str| {
+        let a = layer().member(b'5', "root/.cache", "", mode, b"");
+        image(&[a.file(more, "1")])
+    };
+    let c = compare(of(0o700, "root/a"), of(0o755, "root/a"), None);
+    assert_eq!((c.differences.len(), c.noise.len()), (0, 1));
+    let none = || image(&[layer().file("root/a", "1")]);
+    let c = compare(of(0o700, "root/a"), none(), None);
+    assert_eq!((c.differences.len(), c.noise.len()), (0, 1));
+    let c = compare(of(0o700, "root/.cache/b"), none(), None);
+    let left: Vec<String> = c.differences.iter().map(|d| shown(&d.path)).collect();
+    assert_eq!(left, ["/root/.cache/b", "/root/a"]);
+}
+
+#[test]
 fn only_the_order_of_packages_is_noise() {
     let of = |status: &str| image(&[layer().file("var/lib/dpkg/status", status)]);
     let c = compare(

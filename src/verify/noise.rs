@@ -6,7 +6,7 @@
 //! anything else than time from it; `/etc/ld.so.cache`, say, is not on the list, since it is how a plan that moves a
 //! library behind `ldconfig` would show.
 
-use super::image::{Image, Kind};
+use super::image::{Image, Inode, Kind};
 use super::images::{self, ABSENT, Field, ImageDifference, Texts};
 use std::collections::BTreeMap;
 
@@ -29,11 +29,14 @@ const DATABASE: &str = "package database with times";
 const TIME: &str = "time or chance inside a file";
 const ORDER: &str = "order without a meaning";
 
+/// Why a folder is none that is there on one side only, or has another mode: what is in it counts by itself.
+const AROUND: &str = "a folder around caches, as the first of them made it";
+
 /// Bytes of a file that a rule looks into.
 const MAX_LOOK: u64 = 8 << 20;
 
 /// Logs and caches: path, kind, reason. A path that ends in `/` is a folder with all in it. They may also be missing on one side.
-const NAMES: [(&str, &str, &str); 14] = [
+const NAMES: [(&str, &str, &str); 16] = [
     ("var/log/apt/", LOG, "apt logs what it did when"),
     ("var/log/dpkg.log", LOG, "dpkg logs what it did when"),
     (
@@ -60,10 +63,12 @@ const NAMES: [(&str, &str, &str); 14] = [
         CACHE,
         "ldconfig's notes on inodes and times",
     ),
+    ("usr/local/share/.cache", CACHE, AROUND),
+    ("usr/local/share/.cache/yarn/", CACHE, "yarn's own cache"),
 ];
 
 /// The same in a home folder.
-const HOME_NAMES: [(&str, &str, &str); 7] = [
+const HOME_NAMES: [(&str, &str, &str); 11] = [
     (".npm/_logs/", LOG, "npm logs what it did when"),
     (
         ".npm/_update-notifier-last-checked",
@@ -71,6 +76,10 @@ const HOME_NAMES: [(&str, &str, &str); 7] = [
         "the time of npm's last check",
     ),
     (".npm/_cacache/", CACHE, "npm's own cache"),
+    (".cache", CACHE, AROUND),
+    (".local", CACHE, AROUND),
+    (".local/share", CACHE, AROUND),
+    (".local/share/pnpm", CACHE, AROUND),
     (".cache/pip/", CACHE, "pip's own cache"),
     (".cache/uv/", CACHE, "uv's own cache"),
     (".cache/yarn/", CACHE, "yarn's own cache"),
@@ -148,7 +157,15 @@ pub(super) fn known(
             let why = "the same variables with the same values, written in another order";
             Some((ORDER, why))
         }
-        Field::Presence => named(path?),
+        Field::Presence | Field::Mode => {
+            let folder = |f: Option<&Inode>| f.is_none_or(|f| matches!(f.kind, Kind::Folder));
+            let around = folder(old) && folder(new);
+            let missing = matches!(row.field, Field::Presence);
+            named(path?).filter(|(_, why)| match *why == AROUND {
+                true => around,
+                false => missing,
+            })
+        }
         Field::Content => {
             let (old, new) = (old?, new?);
             if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {

@@ -131,11 +131,24 @@ fn cache(home: &str) -> String {
     }
 }
 
+/// Entries of the home directory in which git and ssh keep settings and keys.
+const GIT: [&str; 5] = [
+    ".config",
+    ".git-credentials",
+    ".gitconfig",
+    ".netrc",
+    ".ssh",
+];
+
 /// What every npm command reads and writes beside its work.
 fn own_files(call: &mut Call<'_>) -> Described {
     let home = call.home()?;
     call.claims.network = true;
     call.claims.read(Extent::Exact, format!("{home}/.npmrc"));
+    // It fetches from repositories through git, and compiles with node-gyp.
+    for entry in GIT {
+        call.claims.read(Extent::Subtree, format!("{home}/{entry}"));
+    }
     call.claims.write(Extent::Subtree, cache(&home));
     if home != "/home" {
         call.claims.write(Extent::Subtree, format!("{home}/.cache"));

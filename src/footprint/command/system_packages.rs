@@ -153,9 +153,22 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     }
     for package in packages {
         package_name(call, package)?;
+        if brings_pages(package.start()) {
+            call.claims.write(Extent::Subtree, "/var/www".to_owned());
+        }
     }
     touches_system(call);
     Ok(())
+}
+
+/// Web servers, and PHP, which Debian lets bring one: a first installation puts a page into `/var/www` where there is none.
+fn brings_pages(package: &str) -> bool {
+    let name = package.split(['=', '/', ':']).next().unwrap_or(package);
+    let servers = ["apache2", "httpd", "lighttpd", "nginx", "mod-php"];
+    let php = name
+        .strip_prefix("php")
+        .map(|v| v.trim_matches(|c: char| c == '.' || c.is_ascii_digit()));
+    php == Some("") || servers.iter().any(|s| name.contains(s))
 }
 
 /// What package managers and the packages' own scripts touch.
@@ -220,4 +233,26 @@ fn package_name(call: &mut Call<'_>, package: &Argument) -> Described {
         return Ok(());
     }
     call.read(package, Extent::Exact)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brings_pages;
+
+    #[test]
+    fn web_servers_are_known_by_name() {
+        for name in [
+            "apache2",
+            "nginx-light",
+            "php",
+            "php8.2",
+            "libapache2-mod-php",
+            "nginx=1.22",
+        ] {
+            assert!(brings_pages(name), "{name}");
+        }
+        for name in ["php8.2-cli", "git", "php-xml"] {
+            assert!(!brings_pages(name), "{name}");
+        }
+    }
 }

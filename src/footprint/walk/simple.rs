@@ -6,12 +6,22 @@
 use super::super::argument::{Argument, uses_home};
 use super::super::claims::Mark;
 use super::super::command::{self, Call};
+use super::super::environment;
 use super::super::path_set::resolve;
 use super::super::shell_state::Shell;
 use super::super::{Extent, PathClaim, Use, class};
 use super::{MAX_NESTING, Walk, is_steering};
 use crate::shell::{Command, CommandKind, Part, Redirect, RedirectOperator, Simple, Word};
 use crate::source::Span;
+
+/// What tools start by name, wherever PATH has it first.
+#[rustfmt::skip]
+const HELPERS: &[&str] = &[
+    "ar", "awk", "bash", "bzip2", "c++", "cat", "cc", "chmod", "chown", "cmake", "cp", "dpkg", "dpkg-deb", "env", "find", "g++",
+    "gcc", "git", "grep", "gunzip", "gzip", "ld", "ldconfig", "ln", "ls", "make", "mkdir", "mv", "node", "node-gyp", "perl",
+    "pkg-config", "python", "python3", "rm", "ruby", "rustc", "sed", "sh", "sort", "ssh", "strip", "tar", "uname", "unzip",
+    "update-alternatives", "which", "xz", "zstd",
+];
 
 impl Walk {
     /// What a word becomes. Where it may be a pattern of file names the shell looks into folders for it.
@@ -196,6 +206,7 @@ impl Walk {
         } else {
             self.claims.read_system();
             self.claims.tools = true;
+            self.named(shell);
         }
         self.started(name);
         if let Err(reason) = self.search_path(name, shell) {
@@ -263,6 +274,18 @@ impl Walk {
         self.evidence(place, before);
     }
 
+    /// Files that variables name are read by any program that is more than plain.
+    fn named(&mut self, shell: &Shell) {
+        for named in environment::named(&shell.variables, shell.cwd.as_deref()) {
+            match named.path {
+                Some(path) => self.claims.read(Extent::Subtree, path),
+                None => self
+                    .claims
+                    .give_up(format!("{} is not known", named.variable)),
+            }
+        }
+    }
+
     /// Looking a program up reads its name in every directory of `PATH`.
     fn search_path(&mut self, name: &str, shell: &Shell) -> Result<(), String> {
         let Some(Some(path)) = shell.variables.get("PATH") else {
@@ -275,8 +298,12 @@ impl Walk {
             if !entry.starts_with('/') {
                 return Err("PATH has a relative entry".to_string());
             }
-            if let Some(place) = resolve(Some(entry), name) {
-                self.claims.read_program_at(place);
+            let everyday = command::is_everyday(name) || command::is_program_directory(entry);
+            let helpers: &[&str] = if everyday { &[] } else { HELPERS };
+            for name in std::iter::once(&name).chain(helpers) {
+                if let Some(place) = resolve(Some(entry), name) {
+                    self.claims.read_program_at(place);
+                }
             }
         }
         Ok(())

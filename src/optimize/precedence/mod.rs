@@ -320,7 +320,9 @@ impl<'a> Scene<'a> {
                 led: OnceCell::new(),
             }
         };
-        (stage.from + 1..stage.end).map(one).collect()
+        let mut items: Vec<Item<'a>> = (stage.from + 1..stage.end).map(one).collect();
+        look_into_listed_libraries(&mut items);
+        items
     }
 
     /// The links that steps of a stage, and of those it starts from, may leave.
@@ -594,6 +596,23 @@ impl<'a> Scene<'a> {
         } else {
             Relation::free("it does not expand the variable")
         }
+    }
+}
+
+/// Behind a file of `/etc/ld.so.conf.d` an installation of packages looks into the folders that it lists, wherever they are: `ldconfig`
+/// runs at its end and keeps what it found in `/etc/ld.so.cache`.
+fn look_into_listed_libraries(items: &mut [Item<'_>]) {
+    let mut listed = false;
+    for item in items {
+        let Some(Ok(effect)) = &mut item.effect else {
+            continue;
+        };
+        if listed && effect.beside_packages.is_some() {
+            let everywhere = PathSet::new(vec![PathClaim::subtree("/")]);
+            effect.reads = effect.reads.union(&everywhere);
+        }
+        let lists = |c: &PathClaim| c.path.starts_with("/etc/ld.so.conf");
+        listed |= effect.writes.claims.iter().any(lists);
     }
 }
 

@@ -38,7 +38,7 @@ mod uv_settings;
 mod words;
 mod yarn;
 
-use crate::footprint::{PathClaim, Use};
+use crate::footprint::{self, PathClaim, Use};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The project's files as a command finds them in the image, brought there by COPY from the build context. Paths are
@@ -140,6 +140,7 @@ const MAX_MANIFEST: usize = 4 << 20;
 /// The reason why nothing narrower than its footprint is known.
 pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     let mut needs = by_tool(command, project)?;
+    by_variables(command, project, &mut needs)?;
     no_links_away(&needs, project)?;
     shared::keep_places(command.dir, &mut needs);
     // What lies in a folder that is read anyway is not named twice.
@@ -147,6 +148,27 @@ pub fn of(command: &Command<'_>, project: &dyn Project) -> Found {
     let covered = |c: &PathClaim| all.iter().any(|other| other != c && other.covers(c));
     needs.reads.retain(|c| !covered(c));
     Ok(needs)
+}
+
+/// Files of the project that variables name: certificates and settings are looked at, code may load more than itself.
+fn by_variables(
+    command: &Command<'_>,
+    project: &dyn Project,
+    needs: &mut Needs,
+) -> Result<(), String> {
+    for named in footprint::named(command.variables, Some(command.dir)) {
+        let name = named.variable;
+        let path = named.path.ok_or_else(|| format!("{name} is not known"))?;
+        let folder = project.has_below(&path);
+        if named.code && (folder || project.is_file(&path)) {
+            return Err(format!("{name} loads {path}"));
+        }
+        match folder {
+            true => needs.read_tree(path),
+            false => needs.read(path),
+        }
+    }
+    Ok(())
 }
 
 /// A link among the files read leads to others, which have to be among them as well.

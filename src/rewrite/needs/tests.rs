@@ -159,3 +159,25 @@ fn any_text_in_a_manifest_is_an_answer() {
         }
     }
 }
+
+#[test]
+fn files_that_variables_name_are_needed() {
+    let files = [
+        ("/app/package.json", "{}"),
+        ("/app/package-lock.json", "{}"),
+        ("/app/pre.js", ""),
+        ("/app/certs/ca.crt", ""),
+    ];
+    let with = |name: &str, value: &str| shown_with("npm ci", "/app", &files, &[(name, value)]);
+    let text = with("NODE_OPTIONS", "--require /app/pre.js");
+    assert_eq!(text, "(NODE_OPTIONS loads /app/pre.js)");
+    assert!(with("NODE_OPTIONS", "-r ./pre.js").starts_with('('));
+    assert!(with("NODE_PATH", "/app").starts_with('('));
+    let text = with("NODE_EXTRA_CA_CERTS", "/app/certs/ca.crt");
+    assert!(text.contains(" /app/certs/ca.crt "), "{text}");
+    let text = with("SSL_CERT_DIR", "/app/certs");
+    assert!(text.contains(" /app/certs/** "), "{text}");
+    let text = with("NODE_OPTIONS", "--max-old-space-size=4096");
+    assert!(text.contains("package.json"), "{text}");
+    assert_eq!(text, with("APP_HOME", "/app"));
+}

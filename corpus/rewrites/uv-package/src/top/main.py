@@ -1,0 +1,5 @@
+import idna
+
+
+def run():
+    print(idna.encode("ö.example"))
