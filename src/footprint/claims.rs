@@ -372,7 +372,7 @@ impl Claims {
     }
 
     /// Notes what the claims since the mark came from.
-    pub(super) fn explain(&mut self, span: Span, mark: Mark) {
+    pub(super) fn explain(&mut self, span: Span, mark: Mark, idle: bool) {
         if span.is_empty() {
             return;
         }
@@ -389,11 +389,13 @@ impl Claims {
         let mut known = self.evidence.iter_mut();
         match known.find(|e| e.span == span) {
             Some(e) => {
+                e.idle &= idle;
                 e.reads.append(&mut reads);
                 e.writes.append(&mut writes);
             }
             None => self.evidence.push(Evidence {
                 span,
+                idle,
                 reads,
                 writes,
             }),

@@ -169,6 +169,8 @@ pub enum Variables {
 pub struct Evidence {
     /// Where it stands in the RUN's script text.
     pub span: Span,
+    /// It is in a branch that this RUN never takes.
+    pub idle: bool,
     /// What it reads.
     pub reads: Vec<PathClaim>,
     /// What it creates, changes or deletes.

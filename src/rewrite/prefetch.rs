@@ -71,7 +71,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
     let writes_before = footprint
         .evidence
         .iter()
-        .any(|e| e.span.start < stands.span.start && !e.writes.is_empty() && e.span != stands.span);
+        .filter(|e| e.span.start < stands.span.start && e.span != stands.span)
+        .any(|e| !e.idle && !e.writes.is_empty());
     // A download without the network, or without a file that a mount shows, is another.
     let other_inputs = instruction.flags.iter().any(|f| {
         f.raw.starts_with("--network")
@@ -351,7 +352,15 @@ fn sets_tool_up(view: &View<'_>, used: &Use, text: &str) -> bool {
         _ => &["UV_", "POETRY_", "PIP_", "COMPOSER", "SBT_", "JAVA_"],
     };
     // What any program takes its places and its network from.
-    const COMMON: &[&str] = &["PATH", "HOME", "XDG_", "SSL_", "TMPDIR", "LD_"];
+    const COMMON: &[&str] = &[
+        "PATH",
+        "HOME",
+        "XDG_",
+        "SSL_",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+    ];
     let of_tool = |name: &str| prefixes.iter().any(|p| name.starts_with(p));
     let common = |name: &str| {
         let proxy = name.to_ascii_lowercase().ends_with("_proxy");

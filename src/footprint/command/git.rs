@@ -68,8 +68,14 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     }
     let own = [".git-credentials", ".git-templates"];
     match parsed.operands.first().and_then(Argument::known) {
-        // Nothing is fetched, and no editor, filter or hook has a file of its own.
-        Some("init" | "config") => {
+        // Settings are read, and nothing outside of the repository is written.
+        Some("init") => {
+            let home = call.home()?;
+            for place in [".config/git", ".gitconfig", ".git-templates"] {
+                call.claims.read(Extent::Subtree, format!("{home}/{place}"));
+            }
+        }
+        Some("config") => {
             call.tool_with(&[".config/git", ".gitconfig", ".netrc", ".ssh"], &own)?;
         }
         _ => call.tool(&own)?,

@@ -331,7 +331,8 @@ impl Walk {
 
     /// Notes where the claims since the mark come from; exec form has no text.
     fn evidence(&mut self, place: Span, mark: Mark) {
-        self.claims.explain(self.outer.unwrap_or(place), mark);
+        let idle = self.dead > 0;
+        self.claims.explain(self.outer.unwrap_or(place), mark, idle);
     }
 
     /// Finds the classes of a command.
