@@ -99,7 +99,10 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
                 None => place,
                 Some(_) => return Err("the directory is not known".to_string()),
             };
-            call.create_directories(&Argument::Known(place.clone()))?;
+            // Where it starts is there.
+            if place != "." {
+                call.create_directories(&Argument::Known(place.clone()))?;
+            }
             match parsed.has(&["bare"]) {
                 true => call.keep_in(&place),
                 false => call.keep_in(&format!("{place}/.git")),

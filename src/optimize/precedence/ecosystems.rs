@@ -183,7 +183,10 @@ fn own(item: &Item<'_>, footprint: &Footprint, world: &Ecosystem) -> Option<Effe
     };
     let beside = || footprint.beside_uses();
     let reads = beside().flat_map(|e| &e.reads).chain(&needs.reads);
-    let writes = beside().flat_map(|e| &e.writes).chain(&needs.writes);
+    // Folders made where they are missing are told apart from what is written.
+    let made = |c: &&PathClaim| effect.makes.iter().any(|m| m.path == c.path);
+    let written = beside().flat_map(|e| &e.writes).filter(|c| !made(c));
+    let writes = written.chain(&needs.writes);
     Some(Effect {
         reads: PathSet::new(reads.cloned().collect()),
         writes: PathSet::new(writes.cloned().collect()),
