@@ -84,7 +84,7 @@ const FAMILIES: &[&str] = &[
 pub fn steers(name: &str) -> bool {
     // The linker's flags are not the loader's.
     let family = |f: &&str| name.starts_with(*f) && name != "LD_FLAGS";
-    STEERS.contains(&name) || FAMILIES.iter().any(|f| family(&f))
+    STEERS.contains(&name) || FAMILIES.iter().any(family)
 }
 
 /// Variables that name files for programs to look at, whatever else they are told: certificates and settings.

@@ -65,7 +65,7 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("false || make", "build", "recipes of the project", "", ""),
     ("true && false || make", "build", "recipes of the project", "", ""),
     ("LD_FLAGS=-s touch /a", "other", "", "", "/a"),
-    ("LD_PRELOAD=/x touch /a", "other", "it sets LD_PRELOAD", "", ""),
+    ("LD_PRELOAD=/x touch /a", "other", "it sets LD_PRELOAD", "", "/a"),
     // Loops over files: the folder is read, and one of its files in every round.
     ("for d in plugins/*; do if [ -f \"$d/list\" ]; then cat \"$d/list\"; fi; done", "other", "", "/app/plugins/**", ""),
     ("for d in plugins/*; do pip install -t /t -r $d/requirements.txt; done", "install", "", "/app/plugins/**", "/root/** /t/** /tmp/**"),

@@ -234,7 +234,7 @@ fn config(call: &mut Call<'_>) -> Described {
         return Err("the setting is not known".to_string());
     }
     call.refuse(is_unclear)?;
-    call.tool_with(&[], &[".bundle"])?;
+    call.tool(&[".bundle"])?;
     call.moved(&[
         "BUNDLE_APP_CONFIG",
         "BUNDLE_USER_CONFIG",
