@@ -243,9 +243,12 @@ impl Tree {
     pub fn copy(&mut self, taken: &[Taken], to: &Target<'_>) {
         let dest = inside(to.dest).to_vec();
         let made = self.dir_header(to.mode, to.owner);
+        // The folder of the file before: many lie in one.
+        let mut last: Option<Vec<u8>> = None;
         for t in taken {
             let whole = t.relative.is_empty();
             if let Node::Image(_) = t.node {
+                last = None;
                 let folder = join(&dest, above(&t.relative));
                 let folder = folder.strip_suffix(b"/").unwrap_or(&folder).to_vec();
                 if self.ensure_dir(&folder, made.as_ref()) {
@@ -264,6 +267,7 @@ impl Tree {
                 Node::File(..) if whole => {
                     let Some(at) = self.file_target(&dest, t, to.is_dir) else {
                         self.taint_below(&dest);
+                        last = None;
                         continue;
                     };
                     (at.clone(), above(&at).to_vec())
@@ -274,7 +278,13 @@ impl Tree {
                     (at.clone(), above(&at).to_vec())
                 }
             };
-            if !self.ensure_dir(&parent, made.as_ref()) || (at == parent) {
+            let known = last.as_ref() == Some(&parent);
+            if !known && !self.ensure_dir(&parent, made.as_ref()) {
+                last = None;
+                continue;
+            }
+            last = Some(parent);
+            if last.as_ref() == Some(&at) {
                 continue;
             }
             let is_file = matches!(t.node, Node::File(..));
@@ -309,7 +319,10 @@ impl Tree {
 
     /// A node as it is after `--chown` and `--chmod`.
     fn written(&self, node: &Node, to: &Target<'_>) -> Node {
+        let as_it_is = to.owner.is_none() && to.mode.is_none() && self.umask & 0o111 != 0o111;
         match node {
+            // Nearly all of a checkout.
+            Node::File(_, None) | Node::Dir(None) if as_it_is => node.clone(),
             Node::File(entry, header) => {
                 let mut entry = *entry;
                 let is_link = entry.kind == EntryKind::Symlink;
