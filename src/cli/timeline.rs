@@ -11,8 +11,8 @@ use super::submodules::{self, Taken};
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
-    ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, Walk, WalkMode,
-    change_log_kept,
+    ChangeLog, CommitId, Entry, EntryKind, Follower, Limit, Oid, Repository, WORK_TREE, Walk,
+    WalkMode, change_log_kept,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
@@ -274,23 +274,22 @@ pub fn replay_subject(
     replay_epochs(place, flags, builds, subject, costs, epochs)
 }
 
-/// Adds what the Makefiles of the newest commit run to the plans that run `make`.
-///
-/// # Errors
-/// When trees are missing from the repository.
-pub fn note_recipes(
-    place: &Place,
-    builds: &Builds,
-    subject: &Subject,
-    plans: &mut [Plan],
-) -> Result<()> {
-    if place.repository.is_some() && plans.iter().any(recipes::any) {
-        let mut files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+/// Adds what the Makefiles of the newest commit run to the plans that run `make`. Where its files can't be listed, a
+/// `make` is only itself.
+fn note_recipes(place: &Place, builds: &Builds, subject: &Subject, plans: &mut [Plan]) {
+    let Some(repository) = &place.repository else {
+        return;
+    };
+    let mut commits = builds.log.commits.iter().rev().map(|c| c.id);
+    let newest = commits.find(|id| *id != WORK_TREE);
+    let Some(newest) = newest.filter(|_| plans.iter().any(recipes::any)) else {
+        return;
+    };
+    if let Ok(mut files) = TipFiles::new(repository, newest, subject) {
         // No Makefile is in there.
         files.holds_git = false;
         plans.iter_mut().for_each(|p| recipes::note(p, &files));
     }
-    Ok(())
 }
 
 /// Replays builds of several Dockerfiles in the context of a subject.
@@ -330,7 +329,7 @@ pub fn replay_epochs(
         umask: flags.umask,
         archives: &archives,
     };
-    note_recipes(place, builds, subject, &mut plans)?;
+    note_recipes(place, builds, subject, &mut plans);
     let prepared = prepare(&context, &plans, &plan_rules, &timeline);
     let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
     let warm: Vec<Vec<f64>> = plans.iter().map(|p| warm_seconds(p, costs)).collect();
