@@ -4,13 +4,17 @@
 //! context a path of the image holds. Costs nothing until it is asked; then one look per COPY, or one pass over the
 //! files of a folder. Invariant: a path that any other step may have written since is not answered.
 
+mod places;
+
 use super::ContextFiles;
-use super::needs::{Facts, Project};
+use super::needs::Project;
 use crate::footprint::{PathClaim, PathSet};
 use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
 use crate::plan::{Input, Step, StepKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
+
+pub use places::{Arrivals, Places, Snapshot};
 
 /// What one step left.
 #[derive(Clone)]
@@ -86,7 +90,7 @@ impl Layout {
         let places = writes.cloned().unwrap_or_else(everywhere);
         if !places.is_empty() {
             self.layers
-                .push(Layer::Other(Rc::new(places), keeps_bytes(step)));
+                .push(Layer::Other(Rc::new(places), places::keeps_bytes(step)));
         }
     }
 }
@@ -128,141 +132,6 @@ impl Laid<'_> {
         }
         let known = |p: String| self.context_path(&p).map(|c| (p, c));
         names.into_iter().filter_map(known).collect()
-    }
-}
-
-/// All files of the context at their places, looked up once: place in the image and path in the context.
-#[derive(Debug, Default)]
-pub struct Places(BTreeMap<String, String>);
-
-/// The same with the context they were found in: what needs are asked of.
-pub struct Snapshot<'a> {
-    places: Places,
-    files: &'a dyn ContextFiles,
-}
-
-impl Places {
-    /// The file of the context at a place.
-    #[must_use]
-    pub fn from(&self, place: &str) -> Option<&String> {
-        self.0.get(place)
-    }
-
-    /// Whether anything lies below a folder.
-    #[must_use]
-    pub fn has_below(&self, dir: &str) -> bool {
-        let start = format!("{}/", dir.trim_end_matches('/'));
-        let mut rest = self.0.range(start.clone()..);
-        rest.next().is_some_and(|(p, _)| p.starts_with(&start))
-    }
-
-    fn below(&self, dir: &str) -> Vec<String> {
-        let start = format!("{}/", dir.trim_end_matches('/'));
-        let rest = self.0.range(start.clone()..);
-        let all = rest.map(|(p, _)| p.clone());
-        all.take_while(|p| p.starts_with(&start)).collect()
-    }
-
-    /// Takes away what lies at a claim.
-    fn lose(&mut self, claim: &PathClaim) {
-        self.0.remove(&claim.path);
-        if claim.extent == crate::footprint::Extent::Subtree {
-            for path in self.below(&claim.path) {
-                self.0.remove(&path);
-            }
-        }
-    }
-}
-
-impl Layout {
-    /// Where all files lie: the same as asking for each of them. `bytes` asks only for what is in them, whoever owns them
-    /// since and may run them, and takes it that nobody's temporary files lie over them.
-    #[must_use]
-    pub fn places(&self, files: &dyn ContextFiles, bytes: bool) -> Places {
-        let mut places = Places::default();
-        for layer in &self.layers {
-            match layer {
-                Layer::Other(_, true) if bytes => {}
-                Layer::Other(set, _) => {
-                    let temporary = |c: &PathClaim| matches!(c.path.as_str(), "/tmp" | "/var/tmp");
-                    for claim in set.claims.iter().filter(|c| !bytes || !temporary(c)) {
-                        places.lose(claim);
-                    }
-                }
-                Layer::Context(brought) if brought.is_unclear(files) => {
-                    places.lose(&PathClaim::subtree(brought.top()));
-                }
-                Layer::Context(brought) => brought.lay(files, &mut places.0),
-            }
-        }
-        places
-    }
-}
-
-/// Whether a RUN changes who owns files and may run them, and nothing else.
-fn keeps_bytes(step: &Step) -> bool {
-    let kept = |c: &String| matches!(c.as_str(), "chmod" | "chown" | "chgrp");
-    let footprint = step.footprint.as_ref();
-    footprint.is_some_and(|f| {
-        f.opaque.is_none() && !f.commands.is_empty() && f.commands.iter().all(kept)
-    })
-}
-
-impl<'a> Snapshot<'a> {
-    /// What lies in the image below some instruction, as far as bytes go.
-    #[must_use]
-    pub fn of(layout: &Layout, files: &'a dyn ContextFiles) -> Self {
-        let places = layout.places(files, true);
-        Self { places, files }
-    }
-
-    /// A digest of which files lie where.
-    #[must_use]
-    pub fn digest(&self) -> [u8; 32] {
-        let mut hash = blake3::Hasher::new();
-        for (place, from) in &self.places.0 {
-            for text in [place, from] {
-                hash.update(&(text.len() as u64).to_le_bytes());
-                hash.update(text.as_bytes());
-            }
-        }
-        hash.finalize().into()
-    }
-}
-
-impl Project for Snapshot<'_> {
-    fn is_file(&self, path: &str) -> bool {
-        self.places.from(path).is_some()
-    }
-
-    fn read(&self, path: &str) -> Option<Vec<u8>> {
-        self.files.read(self.places.from(path)?)
-    }
-
-    fn facts(&self, path: &str) -> Option<Rc<Facts>> {
-        let from = self.places.from(path)?;
-        let read = || Facts::of(&self.files.read(from)?).map(Rc::new);
-        match self.files.memo() {
-            Some(memo) => memo.facts(from, read),
-            None => read(),
-        }
-    }
-
-    fn is_link(&self, path: &str) -> bool {
-        let from = self.places.from(path);
-        from.is_some_and(|p| self.files.is_link(p))
-    }
-
-    fn is_executable(&self, path: &str) -> Option<bool> {
-        self.files.is_executable(self.places.from(path)?)
-    }
-
-    fn has_below(&self, dir: &str) -> bool {
-        self.places.has_below(dir)
-    }
-
-    fn below(&self, dir: &str) -> Vec<String> {
-        self.places.below(dir)
     }
 }
 
@@ -390,26 +259,6 @@ impl Brought {
             }
         };
         self.sources.iter().any(one)
-    }
-
-    /// Puts its files where they belong.
-    fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
-        for source in &self.sources {
-            let folder = match source.kind() {
-                SourceKind::Plain(name) => (*name).to_owned(),
-                SourceKind::Root => String::new(),
-                SourceKind::Wildcard { .. } => folder_of(source).to_owned(),
-            };
-            let mut list = files.below(&folder);
-            if files.is_file(&folder) {
-                list.push(folder);
-            }
-            for file in list {
-                if let Some(place) = self.place(source, &file) {
-                    places.insert(place, file);
-                }
-            }
-        }
     }
 
     /// Where a file of the context comes to lie.

@@ -206,7 +206,8 @@ pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> O
     for edit in rewrites.iter().flat_map(|r| &r.edits) {
         // Two of them may ask for the same line.
         let edit = without_repeated(edit, &edits);
-        if !edits.contains(&edit) && !(edit.text.is_empty() && edit.span.is_empty()) {
+        let nothing = edit.text.is_empty() && edit.span.is_empty();
+        if !nothing && !edits.contains(&edit) {
             edits.push(edit);
         }
     }

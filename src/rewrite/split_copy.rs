@@ -162,7 +162,9 @@ fn one(
             needed.extend(missing);
         }
     }
-    if needed.is_empty() && folders.is_empty() {
+    // A line for the repository would bring what is in it, and it differs in every build.
+    let git = needed.values().any(|from| from == ".git");
+    if git || (needed.is_empty() && folders.is_empty()) {
         return None;
     }
     let all = brought_by(step, &PathClaim::subtree("/"), view.files)?;

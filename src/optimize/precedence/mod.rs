@@ -16,7 +16,7 @@ use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::flow::place_of;
-use crate::rewrite::layout::{Layout, Places};
+use crate::rewrite::layout::{Arrivals, Layout, Places};
 use crate::rewrite::needs::Needs;
 use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
 use crate::source::SourceFile;
@@ -79,6 +79,8 @@ pub struct Item<'a> {
     pub needs: Option<Result<Needs, String>>,
     /// Layers of files below it.
     layers: usize,
+    /// The files that it brings, where it is a COPY, once somebody asks.
+    brings: OnceCell<Option<Rc<Arrivals>>>,
     /// The files below it, once somebody asks for all of them.
     below: OnceCell<Rc<Places>>,
     /// Where its paths lead.
@@ -326,11 +328,20 @@ impl<'a> Scene<'a> {
                 effect,
                 needs,
                 layers,
+                brings: OnceCell::new(),
                 below: OnceCell::new(),
                 led: OnceCell::new(),
             }
         };
         (stage.from + 1..stage.end).map(one).collect()
+    }
+
+    /// The files of the context that a COPY brings.
+    fn arrivals(&self, stage: usize, at: usize, files: &dyn ContextFiles) -> Option<Rc<Arrivals>> {
+        let item = &self.stages[stage][at];
+        let (_, step) = item.step?;
+        let find = || Arrivals::of(step, files).map(Rc::new);
+        item.brings.get_or_init(find).clone()
     }
 
     /// The files of the context below an instruction.

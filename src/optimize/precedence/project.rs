@@ -10,7 +10,7 @@ use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, Use};
 use crate::plan::Step;
 use crate::rewrite::ContextFiles;
-use crate::rewrite::layout::{Laid, Layout, Snapshot, brought_by};
+use crate::rewrite::layout::{Laid, Layout, Snapshot};
 use crate::rewrite::needs::{self, Needs};
 use std::collections::BTreeSet;
 
@@ -194,11 +194,8 @@ impl Scene<'_> {
         if !matches!(copy.instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
             return None;
         }
-        let nothing = Needs::default();
-        let needs = match &run.needs {
-            Some(Ok(needs)) => needs,
-            None if only_touches(run) => &nothing,
-            _ => return None,
+        let Some(Ok(needs)) = &run.needs else {
+            return None;
         };
         let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
             return None;
@@ -209,7 +206,7 @@ impl Scene<'_> {
             _ => {}
         }
         let effect = &narrowed;
-        let (_, step) = copy.step?;
+        let arrivals = self.arrivals(stage, first, files);
         let below = self.below(stage, first, files);
         let changes = brings.changes();
         // Whom files belong to is looked up where the COPY stands.
@@ -225,23 +222,16 @@ impl Scene<'_> {
         let on_the_way = |claim: &PathClaim| {
             let mut above = PathSet::new(vec![claim.clone()]).ancestors().claims;
             above.retain(|a| meets(a));
-            above
-                .iter()
-                .any(|a| brought_by(step, a, files).is_none_or(|b| !b.is_empty()))
+            let brings = |a: &PathClaim| arrivals.as_ref().is_none_or(|b| b.at(a).next().is_some());
+            above.iter().any(brings)
         };
         for claim in effect.reads.claims.iter().chain(&effect.programs.claims) {
             if !meets(claim) {
                 continue;
             }
-            let brought = brought_by(step, claim, files)?;
-            // Its own folder has to be there.
-            let made = below.has_below(&claim.path) || claim.path == "/";
-            let own = effect.writes.claims.contains(claim);
-            if run.needs.is_none() && brought.is_empty() && !made && !own {
-                return None;
-            }
+            let mut brought = arrivals.as_ref()?.at(claim);
             let there = |(place, from): &(String, String)| below.from(place) == Some(from);
-            if !brought.iter().all(there) || on_the_way(claim) {
+            if !brought.all(there) || on_the_way(claim) {
                 return None;
             }
         }
@@ -252,8 +242,8 @@ impl Scene<'_> {
             let spared = |(place, from): &(String, String)| {
                 needs.adds.contains(claim) && below.from(place) == Some(from)
             };
-            let brought = brought_by(step, claim, files)?;
-            if !kept && (!brought.iter().all(spared) || on_the_way(claim)) {
+            let mut brought = arrivals.as_ref()?.at(claim);
+            if !kept && (!brought.all(spared) || on_the_way(claim)) {
                 return None;
             }
         }
@@ -293,16 +283,6 @@ impl Scene<'_> {
             Relation::Keep(_) => None,
         }
     }
-}
-
-/// Whether a RUN does nothing but to make empty files.
-fn only_touches(run: &Item<'_>) -> bool {
-    let footprint = run.step.and_then(|(_, s)| s.footprint.as_ref());
-    footprint.is_some_and(|f| {
-        let exact = |c: &PathClaim| c.extent == Extent::Exact;
-        let touches = !f.commands.is_empty() && f.commands.iter().all(|c| c == "touch");
-        touches && f.opaque.is_none() && f.writes.claims.iter().all(exact)
-    })
 }
 
 impl Item<'_> {

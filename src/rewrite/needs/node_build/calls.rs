@@ -168,6 +168,14 @@ fn pnpm(arguments: &[String], dir: &str) -> Result<Option<Call>, String> {
         "--child-concurrency",
         "--network-concurrency",
     ];
+    // Its own commands have options of their own.
+    const INSTALLS: [&str; 8] = [
+        "install", "i", "add", "fetch", "config", "store", "prune", "deploy",
+    ];
+    let any = |words: &[&str]| arguments.iter().any(|a| words.contains(&a.as_str()));
+    if any(&INSTALLS) && !any(&["run", "run-script", "exec"]) {
+        return Ok(None);
+    }
     let (mut dir, mut place, mut lenient) = (dir.to_owned(), Place::Here, false);
     let (mut runs, mut program) = (false, false);
     let mut at = 0;
@@ -340,6 +348,7 @@ mod tests {
             ("npm exec -- vite build", "/app: program vite build"),
             ("pnpm install --frozen-lockfile", "-"),
             ("pnpm deploy --filter web out", "-"),
+            ("pnpm -P --frob install", "-"),
             ("pnpm build --filter=x", "/app: build --filter=x"),
             (
                 "pnpm --filter web... run build --mode x",

@@ -127,10 +127,12 @@ impl Facts {
             let word = String::from_utf8_lossy(inner).into_owned();
             if word.starts_with("./") {
                 self.beside.insert(word);
-            } else if word.starts_with('@') && word.contains('/') || imports(&text[..start - 1]) {
-                if word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@') {
-                    self.packages.insert(word);
-                }
+                continue;
+            }
+            let named = word.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@');
+            let scoped = word.starts_with('@') && word.contains('/');
+            if named && (scoped || imports(&text[..start - 1])) {
+                self.packages.insert(word);
             }
         }
     }
@@ -229,14 +231,14 @@ pub(super) fn asks_git(text: &[u8]) -> bool {
         }
         let word = before.is_none_or(is_end);
         let quoted = before.is_some_and(is_quote) && behind.first().is_some_and(|b| is_quote(*b));
-        let starts = |c: &&str| {
+        let starts = |c: &str| {
             let rest = behind
                 .strip_prefix(b" ")
                 .and_then(|r| r.strip_prefix(c.as_bytes()));
             rest.is_some_and(|r| r.first().is_none_or(|b| !b.is_ascii_alphanumeric()))
         };
         let option = behind.starts_with(b" -");
-        word && (quoted || option || COMMANDS.iter().any(|c| starts(&c)))
+        word && (quoted || option || COMMANDS.iter().any(|c| starts(c)))
     })
 }
 

@@ -6,13 +6,17 @@
 
 mod calls;
 mod facts;
+mod names;
+mod places;
 mod programs;
 mod scan;
 mod tasks;
 mod turbo;
 mod workspace;
+mod wrapper;
 
 pub use facts::Facts;
+pub(super) use wrapper::wrapper;
 
 use super::{Command, Found, Needs, Project, above, join, npm, pnpm, shared, yarn};
 use crate::footprint::PathClaim;
@@ -106,65 +110,6 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
         ));
     }
     Ok(needs)
-}
-
-/// A script that sets variables and then starts the command it is given.
-///
-/// # Errors
-/// It may do anything else.
-pub(super) fn wrapper(
-    script: &str,
-    project: &dyn Project,
-    needs: &mut Needs,
-) -> Result<(), String> {
-    let source = super::text(project, script)?;
-    let odd = || format!("{script} does more than to start what it is given");
-    let tree = crate::shell::parse(&source);
-    let first = source.lines().next().unwrap_or_default();
-    if tree.has_unknown() || !first.starts_with("#!") || !first.trim_end().ends_with("sh") {
-        return Err(odd());
-    }
-    let mut plain = true;
-    let mut last = (0, String::new());
-    let shown =
-        |c: &crate::shell::Command| source.get(c.span.range()).unwrap_or_default().to_owned();
-    tree.visit(&mut |c| match &c.kind {
-        crate::shell::CommandKind::Simple(simple) => {
-            const HARMLESS: [&str; 11] = [
-                "echo", "printf", "read", "export", "unset", "set", "[", "[[", "test", "true", ":",
-            ];
-            let name = simple.words.first().and_then(crate::shell::Word::literal);
-            let text = shown(c);
-            let starts = matches!(text.trim(), "exec \"$@\"" | "\"$@\"");
-            let known =
-                simple.words.is_empty() || name.is_some_and(|n| HARMLESS.contains(&n.as_str()));
-            let writes = |r: &crate::shell::Redirect| {
-                use crate::shell::RedirectOperator as Operator;
-                let quiet = matches!(r.target.literal().as_deref(), Some("/dev/null" | "1" | "2"));
-                let reads = matches!(
-                    r.operator,
-                    Operator::Read | Operator::HereDocument | Operator::HereString
-                );
-                let secret = r
-                    .target
-                    .literal()
-                    .is_some_and(|t| t.starts_with("/run/secrets/"));
-                !quiet && !(reads && secret)
-            };
-            plain &= (known || starts) && !c.redirects.iter().any(writes);
-            if c.span.start >= last.0 {
-                last = (c.span.start, text);
-            }
-        }
-        crate::shell::CommandKind::Function { .. } => plain = false,
-        _ => {}
-    });
-    if !plain || !last.1.contains("\"$@\"") {
-        return Err(odd());
-    }
-    needs.read(script.to_owned());
-    needs.assume(format!("nothing that is run before changes {script}"));
-    Ok(())
 }
 
 /// What an install would look at, which a build looks at too: every manifest, the lock file and the settings.

@@ -5,10 +5,10 @@
 //! a path may mean a folder that packages lie in, all of that is read.
 
 use super::super::node::Package;
-use super::super::{Project, above, inside, join, shared};
-use super::facts::{self, Facts, MAX_TEXT, is_bare};
+use super::super::{Project, above, join, shared};
+use super::facts::{self, Facts, MAX_TEXT};
+use super::names::{GIT_PACKAGES, UNDERSTOOD, before_star, is_settings, is_test};
 use super::workspace::Workspace;
-use crate::footprint::PathClaim;
 use crate::rewrite::mention;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -18,25 +18,12 @@ const MOST_FILES: usize = 20_000;
 /// Most files of settings that others name.
 const MOST_SETTINGS: usize = 2_000;
 
-/// Files of a package that are understood as what they are.
-const UNDERSTOOD: [&str; 3] = ["pnpm-workspace.yaml", "turbo.json", "turbo.jsonc"];
-
-/// Packages that ask git what they are built from.
-#[rustfmt::skip]
-const GIT_PACKAGES: &[&str] = &[
-    "simple-git", "git-rev", "git-rev-sync", "git-revision-webpack-plugin", "git-describe", "git-last-commit",
-    "git-commit-info", "git-repo-info", "git-repo-version", "git-branch", "git-version", "gitlog", "gitinfo",
-    "isomorphic-git", "nodegit", "last-commit-log", "vite-plugin-git-revision", "vite-plugin-git-version",
-    "unplugin-info", "next-build-id", "git-hash", "git-sha1", "git-last-updated", "@semantic-ui/git",
-    "vite-plugin-version-mark", "rollup-plugin-git-version", "babel-plugin-git-version", "git-url-parse-sha",
-];
-
 /// What is found.
 pub(super) struct Scan<'a> {
-    ws: &'a Workspace,
-    project: &'a dyn Project,
+    pub(super) ws: &'a Workspace,
+    pub(super) project: &'a dyn Project,
     /// All files, sorted.
-    all: Vec<String>,
+    pub(super) all: Vec<String>,
     /// Folders that are read as a whole.
     pub units: BTreeSet<String>,
     /// Single files.
@@ -119,7 +106,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes a folder as a whole.
-    fn folder(&mut self, dir: String) {
+    pub(super) fn folder(&mut self, dir: String) {
         if !self.is_read(&dir) {
             self.units.retain(|u| !shared::is_in(u, &dir));
             self.units.insert(dir.clone());
@@ -134,7 +121,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn is_read(&self, path: &str) -> bool {
+    pub(super) fn is_read(&self, path: &str) -> bool {
         self.files.contains(path)
             || std::iter::once(path)
                 .chain(above(path))
@@ -176,14 +163,14 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn below(&self, dir: &str) -> &[String] {
+    pub(super) fn below(&self, dir: &str) -> &[String] {
         let start = format!("{}/", dir.trim_end_matches('/'));
         let from = self.all.partition_point(|p| **p < *start);
         let rest = &self.all[from..];
         &rest[..rest.partition_point(|p| p.starts_with(&start))]
     }
 
-    fn is_file(&self, path: &str) -> bool {
+    pub(super) fn is_file(&self, path: &str) -> bool {
         self.all.binary_search_by(|p| p.as_str().cmp(path)).is_ok()
     }
 
@@ -368,309 +355,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn exists(&self, path: &str) -> bool {
+    pub(super) fn exists(&self, path: &str) -> bool {
         self.is_file(path) || !self.below(path).is_empty()
-    }
-
-    /// A path with `..`; the folder that it means, if packages lie in that and nothing more is said.
-    fn climb(&mut self, base: &str, climb: &str) -> Result<Option<String>, String> {
-        if climb.contains("node_modules") {
-            return Ok(None);
-        }
-        let star = climb.contains(['*', '{', '$']);
-        let fixed = climb.split(['*', '{', '$']).next().unwrap_or_default();
-        let fixed = match star && !fixed.ends_with('/') {
-            true => fixed.rsplit_once('/').map_or("..", |(d, _)| d),
-            false => fixed,
-        };
-        let place = join(base, fixed);
-        let holds = self
-            .units
-            .iter()
-            .any(|u| *u != place && shared::is_in(u, &place));
-        if holds && (is_bare(climb) || (!climb.contains('*') && star)) {
-            return Ok(Some(place).filter(|p| !self.is_read(p)));
-        }
-        self.place(&place, climb.contains('*'))?;
-        Ok(None)
-    }
-
-    /// A path that is meant from some folder.
-    fn word(&mut self, level: &str, word: &str) -> Result<(), String> {
-        let fixed = before_star(word);
-        if word.starts_with('/') || fixed.is_empty() || word.contains("node_modules") {
-            return Ok(());
-        }
-        let place = join(level, fixed);
-        match self.exists(&place) && place != *level {
-            true => self.place(&place, word.contains('*')),
-            false => Ok(()),
-        }
-    }
-
-    /// A place outside of what is read: the file, the folder, or what it may be short for.
-    fn place(&mut self, place: &str, star: bool) -> Result<(), String> {
-        if self.is_read(place) || place == "/" && !star {
-            return Ok(());
-        }
-        if self.is_file(place) {
-            self.file(place);
-            return Ok(());
-        }
-        if !self.below(place).is_empty() {
-            // A whole package brings along what it asks for.
-            if let Some(at) = self.ws.at(place).filter(|at| *at != 0) {
-                return self.take([at]);
-            }
-            let within: Vec<usize> = (1..self.ws.packages.len())
-                .filter(|p| shared::is_in(&self.ws.packages[*p].dir, place))
-                .collect();
-            self.folder(place.to_owned());
-            return self.take(within);
-        }
-        // `../lib/x` for `../lib/x.ts`.
-        let folder = shared::parent(place).to_owned();
-        let start = format!("{place}.");
-        let from = self.all.partition_point(|p| **p < *start);
-        let short: Vec<String> = self.all[from..]
-            .iter()
-            .take_while(|p| p.starts_with(&start))
-            .cloned()
-            .collect();
-        if !short.is_empty() {
-            short
-                .iter()
-                .filter(|p| shared::parent(p) == folder)
-                .for_each(|p| self.file(p));
-            return Ok(());
-        }
-        // What is made there belongs to whoever makes it.
-        match self
-            .ws
-            .around(&folder)
-            .filter(|at| *at != 0 && shared::is_in(place, self.ws.top()))
-        {
-            Some(at) => self.take([at]),
-            None => Ok(()),
-        }
-    }
-
-    /// A package that is imported by its name.
-    fn package(&mut self, name: &str) -> Result<(), String> {
-        let mut parts = name.splitn(3, '/');
-        let first = parts.next().unwrap_or_default();
-        let name = match (first.starts_with('@'), parts.next()) {
-            (true, Some(second)) => format!("{first}/{second}"),
-            _ => first.to_owned(),
-        };
-        match self.ws.named(&name).filter(|at| *at != 0) {
-            Some(at) => self.take([at]),
-            None => Ok(()),
-        }
-    }
-
-    /// Files of the folders that packages lie in, in which tools look for settings.
-    pub(super) fn beside(&self) -> Result<BTreeSet<String>, String> {
-        let top = self.ws.top();
-        let mut out = BTreeSet::new();
-        let mut folders: BTreeSet<&str> = self.units.iter().flat_map(|u| above(u)).collect();
-        folders.extend(std::iter::once(top).chain(above(top)));
-        for path in &self.all {
-            let folder = shared::parent(path);
-            if !folders.contains(folder) {
-                continue;
-            }
-            let name = shared::name(path);
-            let inner = shared::is_in(folder, top);
-            // Where a link leads is read by its own name.
-            if self.project.is_link(path) {
-                continue;
-            }
-            if (inner && !is_paper(name)) || is_settings(path) || is_looked_for(name) {
-                out.insert(path.clone());
-            }
-        }
-        Ok(out)
-    }
-
-    /// Folders all of whose files are read, in the place of what is in them.
-    pub(super) fn whole_folders(&mut self) {
-        let top = self.ws.top().to_owned();
-        let above_units: BTreeSet<String> = self
-            .units
-            .iter()
-            .flat_map(|u| above(u))
-            .filter(|d| inside(d, &top).is_some_and(|r| !r.is_empty()))
-            .map(str::to_owned)
-            .collect();
-        for folder in above_units {
-            let direct = |p: &String| shared::parent(p) == folder;
-            let all_read = self
-                .below(&folder)
-                .iter()
-                .all(|p| self.is_read(p) || direct(p));
-            if all_read && !self.units.contains(&folder) {
-                self.units.retain(|u| !shared::is_in(u, &folder));
-                self.units.insert(folder);
-            }
-        }
-    }
-
-    /// The claims.
-    pub(super) fn claims(&self) -> BTreeSet<PathClaim> {
-        let units = self.units.iter().map(PathClaim::subtree);
-        units
-            .chain(self.files.iter().map(PathClaim::exact))
-            .collect()
-    }
-}
-
-/// The part of a path before its first `*`, up to a slash.
-fn before_star(word: &str) -> &str {
-    match word.split_once('*') {
-        Some((fixed, _)) => fixed.rsplit_once('/').map_or("", |(d, _)| d),
-        None => word.trim_end_matches('/'),
-    }
-}
-
-/// Whether a file is a test.
-fn is_test(path: &str) -> bool {
-    let name = shared::name(path);
-    name.contains(".test.") || name.contains(".spec.") || path.contains("/__tests__/")
-}
-
-/// Files that tell tools of a build what to look at; not those that only tests, formatters and editors look at.
-pub(super) fn is_settings(path: &str) -> bool {
-    const OTHERS: [&str; 19] = [
-        "jest",
-        "vitest",
-        "playwright",
-        "cypress",
-        "prettier",
-        ".prettier",
-        "lint-staged",
-        ".lintstaged",
-        "commitlint",
-        ".commitlint",
-        ".release",
-        "release.",
-        "stylelint",
-        ".stylelint",
-        "knip",
-        ".oxlint",
-        ".oxfmt",
-        ".npmrc",
-        ".yarnrc",
-    ];
-    let name = shared::name(path);
-    if OTHERS.iter().any(|o| name.starts_with(o)) {
-        return false;
-    }
-    let code = [
-        "js", "cjs", "mjs", "ts", "cts", "mts", "json", "jsonc", "yml", "yaml", "toml",
-    ];
-    let ending = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let is_code = code.contains(&ending);
-    name.contains(".config.") && is_code
-        || (name.starts_with("tsconfig")
-            || name.contains(".tsconfig")
-            || name.starts_with("jsconfig"))
-            && is_code
-        || name.starts_with('.') && name.contains("rc") && (is_code || !name[1..].contains('.'))
-        || [
-            "vite.",
-            "webpack.",
-            "rollup.",
-            "nest-cli.json",
-            "angular.json",
-            "project.json",
-            "svelte.",
-            "gulpfile.",
-            "esbuild.",
-            "build.",
-        ]
-        .iter()
-        .any(|s| name.starts_with(s) && is_code)
-}
-
-/// Papers, and settings of what is no part of a build: they are read where they are named.
-fn is_paper(name: &str) -> bool {
-    const NAMES: [&str; 11] = [
-        ".mailmap",
-        "REUSE.toml",
-        "sonar-project.properties",
-        ".git-blame-ignore-revs",
-        ".gitattributes",
-        ".typos.toml",
-        "_typos.toml",
-        ".coderabbit.yaml",
-        ".coderabbit.yml",
-        "CODEOWNERS",
-        ".lgtm.yml",
-    ];
-    const STARTS: [&str; 5] = [
-        "AUTHORS",
-        "CONTRIBUTORS",
-        "NOTICE",
-        "MAINTAINERS",
-        "Makefile",
-    ];
-    shared::is_paper(name, false)
-        || NAMES.contains(&name)
-        || name.ends_with(".license")
-        || STARTS.iter().any(|s| name.starts_with(s))
-}
-
-/// Files that package managers and tools look for in the folders above.
-fn is_looked_for(name: &str) -> bool {
-    const NAMES: [&str; 22] = [
-        "package.json",
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "pnpm-workspace.yaml",
-        "bun.lock",
-        "bun.lockb",
-        "lerna.json",
-        "nx.json",
-        "turbo.json",
-        "turbo.jsonc",
-        ".npmrc",
-        ".yarnrc",
-        ".yarnrc.yml",
-        ".nvmrc",
-        ".node-version",
-        ".tool-versions",
-        ".gitignore",
-        ".editorconfig",
-        ".browserslistrc",
-        "browserslist",
-        "components.json",
-    ];
-    NAMES.contains(&name) || name == ".env" || name.starts_with(".env.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{before_star, is_settings};
-
-    #[test]
-    fn settings_are_told_from_other_files() {
-        for (path, tells) in [
-            ("/a/vite.config.ts", true),
-            ("/a/tsconfig.build.json", true),
-            ("/a/.babelrc", true),
-            ("/a/.eslintrc.cjs", true),
-            ("/a/nest-cli.json", true),
-            ("/a/postcss.config.mjs", true),
-            ("/a/jest.config.js", false),
-            ("/a/playwright.config.ts", false),
-            ("/a/src/config.ts", false),
-            ("/a/.gitignore", false),
-        ] {
-            assert_eq!(is_settings(path), tells, "{path}");
-        }
-        assert_eq!(before_star("a/b/*.ts"), "a/b");
-        assert_eq!(before_star("a*"), "");
     }
 }
