@@ -734,3 +734,83 @@ fn installs_of_two_ecosystems_do_not_wait_for_each_other() {
     let new = plan["dockerfile"].as_str().unwrap_or_default();
     assert!(new.find("RUN bundle") < new.find("RUN npm"), "{new}");
 }
+
+#[test]
+fn a_build_in_a_workspace_gets_the_packages_it_is_made_of() {
+    let dockerfile = "FROM node:22 AS build\nWORKDIR /app\nCOPY . .\nRUN pnpm install --frozen-lockfile\n\
+                      RUN pnpm build --filter=web\nFROM nginx:1.27\nCOPY --from=build /app/apps/web/dist /usr/share/nginx/html\n";
+    let files = [
+        ("Dockerfile", dockerfile),
+        (
+            "package.json",
+            r#"{"packageManager":"pnpm@9.1.0","scripts":{"build":"turbo run build"},"devDependencies":{"turbo":"2"}}"#,
+        ),
+        ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"),
+        (
+            "pnpm-workspace.yaml",
+            "packages:\n  - apps/*\n  - packages/*\n",
+        ),
+        (
+            "turbo.json",
+            r#"{"tasks":{"build":{"dependsOn":["^build"]}}}"#,
+        ),
+        (
+            "apps/web/package.json",
+            r#"{"name":"web","scripts":{"build":"tsc && vite build"},"dependencies":{"lib":"workspace:*"}}"#,
+        ),
+        (
+            "apps/web/vite.config.ts",
+            "const own = resolve(__dirname, '../../assets')\n",
+        ),
+        ("apps/web/src/a.ts", "import 'lib'\n"),
+        (
+            "apps/admin/package.json",
+            r#"{"name":"admin","scripts":{"build":"vite build"}}"#,
+        ),
+        ("apps/admin/src/a.ts", "a\n"),
+        (
+            "packages/lib/package.json",
+            r#"{"name":"lib","scripts":{"build":"tsup"}}"#,
+        ),
+        ("packages/lib/src/a.ts", "a\n"),
+        ("assets/a.svg", "<svg/>\n"),
+        ("docs/a.txt", "a\n"),
+    ];
+    let edits = [
+        "docs/a.txt",
+        "apps/admin/src/a.ts",
+        "docs/a.txt",
+        "apps/admin/src/a.ts",
+        "apps/web/src/a.ts",
+        "docs/a.txt",
+    ];
+    let dir = repository(&files, &edits);
+    let allowed = ["--rewrites", "reorder,split-copy,narrow-copy"];
+    let plan = best(&dir.root, &allowed);
+    let new = text(&plan, "dockerfile");
+    assert!(!new.contains("COPY . ."), "{new}");
+    let place = |line: &str| {
+        new.lines()
+            .position(|l| l.starts_with(line))
+            .unwrap_or_else(|| panic!("{line}: {new}"))
+    };
+    let (install, build) = (place("RUN pnpm install"), place("RUN pnpm build"));
+    for line in ["COPY apps/web ", "COPY packages", "COPY assets "] {
+        assert!(place(line) < build, "{new}");
+    }
+    assert!(place("COPY apps/admin/package.json") < install, "{new}");
+    assert!(
+        !new.contains("docs") && !new.contains("apps/admin "),
+        "{new}"
+    );
+    assert_eq!(text(&plan, "safety"), "assumed");
+    // A tool that nobody knows gets everything.
+    let mut other = files;
+    other[5].1 =
+        r#"{"name":"web","scripts":{"build":"frobnicate"},"dependencies":{"lib":"workspace:*"}}"#;
+    let dir = repository(&other, &edits);
+    let new = best(&dir.root, &allowed);
+    let new = text(&new, "dockerfile");
+    let (copy, build) = (new.find("COPY . ."), new.find("RUN pnpm build"));
+    assert!(copy.is_some() && copy < build, "{new}");
+}

@@ -17,6 +17,7 @@ use crate::history::{
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
+use crate::rewrite::needs::Memo;
 use crate::rewrite::{ContextFiles, recipes};
 use crate::simulate::{
     BuildCost, Context, Facts, Outcome, PlanModel, Policy, Prepared, Selection, Timeline,
@@ -430,6 +431,8 @@ pub struct TipFiles<'a> {
     odd_links: bool,
     /// The checkout's `.git` lies in the context, and nothing ignores it.
     pub holds_git: bool,
+    /// What was found in them.
+    memo: Memo,
     /// There are other Dockerfiles in the context, which may be built from it too.
     pub shared: bool,
 }
@@ -480,6 +483,7 @@ impl<'a> TipFiles<'a> {
             odd_links,
             shared,
             holds_git: prefix.is_empty() && !filter.ignored(b".git/HEAD"),
+            memo: Memo::default(),
         })
     }
 
@@ -563,6 +567,10 @@ impl ContextFiles for TipFiles<'_> {
 
     fn holds_git(&self) -> bool {
         self.holds_git
+    }
+
+    fn memo(&self) -> Option<&Memo> {
+        Some(&self.memo)
     }
 
     fn link_text(&self, path: &str) -> Option<String> {

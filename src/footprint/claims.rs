@@ -167,6 +167,8 @@ pub(super) struct Claims {
     pub(super) varies: bool,
     pub(super) network: bool,
     pub(super) opaque: Option<String>,
+    /// A command builds the project, for this reason nothing is known before the project has been looked at.
+    pub(super) builds: Option<String>,
     pub(super) assumptions: Vec<String>,
     pub(super) uses: Vec<Use>,
     pub(super) evidence: Vec<Evidence>,
@@ -462,7 +464,9 @@ impl Claims {
         self.reads
             .extend(self.needed.into_iter().map(PathClaim::exact));
         let reads = PathSet::new(with_links(self.reads));
-        let exact = self.assumptions.is_empty() && self.opaque.is_none();
+        let builds = self.opaque.is_none() && self.builds.is_some();
+        let opaque = self.opaque.or(self.builds);
+        let exact = self.assumptions.is_empty() && opaque.is_none();
         let mut evidence = self.evidence;
         evidence.sort_by_key(|e| e.span);
         Footprint {
@@ -476,14 +480,15 @@ impl Claims {
             observes: PathSet::new(with_links(self.observes)),
             climbs: PathSet::new(self.climbs),
             requires: self.requires,
-            variables: match (self.opaque.is_some() || self.any_variable, self.tools) {
+            variables: match (opaque.is_some() || self.any_variable, self.tools) {
                 (true, _) => Variables::Any,
                 (false, true) => Variables::AndThoseOfTools(self.names),
                 (false, false) => Variables::Only(self.names),
             },
             varies: self.varies,
             network: self.network,
-            opaque: self.opaque,
+            opaque,
+            builds,
             certainty: if exact {
                 Certainty::Exact
             } else {

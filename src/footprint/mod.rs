@@ -136,6 +136,9 @@ pub struct Footprint {
     pub network: bool,
     /// Why nothing is known about it, if so: the step is then a barrier.
     pub opaque: Option<String>,
+    /// It is opaque only because it builds the project with the project's own scripts: where it is known what those look
+    /// at, the claims are complete.
+    pub builds: bool,
     /// How sure `reads` and `writes` are.
     pub certainty: Certainty,
     /// What `Assumed` rests on, one sentence each, no full stop.

@@ -163,8 +163,8 @@ const LINES: &[(&str, &str, &str, &str, &str)] = &[
     ("npm install", "install", "", "/app/package.json", "/app/node_modules/** /app/package-lock.json /root/.cache/** /root/.npm/** /tmp/**"),
     ("npm install -g pnpm@9 @x/y", "install", "", "", "/opt/** /root/.cache/** /root/.npm/** /tmp/** /usr/bin/** /usr/lib/** /usr/local/**"),
     ("npm install ../lib", "install", "local package", "", ""),
-    ("npm run build", "build", "`run`", "", ""),
-    ("npm ci && npm run build", "install build", "`run`", "", "/app/node_modules/** /root/.cache/** /root/.npm/** /tmp/**"),
+    ("npm run build", "build", "`build`", "", "/app/** /root/** /tmp/** /var/tmp/**"),
+    ("npm ci && npm run build", "install build", "`build`", "", "/app/** /root/** /tmp/** /var/tmp/**"),
     ("yarn install --frozen-lockfile && yarn build", "install build", "yarn: what `build`", "/app/yarn.lock", "/app/** /root/** /tmp/** /var/tmp/**"),
     ("pip install --no-cache-dir -r requirements.txt -c c.txt", "install", "", "/app/requirements.txt /app/c.txt", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
     ("$PIP flask uvicorn[standard]", "install", "", "", "/etc/** /opt/** /root/** /tmp/** /usr/bin/** /usr/include/** /usr/lib/** /usr/local/** /usr/share/** /var/cache/** /var/lib/** /var/tmp/**"),
@@ -328,7 +328,10 @@ fn certainty_and_uses_follow_from_the_commands() {
         .iter()
         .map(|u| (u.tool.as_str(), u.arguments.is_some(), u.described))
         .collect();
-    assert_eq!(uses, [("npm", true, false), ("go", false, false)]);
+    assert_eq!(uses, [("npm", true, true), ("go", false, false)]);
+    assert!(!f.builds, "go is not known");
+    let f = of_script("npm ci && npm run build", &state());
+    assert!(f.builds && f.opaque.is_some());
 }
 
 #[test]
@@ -471,5 +474,23 @@ fn long_chains_are_bounded() {
         "touch /x && ".repeat(5000) + "true",
     ] {
         assert!(of_script(&script, &state()).opaque.is_some());
+    }
+}
+
+#[test]
+fn a_script_that_starts_a_build_is_open_as_the_build_is() {
+    let f = of_script("/tmp/with-secrets.sh pnpm build --filter=web", &state());
+    assert!(f.builds && f.opaque.is_some());
+    let wrappers: Vec<_> = f.uses.iter().map(|u| u.wrapper.as_deref()).collect();
+    assert_eq!(wrappers, [Some("/tmp/with-secrets.sh")]);
+    for script in [
+        "/tmp/with-secrets.sh make",
+        "/tmp/with-secrets.sh pnpm install",
+        "/tmp/with-secrets.sh",
+        "make && pnpm build",
+        "pnpm build && make",
+    ] {
+        let f = of_script(script, &state());
+        assert!(!f.builds && f.opaque.is_some(), "{script}");
     }
 }

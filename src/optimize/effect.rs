@@ -140,7 +140,11 @@ pub fn of(step: &Step, standing: Standing<'_>, around: &Around<'_>) -> Result<Ef
     Ok(effect)
 }
 
-fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Effect, String> {
+/// The effect of a RUN with this footprint.
+///
+/// # Errors
+/// As above.
+pub fn run(step: &Step, footprint: &Footprint, standing: Standing<'_>) -> Result<Effect, String> {
     if let Some(why) = &footprint.opaque {
         return Err(format!("line {}: {why}", step.line));
     }

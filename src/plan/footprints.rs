@@ -50,6 +50,7 @@ impl Command {
         let mut out = footprint::of_script(text, state);
         if !is_posix_shell(&self.shell) {
             out.opaque = Some(format!("the shell {} is not known", self.shell.join(" ")));
+            out.builds = false;
         }
         out
     }

@@ -15,6 +15,7 @@ use super::flow::reaches_image;
 use super::layout::brought_by;
 use super::live::Idle;
 use super::mention::{self, Mentions, Name, Sort};
+use super::needs;
 use super::{EditNote, Rewrite, Safety, View};
 use crate::footprint::{Extent, PathClaim};
 use crate::pattern::{SourceKind, SourcePattern};
@@ -257,7 +258,14 @@ fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
                 continue;
             };
             let needs = line.needs.and_then(|n| n.as_ref().ok());
-            if needs.is_some_and(|n| n.reads.iter().any(|c| c.covers(place))) {
+            // Whether a build looks at a file of its folders is for those to tell who mention it.
+            let counts =
+                |n: &&needs::Needs, c: &PathClaim| n.adds.is_empty() || c.extent == Extent::Exact;
+            let reads = |n: &needs::Needs| {
+                let mut all = n.reads.iter().filter(|c| counts(&n, c));
+                all.any(|c| c.covers(place))
+            };
+            if needs.is_some_and(reads) {
                 return true;
             }
             let meets = |c: &PathClaim| {

@@ -4,6 +4,8 @@
 //! context a path of the image holds. Costs nothing until it is asked; then one look per COPY, or one pass over the
 //! files of a folder. Invariant: a path that any other step may have written since is not answered.
 
+mod places;
+
 use super::ContextFiles;
 use super::needs::Project;
 use crate::footprint::{PathClaim, PathSet};
@@ -12,13 +14,15 @@ use crate::plan::{Input, Step, StepKind};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+pub use places::{Arrivals, Places, Snapshot};
+
 /// What one step left.
 #[derive(Clone)]
 enum Layer {
     /// Files of the context.
     Context(Rc<Brought>),
-    /// Something else at these places.
-    Other(Rc<PathSet>),
+    /// Something else at these places; the files keep their bytes where the second says so.
+    Other(Rc<PathSet>, bool),
 }
 
 /// A COPY or ADD of files of the context.
@@ -70,7 +74,7 @@ impl Layout {
     /// Adds something that may have changed anything.
     pub fn lose(&mut self) {
         let everywhere = PathSet::new(vec![PathClaim::subtree("/")]);
-        self.layers.push(Layer::Other(Rc::new(everywhere)));
+        self.layers.push(Layer::Other(Rc::new(everywhere), false));
     }
 
     /// Adds what a step leaves; `writes` are its places, `None` for any.
@@ -85,7 +89,8 @@ impl Layout {
         let everywhere = || PathSet::new(vec![PathClaim::subtree("/")]);
         let places = writes.cloned().unwrap_or_else(everywhere);
         if !places.is_empty() {
-            self.layers.push(Layer::Other(Rc::new(places)));
+            self.layers
+                .push(Layer::Other(Rc::new(places), places::keeps_bytes(step)));
         }
     }
 }
@@ -97,7 +102,7 @@ impl Laid<'_> {
         let claim = PathClaim::exact(path);
         for layer in self.layout.layers.iter().rev() {
             match layer {
-                Layer::Other(set) => {
+                Layer::Other(set, _) => {
                     if set.claims.iter().any(|c| c.covers(&claim)) {
                         return None;
                     }

@@ -333,7 +333,7 @@ pub(super) fn is_script(path: &str) -> bool {
 }
 
 /// Documents, data and what tools wrote are not run and not compiled.
-fn is_looked_into(path: &str) -> bool {
+pub(super) fn is_looked_into(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     const DATA: &[&str] = &[
         "md", "mdx", "rst", "adoc", "png", "jpg", "jpeg", "gif", "svg", "ico", "webp", "woff",

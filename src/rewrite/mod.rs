@@ -171,8 +171,33 @@ pub trait ContextFiles {
     fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
         vec![None; paths.len()]
     }
+    /// Where what was found in its files is kept; `None` to look anew each time.
+    fn memo(&self) -> Option<&needs::Memo> {
+        None
+    }
     /// The bytes of a file, if it is sent and can be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
+}
+
+/// Lines put in at one place, without those that another edit puts in there.
+fn without_repeated(edit: &Edit, others: &[Edit]) -> Edit {
+    let lines = |e: &Edit| -> Vec<Vec<u8>> {
+        let lines = e.text.split_inclusive(|b| *b == b'\n');
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let copies = |line: &Vec<u8>| line.to_ascii_uppercase().starts_with(b"COPY ");
+    let same = others
+        .iter()
+        .filter(|o| o.span == edit.span && o.span.is_empty());
+    let known: Vec<Vec<u8>> = same.flat_map(lines).filter(copies).collect();
+    let mut own = lines(edit);
+    if edit.span.is_empty() && own.iter().all(copies) {
+        own.retain(|l| !known.contains(l));
+    }
+    Edit {
+        span: edit.span,
+        text: own.concat(),
+    }
 }
 
 /// Applies the edits of all rewrites; `None` where two of them touch the same bytes.
@@ -181,8 +206,10 @@ pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> O
     let mut edits: Vec<Edit> = Vec::new();
     for edit in rewrites.iter().flat_map(|r| &r.edits) {
         // Two of them may ask for the same line.
-        if !edits.contains(edit) {
-            edits.push(edit.clone());
+        let edit = without_repeated(edit, &edits);
+        let nothing = edit.text.is_empty() && edit.span.is_empty();
+        if !nothing && !edits.contains(&edit) {
+            edits.push(edit);
         }
     }
     let text = apply_edits(source.bytes(), &edits).ok()?;

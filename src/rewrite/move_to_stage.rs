@@ -15,7 +15,7 @@
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
 use super::flow::any_taken;
-use super::layout::{Laid, brought_by, claim_of};
+use super::layout::{brought_by, claim_of};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::PathClaim;
@@ -172,11 +172,8 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
     }
     // The same files may have come before, by themselves.
     let below = base.layout.first(line.layers);
-    let laid = Laid {
-        layout: &below,
-        files: view.files,
-    };
-    let new = |b: &&(String, String)| laid.context_path(&b.0).as_ref() != Some(&b.1);
+    let laid = below.places(view.files, false);
+    let new = |b: &&(String, String)| laid.from(&b.0) != Some(&b.1);
     let places: Vec<PathClaim> = brought.iter().filter(new).map(claim_of).collect();
     let met = |claims: &[PathClaim]| {
         claims

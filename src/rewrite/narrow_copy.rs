@@ -34,7 +34,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         .step
         .filter(|_| matches!(instruction.kind, Kind::Copy(_)))?;
     let brought = brought_by(step, &PathClaim::subtree("/"), view.files)?;
-    let places: Vec<PathClaim> = brought.iter().map(claim_of).collect();
+    // What earlier lines have brought stays.
+    let there = stage.layout.first(line.layers).places(view.files, false);
+    let new = |b: &&(String, String)| there.from(&b.0) != Some(&b.1);
+    let places: Vec<PathClaim> = brought.iter().filter(new).map(claim_of).collect();
     // A list that says nothing is no proof; and of a stage that does nothing else something must be left.
     let does_more = stage.lines.len() > 1;
     if places.is_empty() || !does_more || any_taken(view.plan, stage.stage, &places) {

@@ -111,7 +111,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         variables: &used.variables,
     };
     let found = prefetch::prefetch(&command, &laid).ok()?;
-    let first = manifests_first(view, stage, at, &found.needs.reads);
+    let first = manifests_first(view, stage, at, &found.needs.reads, false);
     let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
     let (mut edits, line_of, names) = match first {
         Some(First { edits, copy, names }) => (edits, view.file.instructions[copy].line, names),

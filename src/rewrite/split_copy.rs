@@ -13,6 +13,7 @@ use super::layout::{Laid, brought_by};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{Extent, PathClaim};
+use crate::plan::Base;
 use crate::source::{Edit, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +29,9 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             let Some(Ok(needs)) = run.needs else {
                 continue;
             };
-            let Some(first) = manifests_first(view, stage, at, &needs.reads) else {
+            let Some(first) =
+                manifests_first(view, stage, at, &needs.reads, !needs.adds.is_empty())
+            else {
                 continue;
             };
             let First { edits, names, copy } = first;
@@ -65,26 +68,38 @@ pub(super) struct First {
 }
 
 /// The lines that bring what is read, before the first COPYs above an instruction that bring it with more; `None` where
-/// there are none up to the next barrier.
+/// there are none up to the next barrier. `deep` looks into the stages below too.
 pub(super) fn manifests_first(
     view: &View<'_>,
     stage: &StageView<'_>,
     at: usize,
     reads: &BTreeSet<PathClaim>,
+    deep: bool,
 ) -> Option<First> {
     let mut edits = Vec::new();
     let mut names = BTreeSet::new();
     let mut first = None;
-    for copy in stage.lines[..at].iter().rev() {
-        if copy.barrier {
-            break;
+    let mut place = Some((stage, at));
+    // What the stages below have brought is there as well.
+    'all: while let Some((own, until)) = place {
+        for copy in own.lines[..until].iter().rev() {
+            if copy.barrier {
+                break 'all;
+            }
+            let Some((edit, brought)) = one(view, own.layout, copy, reads) else {
+                continue;
+            };
+            edits.push(edit);
+            names.extend(brought);
+            first = Some(copy.at);
         }
-        let Some((edit, brought)) = one(view, stage.layout, copy, reads) else {
-            continue;
+        place = match view.plan.stages[own.stage].base {
+            Base::Stage(below) if deep => {
+                let found = view.stages.iter().find(|s| s.stage == below);
+                found.map(|s| (s, s.lines.len()))
+            }
+            _ => None,
         };
-        edits.push(edit);
-        names.extend(brought);
-        first = Some(copy.at);
     }
     edits.reverse();
     Some(First {
@@ -147,7 +162,9 @@ fn one(
             needed.extend(missing);
         }
     }
-    if needed.is_empty() && folders.is_empty() {
+    // A line for the repository would bring what is in it, and it differs in every build.
+    let git = needed.values().any(|from| from == ".git");
+    if git || (needed.is_empty() && folders.is_empty()) {
         return None;
     }
     let all = brought_by(step, &PathClaim::subtree("/"), view.files)?;

@@ -206,7 +206,7 @@ impl<'v, 'a> Run<'v, 'a> {
         let needs = self.needs(&first);
         let manifests = needs
             .as_ref()
-            .and_then(|n| manifests_first(self.view, self.stage, self.at, &n.reads));
+            .and_then(|n| manifests_first(self.view, self.stage, self.at, &n.reads, false));
         assumptions.extend(needs.into_iter().flat_map(|n| n.assumptions));
         let mut edits = vec![self.cut(cut)?];
         let names = match manifests {

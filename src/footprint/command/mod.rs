@@ -206,6 +206,11 @@ pub(super) fn works_on_projects(name: &str) -> bool {
     NAMES.contains(&name) || is_python(name)
 }
 
+/// Programs that run scripts of a JavaScript project.
+pub(super) fn builds_projects(name: &str) -> bool {
+    matches!(name, "npm" | "pnpm" | "yarn")
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }

@@ -1,6 +1,7 @@
 //! What yarn, pnpm, bun and corepack have in common: Node's settings, and packages with scripts.
 
 use super::super::Extent;
+use super::super::argument::Argument;
 use super::{Call, Described, npm};
 
 /// Entries of the home directory that belong to them.
@@ -68,6 +69,61 @@ pub(super) fn installs_globally(call: &mut Call<'_>) -> Described {
          and the directories of PATH"
     ));
     Ok(())
+}
+
+/// A script of the project, or a program of one of its packages, that builds it: it may look at anything of the project,
+/// and which part that is the project says.
+pub(super) fn builds(call: &mut Call<'_>, directory: &str, reason: &str) -> Described {
+    own_files(call)?;
+    call.claims.network = true;
+    call.claims.any_variable = true;
+    call.keep_in_tree(directory);
+    let name = call.name;
+    call.claims.assume(format!(
+        "what {name} runs touches only the project, /tmp and the tools' own directories"
+    ));
+    call.claims
+        .builds
+        .get_or_insert_with(|| format!("{name}: {reason}"));
+    Ok(())
+}
+
+/// The first words of a command line that are no options, where `valued` are the options with a value of their own.
+pub(super) fn operands<'a>(call: &Call<'a>, valued: &[&str]) -> Vec<&'a str> {
+    const MOST: usize = 3;
+    let mut out = Vec::new();
+    let mut words = call.arguments.iter().map(Argument::start);
+    while let Some(word) = words.next().filter(|_| out.len() < MOST) {
+        match word {
+            _ if valued.contains(&word) => drop(words.next()),
+            _ if word.starts_with('-') => {}
+            _ => out.push(word),
+        }
+    }
+    out
+}
+
+/// A script of the project by its name, with the options of a package manager that name a folder.
+pub(super) fn runs_script(call: &mut Call<'_>, name: &str, folders: &[&str]) -> Described {
+    let directory = call.directory()?.to_string();
+    let mut words = call.arguments.iter();
+    while let Some(word) = words.next() {
+        let text = word.start();
+        let value = match text.split_once('=') {
+            Some((option, value)) if folders.contains(&option) => Some(value),
+            None if folders.contains(&text) => words.next().map(Argument::start),
+            _ => None,
+        };
+        if let Some(value) = value {
+            let place = call.resolve(value)?;
+            call.keep_in_tree(&place);
+        }
+    }
+    builds(
+        call,
+        &directory,
+        &format!("what `{name}` does is not known"),
+    )
 }
 
 /// What a package manager's install says and looks at.

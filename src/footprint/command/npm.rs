@@ -5,7 +5,7 @@
 use super::super::Extent;
 use super::super::argument::Argument;
 use super::super::options::{Parsed, Spec, parse};
-use super::{Call, Described};
+use super::{Call, Described, node};
 
 const NPM: Spec = Spec {
     letters: "gfsqdDSEP",
@@ -88,6 +88,17 @@ pub(super) fn is_setting(name: &str) -> bool {
 pub(super) fn run(call: &mut Call<'_>) -> Described {
     if matches!(call.arguments, [a] if matches!(a.known(), Some("--version" | "-v"))) {
         return Ok(());
+    }
+    let valued = [
+        "-w",
+        "--workspace",
+        "-C",
+        "--prefix",
+        "--loglevel",
+        "--cache",
+    ];
+    if let ["run" | "run-script", name, ..] = node::operands(call, &valued)[..] {
+        return node::runs_script(call, name, &["-C", "--prefix", "--cache"]);
     }
     let parsed = parse(call.arguments, &NPM)?;
     // `--omit=dev` and the like may say `=false`; what flips a flag is left alone.

@@ -39,6 +39,18 @@ const KEEPS: &[&str] = &[
     "global-bin-dir",
 ];
 
+/// Its own commands; any other name is a script of the project or a program of a package.
+#[rustfmt::skip]
+const OTHERS: &[&str] = &[
+    "add", "approve-builds", "audit", "bin", "cache", "cat-file", "cat-index", "ci", "clean-install", "completion",
+    "config", "create", "dedupe", "deploy", "dlx", "doctor", "env", "exec", "fetch", "find-hash", "help", "i",
+    "ignored-builds", "import", "info", "init", "install", "install-test", "it", "licenses", "link", "list", "ll",
+    "ln", "login", "logout", "ls", "m", "multi", "outdated", "pack", "patch", "patch-commit", "patch-remove",
+    "prune", "publish", "rb", "rebuild", "recursive", "remove", "restart", "rm", "root", "run", "run-script",
+    "self-update", "server", "set", "setup", "start", "store", "t", "test", "tst", "un", "uninstall", "unlink", "up",
+    "update", "upgrade", "view", "why",
+];
+
 /// Describes pnpm.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
     call.refuse(|n| {
@@ -48,6 +60,31 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         // Corepack looks for the version to run.
         let directory = call.directory()?.to_string();
         return project(call, &directory, false, false);
+    }
+    let valued = [
+        "-F",
+        "--filter",
+        "--filter-prod",
+        "-C",
+        "--dir",
+        "--reporter",
+        "--loglevel",
+        "--workspace-concurrency",
+        "--store-dir",
+        "--network-concurrency",
+        "--child-concurrency",
+        "--registry",
+        "--node-linker",
+    ];
+    let script = match node::operands(call, &valued)[..] {
+        ["run" | "run-script" | "exec", name, ..] => Some(name),
+        [name, ..] if !OTHERS.contains(&name) => Some(name),
+        _ => None,
+    };
+    if let Some(name) = script {
+        assume_store(call)?;
+        call.claims.write(Extent::Subtree, "/.pnpm-store");
+        return node::runs_script(call, name, &["-C", "--dir", "--store-dir"]);
     }
     let parsed = parse(call.arguments, &PNPM)?;
     // Corepack fetches pnpm itself.

@@ -48,6 +48,16 @@ const OWN: &[&str] = &[
     "node_modules", ".yarn", ".pnp.cjs", ".pnp.js", ".pnp.loader.mjs",
 ];
 
+/// Its own commands; any other name is a script of the project.
+#[rustfmt::skip]
+const OTHERS: &[&str] = &[
+    "access", "add", "audit", "autoclean", "bin", "cache", "check", "config", "constraints", "create", "dedupe",
+    "dlx", "explain", "generate-lock-entry", "global", "help", "import", "info", "init", "install", "licenses",
+    "link", "list", "login", "logout", "node", "npm", "outdated", "owner", "pack", "patch", "patch-commit", "plugin",
+    "policies", "prune", "publish", "rebuild", "remove", "run", "search", "set", "stage", "tag", "team", "unlink",
+    "unplug", "up", "upgrade", "upgrade-interactive", "version", "versions", "why", "workspace", "workspaces",
+];
+
 /// Describes yarn.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
     let upper = |n: &str| n.to_ascii_uppercase();
@@ -59,6 +69,15 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         // Corepack looks for the version to run.
         let directory = call.directory()?.to_string();
         return project(call, &directory, false);
+    }
+    let script = match node::operands(call, &["--cwd"])[..] {
+        ["run", name, ..] | ["workspace", _, name] if !OTHERS.contains(&name) => Some(name),
+        ["workspaces", name @ ("run" | "foreach"), ..] => Some(name),
+        [name, ..] if !OTHERS.contains(&name) => Some(name),
+        _ => None,
+    };
+    if let Some(name) = script {
+        return node::runs_script(call, name, &["--cwd"]);
     }
     let parsed = parse(call.arguments, &YARN)?;
     let values = ["production", "prod", "inline-builds", "immutable"];
@@ -175,7 +194,7 @@ mod tests {
         ("yarn workspaces focus --production web", "", "net /app/**", "/app/** /root/** tmp"),
         ("yarn global add serve", "", "net", "/opt/** /root/** /usr/bin/** /usr/lib/** /usr/local/** /usr/share/** tmp"),
         ("yarn build", "`build`", "", ""),
-        ("yarn run build", "`run`", "", ""),
+        ("yarn run build", "`build`", "", ""),
         ("yarn add file:../x", "local package", "", ""),
         ("yarn install --frob", "option --frob", "", ""),
         ("yarn install --modules-folder $X", "a directory is not known", "", ""),

@@ -197,7 +197,7 @@ impl Walk {
             Some(_) if wrapper.is_some() => command::java::wrapped(path),
             Some(_) => {
                 self.started(path);
-                self.claims.give_up(format!("it runs {path}"));
+                self.starts_script(path, &arguments[1..], shell, place);
                 return;
             }
         };
@@ -283,6 +283,29 @@ impl Walk {
                     .claims
                     .give_up(format!("{} is not known", named.variable)),
             }
+        }
+    }
+
+    /// A script by its path: nothing is known of it, save where it is to start a build of the project and may do nothing
+    /// more. Whether it does is for those to say who see it.
+    fn starts_script(&mut self, path: &str, arguments: &[Argument], shell: &Shell, place: Span) {
+        let tool = arguments
+            .first()
+            .and_then(Argument::known)
+            .unwrap_or_default();
+        let script = resolve(shell.cwd.as_deref(), path).filter(|_| command::builds_projects(tool));
+        let (opaque, uses) = (self.claims.opaque.is_none(), self.claims.uses.len());
+        let Some(script) = script.filter(|_| opaque) else {
+            self.claims.give_up(format!("it runs {path}"));
+            return;
+        };
+        self.claims.read(Extent::Exact, script.clone());
+        self.program(arguments, shell, place);
+        match self.claims.uses.get_mut(uses..) {
+            Some([one]) if one.described && self.claims.builds.is_some() => {
+                one.wrapper = Some(script);
+            }
+            _ => self.claims.give_up(format!("it runs {path}")),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::dockerfile::{Dockerfile, Flag, Instruction, Kind, variables};
 use crate::footprint::{Certainty, Extent, Link, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::flow::place_of;
-use crate::rewrite::layout::Layout;
+use crate::rewrite::layout::{Arrivals, Layout, Places};
 use crate::rewrite::needs::Needs;
 use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
 use crate::source::SourceFile;
@@ -80,6 +80,10 @@ pub struct Item<'a> {
     pub needs: Option<Result<Needs, String>>,
     /// Layers of files below it.
     layers: usize,
+    /// The files that it brings, where it is a COPY, once somebody asks.
+    brings: OnceCell<Option<Rc<Arrivals>>>,
+    /// The files below it, once somebody asks for all of them.
+    below: OnceCell<Rc<Places>>,
     /// Where its paths lead.
     led: OnceCell<Rc<commute::Led>>,
 }
@@ -301,14 +305,22 @@ impl<'a> Scene<'a> {
             let footprint = step.and_then(|(_, s)| s.footprint.as_ref());
             let needs = footprint.and_then(|f| project::needs_of(f, layout, files));
             let mut effect = step.map(|(_, s)| effect::of(s, standing, &around));
-            if let (Some(Ok(effect)), Some(footprint), Some(Ok(needs))) =
-                (&mut effect, footprint, &needs)
-            {
-                project::narrow(effect, footprint, needs);
+            let mut left = None;
+            match (&mut effect, step, footprint, &needs) {
+                (Some(effect), Some((_, step)), Some(footprint), Some(needs))
+                    if footprint.builds =>
+                {
+                    *effect = project::of_build(step, footprint, standing, needs);
+                    left = project::left_by_build(effect.as_ref().ok(), footprint, needs);
+                }
+                (Some(Ok(effect)), _, Some(footprint), Some(Ok(needs))) => {
+                    project::narrow(effect, footprint, needs);
+                }
+                _ => {}
             }
             if let Some((_, step)) = step {
                 let known = effect.as_ref().and_then(|e| e.as_ref().ok());
-                layout.add(step, known.map(|e| &e.writes));
+                layout.add(step, left.as_ref().or(known.map(|e| &e.writes)));
             }
             Item {
                 at,
@@ -317,12 +329,32 @@ impl<'a> Scene<'a> {
                 effect,
                 needs,
                 layers,
+                brings: OnceCell::new(),
+                below: OnceCell::new(),
                 led: OnceCell::new(),
             }
         };
         let mut items: Vec<Item<'a>> = (stage.from + 1..stage.end).map(one).collect();
         look_into_listed_libraries(&mut items);
         items
+    }
+
+    /// The files of the context that a COPY brings.
+    fn arrivals(&self, stage: usize, at: usize, files: &dyn ContextFiles) -> Option<Rc<Arrivals>> {
+        let item = &self.stages[stage][at];
+        let (_, step) = item.step?;
+        let find = || Arrivals::of(step, files).map(Rc::new);
+        item.brings.get_or_init(find).clone()
+    }
+
+    /// The files of the context below an instruction.
+    fn below(&self, stage: usize, at: usize, files: &dyn ContextFiles) -> Rc<Places> {
+        let item = &self.stages[stage][at];
+        let find = || {
+            let layout = self.layouts[stage].first(item.layers);
+            Rc::new(layout.places(files, false))
+        };
+        Rc::clone(item.below.get_or_init(find))
     }
 
     /// The links that steps of a stage, and of those it starts from, may leave.

@@ -4,13 +4,14 @@
 //! narrower effect, and whether a COPY may come behind a RUN because it brings nothing that the RUN looks at, or only
 //! what is there already. Cost: O(claims · files of the COPY). Invariant: narrower only where the needs are known.
 
-use super::super::effect::Effect;
+use super::super::effect::{self, Effect, Standing};
 use super::{Item, Relation, Scene};
 use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, Use};
+use crate::plan::Step;
 use crate::rewrite::ContextFiles;
-use crate::rewrite::layout::{Laid, Layout, brought_by};
-use crate::rewrite::needs::{self, Needs, Project};
+use crate::rewrite::layout::{Laid, Layout, Snapshot};
+use crate::rewrite::needs::{self, Needs};
 use std::collections::BTreeSet;
 
 /// Why a COPY and a RUN commute, where it is for the needs of the RUN.
@@ -23,7 +24,8 @@ pub(super) fn needs_of(
     layout: &Layout,
     files: Option<&dyn ContextFiles>,
 ) -> Option<Result<Needs, String>> {
-    if footprint.uses.is_empty() || footprint.opaque.is_some() {
+    let open = footprint.opaque.is_none() || footprint.builds;
+    if footprint.uses.is_empty() || !open {
         return None;
     }
     let shell = |c: &String| matches!(c.as_str(), "sh" | "ash" | "dash" | "bash");
@@ -38,10 +40,15 @@ pub(super) fn needs_of(
     let laid = Laid { layout, files };
     let mut all = Needs::default();
     for used in &footprint.uses {
-        match needs::of_use(used, &laid) {
+        let found = match footprint.builds {
+            true => of_builder(used, &laid),
+            false => needs::of_use(used, &laid),
+        };
+        match found {
             Ok(more) => {
                 all.reads.extend(more.reads);
                 all.writes.extend(more.writes);
+                all.adds.extend(more.adds);
                 all.assumptions.extend(more.assumptions);
             }
             Err(why) => {
@@ -52,6 +59,25 @@ pub(super) fn needs_of(
     all.assumptions.sort();
     all.assumptions.dedup();
     Some(Ok(all))
+}
+
+/// The same for one use of a RUN that builds the project, whose needs take long to find: once for all files that lie alike.
+fn of_builder(used: &Use, laid: &Laid<'_>) -> Result<Needs, String> {
+    let snapshot = Snapshot::of(laid.layout, laid.files);
+    let Some(memo) = laid.files.memo() else {
+        return needs::of_use(used, &snapshot);
+    };
+    let mut hash = blake3::Hasher::new();
+    hash.update(&snapshot.digest());
+    let how = (
+        &used.tool,
+        &used.arguments,
+        &used.dir,
+        &used.variables,
+        &used.wrapper,
+    );
+    hash.update(format!("{how:?}").as_bytes());
+    memo.found(hash.finalize().into(), || needs::of_use(used, &snapshot))
 }
 
 /// Whether the footprint of a use holds only where its needs are known: it names manifests alone.
@@ -98,7 +124,8 @@ pub(super) fn narrow(effect: &mut Effect, footprint: &Footprint, needs: &Needs) 
             PathSet::new(all.cloned().collect())
         };
     effect.reads = without(&effect.reads, &reads, &others_read, &needs.reads);
-    effect.writes = without(&effect.writes, &writes, &others_write, &needs.writes);
+    let changed = needs.writes.union(&needs.adds).cloned().collect();
+    effect.writes = without(&effect.writes, &writes, &others_write, &changed);
     effect.links.retain(|l| !writes.contains(&l.at));
     let unknown = |at: &PathClaim| Link {
         at: at.clone(),
@@ -106,15 +133,55 @@ pub(super) fn narrow(effect: &mut Effect, footprint: &Footprint, needs: &Needs) 
         hard: false,
         instead: false,
     };
-    effect.links.extend(needs.writes.iter().map(unknown));
-    effect.certainty = Some(Certainty::Assumed);
-    effect.assumptions.extend(needs.assumptions.iter().cloned());
+    effect.links.extend(changed.iter().map(unknown));
     let etc = PathClaim::exact("/etc");
     let on_the_way = |c: &PathClaim| c.covers(&etc) || PathClaim::subtree("/etc").covers(c);
     let beside = others().all(|e| e.writes.is_empty() && !e.reads.iter().any(on_the_way));
     if footprint.uses.iter().all(downloads_modules) && beside {
         look_at_little_of_etc(effect);
     }
+    rest_on(effect, needs);
+}
+
+/// What a RUN does that builds the project with its own scripts. Other commands keep their order with it wherever they
+/// touch the project: only of the files of the context is it known which of them it looks at.
+pub(super) fn of_build(
+    step: &Step,
+    footprint: &Footprint,
+    standing: Standing<'_>,
+    needs: &Result<Needs, String>,
+) -> Result<Effect, String> {
+    let needs = needs
+        .as_ref()
+        .map_err(|why| format!("line {}: {why}", step.line))?;
+    let known = Footprint {
+        opaque: None,
+        ..footprint.clone()
+    };
+    let mut out = effect::run(step, &known, standing)?;
+    rest_on(&mut out, needs);
+    Ok(out)
+}
+
+/// The places at which such a RUN may leave other files than those of the context: what it builds lies beside them.
+pub(super) fn left_by_build(
+    effect: Option<&Effect>,
+    footprint: &Footprint,
+    needs: &Result<Needs, String>,
+) -> Option<PathSet> {
+    let (effect, needs) = (effect?, needs.as_ref().ok()?);
+    let without = Needs {
+        adds: BTreeSet::new(),
+        ..needs.clone()
+    };
+    let mut narrow_effect = effect.clone();
+    narrow(&mut narrow_effect, footprint, &without);
+    Some(narrow_effect.writes)
+}
+
+fn rest_on(effect: &mut Effect, needs: &Needs) {
+    effect.certainty = Some(Certainty::Assumed);
+    effect.assumptions.extend(needs.assumptions.iter().cloned());
     effect.assumptions.sort();
     effect.assumptions.dedup();
 }
@@ -179,12 +246,14 @@ impl Scene<'_> {
         let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
             return None;
         };
-        let (_, step) = copy.step?;
-        let below = self.layouts[stage].first(copy.layers);
-        let laid = Laid {
-            layout: &below,
-            files,
-        };
+        let mut narrowed = effect.clone();
+        match run.step.and_then(|(_, s)| s.footprint.as_ref()) {
+            Some(footprint) if footprint.builds => narrow(&mut narrowed, footprint, needs),
+            _ => {}
+        }
+        let effect = &narrowed;
+        let arrivals = self.arrivals(stage, first, files);
+        let below = self.below(stage, first, files);
         let changes = brings.changes();
         // Whom files belong to is looked up where the COPY stands.
         if effect.writes.overlaps(&brings.reads).is_some() {
@@ -199,39 +268,42 @@ impl Scene<'_> {
         let on_the_way = |claim: &PathClaim| {
             let mut above = PathSet::new(vec![claim.clone()]).ancestors().claims;
             above.retain(|a| meets(a));
-            above
-                .iter()
-                .any(|a| brought_by(step, a, files).is_none_or(|b| !b.is_empty()))
+            let brings = |a: &PathClaim| arrivals.as_ref().is_none_or(|b| b.at(a).next().is_some());
+            above.iter().any(brings)
         };
         // A folder that is looked at, or changed to, may be there only because the COPY brings files in it.
         let started = effect.cwd.as_deref().map(PathClaim::exact);
         let stands = |claim: &PathClaim| {
             let all = PathClaim::subtree(&*claim.path);
-            started.as_ref().is_some_and(|c| all.covers(c)) || laid.has_below(&claim.path)
+            started.as_ref().is_some_and(|c| all.covers(c)) || below.has_below(&claim.path)
         };
         for claim in effect.reads.claims.iter().chain(&effect.programs.claims) {
-            if claim.extent == Extent::Exact
-                && !stands(claim)
-                && !brought_by(step, &PathClaim::subtree(&*claim.path), files)?.is_empty()
-                && brought_by(step, claim, files)?.is_empty()
-            {
-                return None;
-            }
             if !meets(claim) {
                 continue;
             }
-            let brought = brought_by(step, claim, files)?;
-            let there = |(place, from): &(String, String)| {
-                laid.context_path(place).as_deref() == Some(from)
-            };
-            if !brought.iter().all(there) || on_the_way(claim) {
+            let inside = PathClaim::subtree(&*claim.path);
+            if claim.extent == Extent::Exact
+                && !stands(claim)
+                && arrivals.as_ref()?.at(&inside).next().is_some()
+                && arrivals.as_ref()?.at(claim).next().is_none()
+            {
+                return None;
+            }
+            let mut brought = arrivals.as_ref()?.at(claim);
+            let there = |(place, from): &(String, String)| below.from(place) == Some(from);
+            if !brought.all(there) || on_the_way(claim) {
                 return None;
             }
         }
         for claim in effect.writes.claims.iter().filter(|c| meets(c)) {
             // A lock file that the RUN leaves as it is.
             let kept = claim.extent == Extent::Exact && needs.reads.contains(claim);
-            if !kept && (!brought_by(step, claim, files)?.is_empty() || on_the_way(claim)) {
+            // A build leaves the files of the project as they are, which the COPY writes again.
+            let spared = |(place, from): &(String, String)| {
+                needs.adds.contains(claim) && below.from(place) == Some(from)
+            };
+            let mut brought = arrivals.as_ref()?.at(claim);
+            if !kept && (!brought.all(spared) || on_the_way(claim)) {
                 return None;
             }
         }

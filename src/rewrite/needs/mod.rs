@@ -18,6 +18,7 @@ mod gradle;
 mod maven;
 mod mix;
 mod node;
+mod node_build;
 mod node_hooks;
 mod node_scripts;
 mod node_settings;
@@ -39,7 +40,10 @@ mod words;
 mod yarn;
 
 use crate::footprint::{self, PathClaim, Use};
+pub use node_build::Facts;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// The project's files as a command finds them in the image, brought there by COPY from the build context. Paths are
 /// absolute and clean.
@@ -57,6 +61,10 @@ pub trait Project {
     /// Whether there is any.
     fn has_below(&self, dir: &str) -> bool {
         !self.below(dir).is_empty()
+    }
+    /// What its text names; `None` where it is not there, or is too large to be looked into.
+    fn facts(&self, path: &str) -> Option<Rc<Facts>> {
+        Facts::of(&self.read(path)?).map(Rc::new)
     }
     /// Whether its owner may run it as a program; `None` where that is not known.
     fn is_executable(&self, _path: &str) -> Option<bool> {
@@ -84,6 +92,8 @@ pub struct Needs {
     pub reads: BTreeSet<PathClaim>,
     /// Places in the project that it writes.
     pub writes: BTreeSet<PathClaim>,
+    /// Folders in which it makes files, and leaves those of the build context as they are.
+    pub adds: BTreeSet<PathClaim>,
     /// What that rests on, one sentence each without a full stop.
     pub assumptions: Vec<String>,
 }
@@ -127,6 +137,37 @@ impl Needs {
 
 /// The needs, or the reason why they are not known: one sentence without a full stop.
 pub type Found = Result<Needs, String>;
+
+/// What was found before in a context whose files do not change.
+#[derive(Debug, Default)]
+pub struct Memo {
+    found: RefCell<BTreeMap<[u8; 32], Found>>,
+    facts: RefCell<BTreeMap<String, Option<Rc<Facts>>>>,
+}
+
+impl Memo {
+    /// The needs that depend on this alone.
+    pub fn found(&self, key: [u8; 32], find: impl FnOnce() -> Found) -> Found {
+        if let Some(known) = self.found.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = find();
+        self.found.borrow_mut().insert(key, found.clone());
+        found
+    }
+
+    /// What the text of a file names.
+    pub fn facts(&self, path: &str, read: impl FnOnce() -> Option<Rc<Facts>>) -> Option<Rc<Facts>> {
+        if let Some(known) = self.facts.borrow().get(path) {
+            return known.clone();
+        }
+        let facts = read();
+        self.facts
+            .borrow_mut()
+            .insert(path.to_owned(), facts.clone());
+        facts
+    }
+}
 
 /// Stands for a folder that is not known.
 const NOWHERE: &str = "/?";
@@ -207,6 +248,7 @@ fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
         "cargo" => cargo::needs(command, project),
         "dotnet" => dotnet::needs(command, project),
         "go" => go::needs(command, project),
+        _ if node_build::is_build(command) => node_build::needs(command, project),
         "npm" => npm::needs(command, project),
         "yarn" | "yarnpkg" => yarn::needs(command, project),
         "pnpm" => pnpm::needs(command, project),
@@ -259,7 +301,10 @@ pub fn of_use(used: &Use, project: &dyn Project) -> Found {
     };
     let found = of(&command, project).and_then(|mut needs| {
         if let Some(script) = &used.wrapper {
-            wrapper(script, project, &mut needs)?;
+            match node_build::is_build(&command) {
+                true => node_build::wrapper(script, project, &mut needs)?,
+                false => wrapper(script, project, &mut needs)?,
+            }
         }
         Ok(needs)
     });

@@ -1,0 +1,211 @@
+//! Where all files lie at once, for those who ask for many.
+//!
+//! Goes in: the layers of a stage, or one COPY. Comes out: the same answers that [`super::Laid`] and [`super::brought_by`]
+//! give, looked up once. One pass over the files of every COPY.
+
+use super::super::needs::{Facts, Project};
+use super::{Brought, ContextFiles, Layer, Layout, brought_by, folder_of};
+use crate::footprint::{Extent, PathClaim};
+use crate::pattern::SourceKind;
+use crate::plan::Step;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// All files of the context at their places, looked up once: place in the image and path in the context.
+#[derive(Debug, Default)]
+pub struct Places(BTreeMap<String, String>);
+
+/// The same with the context they were found in: what needs are asked of.
+pub struct Snapshot<'a> {
+    places: Places,
+    files: &'a dyn ContextFiles,
+}
+
+impl Places {
+    /// The file of the context at a place.
+    #[must_use]
+    pub fn from(&self, place: &str) -> Option<&String> {
+        self.0.get(place)
+    }
+
+    /// Whether anything lies below a folder.
+    #[must_use]
+    pub fn has_below(&self, dir: &str) -> bool {
+        let start = format!("{}/", dir.trim_end_matches('/'));
+        let mut rest = self.0.range(start.clone()..);
+        rest.next().is_some_and(|(p, _)| p.starts_with(&start))
+    }
+
+    fn below(&self, dir: &str) -> Vec<String> {
+        let start = format!("{}/", dir.trim_end_matches('/'));
+        let rest = self.0.range(start.clone()..);
+        let all = rest.map(|(p, _)| p.clone());
+        all.take_while(|p| p.starts_with(&start)).collect()
+    }
+
+    /// Takes away what lies at a claim.
+    fn lose(&mut self, claim: &PathClaim) {
+        self.0.remove(&claim.path);
+        if claim.extent == Extent::Subtree {
+            for path in self.below(&claim.path) {
+                self.0.remove(&path);
+            }
+        }
+    }
+}
+
+impl Layout {
+    /// Where all files lie: the same as asking for each of them. `bytes` asks only for what is in them, whoever owns them
+    /// since and may run them, and takes it that nobody's temporary files lie over them.
+    #[must_use]
+    pub fn places(&self, files: &dyn ContextFiles, bytes: bool) -> Places {
+        let mut places = Places::default();
+        for layer in &self.layers {
+            match layer {
+                Layer::Other(_, true) if bytes => {}
+                Layer::Other(set, _) => {
+                    let temporary = |c: &PathClaim| matches!(c.path.as_str(), "/tmp" | "/var/tmp");
+                    for claim in set.claims.iter().filter(|c| !bytes || !temporary(c)) {
+                        places.lose(claim);
+                    }
+                }
+                Layer::Context(brought) if brought.is_unclear(files) => {
+                    places.lose(&PathClaim::subtree(brought.top()));
+                }
+                Layer::Context(brought) => brought.lay(files, &mut places.0),
+            }
+        }
+        places
+    }
+}
+
+/// Whether a RUN changes who owns files and may run them, and nothing else.
+pub(super) fn keeps_bytes(step: &Step) -> bool {
+    let kept = |c: &String| matches!(c.as_str(), "chmod" | "chown" | "chgrp");
+    let footprint = step.footprint.as_ref();
+    footprint.is_some_and(|f| {
+        f.opaque.is_none() && !f.commands.is_empty() && f.commands.iter().all(kept)
+    })
+}
+
+impl<'a> Snapshot<'a> {
+    /// What lies in the image below some instruction, as far as bytes go.
+    #[must_use]
+    pub fn of(layout: &Layout, files: &'a dyn ContextFiles) -> Self {
+        let places = layout.places(files, true);
+        Self { places, files }
+    }
+
+    /// A digest of which files lie where.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = blake3::Hasher::new();
+        for (place, from) in &self.places.0 {
+            for text in [place, from] {
+                hash.update(&(text.len() as u64).to_le_bytes());
+                hash.update(text.as_bytes());
+            }
+        }
+        hash.finalize().into()
+    }
+}
+
+impl Project for Snapshot<'_> {
+    fn is_file(&self, path: &str) -> bool {
+        self.places.from(path).is_some()
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.files.read(self.places.from(path)?)
+    }
+
+    fn facts(&self, path: &str) -> Option<Rc<Facts>> {
+        let from = self.places.from(path)?;
+        let read = || Facts::of(&self.files.read(from)?).map(Rc::new);
+        match self.files.memo() {
+            Some(memo) => memo.facts(from, read),
+            None => read(),
+        }
+    }
+
+    fn is_link(&self, path: &str) -> bool {
+        let from = self.places.from(path);
+        from.is_some_and(|p| self.files.is_link(p))
+    }
+
+    fn is_executable(&self, path: &str) -> Option<bool> {
+        self.files.is_executable(self.places.from(path)?)
+    }
+
+    fn has_below(&self, dir: &str) -> bool {
+        self.places.has_below(dir)
+    }
+
+    fn below(&self, dir: &str) -> Vec<String> {
+        self.places.below(dir)
+    }
+}
+
+/// All files that a COPY of the context brings, to be asked for one part of the image after the other.
+#[derive(Debug)]
+pub struct Arrivals {
+    /// Place in the image and path in the context, sorted.
+    all: Vec<(String, String)>,
+    /// The repository among them.
+    git: Option<usize>,
+}
+
+impl Arrivals {
+    /// `None` as in [`brought_by`].
+    #[must_use]
+    pub fn of(step: &Step, files: &dyn ContextFiles) -> Option<Self> {
+        let mut all = brought_by(step, &PathClaim::subtree("/"), files)?;
+        all.sort();
+        let git = all.iter().position(|(_, from)| from == ".git");
+        Some(Self { all, git })
+    }
+
+    /// What [`brought_by`] says of a claim.
+    pub fn at<'s>(&'s self, claim: &PathClaim) -> impl Iterator<Item = &'s (String, String)> {
+        let start = format!("{}/", claim.path.trim_end_matches('/'));
+        let from = |text: &str| self.all.partition_point(|(p, _)| p.as_str() < text);
+        let own = self.all.get(from(&claim.path));
+        let own = own.filter(|(p, _)| *p == claim.path);
+        let below = match claim.extent {
+            Extent::Subtree => &self.all[from(&start)..],
+            Extent::Exact => &[],
+        };
+        // Of the repository no file is listed.
+        let git = self.git.and_then(|at| self.all.get(at));
+        let git = git.filter(|(p, _)| {
+            claim
+                .path
+                .strip_prefix(&**p)
+                .is_some_and(|r| r.starts_with('/'))
+        });
+        let below = below.iter().take_while(move |(p, _)| p.starts_with(&start));
+        own.into_iter().chain(below).chain(git)
+    }
+}
+
+impl Brought {
+    /// Puts its files where they belong.
+    fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
+        for source in &self.sources {
+            let folder = match source.kind() {
+                SourceKind::Plain(name) => (*name).to_owned(),
+                SourceKind::Root => String::new(),
+                SourceKind::Wildcard { .. } => folder_of(source).to_owned(),
+            };
+            let mut list = files.below(&folder);
+            if files.is_file(&folder) {
+                list.push(folder);
+            }
+            for file in list {
+                if let Some(place) = self.place(source, &file) {
+                    places.insert(place, file);
+                }
+            }
+        }
+    }
+}
