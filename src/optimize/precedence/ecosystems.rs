@@ -8,7 +8,6 @@ use super::super::effect::Effect;
 use super::{Item, Relation, Scene};
 use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Footprint, PathClaim, PathSet, Use};
-use crate::rewrite::layout::brought_by;
 use crate::rewrite::needs::Needs;
 
 /// A package manager's world.
@@ -92,8 +91,22 @@ impl Scene<'_> {
         first: usize,
         second: usize,
     ) -> Option<Relation> {
-        let own = |at: usize| self.side(stage, at);
-        let (a, b) = (own(first)?, own(second)?);
+        let world = |at: usize| {
+            let step = self.stages[stage][at].step;
+            step.and_then(|(_, s)| s.footprint.as_ref()).and_then(of)
+        };
+        let unknown = |at: usize| {
+            let needs = &self.stages[stage][at].needs;
+            world(at).is_some() && !matches!(needs, Some(Ok(_)))
+        };
+        // Whoever is known to need little passes all that is little: this is for those of which more is not known.
+        match (world(first), world(second)) {
+            (Some(a), Some(b)) if a != b => {}
+            (None, Some(_)) if unknown(second) => {}
+            (Some(_), None) if unknown(first) => {}
+            _ => return None,
+        }
+        let (a, b) = (self.side(stage, first)?, self.side(stage, second)?);
         if a.world == b.world || !(a.known || b.known) {
             return None;
         }
@@ -132,8 +145,7 @@ impl Scene<'_> {
     /// An install, or a COPY of nothing but manifests.
     fn side(&self, stage: usize, at: usize) -> Option<Side> {
         let item = &self.stages[stage][at];
-        let (_, step) = item.step?;
-        if let Some(footprint) = &step.footprint {
+        if let Some(footprint) = &item.step?.1.footprint {
             let world = of(footprint)?;
             return Some(Side {
                 world,
@@ -144,11 +156,14 @@ impl Scene<'_> {
         if !matches!(item.instruction.kind, Kind::Copy(_)) {
             return None;
         }
-        let brought = brought_by(step, &PathClaim::subtree("/"), self.files?)?;
-        let name = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
-        let names: Vec<String> = brought.iter().map(|(place, _)| name(place)).collect();
+        let brought = self.arrivals(stage, at, self.files?)?;
+        let everything = PathClaim::subtree("/");
+        let name = |(place, _): &'_ (String, String)| place.rsplit('/').next().map(str::to_owned);
+        // More than a few are no manifests.
+        let names: Vec<String> = brought.at(&everything).take(20).filter_map(name).collect();
         let all = |e: &Ecosystem| names.iter().all(|n| e.manifests.contains(&n.as_str()));
-        let world = ALL.iter().position(all).filter(|_| !names.is_empty())?;
+        let few = names.len() < 20 && !names.is_empty();
+        let world = ALL.iter().position(all).filter(|_| few)?;
         let Some(Ok(effect)) = &item.effect else {
             return None;
         };

@@ -40,7 +40,9 @@ pub(super) fn needs_of(
     let laid = Laid { layout, files };
     let mut all = Needs::default();
     for used in &footprint.uses {
-        let found = match footprint.builds {
+        // Workspaces have many manifests, and most files that are asked for are not there.
+        let node = matches!(used.tool.as_str(), "npm" | "yarn" | "yarnpkg" | "pnpm");
+        let found = match footprint.builds || node {
             true => of_builder(used, &laid),
             false => needs::of_use(used, &laid),
         };
@@ -61,7 +63,7 @@ pub(super) fn needs_of(
     Some(Ok(all))
 }
 
-/// The same for one use of a RUN that builds the project, whose needs take long to find: once for all files that lie alike.
+/// The same for one use whose needs take long to find: once for all files that lie alike.
 fn of_builder(used: &Use, laid: &Laid<'_>) -> Result<Needs, String> {
     let snapshot = Snapshot::of(laid.layout, laid.files);
     let Some(memo) = laid.files.memo() else {
