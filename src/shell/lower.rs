@@ -10,7 +10,7 @@ use tree_sitter::{Node, ParseOptions, ParseState, Parser};
 use super::flatten;
 use super::{
     Assignment, Branch, CaseArm, Command, CommandKind, MAX_DEPTH, Part, Redirect, RedirectOperator,
-    Simple, Word,
+    Script, Simple, Word,
 };
 use crate::source::Span;
 
@@ -28,10 +28,6 @@ const RESERVED: &[&str] = &[
 
 /// Parses and lowers; `None` when the whole script has to be taken as unknown.
 pub(super) fn commands(text: &str) -> Option<Vec<Command>> {
-    let mut parser = Parser::new();
-    parser
-        .set_language(&tree_sitter_bash::LANGUAGE.into())
-        .ok()?;
     // The grammar's C scanner indexes the C library's character tables with any code point, which
     // reads out of bounds beyond ASCII. It is shown a text of the same length instead, whose other
     // characters are `%`: part of a word and of no name, as they are to a shell.
@@ -42,6 +38,64 @@ pub(super) fn commands(text: &str) -> Option<Vec<Command>> {
         .bytes()
         .map(|b| if b.is_ascii() { b } else { b'%' })
         .collect();
+    let plain = |found: &Option<Vec<Command>>| found.as_ref().is_some_and(|c| !has_unknown(c));
+    let found = read(text, &shown);
+    if plain(&found) {
+        return found;
+    }
+    // A shell takes `(a) else` without a separator, the grammar does not.
+    match with_separators(shown) {
+        Some(shown) => Some(read(text, &shown)).filter(plain).unwrap_or(found),
+        None => found,
+    }
+}
+
+/// Whether any command could not be read.
+fn has_unknown(commands: &[Command]) -> bool {
+    let script = Script {
+        commands: commands.to_vec(),
+        span: Span::default(),
+    };
+    let mut unknown = false;
+    script.visit(&mut |c| unknown |= matches!(c.kind, CommandKind::Unknown));
+    unknown
+}
+
+/// The text with a `;` in place of a blank between a closing bracket and a word that ends or splits a block; `None` where
+/// there is no such place.
+fn with_separators(mut shown: Vec<u8>) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 6] = [b"else", b"elif", b"fi", b"then", b"do", b"done"];
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let mut places = Vec::new();
+    for at in shown
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b')')
+        .map(|(n, _)| n)
+    {
+        let rest = &shown[at + 1..];
+        let word = rest.iter().take_while(|b| blank(b)).count();
+        let end = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'-' | b'.' | b'/');
+        let follows = WORDS.iter().any(|w| {
+            let behind = rest[word..].strip_prefix(*w);
+            behind.is_some_and(|b| b.first().is_none_or(end))
+        });
+        if word > 0 && follows {
+            places.push(at + 1);
+        }
+    }
+    for place in &places {
+        shown[*place] = b';';
+    }
+    (!places.is_empty()).then_some(shown)
+}
+
+/// Parses what the grammar is shown, and takes the texts from the script itself.
+fn read(text: &str, shown: &[u8]) -> Option<Vec<Command>> {
+    let mut parser = Parser::new();
+    parser
+        .set_language(&tree_sitter_bash::LANGUAGE.into())
+        .ok()?;
     // The parser calls back after a fixed number of steps, so this bound is the same on every machine.
     let mut budget = 1000 + text.len() / 8;
     let mut spend = |_: &ParseState| {

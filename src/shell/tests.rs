@@ -143,6 +143,13 @@ fn scripts_lower_to_the_tree_a_shell_reads() {
             "A=1 B=\"$x y\" npm ci || true; cd /app",
             "<[A=1 B=\"$x y\" npm ci] || [true]> ; [cd /app]",
         ),
+        // A closing bracket needs no separator before a word of a block; an argument stays one.
+        (
+            "if a; then (b) && (c)   else d \"(e) fi\"; fi",
+            "if([a] -> <sub([b]) && sub([c])> else [d \"(e) fi\"])",
+        ),
+        ("for x in a; do (b) done", "for(x in a do sub([b]))"),
+        ("echo $(a) done", "[echo $([a]) done]"),
         ("a && b > /x", "<[a] && [b] Write:/x>"),
         ("a && b | c || d", "<[a] && ([b] | [c]) || [d]>"),
         (
