@@ -18,7 +18,7 @@ shift
 top=$(cd "$(dirname "$0")/../corpus/rewrites" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-[ -n "$plans" ] || for stage in python node rust ruby golang; do
+[ -n "$plans" ] || for stage in python node rust ruby golang ruby-node; do
     docker image inspect "tools:$stage" >/dev/null 2>&1 ||
         docker buildx build --network=host -q -f "$top/base.Dockerfile" --target "$stage" -t "tools:$stage" --load "$work" >/dev/null
 done

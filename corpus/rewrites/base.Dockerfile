@@ -1,4 +1,4 @@
-# What the projects stand on, a stage for each tool: tools:python, tools:node, tools:rust, tools:ruby, tools:golang.
+# What the projects stand on, a stage for each tool: tools:python, tools:node, tools:rust, tools:ruby, tools:golang, and one for two of them, tools:ruby-node.
 FROM debian:trixie AS python
 RUN apt-get update && apt-get install -y --no-install-recommends python3-pip python3-venv && apt-get clean
 RUN pip install --break-system-packages uv && python3 -m venv /opt/poetry && /opt/poetry/bin/pip install poetry && ln -s /opt/poetry/bin/poetry /usr/local/bin/poetry
@@ -16,3 +16,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends ruby bundler &&
 
 FROM debian:trixie AS golang
 RUN apt-get update && apt-get install -y --no-install-recommends golang-go && apt-get clean
+
+FROM ruby AS ruby-node
+RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && apt-get clean

@@ -5,7 +5,7 @@
 //! Cost: that of a pair of steps. Invariant: assumed, never exact; whatever else stands in the RUNs counts in full.
 
 use super::super::effect::Effect;
-use super::{Item, Relation, Scene};
+use super::{Relation, Scene};
 use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Footprint, PathClaim, PathSet, Use};
 use crate::rewrite::needs::Needs;
@@ -150,7 +150,7 @@ impl Scene<'_> {
             return Some(Side {
                 world,
                 known: matches!(item.needs, Some(Ok(_))),
-                effect: own(item, footprint, &ALL[world])?,
+                effect: own(item.effect.as_ref()?, &item.needs, footprint, &ALL[world])?,
             });
         }
         if !matches!(item.instruction.kind, Kind::Copy(_)) {
@@ -175,12 +175,31 @@ impl Scene<'_> {
     }
 }
 
+/// The places at which an install of which more is not known may leave other files than those that were copied: of its
+/// project what is its own.
+pub(super) fn left_by_install(
+    effect: &Result<Effect, String>,
+    needs: &Option<Result<Needs, String>>,
+    footprint: &Footprint,
+) -> Option<PathSet> {
+    let own = own(effect, needs, footprint, &ALL[of(footprint)?])?;
+    let dirs: Option<Vec<&str>> = footprint.uses.iter().map(|u| u.dir.as_deref()).collect();
+    let dirs: Vec<PathClaim> = dirs?.into_iter().map(PathClaim::exact).collect();
+    let around = |c: &&PathClaim| dirs.iter().any(|d| c.covers(d));
+    let all = effect.as_ref().ok()?.writes.claims.iter();
+    let elsewhere = all.filter(|c| !around(c)).cloned();
+    Some(PathSet::new(elsewhere.chain(own.writes.claims).collect()))
+}
+
 /// What an install does to its project, and what else its RUN does.
-fn own(item: &Item<'_>, footprint: &Footprint, world: &Ecosystem) -> Option<Effect> {
-    let Some(Ok(effect)) = &item.effect else {
-        return None;
-    };
-    let needs = match &item.needs {
+fn own(
+    effect: &Result<Effect, String>,
+    needs: &Option<Result<Needs, String>>,
+    footprint: &Footprint,
+    world: &Ecosystem,
+) -> Option<Effect> {
+    let effect = effect.as_ref().ok()?;
+    let needs = match needs {
         Some(Ok(needs)) => needs.clone(),
         _ => {
             let mut needs = Needs::default();

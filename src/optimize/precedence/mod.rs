@@ -316,6 +316,9 @@ impl<'a> Scene<'a> {
                 (Some(Ok(effect)), _, Some(footprint), Some(Ok(needs))) => {
                     project::narrow(effect, footprint, needs);
                 }
+                (Some(effect), _, Some(footprint), Some(Err(_))) => {
+                    left = ecosystems::left_by_install(effect, &needs, footprint);
+                }
                 _ => {}
             }
             if let Some((_, step)) = step {

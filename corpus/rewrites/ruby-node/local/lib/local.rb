@@ -1,0 +1,3 @@
+module Local
+  NAME = 'local'
+end

@@ -1,0 +1,2 @@
+require 'local'
+puts Local::NAME
