@@ -9,7 +9,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && a
 RUN npm install -g yarn@1 pnpm@9
 
 FROM debian:trixie AS rust
-RUN apt-get update && apt-get install -y --no-install-recommends cargo && apt-get clean
+RUN apt-get update && apt-get install -y --no-install-recommends cargo make && apt-get clean
 
 FROM debian:trixie AS ruby
 RUN apt-get update && apt-get install -y --no-install-recommends ruby bundler && apt-get clean
