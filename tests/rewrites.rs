@@ -725,6 +725,14 @@ fn installs_of_two_ecosystems_do_not_wait_for_each_other() {
         all.contains(assumed) || all.contains("installs of gems and of npm packages"),
         "{all}"
     );
+    // A package of the project may be built by whatever is there.
+    let python = file.replace("bundle install", "pip install .");
+    let mut other = files;
+    other[0].1 = &python;
+    let dir = repository(&other, &edits);
+    let plan = best(&dir.root, &["--rewrites", "reorder,split-copy"]);
+    let new = plan["dockerfile"].as_str().unwrap_or_default();
+    assert!(new.find("RUN pip") < new.find("RUN npm"), "{new}");
     // A second command in the RUN counts in full.
     let more = file.replace("npm ci", "npm ci && rm -rf vendor");
     let mut other = files;

@@ -21,6 +21,9 @@ struct Ecosystem {
     manifests: &'static [&'static str],
     /// Folders of the project that are its own.
     folders: &'static [&'static str],
+    /// An install of which more is not known runs no program of the project: a Gemfile may look at anything, but scripts
+    /// of npm and composer, and builds of a Python project, may run whatever the others bring.
+    tame: bool,
 }
 
 const ALL: &[Ecosystem] = &[
@@ -40,6 +43,7 @@ const ALL: &[Ecosystem] = &[
             "pnpm-workspace.yaml",
         ],
         folders: &["node_modules"],
+        tame: false,
     },
     Ecosystem {
         packages: "gems",
@@ -47,6 +51,7 @@ const ALL: &[Ecosystem] = &[
         installs: &["install", "config"],
         manifests: &["Gemfile", "Gemfile.lock"],
         folders: &["vendor", ".bundle"],
+        tame: true,
     },
     Ecosystem {
         packages: "Python packages",
@@ -54,6 +59,7 @@ const ALL: &[Ecosystem] = &[
         installs: &["install", "sync"],
         manifests: &["pyproject.toml", "poetry.lock", "uv.lock", "Pipfile.lock"],
         folders: &[".venv"],
+        tame: false,
     },
     Ecosystem {
         packages: "Composer packages",
@@ -61,6 +67,7 @@ const ALL: &[Ecosystem] = &[
         installs: &["install", "i"],
         manifests: &["composer.json", "composer.lock"],
         folders: &["vendor"],
+        tame: false,
     },
 ];
 
@@ -201,6 +208,7 @@ fn own(
     let effect = effect.as_ref().ok()?;
     let needs = match needs {
         Some(Ok(needs)) => needs.clone(),
+        _ if !world.tame => return None,
         _ => {
             let mut needs = Needs::default();
             for used in &footprint.uses {
