@@ -66,21 +66,42 @@ impl Argument {
 
     /// A word with the variable of a loop over files: a pattern for the one that it is in some round.
     fn of_element(word: &Word, shell: &Shell) -> Option<Self> {
+        let is_element = |part: &Part| match part {
+            Part::Variable(v) => shell.elements.contains_key(&v.name),
+            _ => false,
+        };
         let plain = |part: &Part| match part {
             Part::Literal(_) | Part::SingleQuoted(_) => true,
             Part::Variable(v) => matches!(v.operation, Operation::Value),
             _ => false,
         };
-        let mut parts = word.parts.iter();
-        let simple = parts.all(|part| match part {
-            Part::DoubleQuoted(inner) => inner.iter().all(plain),
-            other => plain(other),
+        // Without quotes any other value may be several words, or a pattern of its own.
+        let whole = |part: &Part| match part {
+            Part::Variable(v) if !is_element(part) => {
+                let value = shell.lookup(&v.name).unwrap_or_default();
+                !value.contains([' ', '\t', '\n', '*', '?', '['])
+            }
+            _ => true,
+        };
+        let mut held = false;
+        let simple = word.parts.iter().all(|part| match part {
+            Part::DoubleQuoted(inner) => {
+                held |= inner.iter().any(is_element);
+                inner.iter().all(plain)
+            }
+            other => {
+                held |= is_element(other);
+                plain(other) && whole(other)
+            }
         });
+        if !held || !simple {
+            return None;
+        }
         let lookup = |name: &str| {
             let element = shell.elements.get(name).cloned();
             element.or_else(|| shell.lookup(name))
         };
-        let text = word.value(&lookup).filter(|_| simple)?;
+        let text = word.value(&lookup)?;
         let (prefix, behind) = text.split_at(text.find(['*', '?', '['])?);
         let climbs = behind.split('/').any(|name| name == "..");
         (!climbs).then(|| Self::Pattern {

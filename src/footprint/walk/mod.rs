@@ -377,10 +377,7 @@ impl Walk {
         let mut holds = verdict::of(first, shell);
         for (n, (operator, command)) in rest.iter().enumerate() {
             let skipped = holds == Some(*operator == ListOperator::Or);
-            holds = match skipped {
-                true => holds,
-                false => verdict::of(command, shell),
-            };
+            holds = verdict::joined(holds, *operator, || verdict::of(command, shell));
             self.dead += usize::from(skipped);
             self.goes_on = outer || otherwise(n + 1);
             let (last, early) = (n + 1 == rest.len(), self.ends_early);

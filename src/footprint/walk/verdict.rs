@@ -7,7 +7,22 @@ use super::super::argument::Argument;
 use super::super::shell_state::Shell;
 use crate::shell::{Command, CommandKind, ListOperator};
 
-/// The verdict of the last of these commands.
+/// The verdict of a list with another command behind it, which is only asked for where it counts.
+pub(super) fn joined(
+    so_far: Option<bool>,
+    operator: ListOperator,
+    next: impl FnOnce() -> Option<bool>,
+) -> Option<bool> {
+    // `false &&` and `true ||` end a list, whatever stood before.
+    let ends = operator == ListOperator::Or;
+    match so_far {
+        Some(holds) if holds == ends => so_far,
+        Some(_) => next(),
+        None => next().filter(|holds| *holds == ends),
+    }
+}
+
+/// The verdict of a condition: that of its one command.
 pub(super) fn of_all(commands: &[Command], shell: &Shell) -> Option<bool> {
     match commands {
         [one] => of(one, shell),
@@ -31,18 +46,10 @@ pub(super) fn of(command: &Command, shell: &Shell) -> Option<bool> {
             simple_test(known?.as_slice())
         }
         CommandKind::List { first, rest } => {
-            let mut holds = of(first, shell);
-            for (operator, next) in rest {
-                let next = of(next, shell);
-                holds = match (operator, holds, next) {
-                    (ListOperator::And, Some(false), _) => Some(false),
-                    (ListOperator::Or, Some(true), _) => Some(true),
-                    (ListOperator::And, Some(true), next)
-                    | (ListOperator::Or, Some(false), next) => next,
-                    _ => None,
-                };
-            }
-            holds
+            let join = |so_far, (operator, next): &(ListOperator, Command)| {
+                joined(so_far, *operator, || of(next, shell))
+            };
+            rest.iter().fold(of(first, shell), join)
         }
         _ => None,
     }
