@@ -324,18 +324,25 @@ impl Brought {
                 (SourceKind::Root, None) => String::new(),
                 _ => folder_of(source).to_owned(),
             };
-            let mut list = files.below(&folder);
-            if files.is_file(&folder) {
-                list.push(folder);
-            }
-            for file in list {
-                if let Some(place) = self.place(source, &file)
-                    && claim.covers(&PathClaim::exact(&*place))
-                {
-                    out.insert(place);
-                }
-            }
+            let placed = self.placed(source, folder, files).into_iter();
+            let places = placed.map(|(place, _)| place);
+            out.extend(places.filter(|p| claim.covers(&PathClaim::exact(&**p))));
         }
+    }
+
+    /// The files at or below a place of the context that a source takes: path in the image, path in the context.
+    fn placed(
+        &self,
+        source: &SourcePattern,
+        from: String,
+        files: &dyn ContextFiles,
+    ) -> Vec<(String, String)> {
+        let mut list = files.below(&from);
+        if files.is_file(&from) {
+            list.push(from);
+        }
+        let place = |file: String| Some((self.place(source, &file)?, file));
+        list.into_iter().filter_map(place).collect()
     }
 }
 

@@ -138,9 +138,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         .iter()
         .find(|l| view.file.instructions[l.at].span == place.span)?;
     let cwd = view.plan.states.get(at_place.at)?.as_ref()?.cwd.clone();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
     let dir = folder_with_manifests(&command, &found.needs, &laid, cwd.as_deref())?;
-    if !dir.bytes().all(plain) {
+    if !is_plain(dir) {
         return None;
     }
     let cd = match cwd.as_deref() == Some(dir) {
@@ -304,13 +303,18 @@ fn handed_on(view: &View<'_>, used: &Use, text: &str) -> Option<String> {
             continue;
         }
         let value = value.as_deref()?;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
-        if declares(view, name) || value.is_empty() || !value.bytes().all(plain) {
+        if declares(view, name) || value.is_empty() || !is_plain(value) {
             return None;
         }
         out.push_str(&format!("{name}={value} "));
     }
     Some(out)
+}
+
+/// Whether a shell takes a word as it is.
+fn is_plain(word: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    word.bytes().all(plain)
 }
 
 /// Whether an ENV or ARG of the file has this name.

@@ -27,7 +27,7 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Parses and lowers; `None` when the whole script has to be taken as unknown.
-pub(super) fn commands(text: &str) -> Option<Vec<Command>> {
+pub(super) fn script(text: &str) -> Option<Script> {
     // The grammar's C scanner indexes the C library's character tables with any code point, which
     // reads out of bounds beyond ASCII. It is shown a text of the same length instead, whose other
     // characters are `%`: part of a word and of no name, as they are to a shell.
@@ -38,27 +38,13 @@ pub(super) fn commands(text: &str) -> Option<Vec<Command>> {
         .bytes()
         .map(|b| if b.is_ascii() { b } else { b'%' })
         .collect();
-    let plain = |found: &Option<Vec<Command>>| found.as_ref().is_some_and(|c| !has_unknown(c));
     let found = read(text, &shown);
-    if plain(&found) {
+    if found.as_ref().is_some_and(|s| !s.has_unknown()) {
         return found;
     }
     // A shell takes `(a) else` without a separator, the grammar does not.
-    match with_separators(shown) {
-        Some(shown) => Some(read(text, &shown)).filter(plain).unwrap_or(found),
-        None => found,
-    }
-}
-
-/// Whether any command could not be read.
-fn has_unknown(commands: &[Command]) -> bool {
-    let script = Script {
-        commands: commands.to_vec(),
-        span: Span::default(),
-    };
-    let mut unknown = false;
-    script.visit(&mut |c| unknown |= matches!(c.kind, CommandKind::Unknown));
-    unknown
+    let again = with_separators(shown).and_then(|shown| read(text, &shown));
+    again.filter(|s| !s.has_unknown()).or(found)
 }
 
 /// The text with a `;` in place of a blank between a closing bracket and a word that ends or splits a block; `None` where
@@ -67,12 +53,7 @@ fn with_separators(mut shown: Vec<u8>) -> Option<Vec<u8>> {
     const WORDS: [&[u8]; 6] = [b"else", b"elif", b"fi", b"then", b"do", b"done"];
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let mut places = Vec::new();
-    for at in shown
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| **b == b')')
-        .map(|(n, _)| n)
-    {
+    for (at, _) in shown.iter().enumerate().filter(|(_, b)| **b == b')') {
         let rest = &shown[at + 1..];
         let word = rest.iter().take_while(|b| blank(b)).count();
         let end = |b: &u8| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'-' | b'.' | b'/');
@@ -91,7 +72,7 @@ fn with_separators(mut shown: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 /// Parses what the grammar is shown, and takes the texts from the script itself.
-fn read(text: &str, shown: &[u8]) -> Option<Vec<Command>> {
+fn read(text: &str, shown: &[u8]) -> Option<Script> {
     let mut parser = Parser::new();
     parser
         .set_language(&tree_sitter_bash::LANGUAGE.into())
@@ -113,7 +94,10 @@ fn read(text: &str, shown: &[u8]) -> Option<Vec<Command>> {
     if root.kind() != "program" {
         return None;
     }
-    Some(lower.statements(root, &[], 0))
+    Some(Script {
+        commands: lower.statements(root, &[], 0),
+        span: Span::new(0, text.len()),
+    })
 }
 
 /// The script being lowered.

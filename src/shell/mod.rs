@@ -332,23 +332,19 @@ impl Command {
 #[must_use]
 pub fn parse(script: &str) -> Script {
     let span = Span::new(0, script.len());
-    let commands = if script.len() > MAX_BYTES {
-        None
-    } else {
-        lower::commands(script)
+    let known = match script.len() > MAX_BYTES {
+        true => None,
+        false => lower::script(script),
     };
-    let unknown = || {
-        vec![Command {
+    known.unwrap_or_else(|| Script {
+        commands: vec![Command {
             kind: CommandKind::Unknown,
             redirects: Vec::new(),
             background: false,
             span,
-        }]
-    };
-    Script {
-        commands: commands.unwrap_or_else(unknown),
+        }],
         span,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -206,6 +206,14 @@ impl Walk {
         self.goes_on = outer;
     }
 
+    /// Follows a branch that may be one this RUN never takes.
+    fn idle_if<T>(&mut self, dead: bool, follow: impl FnOnce(&mut Self) -> T) -> T {
+        self.dead += usize::from(dead);
+        let out = follow(self);
+        self.dead -= usize::from(dead);
+        out
+    }
+
     /// Follows commands in a shell of their own.
     fn child(&mut self, commands: &[Command], shell: &Shell, tested: usize) -> Shell {
         let before = std::mem::replace(&mut self.goes_on, false);
@@ -291,19 +299,13 @@ impl Walk {
                         true => Some(false),
                         false => verdict::of_all(&branch.condition, shell),
                     };
-                    self.dead += usize::from(taken);
-                    self.test_of(&branch.condition, shell);
-                    self.dead -= usize::from(taken);
-                    let dead = usize::from(holds == Some(false));
-                    self.dead += dead;
-                    ends.push(self.aside(&branch.body, shell));
-                    self.dead -= dead;
+                    self.idle_if(taken, |w| w.test_of(&branch.condition, shell));
+                    let dead = holds == Some(false);
+                    ends.push(self.idle_if(dead, |w| w.aside(&branch.body, shell)));
                     taken |= holds == Some(true);
                 }
                 let before = self.ends_early;
-                self.dead += usize::from(taken);
-                self.sequence(otherwise, shell);
-                self.dead -= usize::from(taken);
+                self.idle_if(taken, |w| w.sequence(otherwise, shell));
                 self.ends_early &= before;
                 for end in ends {
                     shell.merge(&end);

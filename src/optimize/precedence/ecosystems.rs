@@ -1,7 +1,8 @@
 //! Installs of two ecosystems in one stage: gems and npm's packages, Python's and Composer's.
 //!
-//! Goes in: two RUNs that do nothing else, or one and a COPY of the other's manifests. Comes out: that they commute, and the sentence that it rests on. What package
-//! managers may touch by their claims is most of the system, where any two of them meet; what they do touch is their own.
+//! Goes in: two RUNs that do nothing else, or one and a COPY of the other's manifests. Comes out: that they commute, and
+//! the sentence that it rests on. What package managers may touch by their claims is most of the system, where any two of
+//! them meet; what they do touch is their own.
 //! Cost: that of a pair of steps. Invariant: assumed, never exact; whatever else stands in the RUNs counts in full.
 
 use super::super::effect::Effect;
@@ -117,25 +118,12 @@ impl Scene<'_> {
         if a.world == b.world || !(a.known || b.known) {
             return None;
         }
-        let (x, y) = (a.effect, b.effect);
-        match self.steps(stage, (first, &x), (second, &y)) {
-            Relation::Keep(_) => None,
-            Relation::Commute {
-                mut assumptions, ..
-            } => {
-                let (a, b) = (ALL[a.world].packages, ALL[b.world].packages);
-                assumptions.push(format!(
-                    "installs of {a} and of {b} look at nothing of each other, and bring no program that the other runs"
-                ));
-                assumptions.sort();
-                assumptions.dedup();
-                Some(Relation::Commute {
-                    certainty: Certainty::Assumed,
-                    assumptions,
-                    because: "they install packages of two ecosystems".to_owned(),
-                })
-            }
-        }
+        let sentence = format!(
+            "installs of {} and of {} look at nothing of each other, and bring no program that the other runs",
+            ALL[a.world].packages, ALL[b.world].packages
+        );
+        let found = self.steps(stage, (first, &a.effect), (second, &b.effect));
+        found.resting_on([sentence], "they install packages of two ecosystems")
     }
 }
 

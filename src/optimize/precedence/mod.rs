@@ -64,6 +64,24 @@ impl Relation {
             because: because.into(),
         }
     }
+
+    /// The same where it rests on more, for a reason of its own; `None` where the order is kept.
+    fn resting_on(self, more: impl IntoIterator<Item = String>, because: &str) -> Option<Self> {
+        let Self::Commute {
+            mut assumptions, ..
+        } = self
+        else {
+            return None;
+        };
+        assumptions.extend(more);
+        assumptions.sort();
+        assumptions.dedup();
+        Some(Self::Commute {
+            certainty: Certainty::Assumed,
+            assumptions,
+            because: because.to_owned(),
+        })
+    }
 }
 
 /// One instruction of a stage, FROM left out.

@@ -12,6 +12,7 @@ use crate::plan::Step;
 use crate::rewrite::ContextFiles;
 use crate::rewrite::layout::{Laid, Layout, Snapshot};
 use crate::rewrite::needs::{self, Needs};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Why a COPY and a RUN commute, where it is for the needs of the RUN.
@@ -43,7 +44,7 @@ pub(super) fn needs_of(
         // Workspaces have many manifests, and most files that are asked for are not there.
         let node = matches!(used.tool.as_str(), "npm" | "yarn" | "yarnpkg" | "pnpm");
         let found = match footprint.builds || node {
-            true => of_builder(used, &laid),
+            true => remembered(used, &laid),
             false => needs::of_use(used, &laid),
         };
         match found {
@@ -64,7 +65,7 @@ pub(super) fn needs_of(
 }
 
 /// The same for one use whose needs take long to find: once for all files that lie alike.
-fn of_builder(used: &Use, laid: &Laid<'_>) -> Result<Needs, String> {
+fn remembered(used: &Use, laid: &Laid<'_>) -> Result<Needs, String> {
     let snapshot = Snapshot::of(laid.layout, laid.files);
     let Some(memo) = laid.files.memo() else {
         return needs::of_use(used, &snapshot);
@@ -248,12 +249,13 @@ impl Scene<'_> {
         let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
             return None;
         };
-        let mut narrowed = effect.clone();
-        match run.step.and_then(|(_, s)| s.footprint.as_ref()) {
-            Some(footprint) if footprint.builds => narrow(&mut narrowed, footprint, needs),
-            _ => {}
+        let mut narrowed = Cow::Borrowed(effect);
+        if let Some(footprint) = run.step.and_then(|(_, s)| s.footprint.as_ref())
+            && footprint.builds
+        {
+            narrow(narrowed.to_mut(), footprint, needs);
         }
-        let effect = &narrowed;
+        let effect = narrowed.as_ref();
         let arrivals = self.arrivals(stage, first, files);
         let below = self.below(stage, first, files);
         let changes = brings.changes();
@@ -329,21 +331,8 @@ impl Scene<'_> {
             certainty: Some(Certainty::Assumed),
             ..effect.clone()
         };
-        match self.steps(stage, (first, brings), (second, &rest)) {
-            Relation::Commute {
-                mut assumptions, ..
-            } => {
-                assumptions.extend(effect.assumptions.iter().cloned());
-                assumptions.sort();
-                assumptions.dedup();
-                Some(Relation::Commute {
-                    certainty: Certainty::Assumed,
-                    assumptions,
-                    because: NEEDS_LITTLE.to_owned(),
-                })
-            }
-            Relation::Keep(_) => None,
-        }
+        let found = self.steps(stage, (first, brings), (second, &rest));
+        found.resting_on(effect.assumptions.iter().cloned(), NEEDS_LITTLE)
     }
 }
 

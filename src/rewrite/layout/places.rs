@@ -6,7 +6,6 @@
 use super::super::needs::{Facts, Project};
 use super::{Brought, ContextFiles, Layer, Layout, brought_by, folder_of};
 use crate::footprint::{Extent, PathClaim};
-use crate::pattern::SourceKind;
 use crate::plan::Step;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -192,20 +191,7 @@ impl Brought {
     /// Puts its files where they belong.
     fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
         for source in &self.sources {
-            let folder = match source.kind() {
-                SourceKind::Plain(name) => (*name).to_owned(),
-                SourceKind::Root => String::new(),
-                SourceKind::Wildcard { .. } => folder_of(source).to_owned(),
-            };
-            let mut list = files.below(&folder);
-            if files.is_file(&folder) {
-                list.push(folder);
-            }
-            for file in list {
-                if let Some(place) = self.place(source, &file) {
-                    places.insert(place, file);
-                }
-            }
+            places.extend(self.placed(source, folder_of(source).to_owned(), files));
         }
     }
 }

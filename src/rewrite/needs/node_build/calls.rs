@@ -95,30 +95,18 @@ fn npm(arguments: &[String], dir: &str) -> Result<Option<Call>, String> {
         .position(|a| a == "--")
         .unwrap_or(arguments.len());
     let words = Words::parse(&arguments[..split], &NPM)?;
-    let (["run" | "run-script", name, rest @ ..], program) = (&words.operands[..], false) else {
-        return match words.operands[..] {
-            ["exec", name, ..] => {
-                let more = arguments[split..].iter().skip(1);
-                let all: Vec<String> = words.operands[1..]
-                    .iter()
-                    .map(|w| (*w).to_owned())
-                    .chain(more.cloned())
-                    .collect();
-                let _ = name;
-                let found = call(dir, Place::Here, &all, false);
-                Ok(found.map(|c| Call { program: true, ..c }))
-            }
-            ["exec"] => {
-                let found = call(
-                    dir,
-                    Place::Here,
-                    &arguments[(split + 1).min(arguments.len())..],
-                    false,
-                );
-                Ok(found.map(|c| Call { program: true, ..c }))
-            }
-            _ => Ok(None),
-        };
+    let behind = || arguments[split..].iter().skip(1).cloned();
+    let owned = |words: &[&str]| -> Vec<String> {
+        let words = words.iter().map(|w| (*w).to_owned());
+        words.chain(behind()).collect()
+    };
+    let all = match words.operands.as_slice() {
+        ["run" | "run-script", all @ ..] if !all.is_empty() => owned(all),
+        ["exec", all @ ..] => {
+            let found = call(dir, Place::Here, &owned(all), false);
+            return Ok(found.map(|c| Call { program: true, ..c }));
+        }
+        _ => return Ok(None),
     };
     let chosen = words.values(&["-w", "--workspace"]);
     let place = match chosen.is_empty() {
@@ -129,16 +117,8 @@ fn npm(arguments: &[String], dir: &str) -> Result<Option<Call>, String> {
     let dir = words
         .value(&["-C", "--prefix"])
         .map_or(dir.to_owned(), |p| join(dir, p));
-    let mut all = vec![(*name).to_owned()];
-    all.extend(rest.iter().map(|r| (*r).to_owned()));
-    all.extend(arguments[split..].iter().skip(1).cloned());
-    let found = call(
-        &dir,
-        place,
-        &all,
-        words.has(&["--if-present"]) || words.has(&["--workspaces", "-ws"]),
-    );
-    Ok(found.map(|c| Call { program, ..c }))
+    let lenient = words.has(&["--if-present", "--workspaces", "-ws"]);
+    Ok(call(&dir, place, &all, lenient))
 }
 
 fn pnpm(arguments: &[String], dir: &str) -> Result<Option<Call>, String> {

@@ -3,6 +3,7 @@
 //! Goes in: a command line. Comes out: the scripts, in [`Tasks`]. Invariant: what a filter or `turbo.json` says that is
 //! not understood is a reason; what turbo would leave out because nothing has changed is not left out.
 
+use super::super::globs::fits;
 use super::super::{Project, join, text};
 use super::tasks::Tasks;
 use super::workspace::Workspace;
@@ -210,7 +211,7 @@ pub(super) fn chosen(ws: &Workspace, filters: &[String], dir: &str) -> Result<Ve
                 .get("name")
                 .and_then(Value::as_str)
                 .unwrap_or_default();
-            matches(bare, name) || (!bare.starts_with('@') && name.rsplit('/').next() == Some(bare))
+            fits(bare, name) || (!bare.starts_with('@') && name.rsplit('/').next() == Some(bare))
         };
         let hits: Vec<usize> = (0..ws.packages.len()).filter(fits).collect();
         if hits.is_empty() {
@@ -232,28 +233,6 @@ pub(super) fn chosen(ws: &Workspace, filters: &[String], dir: &str) -> Result<Ve
         true => Err("which packages a filter leaves is not known".to_owned()),
         false => Ok(out.into_iter().collect()),
     }
-}
-
-/// Whether a name fits a pattern with `*`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut rest = name;
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(behind) = rest.strip_prefix(first) else {
-        return false;
-    };
-    rest = behind;
-    let parts: Vec<&str> = parts.collect();
-    for (n, part) in parts.iter().enumerate() {
-        if n + 1 == parts.len() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.is_empty()
 }
 
 /// What the files `turbo.json` say of tasks.
@@ -352,7 +331,7 @@ pub(super) fn without_comments(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{matches, without_comments};
+    use super::{fits, without_comments};
 
     #[test]
     fn comments_and_last_commas_go() {
@@ -367,14 +346,14 @@ mod tests {
 
     #[test]
     fn names_fit_patterns() {
-        for (pattern, name, fits) in [
+        for (pattern, name, expected) in [
             ("@a/*", "@a/b", true),
             ("*", "x", true),
             ("@a/*-ui", "@a/b-ui", true),
             ("@a/*-ui", "@a/b-api", false),
             ("a", "ab", false),
         ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }
     }
 }
