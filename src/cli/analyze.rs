@@ -5,8 +5,9 @@ use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::epochs::Epochs;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
-    Builds, Replayed, Sizes, TipFiles, base_changes, dot_git, read_builds, replay_subject, times,
+    Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
 };
+use super::tip_files::TipFiles;
 use super::{Done, history_notes, output};
 use crate::context::IgnoreLookup;
 use crate::cost::CostTable;

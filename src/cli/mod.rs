@@ -23,6 +23,7 @@ mod scenario;
 mod subject;
 mod submodules;
 mod timeline;
+mod tip_files;
 mod verify;
 mod what_if;
 mod worktree;
