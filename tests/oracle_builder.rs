@@ -451,6 +451,21 @@ fn nothing_is_open_where_nothing_ran() {
     assert!(decided > 300, "{decided} steps that take files of a stage");
 }
 
+/// What is left by `find` is worked out; a recipe is known where nothing that it is made of has changed, and is open elsewhere.
+#[test]
+fn what_a_run_leaves_is_open_only_where_its_inputs_changed() {
+    let open = |name: &str| -> Vec<usize> {
+        let parsed = history::parse(&read_case(name)).expect("a history");
+        let builds = builder::replay(&parsed).expect("git works");
+        builds.iter().map(|b| b.open().len()).collect()
+    };
+    assert_eq!(open("pruned"), [0; 11]);
+    let recipe = open("recipe");
+    let settled: Vec<usize> = (0..recipe.len()).filter(|b| recipe[*b] == 0).collect();
+    // First, sources, another kind, back, all that it stands on, sources again, back.
+    assert_eq!(settled, [0, 1, 2, 6, 7, 8, 9], "{recipe:?}");
+}
+
 #[test]
 fn every_feature_is_in_one_history_of_twenty() {
     let texts: Vec<String> = (1..=600).map(generate).collect();

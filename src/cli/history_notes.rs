@@ -7,10 +7,11 @@ use super::subject::{Place, Subject};
 use super::timeline::Builds;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::Kind;
+use crate::footprint::Outcome as Outcomes;
 use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
-use crate::plan::{Input, normalize_reference};
-use crate::simulate::{Outcome, Selection, Summary};
+use crate::plan::{Input, Plan, Step, normalize_reference};
+use crate::simulate::{Outcome, Policy, Selection, Summary};
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
@@ -163,6 +164,32 @@ pub fn of_flags(flags: &HistoryFlags, subjects: &[&Subject]) -> Vec<Note> {
         }
     }
     out
+}
+
+/// What is taken for granted of steps that were said to leave the same where only files have changed that they do not
+/// look at.
+#[must_use]
+pub fn of_outcomes(plan: &Plan, policy: Policy) -> Vec<Diagnostic> {
+    let steps = plan.order.iter().map(|n| &plan.graph[*n]);
+    let one = |step: &Step| {
+        let Some(Outcomes::File(made)) = step.footprint.as_ref()?.outcome.as_ref() else {
+            return None;
+        };
+        let name = made.output.rsplit('/').next().unwrap_or(&made.output);
+        let message = format!(
+            "`{}` is taken to leave the same {name} where no manifest, lock file or setting has changed and no source was added or taken away",
+            made.tool
+        );
+        Some(Diagnostic::new(
+            Severity::Note,
+            "history/taken-for-granted",
+            message,
+            step.span,
+        ))
+    };
+    // Where layers are lost the step runs again on other ground, and nothing is said of it.
+    let all = steps.filter_map(one);
+    all.filter(|_| policy == Policy::Local).collect()
 }
 
 /// Of submodules that steps take from.

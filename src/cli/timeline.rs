@@ -134,6 +134,9 @@ pub fn read_builds(
             rules: &epochs.rules,
             selections: &selections,
         };
+        let taken_for_granted = history_notes::of_outcomes(&subject.plan, flags.cache_policy);
+        let taken_for_granted = taken_for_granted.into_iter();
+        builds.notes.extend(taken_for_granted.map(|d| (file(), d)));
         let seen = submodules::expose(&mut builds.log, &builds.links, &submodules, &taken);
         if let Some(note) = history_notes::of_submodules(&seen) {
             builds.notes.push((file(), note));

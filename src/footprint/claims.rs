@@ -500,6 +500,7 @@ impl Claims {
             recipes: Vec::new(),
             commands,
             evidence,
+            outcome: None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod class_table;
 mod command;
 mod environment;
 mod options;
+mod outcome;
 mod path_set;
 mod shell_state;
 mod walk;
@@ -24,18 +25,23 @@ pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
 pub use command::java::wrapper_folder;
 pub use environment::{Named, named, steers};
+pub use outcome::{Action, Derived, Outcome, Pruning, Test};
 pub(crate) use path_set::is_below;
 
 /// What a shell-form RUN touches; `script` is the text the shell is given.
 #[must_use]
 pub fn of_script(script: &str, state: &RunState) -> Footprint {
-    walk::script(script, state)
+    let mut out = walk::script(script, state);
+    out.outcome = outcome::of_script(script, state.cwd.as_deref(), &out);
+    out
 }
 
 /// What an exec-form RUN touches; no shell expands `argv`.
 #[must_use]
 pub fn of_exec(argv: &[String], state: &RunState) -> Footprint {
-    walk::exec(argv, state)
+    let mut out = walk::exec(argv, state);
+    out.outcome = outcome::of_exec(argv, state.cwd.as_deref(), &out);
+    out
 }
 
 /// How far a path claim reaches.
@@ -154,6 +160,8 @@ pub struct Footprint {
     pub commands: Vec<String>,
     /// The commands that the claims came from, in order.
     pub evidence: Vec<Evidence>,
+    /// What it leaves, where that can be told without running it.
+    pub outcome: Option<Outcome>,
 }
 
 /// Which environment variables may count.

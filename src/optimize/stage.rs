@@ -211,6 +211,9 @@ fn known_versions(request: &Request<'_>, view: usize) -> Option<Vec<u128>> {
             digest,
             places: Some(places),
         } if fixed => Some(digest ^ places),
+        Content::Derived { digest } if fixed && request.setting.policy == Policy::Local => {
+            Some(digest)
+        }
         _ => None,
     };
     request.counted.iter().map(known).collect()

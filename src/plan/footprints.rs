@@ -38,6 +38,7 @@ impl Command {
             return unsure;
         }
         let mut out = self.footprint_in(&state);
+        out.outcome = None;
         out.certainty = Certainty::Assumed;
         out.assumptions.insert(0, likely.because.clone());
         out
@@ -51,6 +52,7 @@ impl Command {
         if !is_posix_shell(&self.shell) {
             out.opaque = Some(format!("the shell {} is not known", self.shell.join(" ")));
             out.builds = false;
+            out.outcome = None;
         }
         out
     }

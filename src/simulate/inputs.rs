@@ -226,6 +226,8 @@ pub(super) struct Engine<'a> {
     now: u32,
     /// Work done for views.
     pub(super) spent: usize,
+    /// Files that stand for what a step made of others.
+    pub(super) derived: FxHashSet<Oid>,
     /// What is missing from selections of builders that walk what they copy.
     walked: Vec<Option<Absence>>,
     pub(super) out: InputMatrix,
@@ -292,6 +294,7 @@ impl<'a> Engine<'a> {
             watched: Vec::new(),
             now: 0,
             spent: 0,
+            derived: FxHashSet::default(),
             walked: vec![None; n],
             out: InputMatrix {
                 selections: selections.to_vec(),

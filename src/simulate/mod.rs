@@ -7,6 +7,7 @@
 
 mod classes;
 mod demand;
+mod derived;
 pub mod explain;
 mod forced;
 mod inputs;

@@ -5,7 +5,8 @@
 //! be told (a RUN beyond its footprint, a URL, an archive) is an operation that says so.
 
 use super::inputs::Selection;
-use crate::footprint::{Certainty, PathClaim};
+use super::members::hash;
+use crate::footprint::{Certainty, Derived, Outcome, PathClaim, Pruning};
 use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind, VOLATILE};
 use std::sync::Arc;
 
@@ -33,6 +34,10 @@ pub(super) enum Op {
     Anything,
     /// Something that changes these paths only.
     Changes(Vec<PathClaim>),
+    /// Something that takes files away: which ones, and where at most.
+    Prune(Vec<Pruning>, Vec<PathClaim>),
+    /// Something that writes a file which depends on some of the others.
+    Derive(Box<Derive>),
     /// COPY or ADD.
     Copy(Copy),
     /// WORKDIR.
@@ -42,6 +47,19 @@ pub(super) enum Op {
         /// USER.
         owner: Option<String>,
     },
+}
+
+/// A RUN that writes a file which depends on some of the files before it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Derive {
+    /// Of the RUN and of every step that it stands on.
+    pub id: u128,
+    /// What it writes, and what of.
+    pub derived: Derived,
+    /// What steps have taken from the context whose files nobody can follow: that, too, may be in what the RUN finds.
+    pub below: Vec<Selection>,
+    /// The images that it stands on.
+    pub images: Vec<String>,
 }
 
 /// COPY or ADD.
@@ -115,6 +133,7 @@ impl View {
         for op in self.program.iter() {
             match op {
                 Op::Image(name) => out.push(name.clone()),
+                Op::Derive(derive) => out.extend(derive.images.iter().cloned()),
                 Op::Copy(Copy {
                     from: From::Stage(view),
                     ..
@@ -132,6 +151,7 @@ impl View {
                     from: From::Context(s),
                     ..
                 }) => out.push(s.clone()),
+                Op::Derive(derive) => out.extend(derive.below.iter().cloned()),
                 Op::Copy(Copy {
                     from: From::Stage(view),
                     ..
@@ -142,31 +162,93 @@ impl View {
     }
 }
 
+/// What the steps of a stage so far depend on.
+#[derive(Default)]
+struct Chain {
+    /// Digest of their definitions.
+    id: u128,
+    /// What they take from the context.
+    taken: Vec<Selection>,
+    /// Images whose files they have.
+    images: Vec<String>,
+    /// They depend on something else as well.
+    open: bool,
+    /// The same of the steps up to the last whose files can't be followed.
+    below: Option<Vec<Selection>>,
+}
+
+impl Chain {
+    fn add(&mut self, step: &Step, rules: usize) {
+        let parts = [self.id.to_le_bytes(), step.definition.to_le_bytes()];
+        self.id = hash(&parts.each_ref().map(|p| &p[..]));
+        self.open |= step.volatile || step.forced;
+        for input in &step.inputs {
+            match input {
+                Input::Context(c) => self.taken.push(Selection {
+                    input: c.clone(),
+                    rules,
+                }),
+                Input::Image(reference) => {
+                    self.id = hash(&[&self.id.to_le_bytes(), reference.as_bytes()]);
+                    self.images.push(reference.clone());
+                }
+                Input::Stage { .. } | Input::Named(_) | Input::Remote(_) => self.open = true,
+            }
+        }
+    }
+
+    /// The step last added leaves what can't be followed.
+    fn lose(&mut self) {
+        // What the files behind it depend on is told by themselves.
+        self.below = (!self.open).then(|| self.taken.clone());
+    }
+}
+
 fn program(plan: &Plan, rules: usize, index: usize) -> Vec<Op> {
+    let mut chain = Chain::default();
+    follow(plan, rules, index, &mut chain)
+}
+
+fn follow(plan: &Plan, rules: usize, index: usize, chain: &mut Chain) -> Vec<Op> {
     let stage = &plan.stages[index];
     let root = stage.root.map(|n| &plan.graph[n]);
     let mut ops = match &stage.base {
-        Base::Stage(base) => program(plan, rules, *base),
+        Base::Stage(base) => follow(plan, rules, *base, chain),
         Base::Scratch => Vec::new(),
         Base::Image(_) | Base::Context(_) => {
             let image = root.and_then(|s| s.inputs.first());
+            chain.open |= !matches!(image, Some(Input::Image(_)));
             vec![match image {
                 Some(Input::Image(reference)) => Op::Image(reference.clone()),
                 _ => Op::Anything,
             }]
         }
     };
+    if let Some(root) = root {
+        chain.add(root, rules);
+        if !matches!(stage.base, Base::Stage(_)) {
+            chain.lose();
+        }
+    }
     if stage.replaced {
+        (chain.open, chain.below) = (true, None);
         return vec![Op::Anything];
     }
     for node in &stage.steps {
         let step = &plan.graph[*node];
+        if step.kind == StepKind::From {
+            continue;
+        }
+        chain.add(step, rules);
         let op = match step.kind {
             StepKind::From => continue,
-            StepKind::Run => run(step),
+            StepKind::Run => run(step, chain),
             StepKind::Workdir => workdir(step),
             StepKind::Copy | StepKind::Add => copy(plan, rules, step),
         };
+        if op.is_lost() {
+            chain.lose();
+        }
         if op == Op::Anything {
             // Nothing before it can be told apart any more.
             ops.clear();
@@ -176,13 +258,56 @@ fn program(plan: &Plan, rules: usize, index: usize) -> Vec<Op> {
     ops
 }
 
-fn run(step: &Step) -> Op {
-    match &step.footprint {
-        Some(f) if f.opaque.is_none() && f.certainty == Certainty::Exact => {
-            Op::Changes(f.changes().claims)
+impl Op {
+    /// Whether files behind it are not known any more that may have been before.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Image(_) | Self::Anything | Self::Changes(_) | Self::Derive(_) => true,
+            Self::Prune(..) | Self::Copy(_) | Self::Mkdir { .. } => false,
         }
+    }
+}
+
+fn run(step: &Step, chain: &Chain) -> Op {
+    let Some(footprint) = step.footprint.as_ref().filter(|f| f.opaque.is_none()) else {
+        return Op::Anything;
+    };
+    let changes = || footprint.changes().claims;
+    // What a mount shows is none of the stage's files.
+    let plain = step.inputs.is_empty() && step.mount_targets.is_empty() && !step.volatile;
+    match &footprint.outcome {
+        Some(Outcome::Less(prunings)) if plain => Op::Prune(prunings.clone(), changes()),
+        Some(Outcome::File(derived)) if is_apart(step, derived) => match &chain.below {
+            Some(below) => Op::Derive(Box::new(Derive {
+                id: chain.id,
+                derived: derived.clone(),
+                below: below.clone(),
+                images: chain.images.clone(),
+            })),
+            None => Op::Anything,
+        },
+        _ if footprint.certainty == Certainty::Exact => Op::Changes(changes()),
         _ => Op::Anything,
     }
+}
+
+/// Whether nothing but the stage's own files is where a RUN looks and writes: mounts are for what it fetches.
+fn is_apart(step: &Step, derived: &Derived) -> bool {
+    let own = derived.requires.iter().chain([&derived.output]);
+    let folders: Vec<PathClaim> = own
+        .filter_map(|p| match p.rsplit_once('/')?.0 {
+            "" => Some(PathClaim::subtree("/")),
+            folder => Some(PathClaim::subtree(folder)),
+        })
+        .collect();
+    let meets = |t: &Option<String>| {
+        t.as_ref().is_none_or(|t| {
+            let mount = PathClaim::subtree(t.trim_end_matches('/'));
+            let over = |f: &PathClaim| f.covers(&mount) || mount.covers(f);
+            folders.iter().any(over)
+        })
+    };
+    step.inputs.is_empty() && !step.volatile && !step.mount_targets.iter().any(meets)
 }
 
 fn workdir(step: &Step) -> Op {

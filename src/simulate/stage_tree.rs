@@ -10,6 +10,7 @@
 //! writes to another that is read (docs/limits.md).
 
 mod digest;
+mod prune;
 
 use super::links::prefixes;
 use super::members::{Header, hash};
@@ -32,6 +33,11 @@ pub enum Content {
     },
     /// Equal digests are equal files; different ones may be equal, too.
     Unsure {
+        /// As above.
+        digest: u128,
+    },
+    /// The same, where a step made some of it of files that are known: as long as nothing below that step is made anew.
+    Derived {
         /// As above.
         digest: u128,
     },
@@ -120,6 +126,8 @@ pub(super) struct Tree {
     nodes: BTreeMap<Vec<u8>, Node>,
     /// Paths that something changed in a way that is not known.
     unknown: Vec<PathClaim>,
+    /// How often something became unknown.
+    losses: usize,
     /// File modes of a checkout.
     umask: u32,
 }
@@ -143,6 +151,26 @@ impl Tree {
         self.nodes.insert(IMAGE.to_vec(), Node::Image(id));
     }
 
+    /// How often something became unknown so far.
+    pub fn losses(&self) -> usize {
+        self.losses
+    }
+
+    /// All that is known, by path without a slash in front.
+    pub fn known(&self) -> impl Iterator<Item = (&[u8], &Node)> {
+        self.nodes.iter().map(|(p, n)| (&p[..], n))
+    }
+
+    /// The node at an absolute path.
+    pub fn at(&self, path: &str) -> Option<&Node> {
+        self.nodes.get(inside(path))
+    }
+
+    /// Puts a node at an absolute path, whatever is there.
+    pub fn put(&mut self, path: &str, node: Node) {
+        self.nodes.insert(inside(path).to_vec(), node);
+    }
+
     /// The images that may have files at the path, as numbers for what they have there.
     fn images_at(&self, path: &[u8]) -> Vec<u128> {
         let folders = std::iter::once(&path[..0]).chain(prefixes(path));
@@ -156,6 +184,7 @@ impl Tree {
 
     /// Something happened that may have changed everything.
     pub fn forget(&mut self) {
+        self.losses += 1;
         self.nodes.clear();
         self.unknown = vec![PathClaim::subtree("/")];
     }
@@ -180,6 +209,7 @@ impl Tree {
     }
 
     fn taint(&mut self, claim: PathClaim) {
+        self.losses += 1;
         let path = inside(&claim.path).to_vec();
         match claim.extent {
             Extent::Exact => {

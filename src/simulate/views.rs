@@ -92,12 +92,15 @@ impl Engine<'_> {
             return Content::Made;
         }
         let (patterns, exclude) = compiled(view);
-        tree.content(&patterns, exclude.as_ref(), view.rule, self.context.links)
+        let links = self.context.links;
+        tree.content(&patterns, exclude.as_ref(), view.rule, links, &self.derived)
     }
 
     /// The files that a program makes of the context as it is now.
     fn tree(&mut self, program: &[Op]) -> Tree {
         let mut tree = Tree::new(self.context.umask);
+        // How often something had become unknown behind the last step of which that was to be expected.
+        let mut losses = 0;
         for op in program {
             if self.spent > BUDGET {
                 tree.forget();
@@ -107,8 +110,20 @@ impl Engine<'_> {
                 Op::Image(name) => tree.start_from_image(name),
                 Op::Anything => tree.forget(),
                 Op::Changes(claims) => tree.change(claims),
+                Op::Prune(prunings, claims) => {
+                    if !prunings.iter().all(|p| tree.prune(p)) {
+                        tree.change(claims);
+                    }
+                }
+                Op::Derive(derive) => {
+                    let settled = tree.losses() == losses;
+                    self.derive(&mut tree, derive, settled);
+                }
                 Op::Mkdir { path, owner } => tree.make_dir(path, owner.as_deref()),
                 Op::Copy(copy) => self.copy(&mut tree, copy),
+            }
+            if op.is_lost() {
+                losses = tree.losses();
             }
             self.spent += tree.len() + 1;
         }

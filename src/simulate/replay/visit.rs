@@ -7,6 +7,7 @@ use super::{Run, text_digest};
 use crate::plan::{Input, Step, StepKind};
 use crate::simulate::demand::Visited;
 use crate::simulate::forced::{Forced, Standing};
+use crate::simulate::policy::Policy;
 use crate::simulate::stage_tree::Content;
 use crate::simulate::store::{Key, Slot, Store, Verdict};
 
@@ -48,6 +49,15 @@ impl Run<'_> {
                 Some(Slot::Placed(digest, text_digest(&parts)))
             }
             Content::Unsure { digest } => Some(Slot::Unsure(digest)),
+            // On a builder that loses nothing, what lies below the step that made it was made once.
+            Content::Derived { digest } if self.timeline.policy == Policy::Local => {
+                let images = self.matrix.requests[view].view.images();
+                let of = |i: &String| self.base_version(i, self.build).to_string();
+                let mut parts: Vec<String> = images.iter().map(of).collect();
+                parts.push(digest.to_string());
+                Some(Slot::Unsure(text_digest(&parts)))
+            }
+            Content::Derived { .. } => None,
             Content::Made | Content::Missing { .. } | Content::MissingAtExecution { .. } => None,
         }
     }

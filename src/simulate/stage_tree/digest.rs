@@ -9,19 +9,21 @@ use crate::pattern::{SourceKind, SourcePattern};
 use crate::plan::ContentRule;
 use crate::simulate::links::prefixes;
 use crate::simulate::members::{Members, Term, hash, joined};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 impl Tree {
-    /// The digest of what a source list takes.
+    /// The digest of what a source list takes; `derived` are files that stand for what a step made of others.
     pub fn content(
         &self,
         patterns: &[SourcePattern],
         exclude: Option<&Exclude>,
         rule: ContentRule,
         links: &FxHashMap<Oid, Vec<u8>>,
+        derived: &FxHashSet<Oid>,
     ) -> Content {
         let mut parts = Vec::new();
         let (mut places, mut unsure, mut made) = (Vec::new(), false, false);
+        let mut files = Vec::new();
         let mut late = None;
         for (source, pattern) in patterns.iter().enumerate() {
             match self.one(pattern, exclude, rule, links) {
@@ -31,6 +33,7 @@ impl Tree {
                         places.push((pattern.cleaned().to_owned(), id));
                     }
                     unsure |= one.unsure;
+                    files.extend(one.files);
                     parts.push((pattern.cleaned().to_owned(), one.digest));
                 }
                 // One that is missing refuses the build, whatever the others are: before anything runs, or then.
@@ -46,6 +49,12 @@ impl Tree {
             return Content::Made;
         }
         let digest = joined(parts);
+        if !derived.is_empty() && files.iter().any(|oid| derived.contains(oid)) {
+            return match places.is_empty() {
+                true => Content::Derived { digest },
+                false => Content::Made,
+            };
+        }
         if unsure {
             Content::Unsure { digest }
         } else {
@@ -137,6 +146,7 @@ impl Tree {
             }
             let Some(term) = node.term() else { continue };
             one.unsure |= !node.is_settled();
+            one.note(node);
             let implied = || full.binary_search(&&p[..]).is_ok();
             if matches!(term, Term::Dir) && !members.is_list() && implied() {
                 continue;
@@ -153,6 +163,7 @@ impl Tree {
                 for t in taken {
                     let name = join(p, &t.relative);
                     one.unsure |= !t.node.is_settled();
+                    one.note(&t.node);
                     match (&t.node, t.node.term()) {
                         (_, Some(term)) => members.apply(&name, &t.relative, term, true),
                         (Node::Image(id), None) => one.images.push(below(&name, *id)),
@@ -174,6 +185,16 @@ struct One {
     /// The images that may have files there.
     images: Vec<u128>,
     unsure: bool,
+    /// The files.
+    files: Vec<Oid>,
+}
+
+impl One {
+    fn note(&mut self, node: &Node) {
+        if let Node::File(entry, _) = node {
+            self.files.push(entry.oid);
+        }
+    }
 }
 
 impl Node {
