@@ -264,6 +264,8 @@ pub enum RewriteArg {
     SplitCopy,
     /// Downloads before builds.
     Prefetch,
+    /// Manifests of many packages by way of a stage that keeps nothing else.
+    Projection,
     /// Small RUNs in one.
     MergeRun,
     /// A COPY in a stage that is not the image brings what its commands read, and no more.
@@ -288,6 +290,7 @@ impl RewriteArg {
             Self::Reorder => "reorder",
             Self::SplitCopy => "split-copy",
             Self::Prefetch => "prefetch",
+            Self::Projection => "projection",
             Self::MergeRun => "merge-run",
             Self::NarrowCopy => "narrow-copy",
             Self::MoveToStage => "move-to-stage",

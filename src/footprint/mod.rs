@@ -25,7 +25,7 @@ pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
 pub use command::java::wrapper_folder;
 pub use environment::{Named, named, steers};
-pub use outcome::{Action, Derived, Outcome, Pruning, Test};
+pub use outcome::{Action, Derived, Outcome, Pruning, Test, What};
 pub(crate) use path_set::is_below;
 
 /// What a shell-form RUN touches; `script` is the text the shell is given.

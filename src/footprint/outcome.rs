@@ -7,12 +7,12 @@ mod finds;
 
 use super::{Footprint, Use};
 
-pub use finds::{Action, Pruning, Test};
+pub use finds::{Action, Pruning, Test, What};
 
 /// What a RUN leaves, where that follows from files.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It only takes files away, and by rules that are known.
+    /// It only takes files away or empties them, and by rules that are known.
     Less(Vec<Pruning>),
     /// It writes one file, and beside that nothing that matters.
     File(Derived),
@@ -39,7 +39,8 @@ pub(super) fn of_script(script: &str, cwd: Option<&str>, footprint: &Footprint) 
     if footprint.opaque.is_some() || footprint.varies {
         return None;
     }
-    if footprint.commands.iter().all(|c| c == "find" || c == "rm") {
+    let known = |c: &String| matches!(c.as_str(), "find" | "rm" | "truncate");
+    if footprint.commands.iter().all(known) {
         return finds::prunings(script, cwd?).map(Outcome::Less);
     }
     of_program(footprint)

@@ -1,8 +1,10 @@
-//! Which files of a stage come to the image.
+//! Which files of a stage come to the image, and what stages are called.
 //!
 //! Goes in: a plan, a stage and a path in it. Comes out: whether the file may be part of what the target is. Costs one
 //! visit per stage and COPY behind it. Invariant: where it is not clear, it is.
 
+use super::View;
+use crate::dockerfile::Kind;
 use crate::footprint::{Extent, PathClaim};
 use crate::plan::{Base, Dest, Input, Plan, Step, StepKind};
 
@@ -153,5 +155,30 @@ fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
         // A file by its own name may land in a folder.
         Extent::Exact if !rest.is_empty() => PathClaim::exact(place),
         _ => PathClaim::subtree(dest),
+    })
+}
+
+/// A name for a new stage that none has: this one, or one with a number.
+#[must_use]
+pub fn free_name(plan: &Plan, wanted: &str) -> Option<String> {
+    let taken = |n: &String| plan.stages.iter().any(|s| s.name.as_deref() == Some(n));
+    let more = (2..9).map(|n| format!("{wanted}-{n}"));
+    std::iter::once(wanted.to_owned())
+        .chain(more)
+        .find(|n| !taken(&n.to_ascii_lowercase()))
+}
+
+/// Whether a line names a stage by its number, which another stage before it would change.
+#[must_use]
+pub fn names_stages_by_number(view: &View<'_>) -> bool {
+    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    view.file.instructions.iter().any(|i| {
+        let image = matches!(&i.kind, Kind::From { image, .. } if number(image));
+        let from = i.flag("from").is_some_and(number);
+        let mount = i.flag_values("mount").any(|m| {
+            let mut parts = m.split(',');
+            parts.any(|p| p.strip_prefix("from=").is_some_and(number))
+        });
+        image || from || mount
     })
 }

@@ -4,13 +4,14 @@
 //! context a path of the image holds. Costs nothing until it is asked; then one look per COPY, or one pass over the
 //! files of a folder. Invariant: a path that any other step may have written since is not answered.
 
+mod cut;
 mod places;
 
 use super::ContextFiles;
 use super::needs::Project;
 use crate::footprint::{PathClaim, PathSet};
 use crate::pattern::{ExcludeRules, SourceKind, SourcePattern};
-use crate::plan::{Input, Step, StepKind};
+use crate::plan::{Input, Plan, Step, StepKind};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -33,6 +34,8 @@ struct Brought {
     is_dir: bool,
     sources: Vec<SourcePattern>,
     excludes: Option<ExcludeRules>,
+    /// They come by way of another stage, which takes some of them away.
+    cut: Option<cut::Cut>,
 }
 
 /// The layers below some instruction.
@@ -78,8 +81,8 @@ impl Layout {
     }
 
     /// Adds what a step leaves; `writes` are its places, `None` for any.
-    pub fn add(&mut self, step: &Step, writes: Option<&PathSet>) {
-        if let Some(brought) = Brought::of(step) {
+    pub fn add(&mut self, plan: &Plan, step: &Step, writes: Option<&PathSet>) {
+        if let Some(brought) = Brought::of(step).or_else(|| Brought::through(plan, step)) {
             self.layers.push(Layer::Context(Rc::new(brought)));
             return;
         }
@@ -222,6 +225,7 @@ impl Brought {
             is_dir: dest.is_dir || sources.len() > 1,
             sources,
             excludes,
+            cut: None,
         })
     }
 
@@ -236,6 +240,9 @@ impl Brought {
     /// Whether it is not sure which files come where: a link is followed, a submodule holds nobody knows what, one file
     /// may land in a folder of the destination's name, or a wildcard has too many files to match.
     fn is_unclear(&self, files: &dyn ContextFiles) -> bool {
+        if let Some(cut) = &self.cut {
+            return cut.is_unclear(files);
+        }
         const MOST_MATCHED: usize = 2000;
         let one = |source: &SourcePattern| match source.kind() {
             SourceKind::Root => files.links_in("").is_none(),
@@ -281,6 +288,9 @@ impl Brought {
 
     /// The file of the context at a path of the image.
     fn origin(&self, path: &str, files: &dyn ContextFiles) -> Option<String> {
+        if let Some(cut) = &self.cut {
+            return cut.origin(below(path, &self.dest)?, files);
+        }
         for source in self.sources.iter().rev() {
             let candidate = match source.kind() {
                 SourceKind::Wildcard { .. } => {
@@ -312,6 +322,12 @@ impl Brought {
         if !own.covers(&PathClaim::exact(&*claim.path))
             && !claim.covers(&PathClaim::exact(&*own.path))
         {
+            return;
+        }
+        if let Some(cut) = &self.cut {
+            let all = cut.all(files).iter();
+            let places = all.map(|(rest, _)| format!("{}/{rest}", self.dest));
+            out.extend(places.filter(|p| claim.covers(&PathClaim::exact(&**p))));
             return;
         }
         for source in &self.sources {

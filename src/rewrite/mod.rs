@@ -17,6 +17,7 @@ pub mod move_to_stage;
 pub mod narrow_copy;
 pub mod needs;
 pub mod prefetch;
+pub mod projection;
 pub mod recipes;
 pub mod reorder;
 pub mod split_copy;

@@ -14,7 +14,7 @@
 //! files that are not among that, and nobody takes any of those files from it. Safety: assumed. It is looked for in a file
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
-use super::flow::any_taken;
+use super::flow::{any_taken, free_name, names_stages_by_number};
 use super::layout::{brought_by, claim_of};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -84,7 +84,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         (0, Base::Stage(further)) => plan.stages[*further].name.clone()?,
         (0, _) => return None,
         _ => {
-            let name = free_name(plan, alias)?;
+            let name = free_name(plan, &format!("{alias}-dependencies"))?;
             edits.push(Edit {
                 span: alias.span(),
                 text: name.clone().into_bytes(),
@@ -146,16 +146,6 @@ fn told(plan: &Plan, stage: usize) -> String {
     }
 }
 
-/// A name for the new stage that none has.
-fn free_name(plan: &Plan, of: &str) -> Option<String> {
-    let taken = |n: &String| plan.stages.iter().any(|s| s.name.as_deref() == Some(n));
-    let first = format!("{of}-dependencies");
-    let more = (2..9).map(|n| format!("{of}-dependencies-{n}"));
-    std::iter::once(first)
-        .chain(more)
-        .find(|n| !taken(&n.to_ascii_lowercase()))
-}
-
 /// Whether a line only brings files of the context that a stage behind it neither looks at nor hands on.
 fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &Line<'_>) -> bool {
     let copies = matches!(view.file.instructions[line.at].kind, Kind::Copy(_));
@@ -195,18 +185,4 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
         }
     }
     true
-}
-
-/// Whether a line names a stage by its number, which another stage before it would change.
-fn names_stages_by_number(view: &View<'_>) -> bool {
-    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    view.file.instructions.iter().any(|i| {
-        let image = matches!(&i.kind, Kind::From { image, .. } if number(image));
-        let from = i.flag("from").is_some_and(number);
-        let mount = i.flag_values("mount").any(|m| {
-            let mut parts = m.split(',');
-            parts.any(|p| p.strip_prefix("from=").is_some_and(number))
-        });
-        image || from || mount
-    })
 }

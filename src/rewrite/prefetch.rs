@@ -11,6 +11,7 @@
 //! part of the image, so that the cache may hold more, and nothing between sets the tool up. Safety: assumed.
 
 use super::needs::{self, Command, prefetch};
+use super::projection;
 use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -18,6 +19,7 @@ use crate::footprint::{PathClaim, PathSet, Use};
 use crate::plan::{Base, Step, StepKind};
 use crate::rewrite::flow::reaches_image;
 use crate::rewrite::layout::Laid;
+use crate::rewrite::reorder::block;
 use crate::source::{Edit, Span};
 use std::collections::BTreeSet;
 
@@ -38,13 +40,29 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     let mut out = Vec::new();
     for stage in &view.stages {
         for (at, line) in stage.lines.iter().enumerate() {
-            out.extend(one(view, stage, at, line));
+            out.extend(one(view, stage, at, line, Way::Lines));
         }
     }
     out
 }
 
-fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Option<Rewrite> {
+/// How the manifests come before the download.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By lines that name them.
+    Lines,
+    /// By way of a stage that holds nothing else ([`super::projection`]).
+    Stage,
+}
+
+/// The download before one RUN.
+pub(super) fn one(
+    view: &View<'_>,
+    stage: &StageView<'_>,
+    at: usize,
+    line: &Line<'_>,
+    way: Way,
+) -> Option<Rewrite> {
     let step = line.step?;
     let footprint = step.footprint.as_ref()?;
     let instruction = &view.file.instructions[line.at];
@@ -110,19 +128,41 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         dir: used.dir.as_deref()?,
         variables: &used.variables,
     };
-    let found = prefetch::prefetch(&command, &laid).ok()?;
-    let first = manifests_first(view, stage, at, &found.needs.reads, false);
-    let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
-    let (mut edits, line_of, names) = match first {
-        Some(First { edits, copy, names }) => (edits, view.file.instructions[copy].line, names),
-        None => (Vec::new(), instruction.line, BTreeSet::new()),
+    let mut found = prefetch::prefetch(&command, &laid).ok()?;
+    let first = match way {
+        Way::Lines => manifests_first(view, stage, at, &found.needs.reads, false),
+        Way::Stage => None,
     };
-    // A script that makes files for a moment and takes them away again must not meet real ones: it comes before all that
-    // is copied, and the manifests with it.
+    let cut = match way {
+        Way::Lines => None,
+        Way::Stage => {
+            let beside = found.beside.as_ref().map(|b| &b.files);
+            let cut = projection::manifests(view, stage, at, &found.needs.reads, beside)?;
+            if let Some(beside) = found.beside {
+                found.script = beside.script;
+            }
+            Some(cut)
+        }
+    };
+    let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
+    let (mut edits, line_of, names) = match (first, &cut) {
+        (Some(First { edits, copy, names }), _) => {
+            (edits, view.file.instructions[copy].line, names)
+        }
+        (None, Some(cut)) => (
+            vec![cut.copied.clone()],
+            view.file.instructions[cut.copy].line,
+            cut.names.clone(),
+        ),
+        (None, None) => (Vec::new(), instruction.line, BTreeSet::new()),
+    };
+    // A script that makes files for a moment and takes them away again must not meet real ones, and empty files must not
+    // come over real ones: it comes before all that is copied, and the manifests with it.
     let mut place = instruction;
-    if found.script.contains("rm ") {
-        let alone = is_plain_between(&stage.lines[broad..at], view)
-            && stands_alone(view, stage, broad, command.dir)
+    let mut carried = Vec::new();
+    if cut.is_some() || found.script.contains("rm ") {
+        carried = variables_between(view, stage, broad..at)?;
+        let alone = stands_alone(view, stage, broad, command.dir)
             && brings_all(&laid, &found.needs, &names);
         if !alone {
             return None;
@@ -132,6 +172,14 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         edits
             .iter_mut()
             .for_each(|e| e.span = Span { start, end: start });
+        // The variables that the build sees come first, for the download to see them as well.
+        for line in &carried {
+            let taken = block(view.source.bytes(), &view.file.instructions[line.at]);
+            edits.push(Edit {
+                span: Span { start, end: start },
+                text: view.source.bytes()[taken.start as usize..taken.end as usize].to_vec(),
+            });
+        }
     }
     let at_place = stage
         .lines
@@ -160,7 +208,17 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         span: Span { start, end: start },
         text: text.into_bytes(),
     });
+    for line in &carried {
+        edits.push(Edit {
+            span: block(view.source.bytes(), &view.file.instructions[line.at]),
+            text: Vec::new(),
+        });
+    }
     let mut assumptions = found.needs.assumptions.clone();
+    if let Some(cut) = &cut {
+        edits.insert(0, cut.stage.clone());
+        assumptions.extend(cut.assumptions.iter().cloned());
+    }
     if !std::ptr::eq(used, stands) {
         assumptions.push(format!(
             "{} runs `{} {}` in {}, as the Makefile says",
@@ -186,27 +244,54 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, line: &Line<'_>) -> Op
         ignore: Vec::new(),
         caches: vec![(stage.stage, used.tool.clone())],
         note: EditNote {
-            rewrite: "prefetch",
+            rewrite: match way {
+                Way::Lines => "prefetch",
+                Way::Stage => "projection",
+            },
             safety: Safety::Assumed,
             line: instruction.line,
             end_line: instruction.end_line,
-            why: format!(
-                "{}: an edit of the sources that line {line_of} brings no longer fetches everything again",
-                found.why
-            ),
+            why: match &cut {
+                None => format!(
+                    "{}: an edit of the sources that line {line_of} brings no longer fetches everything again",
+                    found.why
+                ),
+                Some(cut) => format!(
+                    "{}; {} come by way of a stage that keeps nothing else: an edit of the sources that line {line_of} brings no longer fetches everything again",
+                    found.why,
+                    cut.told()
+                ),
+            },
             assumptions,
         },
     })
 }
 
-/// Whether nothing but files comes between: no RUN that sets a tool up, no other user or shell.
-fn is_plain_between(lines: &[Line<'_>], view: &View<'_>) -> bool {
-    lines.iter().all(|l| {
-        matches!(
-            view.file.instructions[l.at].kind,
-            Kind::Copy(_) | Kind::Label(_) | Kind::Expose(_)
-        )
-    })
+/// The lines that set variables, where nothing but those and files comes between: no RUN that sets a tool up, no other
+/// user or shell. All of them may stand before the files.
+fn variables_between<'v, 'a>(
+    view: &View<'_>,
+    stage: &'v StageView<'a>,
+    lines: std::ops::Range<usize>,
+) -> Option<Vec<&'v Line<'a>>> {
+    let mut out = Vec::new();
+    for at in lines.clone() {
+        let line = &stage.lines[at];
+        match view.file.instructions[line.at].kind {
+            Kind::Copy(_) | Kind::Label(_) | Kind::Expose(_) => {}
+            Kind::Env(_) | Kind::Arg(_) => {
+                for before in lines.start..at {
+                    let copies = stage.lines[before].step.is_some();
+                    if copies {
+                        (view.commute)(stage.stage, before, at)?;
+                    }
+                }
+                out.push(line);
+            }
+            _ => return None,
+        }
+    }
+    Some(out)
 }
 
 /// Whether nothing before a line has put anything into the project's folder: no COPY at all, and only RUNs that are

@@ -226,7 +226,7 @@ fn line_end(bytes: &[u8]) -> &'static [u8] {
 }
 
 /// An instruction with the comments directly above it and its line end.
-fn block(bytes: &[u8], instruction: &Instruction) -> Span {
+pub(super) fn block(bytes: &[u8], instruction: &Instruction) -> Span {
     let start = instruction
         .leading_comments
         .start

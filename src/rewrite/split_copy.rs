@@ -18,7 +18,7 @@ use crate::source::{Edit, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most lines that are worth a reader's time.
-const MOST_LINES: usize = 24;
+pub(super) const MOST_LINES: usize = 24;
 
 /// One rewrite for every RUN that something above it makes wait.
 #[must_use]
@@ -124,14 +124,19 @@ fn why(names: &BTreeSet<String>, line: u32) -> String {
     )
 }
 
-/// The lines that bring what is needed of one COPY, and the names of that; `None` where the COPY brings nothing of it,
-/// or nothing else.
-fn one(
+/// What is needed of one COPY: files and whole folders, each by its place with its path in the context.
+pub(super) struct Wanted {
+    pub files: BTreeMap<String, String>,
+    pub folders: BTreeMap<String, String>,
+}
+
+/// What is needed of one COPY; `None` where the COPY brings nothing of it, or nothing else.
+pub(super) fn wanted(
     view: &View<'_>,
     layout: &super::layout::Layout,
     copy: &Line<'_>,
     reads: &BTreeSet<PathClaim>,
-) -> Option<(Edit, BTreeSet<String>)> {
+) -> Option<Wanted> {
     let step = copy.step?;
     let instruction = &view.file.instructions[copy.at];
     let excludes = instruction
@@ -175,6 +180,24 @@ fn one(
     if all.iter().all(|(place, _)| inside(place)) {
         return None;
     }
+    Some(Wanted {
+        files: needed,
+        folders,
+    })
+}
+
+/// The lines that bring what is needed of one COPY, and the names of that.
+fn one(
+    view: &View<'_>,
+    layout: &super::layout::Layout,
+    copy: &Line<'_>,
+    reads: &BTreeSet<PathClaim>,
+) -> Option<(Edit, BTreeSet<String>)> {
+    let instruction = &view.file.instructions[copy.at];
+    let Wanted {
+        files: needed,
+        folders,
+    } = wanted(view, layout, copy, reads)?;
     let lines = lines(view, copy, &needed, &folders)?;
     let line_end = view.source.line_end();
     let start = instruction
@@ -207,8 +230,9 @@ fn folder_of(claim: &PathClaim, files: &[(String, String)]) -> Option<String> {
         .then_some(first)
 }
 
-/// COPY lines that put files and folders where they belong, with the flags of the COPY that brought them.
-fn lines(
+/// COPY lines that put files and folders where they belong, with the flags of the COPY that brought them; `None` where
+/// they are too many, or a name would need quotes.
+pub(super) fn lines(
     view: &View<'_>,
     copy: &Line<'_>,
     needed: &BTreeMap<String, String>,

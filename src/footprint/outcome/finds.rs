@@ -9,7 +9,7 @@
 pub struct Pruning {
     /// Where it starts, absolute.
     pub folder: String,
-    /// The name that its start has for `-name`: `.` or the last part of what was written.
+    /// The start as it is written.
     pub start: String,
     /// Levels below the start that count, the start itself being 0.
     pub depth: (usize, usize),
@@ -28,6 +28,8 @@ pub enum Action {
     RemoveTree,
     /// `-exec rm -f {} +`: files and links.
     RemoveFile,
+    /// `-exec truncate -s 0 {} +`: files stay, with nothing in them.
+    Empty,
 }
 
 /// A condition on one path.
@@ -41,6 +43,8 @@ pub enum Test {
     Not(Box<Test>),
     /// `-name`: a name with `*` and `?`.
     Name(String),
+    /// `-path`: the whole path, the start as written in front, with `*` and `?`, which take slashes as well.
+    Path(String),
     /// `-type f`.
     File,
     /// `-type d`.
@@ -51,6 +55,19 @@ pub enum Test {
     Empty,
 }
 
+/// What a path is, for [`Test::holds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// Something of which only the outside is known: a submodule.
+    Unknown,
+}
+
 impl Test {
     /// Whether it asks for emptiness anywhere.
     #[must_use]
@@ -59,9 +76,107 @@ impl Test {
             Self::All(list) | Self::Any(list) => list.iter().any(Self::asks_for_emptiness),
             Self::Not(one) => one.asks_for_emptiness(),
             Self::Empty => true,
-            Self::Name(_) | Self::File | Self::Folder | Self::Link => false,
+            Self::Name(_) | Self::Path(_) | Self::File | Self::Folder | Self::Link => false,
         }
     }
+
+    /// Whether a path, the start as written in front, is found; `None` where it asks for what is not known.
+    pub fn holds(
+        &self,
+        path: &[u8],
+        what: What,
+        is_empty: &dyn Fn() -> Option<bool>,
+    ) -> Option<bool> {
+        let is = |kind: What| (what != What::Unknown).then_some(what == kind);
+        Some(match self {
+            Self::All(list) => {
+                for one in list {
+                    if !one.holds(path, what, is_empty)? {
+                        return Some(false);
+                    }
+                }
+                true
+            }
+            Self::Any(list) => {
+                for one in list {
+                    if one.holds(path, what, is_empty)? {
+                        return Some(true);
+                    }
+                }
+                false
+            }
+            Self::Not(one) => !one.holds(path, what, is_empty)?,
+            Self::Name(pattern) => {
+                let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
+                fits(pattern.as_bytes(), name)
+            }
+            Self::Path(pattern) => fits(pattern.as_bytes(), path),
+            Self::File => is(What::File)?,
+            Self::Link => is(What::Link)?,
+            Self::Folder => is(What::Folder)?,
+            Self::Empty => return is_empty(),
+        })
+    }
+}
+
+impl Pruning {
+    /// What `find` calls a path below its start.
+    #[must_use]
+    pub fn path_of(&self, relative: &[u8]) -> Vec<u8> {
+        let mut path = self.start.clone().into_bytes();
+        if !relative.is_empty() {
+            path.push(b'/');
+            path.extend_from_slice(relative);
+        }
+        path
+    }
+
+    /// Whether it takes away, or empties, a file or link `relative` to its start; `None` where that is not known.
+    #[must_use]
+    pub fn takes(&self, relative: &str, what: What) -> Option<bool> {
+        let parts: Vec<&str> = relative.split('/').collect();
+        let found = |depth: usize, what: What| {
+            let path = self.path_of(parts.get(..depth)?.join("/").as_bytes());
+            let in_range = self.depth.0 <= depth && depth <= self.depth.1;
+            match in_range {
+                true => self.test.holds(&path, what, &|| None),
+                false => Some(false),
+            }
+        };
+        match self.action {
+            Action::Delete | Action::RemoveFile | Action::Empty => found(parts.len(), what),
+            Action::RemoveTree => {
+                let mut gone = found(parts.len(), what)?;
+                for depth in 0..parts.len() {
+                    gone |= found(depth, What::Folder)?;
+                }
+                Some(gone)
+            }
+        }
+    }
+}
+
+/// A name with `*` and `?`.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    // Where the last star stands, and where what it takes begins.
+    let (mut p, mut n, mut star) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, n) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 /// The `find`s of a script that consists of nothing else, each running where the one before has not failed.
@@ -157,6 +272,7 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
         let exec = left.split_off(at);
         match exec.as_slice() {
             ["-exec", "rm", "-rf" | "-fr", "{}", "+"] => Action::RemoveTree,
+            ["-exec", "truncate", "-s", "0", "{}", "+"] => Action::Empty,
             ["-exec", "rm", "-f", "{}", "+"] | ["-exec", "rm", "{}", "+"] => Action::RemoveFile,
             _ => return None,
         }
@@ -184,7 +300,7 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
     let steady = action == Action::Delete || !test.asks_for_emptiness();
     (left.peek().is_none() && named && steady).then(|| Pruning {
         folder: crate::pattern::clean(&joined),
-        start: start.rsplit('/').next().unwrap_or(start).to_owned(),
+        start: start.to_owned(),
         depth,
         test,
         action,
@@ -235,6 +351,10 @@ fn not(words: &mut Tests<'_>) -> Option<Test> {
             // Lists of characters and escapes have corners of their own.
             (!name.contains(['[', '\\', '/'])).then(|| Test::Name(name.to_owned()))?
         }
+        "-path" => {
+            let path = words.next()?;
+            (!path.contains(['[', '\\'])).then(|| Test::Path(path.to_owned()))?
+        }
         _ => return None,
     })
 }
@@ -254,6 +374,43 @@ fn single(mut list: Vec<Test>, of: fn(Vec<Test>) -> Test) -> Test {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_fit_patterns() {
+        for (pattern, name, fit) in [
+            ("a*b", "ab", true),
+            ("a*b", "axxb", true),
+            ("a*b", "axbc", false),
+            ("*.toml", ".toml", true),
+            ("*a*a*", "banana", true),
+            ("*a*a*a*a", "banana", false),
+            ("?", "", false),
+            ("", "", true),
+            ("*", "", true),
+            ("Cargo.*", "Cargo.lock", true),
+        ] {
+            assert_eq!(
+                fits(pattern.as_bytes(), name.as_bytes()),
+                fit,
+                "{pattern} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_taken_of_a_tree() {
+        let takes = |script: &str, path: &str| {
+            let list = prunings(script, "/app").expect(script);
+            list.iter().any(|p| p.takes(path, What::File) == Some(true))
+        };
+        let manifests = "find . ! -type d ! -name Cargo.toml ! -path './.cargo/*' -delete";
+        assert!(!takes(manifests, "a/b/Cargo.toml") && !takes(manifests, ".cargo/x/config"));
+        assert!(takes(manifests, "a/.cargo/config") && takes(manifests, "Cargo.tomls"));
+        let backstage =
+            "find packages ! -name package.json -mindepth 2 -maxdepth 2 -exec rm -rf {} +";
+        assert!(!takes(backstage, "a/package.json") && takes(backstage, "a/src/package.json"));
+        assert!(!takes(backstage, "a") && takes(backstage, "a/b"));
+    }
 
     #[test]
     fn what_is_understood_and_what_is_not() {

@@ -284,7 +284,7 @@ impl<'a> Scene<'a> {
             }
             if let Some((_, step)) = step {
                 let known = effect.as_ref().and_then(|e| e.as_ref().ok());
-                layout.add(step, left.as_ref().or(known.map(|e| &e.writes)));
+                layout.add(self.plan, step, left.as_ref().or(known.map(|e| &e.writes)));
             }
             Item {
                 at,

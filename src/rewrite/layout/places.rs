@@ -189,7 +189,12 @@ impl Arrivals {
 
 impl Brought {
     /// Puts its files where they belong.
-    fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
+    pub(super) fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
+        if let Some(cut) = &self.cut {
+            let all = cut.all(files).iter();
+            places.extend(all.map(|(rest, from)| (format!("{}/{rest}", self.dest), from.clone())));
+            return;
+        }
         for source in &self.sources {
             places.extend(self.placed(source, folder_of(source).to_owned(), files));
         }

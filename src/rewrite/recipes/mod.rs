@@ -70,7 +70,7 @@ pub fn note(plan: &mut Plan, files: &dyn ContextFiles) {
                 StepKind::Run => run.map(Footprint::changes),
                 _ => dest.map(|d| PathSet::new(vec![PathClaim::subtree(d)])),
             };
-            layout.add(step, changes.as_ref());
+            layout.add(plan, step, changes.as_ref());
         }
         layouts.push(layout);
     }

@@ -5,8 +5,8 @@
 //! and BusyBox (`-delete` looks at what is below first, and can't take away its own start when that is `.`).
 
 use super::{IMAGE, Node, Tree, in_every_image, inside, join, rest};
-use crate::footprint::{Action, Pruning, Test};
-use crate::history::EntryKind;
+use crate::footprint::{Action, Pruning, What};
+use crate::history::{EntryKind, Oid};
 use crate::simulate::links::prefixes;
 use crate::simulate::members::hash;
 
@@ -24,6 +24,12 @@ const OF_GIT: [&[u8]; 12] = [
     b"pack-01.idx",
     b"pack-01.rev",
     b"update.sample",
+];
+
+/// Git's name of a file with nothing in it.
+const EMPTY: Oid = [
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2,
+    0xe4, 0x8c, 0x53, 0x91,
 ];
 
 impl Tree {
@@ -82,16 +88,14 @@ impl Tree {
         if depth < pruning.depth.0 || depth > pruning.depth.1 {
             return Some(false);
         }
-        let name = match depth {
-            0 => pruning.start.as_bytes(),
-            _ => below.rsplit(|b| *b == b'/').next().unwrap_or(below),
-        };
         let is_empty = || match node {
             Node::Dir(_) => Some(!self.below(path).any(|(p, _)| p.len() > path.len())),
             // Nobody has looked into it.
             _ => None,
         };
-        holds(&pruning.test, node, name, &is_empty)
+        pruning
+            .test
+            .holds(&pruning.path_of(below), what(node), &is_empty)
     }
 
     /// False where it would fail.
@@ -99,12 +103,24 @@ impl Tree {
         if path == folder {
             return false;
         }
+        if action == Action::Empty {
+            return match self.nodes.get_mut(path) {
+                Some(Node::File(e, _))
+                    if matches!(e.kind, EntryKind::File | EntryKind::Executable) =>
+                {
+                    e.oid = EMPTY;
+                    true
+                }
+                // A link leads to what may be anywhere.
+                _ => false,
+            };
+        }
         let inner: Vec<Vec<u8>> = self.below(path).map(|(p, _)| p.clone()).collect();
         let is_folder = !matches!(self.nodes.get(path), Some(Node::File(..)));
         let fails = match action {
             Action::Delete => inner.len() > 1,
             Action::RemoveFile => is_folder,
-            Action::RemoveTree => false,
+            Action::RemoveTree | Action::Empty => false,
         };
         if fails {
             return false;
@@ -122,68 +138,24 @@ fn git_goes(pruning: &Pruning, listed: &[Vec<u8>]) -> bool {
     if !listed.iter().any(is_git) {
         return true;
     }
-    let file = Node::File(
-        crate::history::Entry {
-            kind: EntryKind::File,
-            oid: crate::history::Oid::default(),
-        },
-        None,
-    );
-    let goes = |name: &&[u8]| holds(&pruning.test, &file, name, &|| None) == Some(true);
-    let only_folders = |name: &&[u8]| holds(&pruning.test, &file, name, &|| None) == Some(false);
+    let found = |name: &&[u8]| {
+        let path = pruning.path_of(&join(b".git", name));
+        pruning.test.holds(&path, What::File, &|| None)
+    };
+    let goes = |name: &&[u8]| found(name) == Some(true);
+    let stays = |name: &&[u8]| found(name) == Some(false);
     // Either every file goes, or none does.
-    OF_GIT.iter().all(goes) || OF_GIT.iter().all(only_folders)
+    OF_GIT.iter().all(goes) || OF_GIT.iter().all(stays)
 }
 
-fn holds(
-    test: &Test,
-    node: &Node,
-    name: &[u8],
-    is_empty: &dyn Fn() -> Option<bool>,
-) -> Option<bool> {
-    let is = |kind: fn(EntryKind) -> bool| matches!(node, Node::File(e, _) if kind(e.kind));
-    Some(match test {
-        Test::All(list) => {
-            for one in list {
-                if !holds(one, node, name, is_empty)? {
-                    return Some(false);
-                }
-            }
-            true
-        }
-        Test::Any(list) => {
-            for one in list {
-                if holds(one, node, name, is_empty)? {
-                    return Some(true);
-                }
-            }
-            false
-        }
-        Test::Not(one) => !holds(one, node, name, is_empty)?,
-        Test::Name(pattern) => fits(pattern.as_bytes(), name),
-        Test::File => is(|k| matches!(k, EntryKind::File | EntryKind::Executable)),
-        Test::Link => is(|k| k == EntryKind::Symlink),
-        Test::Folder => match node {
-            // What a submodule holds is not known.
-            Node::File(e, _) if matches!(e.kind, EntryKind::Submodule | EntryKind::Folder) => {
-                return None;
-            }
-            Node::Dir(_) => true,
-            _ => false,
+fn what(node: &Node) -> What {
+    match node {
+        Node::Dir(_) => What::Folder,
+        Node::File(e, _) => match e.kind {
+            EntryKind::File | EntryKind::Executable => What::File,
+            EntryKind::Symlink => What::Link,
+            EntryKind::Submodule | EntryKind::Folder => What::Unknown,
         },
-        Test::Empty => return is_empty(),
-    })
-}
-
-/// A name with `*` and `?`.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.first(), name.first()) {
-        (None, None) => true,
-        (Some(b'*'), _) => {
-            fits(&pattern[1..], name) || (!name.is_empty() && fits(pattern, &name[1..]))
-        }
-        (Some(b'?'), Some(_)) => fits(&pattern[1..], &name[1..]),
-        (Some(p), Some(n)) => p == n && fits(&pattern[1..], &name[1..]),
-        _ => false,
+        Node::Image(_) => What::Unknown,
     }
 }

@@ -3,7 +3,7 @@
 //! Goes in: a build by cargo. Comes out: a fetch, with empty files in the place of sources as long as it runs, because
 //! cargo wants every package to have a target. Invariant: what the script makes it takes away again, and nothing else.
 
-use super::{Prefetch, kept, line, quoted};
+use super::{Beside, Prefetch, kept, line, quoted};
 use crate::footprint::Extent;
 use crate::rewrite::needs::shared::{assume, parent, upwards};
 use crate::rewrite::needs::{Command, Needs, Project, cargo};
@@ -44,7 +44,7 @@ pub(super) fn fetch(command: &Command<'_>, project: &dyn Project) -> Result<Pref
     }
     let fetch = line(&tool, &words)?;
     let script = match files.is_empty() {
-        true => fetch,
+        true => fetch.clone(),
         false => with_files(&fetch, command.dir, &files, &needs, project)?,
     };
     let sentence = "cargo fetch fetches crates of other platforms and of tests as well: they stay in CARGO_HOME";
@@ -53,6 +53,10 @@ pub(super) fn fetch(command: &Command<'_>, project: &dyn Project) -> Result<Pref
         script,
         needs,
         why: "downloads the crates first",
+        beside: (!files.is_empty()).then_some(Beside {
+            script: fetch,
+            files,
+        }),
     })
 }
 

@@ -8,6 +8,7 @@ mod cargo;
 
 use super::shared::{assume, upwards};
 use super::{Command, Needs, Project};
+use std::collections::BTreeSet;
 
 /// A download that stands alone. Its RUN comes where nothing of the project is there but what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,17 @@ pub struct Prefetch {
     pub needs: Needs,
     /// Why, for reports.
     pub why: &'static str,
+    /// The same where files have to be there of which nothing counts but that they are.
+    pub beside: Option<Beside>,
+}
+
+/// A download beside files of which nothing counts but that they are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// Shell text of a RUN that finds them there.
+    pub script: String,
+    /// Absolute paths.
+    pub files: BTreeSet<String>,
 }
 
 /// The download that can come before a build.
@@ -52,7 +64,12 @@ fn other(
     };
     let needs = super::of(&changed, project)?;
     let script = line(command.tool, &arguments)?;
-    Ok(Prefetch { script, needs, why })
+    Ok(Prefetch {
+        script,
+        needs,
+        why,
+        beside: None,
+    })
 }
 
 fn line(tool: &str, arguments: &[String]) -> Result<String, String> {

@@ -1,0 +1,108 @@
+//! Files of the context that come by way of a stage which takes some of them away again.
+//!
+//! Goes in: a COPY from a stage that consists of one COPY of the context and of `find`s that take files away. Comes out:
+//! which files of the context are left, and where. One pass over the files, once. Invariant: what is not sure to be left is
+//! not answered.
+
+use super::{Brought, ContextFiles};
+use crate::footprint::{Outcome, Pruning, What};
+use crate::plan::{Base, Input, Plan, Step, StepKind};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+/// A folder of another stage.
+pub(super) struct Cut {
+    /// The COPY there; its destination is the folder that is copied on.
+    inner: Box<Brought>,
+    prunings: Vec<Pruning>,
+    /// What is left: path below the folder, path in the context.
+    left: OnceCell<BTreeMap<String, String>>,
+}
+
+impl Brought {
+    /// A COPY of all that such a stage has left.
+    pub(super) fn through(plan: &Plan, step: &Step) -> Option<Self> {
+        if step.kind != StepKind::Copy || step.parents || !step.inline.is_empty() {
+            return None;
+        }
+        let [
+            Input::Stage {
+                stage,
+                sources,
+                excludes,
+                ..
+            },
+        ] = step.inputs.as_slice()
+        else {
+            return None;
+        };
+        let ([folder], true) = (sources.as_slice(), excludes.is_empty()) else {
+            return None;
+        };
+        let from = plan.stages.get(*stage)?;
+        if from.replaced || !matches!(from.base, Base::Image(_) | Base::Scratch) {
+            return None;
+        }
+        let mut inner = None;
+        let mut prunings = Vec::new();
+        for step in from.steps.iter().map(|n| &plan.graph[*n]) {
+            match step.kind {
+                StepKind::From | StepKind::Workdir => {}
+                StepKind::Copy if inner.is_none() => inner = Some(Self::of(step)?),
+                StepKind::Run => match &step.footprint.as_ref()?.outcome {
+                    Some(Outcome::Less(list)) => prunings.extend(list.iter().cloned()),
+                    _ => return None,
+                },
+                StepKind::Copy | StepKind::Add => return None,
+            }
+        }
+        let inner = inner?;
+        let top = inner.dest.clone();
+        let clean = crate::pattern::clean(&format!("/{folder}"));
+        let same = clean == top && prunings.iter().all(|p| p.folder == top);
+        if prunings.is_empty() || !same || top.is_empty() {
+            return None;
+        }
+        Some(Self {
+            dest: step.dest.as_ref()?.best()?.trim_end_matches('/').to_owned(),
+            is_dir: true,
+            sources: Vec::new(),
+            excludes: None,
+            cut: Some(Cut {
+                inner: Box::new(inner),
+                prunings,
+                left: OnceCell::new(),
+            }),
+        })
+    }
+}
+
+impl Cut {
+    pub(super) fn is_unclear(&self, files: &dyn ContextFiles) -> bool {
+        self.inner.is_unclear(files)
+    }
+
+    /// The file of the context at a path below the folder.
+    pub(super) fn origin(&self, rest: &str, files: &dyn ContextFiles) -> Option<String> {
+        self.all(files).get(rest).cloned()
+    }
+
+    /// All that is left.
+    pub(super) fn all(&self, files: &dyn ContextFiles) -> &BTreeMap<String, String> {
+        self.left.get_or_init(|| {
+            let mut all = BTreeMap::new();
+            self.inner.lay(files, &mut all);
+            let below = |(place, from): (String, String)| {
+                let rest = place.strip_prefix(&self.inner.dest)?.strip_prefix('/')?;
+                let what = match files.is_link(&from) {
+                    true => What::Link,
+                    false => What::File,
+                };
+                let stays = |p: &Pruning| p.takes(rest, what) == Some(false);
+                let left = self.prunings.iter().all(stays);
+                left.then(|| (rest.to_owned(), from))
+            };
+            all.into_iter().filter_map(below).collect()
+        })
+    }
+}

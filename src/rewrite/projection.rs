@@ -1,0 +1,291 @@
+//! Manifests of many packages by way of a stage that keeps nothing else, where naming each would take too many lines.
+//!
+//! ```text
+//!                              FROM rust AS manifests
+//!                              WORKDIR /manifests
+//!                              COPY . .
+//!                              RUN find . ! -type d ! -name Cargo.toml ! -name Cargo.lock -delete && ...
+//! FROM rust AS build     ->    FROM rust AS build
+//! COPY . .                     COPY --from=manifests /manifests ./
+//! RUN cargo build              RUN cargo fetch
+//!                              COPY . .
+//!                              RUN cargo build
+//! ```
+//!
+//! Precondition: that of `split-copy` or `prefetch`, whose lines would be more than [`MOST_LINES`]; one COPY brings all that
+//! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
+//! is copied from it is the same as long as the manifests are, which is worked out exactly (`simulate/stage_tree/prune.rs`).
+
+use super::flow::{free_name, names_stages_by_number};
+use super::layout::Laid;
+use super::prefetch::{self, Way};
+use super::split_copy::{MOST_LINES, Wanted, lines, wanted};
+use super::{EditNote, Line, Rewrite, Safety, StageView, View};
+use crate::dockerfile::Kind;
+use crate::footprint::PathClaim;
+use crate::plan::{Base, Plan};
+use crate::source::{Edit, Span};
+use std::collections::BTreeSet;
+
+/// Most names that a `find` keeps: more are no pattern that a reader can check.
+const MOST_NAMES: usize = 8;
+
+/// The folder in the stage.
+const FOLDER: &str = "/manifests";
+
+/// One rewrite for every RUN that waits for more manifests than are worth naming.
+#[must_use]
+pub fn find(view: &View<'_>) -> Vec<Rewrite> {
+    let mut out: Vec<Rewrite> = Vec::new();
+    if names_stages_by_number(view) {
+        return out;
+    }
+    for stage in &view.stages {
+        for (at, line) in stage.lines.iter().enumerate() {
+            out.extend(prefetch::one(view, stage, at, line, Way::Stage));
+            let found = split(view, stage, at, line);
+            out.extend(found.filter(|f| !out.iter().any(|r| r.edits == f.edits)));
+        }
+    }
+    out
+}
+
+/// What a RUN needs first, and so before the rest.
+fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> Option<Rewrite> {
+    let needs = run.needs?.as_ref().ok()?;
+    let cut = manifests(view, stage, at, &needs.reads, None)?;
+    let instruction = &view.file.instructions[cut.copy];
+    let mut assumptions = needs.assumptions.clone();
+    assumptions.extend(cut.assumptions.iter().cloned());
+    Some(Rewrite {
+        safety: Safety::Assumed,
+        note: EditNote {
+            rewrite: "projection",
+            safety: Safety::Assumed,
+            line: instruction.line,
+            end_line: instruction.end_line,
+            why: format!(
+                "{} come first, by way of a stage that keeps nothing else, so that line {} no longer runs for every source edit",
+                cut.told(),
+                view.file.instructions[run.at].line
+            ),
+            assumptions,
+        },
+        edits: vec![cut.stage, cut.copied],
+        ignore: Vec::new(),
+        caches: Vec::new(),
+    })
+}
+
+/// Manifests by way of a stage.
+pub(super) struct Projected {
+    /// The stage.
+    pub stage: Edit,
+    /// The line that copies from it, before [`Self::copy`].
+    pub copied: Edit,
+    /// The instruction that brings the manifests today.
+    pub copy: usize,
+    /// The files, by their paths in the context.
+    pub names: BTreeSet<String>,
+    pub assumptions: Vec<String>,
+    /// File names that are kept.
+    kept: BTreeSet<String>,
+}
+
+impl Projected {
+    /// What it brings, for people.
+    pub fn told(&self) -> String {
+        let kept: Vec<&str> = self.kept.iter().map(String::as_str).collect();
+        format!("{} files ({})", self.names.len(), kept.join(", "))
+    }
+}
+
+/// The stage that brings what is read, where a list of lines would be too long; `emptied` are files of which nothing counts
+/// but that they are there.
+pub(super) fn manifests(
+    view: &View<'_>,
+    stage: &StageView<'_>,
+    at: usize,
+    reads: &BTreeSet<PathClaim>,
+    emptied: Option<&BTreeSet<String>>,
+) -> Option<Projected> {
+    if names_stages_by_number(view) {
+        return None;
+    }
+    let above = stage.lines[..at].iter().rev().take_while(|l| !l.barrier);
+    let mut all = above.filter_map(|l| Some((l, wanted(view, stage.layout, l, reads)?)));
+    let (copy, Wanted { files, folders }) = all.next()?;
+    let few = files.len() <= MOST_LINES || lines(view, copy, &files, &folders).is_some();
+    if all.next().is_some() || few {
+        return None;
+    }
+    let instruction = &view.file.instructions[copy.at];
+    let Kind::Copy(copied) = &instruction.kind else {
+        return None;
+    };
+    let [source] = copied.sources.as_slice() else {
+        return None;
+    };
+    // All keep the names that they have in the context.
+    let kept: BTreeSet<String> = files.values().map(|f| base_name(f)).collect();
+    let same = files
+        .iter()
+        .all(|(place, from)| base_name(place) == base_name(from));
+    let plain = |n: &String| {
+        n.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let is_link = files.values().any(|f| view.files.is_link(f));
+    if kept.len() > MOST_NAMES || !same || !kept.iter().all(plain) || is_link {
+        return None;
+    }
+    let step = copy.step?;
+    // The folder is copied on as a whole: it must be a folder that was copied.
+    let dest = step.dest.as_ref()?.best()?.trim_end_matches('/').to_owned();
+    let inside = |place: &String| place.starts_with(&format!("{dest}/"));
+    if !files.keys().all(inside) {
+        return None;
+    }
+    let mut trees = Vec::new();
+    for place in folders.keys() {
+        trees.push(place.strip_prefix(&format!("{dest}/"))?.to_owned());
+    }
+    if trees.len() > MOST_NAMES || !trees.iter().all(|t| plain_path(t)) {
+        return None;
+    }
+    let mut flags = String::new();
+    for flag in &instruction.flags {
+        match flag.raw.as_str() {
+            raw if raw.starts_with("--chown=") || raw.starts_with("--chmod=") => {
+                flags.push_str(&format!("{raw} "));
+            }
+            _ => return None,
+        }
+    }
+    // Of these the stage empties all that have the same end.
+    let mut empty = BTreeSet::new();
+    let below = stage.layout.first(copy.layers + 1);
+    let laid = Laid {
+        layout: &below,
+        files: view.files,
+    };
+    for file in emptied.into_iter().flatten() {
+        let name = base_name(file);
+        let known = inside(file) && laid.context_path(file).is_some();
+        if !known || !name.ends_with(".rs") || kept.contains(&name) {
+            return None;
+        }
+        empty.insert(name);
+    }
+    if kept.len() + empty.len() > MOST_NAMES || !empty.iter().all(plain) {
+        return None;
+    }
+    let (image, options, told) = image(view, stage)?;
+    let name = free_name(view.plan, "manifests")?;
+    let end = view.source.line_end();
+    let keyword = |word: &str| match view.source.text(instruction.keyword_span()).as_ref() {
+        "copy" => word.to_ascii_lowercase(),
+        _ => word.to_owned(),
+    };
+    let (from, as_, workdir, copy_, run) = (
+        keyword("FROM"),
+        keyword("AS"),
+        keyword("WORKDIR"),
+        keyword("COPY"),
+        keyword("RUN"),
+    );
+    let named = kept.iter().chain(&empty).map(|n| format!("! -name {n}"));
+    let whole = trees.iter().map(|t| format!("! -path './{t}/*'"));
+    let names: Vec<String> = named.chain(whole).collect();
+    let taken = view.source.text(source.span());
+    if !plain_path(&taken) {
+        return None;
+    }
+    let escape = view.file.directives.escape;
+    let mut text = vec![
+        format!("{from} {options}{image} {as_} {name}"),
+        format!("{workdir} {FOLDER}"),
+        format!("{copy_} {taken} ./"),
+        format!(
+            "{run} find . ! -type d {} -delete && {escape}",
+            names.join(" ")
+        ),
+    ];
+    if !empty.is_empty() {
+        text.push(format!(
+            "    find . -name '*.rs' -exec truncate -s 0 {{}} + && {escape}"
+        ));
+    }
+    text.push("    find . -mindepth 1 -type d -empty -delete".to_owned());
+    text.push(String::new());
+    let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
+    let own = &view.file.instructions[view.plan.stages[stage.stage].from];
+    let place = own.leading_comments.start.min(own.span.start);
+    let dest_text = view.source.text(copied.dest.span());
+    let slash = match dest_text.ends_with('/') || dest_text == "." {
+        true => "",
+        false => "/",
+    };
+    let line = format!("{copy_} {flags}--from={name} {FOLDER} {dest_text}{slash}{end}");
+    let before = instruction
+        .leading_comments
+        .start
+        .min(instruction.span.start);
+    Some(Projected {
+        stage: insert(place, text),
+        copied: insert(before, line),
+        copy: copy.at,
+        names: files
+            .into_values()
+            .chain(folders.values().map(|f| format!("{f}/")))
+            .collect(),
+        assumptions: vec![format!(
+            "{told} runs commands as root, has a find that knows -delete, and nothing in {FOLDER}"
+        )],
+        kept,
+    })
+}
+
+/// Whether a shell and a Dockerfile take a path as it is.
+fn plain_path(path: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    path.bytes().all(plain)
+}
+
+fn insert(at: u32, text: String) -> Edit {
+    Edit {
+        span: Span { start: at, end: at },
+        text: text.into_bytes(),
+    }
+}
+
+fn base_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+/// The image that a stage stands on as its FROM writes it, the flags of that FROM, and the image's name.
+fn image(view: &View<'_>, stage: &StageView<'_>) -> Option<(String, String, String)> {
+    let plan: &Plan = view.plan;
+    let mut index = stage.stage;
+    while let Base::Stage(below) = plan.stages[index].base {
+        index = below;
+    }
+    let Base::Image(name) = &plan.stages[index].base else {
+        return None;
+    };
+    let from = &view.file.instructions[plan.stages[index].from];
+    let Kind::From { image, .. } = &from.kind else {
+        return None;
+    };
+    let flags: String = from
+        .flags
+        .iter()
+        .map(|f| format!("{} ", f.raw.as_str()))
+        .collect();
+    let written = view.source.text(image.span()).into_owned();
+    // Images that are known to have no shell.
+    let bare = ["distroless", "chainguard", "scratch"]
+        .iter()
+        .any(|b| name.contains(b));
+    (!bare).then(|| (written, flags, name.clone()))
+}
