@@ -459,7 +459,7 @@ fn what_a_run_leaves_is_open_only_where_its_inputs_changed() {
         let builds = builder::replay(&parsed).expect("git works");
         builds.iter().map(|b| b.open().len()).collect()
     };
-    assert_eq!(open("pruned"), [0; 11]);
+    assert_eq!(open("pruned"), [0; 13]);
     let recipe = open("recipe");
     let settled: Vec<usize> = (0..recipe.len()).filter(|b| recipe[*b] == 0).collect();
     // First, sources, another kind, back, all that it stands on, sources again, back.

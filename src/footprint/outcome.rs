@@ -39,7 +39,7 @@ pub(super) fn of_script(script: &str, cwd: Option<&str>, footprint: &Footprint) 
     if footprint.opaque.is_some() || footprint.varies {
         return None;
     }
-    let known = |c: &String| matches!(c.as_str(), "find" | "rm" | "truncate");
+    let known = |c: &String| matches!(c.as_str(), "find" | "rm" | "rmdir" | "truncate");
     if footprint.commands.iter().all(known) {
         return finds::prunings(script, cwd?).map(Outcome::Less);
     }

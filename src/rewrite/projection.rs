@@ -4,7 +4,7 @@
 //!                              FROM rust AS manifests
 //!                              WORKDIR /manifests
 //!                              COPY . .
-//!                              RUN find . ! -type d ! -name Cargo.toml ! -name Cargo.lock -delete && ...
+//!                              RUN find . ! -type d ! -name Cargo.toml ! -name Cargo.lock -exec rm -f {} + && …
 //! FROM rust AS build     ->    FROM rust AS build
 //! COPY . .                     COPY --from=manifests /manifests ./
 //! RUN cargo build              RUN cargo fetch
@@ -207,7 +207,7 @@ pub(super) fn manifests(
         format!("{workdir} {FOLDER}"),
         format!("{copy_} {taken} ./"),
         format!(
-            "{run} find . ! -type d {} -delete && {escape}",
+            "{run} find . ! -type d {} -exec rm -f {{}} + && {escape}",
             names.join(" ")
         ),
     ];
@@ -216,7 +216,7 @@ pub(super) fn manifests(
             "    find . -name '*.rs' -exec truncate -s 0 {{}} + && {escape}"
         ));
     }
-    text.push("    find . -mindepth 1 -type d -empty -delete".to_owned());
+    text.push("    find . -mindepth 1 -depth -type d -empty -exec rmdir {} \\;".to_owned());
     text.push(String::new());
     let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
     let own = &view.file.instructions[view.plan.stages[stage.stage].from];
@@ -240,7 +240,7 @@ pub(super) fn manifests(
             .chain(folders.values().map(|f| format!("{f}/")))
             .collect(),
         assumptions: vec![format!(
-            "{told} runs commands as root, has a find that knows -delete, and nothing in {FOLDER}"
+            "{told} runs commands as root, has the usual tools (find, rm), and nothing in {FOLDER}"
         )],
         kept,
     })

@@ -19,6 +19,7 @@ mod members;
 mod policy;
 mod prepare;
 mod program;
+mod quiet;
 mod replay;
 mod score;
 mod stage_tree;

@@ -8,6 +8,7 @@
 use super::inputs::{Engine, Selection, Taking};
 use super::members::hash;
 use super::program::{Copy, From, Op, View};
+use super::quiet::Quiet;
 use super::stage_tree::{Content, Exclude, Node, Refusal, Taken, Target, Tree};
 use crate::footprint::PathClaim;
 use crate::history::{Entry, EntryKind, Oid};
@@ -34,6 +35,10 @@ pub(super) struct Watched {
     seen: FxHashMap<Vec<u128>, Content>,
     /// The versions of the columns in the last build that needed the view, and what it was there.
     last: Option<(Vec<u128>, Content)>,
+    /// Which changes have no effect.
+    quiet: Option<Quiet>,
+    /// Something may have had one since that build.
+    moved: bool,
 }
 
 impl Watched {
@@ -48,6 +53,8 @@ impl Watched {
             request: request.clone(),
             seen: FxHashMap::default(),
             last: None,
+            quiet: Quiet::of(&request.view, find),
+            moved: true,
         }
     }
 }
@@ -59,11 +66,19 @@ impl Engine<'_> {
         for (index, w) in watched.iter_mut().enumerate() {
             let needed = w.request.builds.as_ref();
             let needed = needed.is_none_or(|b| b.get(build as usize).copied().unwrap_or(false));
+            let version = |c: &usize| self.out.version[*c].last().copied().unwrap_or(0);
+            w.moved |= match &w.quiet {
+                Some(quiet) => !quiet.is_unmoved(self, build),
+                None => true,
+            };
             let content = if needed {
-                let version = |c: &usize| self.out.version[*c].last().copied().unwrap_or(0);
                 let key = || w.columns.iter().map(version);
                 match &w.last {
                     Some((last, content)) if key().eq(last.iter().copied()) => *content,
+                    Some((_, content)) if !w.moved => {
+                        debug_assert!(self.is_content(&w.request.view, *content));
+                        *content
+                    }
                     _ => {
                         let key: Vec<u128> = key().collect();
                         let content = match w.seen.get(&key) {
@@ -75,6 +90,7 @@ impl Engine<'_> {
                             }
                         };
                         w.last = Some((key, content));
+                        w.moved = false;
                         content
                     }
                 }
@@ -84,6 +100,14 @@ impl Engine<'_> {
             self.out.views[index].push(content);
         }
         self.watched = watched;
+    }
+
+    /// Whether a view is what was taken over from the build before. Not for the figures.
+    fn is_content(&mut self, view: &View, taken_over: Content) -> bool {
+        let spent = self.spent;
+        let now = self.content(view);
+        self.spent = spent;
+        now == taken_over
     }
 
     fn content(&mut self, view: &View) -> Content {

@@ -28,6 +28,8 @@ pub enum Action {
     RemoveTree,
     /// `-exec rm -f {} +`: files and links.
     RemoveFile,
+    /// `-depth … -exec rmdir {} \;`: folders, which have to be empty by then.
+    RemoveFolder,
     /// `-exec truncate -s 0 {} +`: files stay, with nothing in them.
     Empty,
 }
@@ -144,7 +146,9 @@ impl Pruning {
             }
         };
         match self.action {
-            Action::Delete | Action::RemoveFile | Action::Empty => found(parts.len(), what),
+            Action::Delete | Action::RemoveFile | Action::RemoveFolder | Action::Empty => {
+                found(parts.len(), what)
+            }
             Action::RemoveTree => {
                 let mut gone = found(parts.len(), what)?;
                 for depth in 0..parts.len() {
@@ -272,11 +276,16 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
         let exec = left.split_off(at);
         match exec.as_slice() {
             ["-exec", "rm", "-rf" | "-fr", "{}", "+"] => Action::RemoveTree,
+            ["-exec", "rmdir", "{}", ";"] => Action::RemoveFolder,
             ["-exec", "truncate", "-s", "0", "{}", "+"] => Action::Empty,
             ["-exec", "rm", "-f", "{}", "+"] | ["-exec", "rm", "{}", "+"] => Action::RemoveFile,
             _ => return None,
         }
     };
+    // With this, what is below comes first; `-delete` brings it along.
+    let before = left.len();
+    left.retain(|w| *w != "-depth");
+    let is_deep = left.len() < before;
     let mut depth = (0, usize::MAX);
     for (option, most) in [("-mindepth", false), ("-maxdepth", true)] {
         while let Some(at) = left.iter().position(|w| *w == option) {
@@ -296,8 +305,15 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
     };
     // What the start is called where it ends with a slash differs between builds of find.
     let named = !start.ends_with('/') && !start.split('/').any(|p| p == "..");
-    // All are found before the first goes.
-    let steady = action == Action::Delete || !test.asks_for_emptiness();
+    let steady = match action {
+        Action::Delete => true,
+        // Each goes before the one above it is looked at.
+        Action::RemoveFolder => is_deep,
+        // All are found before the first goes.
+        Action::RemoveTree | Action::RemoveFile | Action::Empty => {
+            !is_deep && !test.asks_for_emptiness()
+        }
+    };
     (left.peek().is_none() && named && steady).then(|| Pruning {
         folder: crate::pattern::clean(&joined),
         start: start.to_owned(),
@@ -436,6 +452,11 @@ mod tests {
             ("/app", (1, usize::MAX))
         );
         assert!(two[1].test.asks_for_emptiness() && !two[0].test.asks_for_emptiness());
+        let [one] = of("find . -mindepth 1 -depth -type d -empty -exec rmdir {} \\;")
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!((one.action, one.depth.0), (Action::RemoveFolder, 1));
         for other in [
             "find . -delete; true",
             "find . -name $X -delete",
@@ -453,6 +474,8 @@ mod tests {
             "rm -rf x",
             "find . -delete && ls",
             "find . -type d -empty -exec rm -rf {} +",
+            "find . -type d -empty -exec rmdir {} \\;",
+            "find . -depth -name a -exec rm -rf {} +",
         ] {
             assert_eq!(of(other), None, "{other}");
         }

@@ -5,7 +5,7 @@
 
 use super::followed::Found;
 use super::{Engine, Selection};
-use crate::history::{Entry, EntryKind, Oid};
+use crate::history::{Change, Entry, EntryKind, Oid, PathId};
 use crate::pattern::SourceKind;
 use crate::simulate::stage_tree::{Node, Taken};
 
@@ -63,6 +63,43 @@ impl Engine<'_> {
             out.extend(part);
         }
         Taking::Nodes(out)
+    }
+
+    /// The path in the context of a file of the log, if it is one of the context's.
+    pub(in crate::simulate) fn name(&self, path: PathId) -> Option<&[u8]> {
+        self.names[path.index()].as_deref()
+    }
+
+    /// What a build changes.
+    pub(in crate::simulate) fn changes(&self, build: u32) -> &[Change] {
+        self.context.log.changes(build as usize)
+    }
+
+    /// Below which of a selection's sources a file lies, if any takes it: its path there, empty where it is the source.
+    pub(in crate::simulate) fn taken_as(&self, column: usize, path: PathId) -> Option<Vec<&[u8]>> {
+        let name = self.name(path)?;
+        let members = &self.members.sources[path.index()];
+        let of = |s: &usize| {
+            let index = u32::try_from(*s).unwrap_or(u32::MAX);
+            let found = self.sources[*s].pattern.select(name)?;
+            members.contains(&index).then_some(found.relative)
+        };
+        let all: Vec<&[u8]> = self.by_selection[column].iter().filter_map(of).collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// Whether a source of a selection leads through a link.
+    pub(in crate::simulate) fn follows_links(&self, column: usize) -> bool {
+        let mut sources = self.by_selection[column].iter();
+        sources.any(|s| self.sources[*s].through_link)
+    }
+
+    /// Whether a selection is what it was in the build before.
+    pub(in crate::simulate) fn is_as_before(&self, column: usize) -> bool {
+        match self.out.version[column].as_slice() {
+            [.., before, now] => before == now,
+            _ => false,
+        }
     }
 
     /// The files and folders that a source takes, no link being involved.

@@ -120,6 +120,7 @@ impl Tree {
         let fails = match action {
             Action::Delete => inner.len() > 1,
             Action::RemoveFile => is_folder,
+            Action::RemoveFolder => !is_folder || inner.len() > 1,
             Action::RemoveTree | Action::Empty => false,
         };
         if fails {
