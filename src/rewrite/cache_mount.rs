@@ -12,7 +12,9 @@ mod around;
 
 use self::around::{around, helpers};
 use super::caches::cleaning::{Cleaning, Look, cleaning};
-use super::caches::{Caller, Folder, Kept, Runner, image_of, is_slight, kept, runner};
+use super::caches::{
+    Caller, Folder, Kept, Runner, image_of, is_slight, kept, reference_of, runner,
+};
 use super::flow::reaches_image;
 use super::layout::Laid;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -453,7 +455,11 @@ fn insertion(
 ) -> Option<Edit> {
     let kept = run.uses.first().map(|(_, k)| k)?;
     let flag = |folder: &Folder| {
-        let mut text = format!("--mount=type=cache{}", id(kept.tool, &folder.path));
+        let id = match kept.compiled {
+            true => id_of_image(kept.tool, view.plan, run.stage.stage),
+            false => id(kept.tool, &folder.path),
+        };
+        let mut text = format!("--mount=type=cache{id}");
         text.push_str(&format!(",target={}", folder.path));
         if let Some((user, group)) = run.runner.ids {
             text.push_str(&format!(",uid={user},gid={group}"));
@@ -497,6 +503,18 @@ fn id(tool: &str, path: &str) -> String {
         true => String::new(),
         false => format!(",id={tool}-{last}"),
     }
+}
+
+/// A name for a mount that holds what was compiled: another image has another one.
+fn id_of_image(tool: &str, plan: &Plan, stage: usize) -> String {
+    let name = reference_of(plan, stage).unwrap_or_default();
+    let short = name.trim_start_matches("docker.io/library/");
+    let sign = |c: char| match c {
+        c if c.is_ascii_alphanumeric() || ".-".contains(c) => c,
+        _ => '-',
+    };
+    let short: String = short.chars().map(sign).collect();
+    format!(",id={tool}-{short}")
 }
 
 /// The edits for what has to go; `None` where its place in the file is not plain.

@@ -54,6 +54,10 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
 fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> Option<Rewrite> {
     let needs = run.needs?.as_ref().ok()?;
     let cut = manifests(view, stage, at, &needs.reads, None)?;
+    // Later commands would need a variable.
+    if needs.afterwards.is_some() {
+        return None;
+    }
     let instruction = &view.file.instructions[cut.copy];
     let mut assumptions = needs.assumptions.clone();
     assumptions.extend(cut.assumptions.iter().cloned());

@@ -34,8 +34,23 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             else {
                 continue;
             };
-            let First { edits, names, copy } = first;
+            let First {
+                mut edits,
+                names,
+                copy,
+            } = first;
             let instruction = &view.file.instructions[copy];
+            let mut assumptions = needs.assumptions.clone();
+            if let Some(assignment) = needs.afterwards {
+                if is_of_image(view, stage.stage) {
+                    continue;
+                }
+                edits.push(environment(view, copy, assignment));
+                assumptions.push(format!(
+                    "{assignment}: what comes behind line {} takes its install for good, as it does today",
+                    view.file.instructions[run.at].line
+                ));
+            }
             let rewrite = Rewrite {
                 safety: Safety::Assumed,
                 edits,
@@ -47,7 +62,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                     line: instruction.line,
                     end_line: instruction.end_line,
                     why: why(&names, view.file.instructions[run.at].line),
-                    assumptions: needs.assumptions.clone(),
+                    assumptions,
                 },
             };
             if !out.iter().any(|r| r.edits == rewrite.edits) {
@@ -56,6 +71,33 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
         }
     }
     out
+}
+
+/// Whether the image itself stands on a stage, and so holds its variables.
+pub(super) fn is_of_image(view: &View<'_>, stage: usize) -> bool {
+    let below = |at: &usize| match view.plan.stages[*at].base {
+        Base::Stage(below) if below < *at => Some(below),
+        _ => None,
+    };
+    std::iter::successors(Some(view.plan.target), below).any(|s| s == stage)
+}
+
+/// A line that sets a variable before an instruction.
+pub(super) fn environment(view: &View<'_>, before: usize, assignment: &str) -> Edit {
+    let instruction = &view.file.instructions[before];
+    let start = instruction
+        .leading_comments
+        .start
+        .min(instruction.span.start);
+    let word = match view.source.text(instruction.keyword_span()).as_ref() {
+        "copy" => "env",
+        _ => "ENV",
+    };
+    let text = format!("{word} {assignment}{}", view.source.line_end());
+    Edit {
+        span: Span { start, end: start },
+        text: text.into_bytes(),
+    }
 }
 
 /// COPY lines for what some instruction needs, before those that bring it with more.

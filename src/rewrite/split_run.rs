@@ -262,6 +262,9 @@ impl<'v, 'a> Run<'v, 'a> {
         let mut all = needs::Needs::default();
         for used in &first.uses {
             let more = needs::of_use(used, &laid).ok()?;
+            if more.afterwards.is_some() {
+                return None;
+            }
             all.reads.extend(more.reads);
             all.assumptions.extend(more.assumptions);
         }

@@ -53,6 +53,7 @@ pub(super) fn needs_of(
                 all.writes.extend(more.writes);
                 all.adds.extend(more.adds);
                 all.assumptions.extend(more.assumptions);
+                all.afterwards = all.afterwards.or(more.afterwards);
             }
             Err(why) => {
                 return Some(Err(why));
@@ -291,6 +292,11 @@ impl Scene<'_> {
                 && arrivals.as_ref()?.at(&inside).next().is_some()
                 && arrivals.as_ref()?.at(claim).next().is_none()
             {
+                return None;
+            }
+            // Later commands would take them for newer than what the RUN made of them.
+            let again = needs.afterwards.is_some() && needs.reads.contains(claim);
+            if again && arrivals.as_ref()?.at(claim).next().is_some() {
                 return None;
             }
             let mut brought = arrivals.as_ref()?.at(claim);

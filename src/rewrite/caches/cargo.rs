@@ -43,6 +43,8 @@ fn find(call: &Caller<'_>) -> Result<Kept, String> {
             downloads(join(&home, "registry")),
             downloads(join(&home, "git")),
         ],
+        // Its lock lies in CARGO_HOME itself: of two at a time one fails (cargo 1.95).
+        locked: true,
         later: true,
         ..Kept::default()
     })

@@ -37,6 +37,8 @@ pub(super) fn dotnet(call: &Caller<'_>) -> Option<Result<Kept, String>> {
         Ok(Kept {
             tool: "dotnet",
             folders: vec![downloads(folder)],
+            // NuGet's locks lie in /tmp.
+            locked: true,
             later: true,
             ..Kept::default()
         })

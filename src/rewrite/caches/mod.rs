@@ -18,7 +18,7 @@ mod runner;
 mod yarn;
 
 pub use filled::filled;
-pub use runner::{Runner, image_of, runner};
+pub use runner::{Runner, image_of, reference_of, runner};
 
 use super::needs::Project;
 use crate::footprint::Use;
@@ -51,6 +51,8 @@ pub struct Kept {
     pub folders: Vec<Folder>,
     /// Two runs at a time would get in each other's way.
     pub locked: bool,
+    /// What was compiled is kept as well, and may fit one image only.
+    pub compiled: bool,
     /// Later runs of the tool look there for what this one fetched.
     pub later: bool,
     /// Arguments of this use that switch the cache off.

@@ -2,11 +2,12 @@
 
 use super::{Caller, Kept, downloads, join};
 
-/// A wheel that was compiled is kept too, and told from others by the Python alone, not by the C library.
+/// A wheel that was compiled is kept too, and told from others by the Python alone, not by the C library: a mount that
+/// images of two C libraries share gives one the programs of the other (tried with pip 23.2).
 fn assumptions(call: &Caller<'_>, tool: &str) -> Vec<String> {
     let mut out = call.assume_plain(tool);
     out.push(format!(
-        "what {tool} compiled on this builder, for this image or another with the same cache, fits the image"
+        "what {tool} compiled on this builder, with the same cache, fits the image: images of one name and tag are built alike"
     ));
     out
 }
@@ -29,6 +30,7 @@ pub(super) fn pip(call: &Caller<'_>, arguments: &[String]) -> Option<Result<Kept
             tool: "pip",
             folders: vec![downloads(folder)],
             off: call.off(&["--no-cache-dir", "--no-cache"]),
+            compiled: true,
             assumptions: assumptions(call, "pip"),
             ..Kept::default()
         })
@@ -55,6 +57,7 @@ pub(super) fn poetry(call: &Caller<'_>) -> Option<Result<Kept, String>> {
             ],
             off: call.off(&["--no-cache"]),
             whole: Some(folder),
+            compiled: true,
             assumptions: assumptions(call, "poetry"),
             ..Kept::default()
         })
@@ -94,6 +97,7 @@ pub(super) fn uv(call: &Caller<'_>) -> Option<Result<Kept, String>> {
             tool: "uv",
             folders: vec![downloads(folder)],
             off: call.off(&["--no-cache", "--no-cache-dir", "-n"]),
+            compiled: true,
             assumptions: assumptions(call, "uv"),
             ..Kept::default()
         })
@@ -112,6 +116,7 @@ pub(super) fn pipenv(call: &Caller<'_>) -> Option<Result<Kept, String>> {
         Ok(Kept {
             tool: "pipenv",
             folders: vec![downloads(folder)],
+            compiled: true,
             assumptions: assumptions(call, "pipenv"),
             ..Kept::default()
         })

@@ -61,6 +61,19 @@ pub fn image_of(plan: &Plan, stage: usize) -> Result<String, String> {
     }
 }
 
+/// The image that a stage stands on in the end, with its tag and without its digest.
+#[must_use]
+pub fn reference_of(plan: &Plan, stage: usize) -> Option<String> {
+    let mut at = stage;
+    loop {
+        at = match &plan.stages[at].base {
+            Base::Stage(below) if *below < at => *below,
+            Base::Image(name) => return Some(name.split('@').next().unwrap_or(name).to_owned()),
+            _ => return None,
+        };
+    }
+}
+
 /// Who runs a step.
 ///
 /// # Errors

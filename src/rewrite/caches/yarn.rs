@@ -23,6 +23,8 @@ pub(super) fn yarn(call: &Caller<'_>) -> Option<Result<Kept, String>> {
             }
         };
         if is_classic {
+            // It has no lock: of two at a time both fail (yarn 1.22).
+            kept.locked = true;
             kept.folders.push(downloads(classic(call)?));
         }
         if is_berry {

@@ -24,6 +24,7 @@ mod node_scripts;
 mod node_settings;
 mod node_tree;
 mod npm;
+mod npm_lock;
 mod pip;
 mod pipenv;
 mod pnpm;
@@ -96,6 +97,9 @@ pub struct Needs {
     pub adds: BTreeSet<PathClaim>,
     /// What that rests on, one sentence each without a full stop.
     pub assumptions: Vec<String>,
+    /// What later commands have to see in their environment where files that this one needs are copied anew behind it,
+    /// `NAME=value`.
+    pub afterwards: Option<&'static str>,
 }
 
 impl Needs {

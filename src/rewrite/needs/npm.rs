@@ -7,7 +7,7 @@ use super::globs::Globs;
 use super::node::Package;
 use super::node_tree::{Folder, Manager, Tree, top_of};
 use super::words::{Options, Words};
-use super::{Command, Found, Needs, Project, join, node_settings};
+use super::{Command, Found, Needs, Project, join, node_settings, npm_lock};
 
 #[rustfmt::skip]
 const OPTIONS: Options = Options {
@@ -101,9 +101,10 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
         top: dir.clone(),
         project,
     };
-    tree.install(&mut needs)?;
+    let packages = tree.install(&mut needs)?;
     needs.read_all(&dir, &LOCKS);
     if !keeps_lock {
+        npm_lock::is_up_to_date(&dir, &packages, project)?;
         needs.assume("npm install leaves package-lock.json as it is: it is up to date");
     }
     Ok(needs)

@@ -4,6 +4,7 @@
 //! so are hooks that load other files.
 
 use super::globs::Globs;
+use super::node::{Package, yaml};
 use super::node_settings::{self, harmless};
 use super::node_tree::{Folder, Manager, Tree};
 use super::words::{Options, Words};
@@ -59,7 +60,11 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     let words = Words::parse(command.arguments, &OPTIONS)?;
     node_settings::variables(command)?;
     let odd = |n: &&String| n.to_ascii_uppercase().starts_with("PNPM_");
-    let plain = ["PNPM_HOME", "PNPM_VERSION"];
+    let plain = [
+        "PNPM_HOME",
+        "PNPM_VERSION",
+        "pnpm_config_verify_deps_before_run",
+    ];
     if let Some(name) = command
         .variables
         .keys()
@@ -178,7 +183,16 @@ impl Scene<'_> {
             runs_scripts: !self.words.has(&["--ignore-scripts"]) && !silent,
             project: self.project,
         };
-        for package in tree.install(self.needs)? {
+        let packages = tree.install(self.needs)?;
+        let told = self
+            .command
+            .variables
+            .get("pnpm_config_verify_deps_before_run");
+        let is_off = told.is_some_and(|v| v.as_deref() == Some("false"));
+        if !is_off && self.looks_at_times() && self.overrides_a_dependency(&packages)? {
+            self.needs.afterwards = Some("pnpm_config_verify_deps_before_run=false");
+        }
+        for package in packages {
             let meta = package.json.get("dependenciesMeta");
             if meta.is_some_and(|m| m.to_string().contains("injected")) {
                 return Err(format!("{} injects other members", package.path()));
@@ -195,6 +209,55 @@ impl Scene<'_> {
                 .assume("pnpm install leaves pnpm-lock.yaml as it is: it is up to date");
         }
         Ok(())
+    }
+
+    /// Whether this may be a pnpm that installs again before it runs a script, where a manifest is younger than the last
+    /// install and seems not to fit the lock file: 11.7 and 11.22 do, 10 and 11.28 do not.
+    fn looks_at_times(&self) -> bool {
+        let manifest = Package::read(self.project, &self.top).ok();
+        let named = manifest.as_ref().and_then(|p| p.json.get("packageManager"));
+        let version = named.and_then(|n| n.as_str()?.strip_prefix("pnpm@"));
+        let number = |n: usize| {
+            let part = version?.split(['.', '+', '-']).nth(n)?;
+            part.parse::<u32>().ok()
+        };
+        match (number(0), number(1)) {
+            (Some(11), Some(minor)) => minor < 28,
+            (Some(11), None) | (None, _) => true,
+            (Some(_), _) => false,
+        }
+    }
+
+    /// Whether `overrides` may change a dependency that a manifest of the workspace names: that never seems to fit.
+    fn overrides_a_dependency(&self, packages: &[Package]) -> Result<bool, String> {
+        let file = join(&self.top, "pnpm-workspace.yaml");
+        let tree = match self.project.is_file(&file) {
+            true => Some(yaml(self.project, &file)?),
+            false => None,
+        };
+        let top = Package::read(self.project, &self.top).ok();
+        let lists = [
+            tree.as_ref().and_then(|t| t.get("overrides")),
+            top.as_ref()
+                .and_then(|p| p.json.get("pnpm")?.get("overrides")),
+        ];
+        let names = lists.into_iter().flatten().filter_map(|l| l.as_object());
+        let names: Vec<&str> = names
+            .flat_map(|o| o.keys())
+            // `a>b@1` is about b.
+            .map(|k| k.rsplit('>').next().unwrap_or(k))
+            .map(|k| match k.get(1..).and_then(|rest| rest.find('@')) {
+                Some(at) => &k[..=at],
+                None => k,
+            })
+            .collect();
+        let groups = ["dependencies", "devDependencies", "optionalDependencies"];
+        Ok(packages.iter().any(|p| {
+            let listed = groups.iter().filter_map(|g| p.json.get(*g)?.as_object());
+            listed
+                .flat_map(|o| o.keys())
+                .any(|k| names.contains(&k.as_str()))
+        }))
     }
 
     /// `package.yaml` and `package.json5` are manifests too.

@@ -135,6 +135,7 @@ fn installed(command: &Command<'_>, ws: &Workspace, project: &dyn Project) -> Fo
     Ok(Needs {
         writes: Default::default(),
         assumptions: found.assumptions.into_iter().filter(about).collect(),
+        afterwards: None,
         ..found
     })
 }
