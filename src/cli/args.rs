@@ -280,6 +280,10 @@ pub enum RewriteArg {
     CacheMount,
     /// Lines for the ignore file: files that no step reads are not sent.
     IgnoreLines,
+    /// Files that one RUN reads are shown to it in a mount, in place of a COPY.
+    BindMount,
+    /// Layers of COPYs that do not depend on the lines above.
+    Link,
 }
 
 impl RewriteArg {
@@ -298,6 +302,8 @@ impl RewriteArg {
             Self::Sink => "sink",
             Self::CacheMount => "cache-mount",
             Self::IgnoreLines => "ignore-lines",
+            Self::BindMount => "bind-mount",
+            Self::Link => "link",
         }
     }
 }

@@ -21,6 +21,14 @@ pub struct Made {
     pub always: bool,
 }
 
+impl Made {
+    /// Whether it is root's, with the mode that folders have which nobody gives another.
+    #[must_use]
+    pub fn is_roots(&self) -> bool {
+        self.owner == ROOT || self.owner == NAMED_ROOT
+    }
+}
+
 /// What a step does.
 #[derive(Clone, Debug, Default)]
 pub struct Effect {

@@ -9,6 +9,7 @@
 pub mod carry;
 pub mod certificate;
 pub mod effect;
+mod forms;
 pub mod ground;
 mod judge;
 mod lines;
@@ -134,6 +135,15 @@ const FURTHER_PLANS: usize = 2;
 /// What a further plan may save at most of what the best one does: else it says nothing new.
 const FURTHER_SAVES: f64 = 0.95;
 
+/// Seconds a build that give no line another form, and send nobody to look for more; `whole` are those of a build. What a
+/// COPY of a few files costs is known no better.
+#[must_use]
+pub fn slight(whole: f64) -> f64 {
+    const SHARE: f64 = 0.01;
+    const SECONDS: f64 = 0.1;
+    (whole * SHARE).max(SECONDS)
+}
+
 /// Searches for plans; never empty when the baseline has no errors.
 #[must_use]
 pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
@@ -148,7 +158,9 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     for safety in [Safety::Proven, Safety::Assumed, Safety::Review] {
         let usable = || rewrites.iter().filter(|r| r.safety <= safety);
         // Without a rewrite of its own a class is no other than the one before.
-        let own = safety != Safety::Review || rewrites.iter().any(|r| r.safety == safety);
+        let own = safety != Safety::Review
+            || setting.allows("link")
+            || rewrites.iter().any(|r| r.safety == safety);
         if safety > setting.safety || !own {
             continue;
         }
@@ -308,3 +320,5 @@ fn held_out(
 
 #[cfg(test)]
 mod cache_mount_tests;
+#[cfg(test)]
+mod form_tests;

@@ -6,10 +6,11 @@
 //! replay per set looked at, [`MOST_SETS`] at most. Invariant: the bound holds whether the search ended or was cut short.
 
 mod cut;
+mod forms;
 
 use super::judge::{Evaluated, Judge, warm};
 use super::precedence::Scene;
-use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, stage};
+use super::{LEAST_SAVING, Objective, certificate::Proof, paired_saving, slight, stage};
 use crate::footprint::Certainty;
 use crate::plan::StepKind;
 use crate::rewrite::reorder::Placed;
@@ -214,16 +215,18 @@ impl<'s, 'a> Search<'s, 'a> {
             let mut other = everything.clone();
             other.retain(|r| !self.conflict(*r, left));
             other.push(left);
-            bound_s = bound_s.min(self.granted(&other));
+            bound_s = bound_s.min(self.granted(&other).1);
         }
         let least = self
             .pool()
             .iter()
             .map(|c| c.bound_s)
             .fold(self.before, f64::min);
+        let best = self.best.clone().map(|b| self.in_best_forms(&b));
+        let reached = best.as_ref().map_or(least, |b| b.bound_s);
         Outcome {
-            best: self.best.clone(),
-            bound_s: bound_s.min(least),
+            best,
+            bound_s: bound_s.min(least).min(reached),
         }
     }
 
@@ -265,7 +268,7 @@ impl<'s, 'a> Search<'s, 'a> {
     fn branch(&mut self, included: Vec<usize>, undecided: Vec<usize>) -> f64 {
         let mut all = [&included[..], &undecided[..]].concat();
         all.sort_unstable();
-        let bound = self.granted(&all);
+        let (bound, least) = self.granted(&all);
         let reached = |s: &Self| {
             s.best
                 .as_ref()
@@ -273,18 +276,18 @@ impl<'s, 'a> Search<'s, 'a> {
         };
         let enough = self.before * WORTH_AN_EDIT;
         if bound >= reached(self) - enough || self.seen.len() >= MOST_SETS {
-            return bound;
+            return least;
         }
         let own = self.cost(&all);
         let Some((next, rest)) = undecided.split_first() else {
-            return own;
+            return own.min(self.in_any_form(&all));
         };
         if own <= bound + 1e-9 {
-            return bound;
+            return least;
         }
         let without = self.branch(included.clone(), rest.to_vec());
         let with = self.branch([&included[..], &[*next]].concat(), rest.to_vec());
-        without.min(with).max(bound)
+        without.min(with).max(least)
     }
 
     /// Seconds a build of the best order with these rewrites.
@@ -350,10 +353,25 @@ impl<'s, 'a> Search<'s, 'a> {
 
     fn ordered(
         &self,
-        (applied, base): (&Applied, &Evaluated),
+        file: (&Applied, &Evaluated),
         policy: Policy,
         may_repeat: bool,
         added_are_free: bool,
+    ) -> stage::Ordered {
+        self.order(
+            file,
+            policy,
+            (may_repeat, added_are_free),
+            stage::Forms::default(),
+        )
+    }
+
+    fn order(
+        &self,
+        (applied, base): (&Applied, &Evaluated),
+        policy: Policy,
+        (may_repeat, added_are_free): (bool, bool),
+        forms: stage::Forms,
     ) -> stage::Ordered {
         let setting = self.judge.setting();
         let certainty = match self.safety {
@@ -377,6 +395,8 @@ impl<'s, 'a> Search<'s, 'a> {
             added_are_free,
             may_cut: self.may_use("move-to-stage"),
             may_narrow: self.may_use("narrow-copy"),
+            forms,
+            worth: slight(self.before),
             whole: &self.whole,
         })
     }
@@ -393,16 +413,6 @@ impl<'s, 'a> Search<'s, 'a> {
         steps
             .any(|s| warm(plan, s, costs).is_some_and(|w| w.assumed))
             .then(|| ASSUMED_WARM.to_owned())
-    }
-
-    /// What no order of the file with these rewrites costs less than, lines they add for nothing.
-    fn granted(&mut self, set: &[usize]) -> f64 {
-        let Some((applied, base)) = self.applied(set) else {
-            return 0.0;
-        };
-        let asked = self.judge.setting().policy;
-        let ordered = self.ordered((&applied, &base), asked, true, true);
-        self.seconds(&ordered)
     }
 
     fn seconds(&self, ordered: &stage::Ordered) -> f64 {

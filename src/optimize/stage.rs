@@ -6,6 +6,7 @@
 
 use super::carry;
 use super::certificate::{Proof, swaps};
+use super::forms::in_forms;
 use super::lines::{Pairs, interleave, masks};
 use super::memo::Memo;
 use super::notes::{Noted, note};
@@ -55,8 +56,21 @@ pub struct Request<'a> {
     pub may_cut: bool,
     /// `narrow-copy` may be used.
     pub may_narrow: bool,
+    /// Where it allows any, the second bounds are asked for.
+    pub forms: Forms,
+    /// Seconds of a COPY below which it takes none of them.
+    pub worth: f64,
     /// Seconds of the steps of that file, by their instructions.
     pub whole: &'a FxHashMap<usize, f64>,
+}
+
+/// The forms that a COPY may take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// A mount in its place.
+    pub bind: bool,
+    /// A layer by itself, as far as that promises this.
+    pub link: Option<Safety>,
 }
 
 /// The result over all stages.
@@ -73,6 +87,18 @@ pub struct Ordered {
     /// Every stage's order is proven to be the cheapest.
     pub optimal: bool,
     /// Step-seconds over all builds but the first that no order goes below.
+    pub bound: f64,
+    /// The same for the critical path.
+    pub critical_bound: f64,
+    /// Both where every COPY that a mount may stand for costs nothing, and one that may be linked does not depend on what
+    /// stands above it.
+    pub in_forms: Bounds,
+}
+
+/// What no order goes below.
+#[derive(Clone, Copy, Default)]
+pub struct Bounds {
+    /// Step-seconds over all builds but the first.
     pub bound: f64,
     /// The same for the critical path.
     pub critical_bound: f64,
@@ -97,7 +123,7 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
         optimal: true,
         ..Ordered::default()
     };
-    let mut longest = vec![0.0f64; builds];
+    let mut longest = vec![[0.0f64; 2]; builds];
     for (index, stage) in plan.stages.iter().enumerate() {
         let mut base = match stage.base {
             Base::Stage(b) if !cut.contains(&index) => full[b].clone(),
@@ -123,20 +149,25 @@ pub fn order_stages(request: &Request<'_>) -> Ordered {
                 .get(trigger)
                 .map_or(0.0, |p| request.evaluated.seconds[*p]);
             out.bound += seconds * base.executed(request.policy) as f64;
+            out.in_forms.bound += seconds * base.executed(request.policy) as f64;
         }
-        let solved = one_stage(&rows, (&scene, index), base.clone(), &full, &mut out);
+        let (solved, formed) = one_stage(&rows, (&scene, index), base.clone(), &full, &mut out);
         let mut whole = base;
         for row in &solved.rows {
             whole = whole.refine(row);
         }
         full.push(whole);
         if request.setting.objective == Objective::CriticalPath {
-            for (t, seconds) in least_per_build(&solved).into_iter().enumerate() {
-                longest[t] = longest[t].max(seconds);
+            let plain = least_per_build(&solved);
+            let formed = formed.as_ref().map(least_per_build);
+            for (t, seconds) in plain.into_iter().enumerate() {
+                let other = formed.as_ref().map_or(seconds, |f| f[t]);
+                longest[t] = [longest[t][0].max(seconds), longest[t][1].max(other)];
             }
         }
     }
-    out.critical_bound = longest.iter().skip(1).sum();
+    out.critical_bound = longest.iter().skip(1).map(|l| l[0]).sum();
+    out.in_forms.critical_bound = longest.iter().skip(1).map(|l| l[1]).sum();
     out
 }
 
@@ -239,7 +270,7 @@ fn one_stage(
     base: Partition,
     full: &[Partition],
     out: &mut Ordered,
-) -> Problem {
+) -> (Problem, Option<Problem>) {
     let request = rows.request;
     let evaluated = request.evaluated;
     let stage = &evaluated.plan.stages[index];
@@ -256,6 +287,10 @@ fn one_stage(
     steps.sort_unstable();
     let node = |i: &usize| list[*i].step.map(|(n, _)| n).unwrap_or_default();
     let gone = may_go(request, scene, index);
+    let seconds = |i: &usize| {
+        let position = rows.position.get(&node(i));
+        position.map_or(0.0, |p| evaluated.seconds[*p])
+    };
     let row = |i: &usize| match list[*i].step {
         _ if gone[*i] => vec![0; request.counted.len()],
         None => every_build(base.len()),
@@ -271,9 +306,11 @@ fn one_stage(
                 if list[*i].step.is_none() {
                     return 0.0;
                 }
-                let free = request.added_are_free && (request.is_added(list[*i].at) || gone[*i]);
-                let position = rows.position.get(&node(i)).filter(|_| !free);
-                let own = position.map_or(0.0, |p| evaluated.seconds[*p]);
+                let added = request.added_are_free && (request.is_added(list[*i].at) || gone[*i]);
+                let own = match added {
+                    true => 0.0,
+                    false => seconds(i),
+                };
                 match request.added_are_free {
                     true => own * together(request, list, rows, *i),
                     false => own,
@@ -297,9 +334,28 @@ fn one_stage(
         keep_steps(&mut problem, &steps, list);
     } else if !may_move {
         let author: Vec<usize> = (0..steps.len()).collect();
-        out.bound += super::order::cost_of(&problem, &author);
-        return problem;
+        let cost = super::order::cost_of(&problem, &author);
+        let formed = in_forms(
+            request,
+            (scene, index),
+            &pairs,
+            (&steps, &problem),
+            &seconds,
+        );
+        out.bound += cost;
+        out.in_forms.bound += match &formed {
+            Some(formed) => super::order::cost_of(formed, &author),
+            None => cost,
+        };
+        return (problem, formed);
     }
+    let formed = in_forms(
+        request,
+        (scene, index),
+        &pairs,
+        (&steps, &problem),
+        &seconds,
+    );
     let solution = request.memo.solve(&problem, request.budget);
     let chain_of = |order: &[usize]| -> Vec<usize> {
         let chain = order.iter().map(|s| steps[*s]);
@@ -313,6 +369,12 @@ fn one_stage(
         pairs,
     };
     let (mut bound, mut optimal) = (solution.bound, solution.optimal);
+    let in_other = |before: Option<&Vec<u128>>| {
+        let mut formed = formed.clone()?;
+        formed.before.clone_from(before.unwrap_or(&problem.before));
+        Some(request.memo.solve(&formed, request.budget).bound)
+    };
+    let mut other = in_other(None);
     if request.may_repeat && request.may_reorder && carry::may_help(list) {
         let freed = Pairs::new(request, scene, index, Lines::Repeat);
         let wider = Problem {
@@ -322,6 +384,10 @@ fn one_stage(
         let further = request.memo.solve(&wider, request.budget);
         // What repeated lines cost themselves is not in it, so that it bounds all such plans.
         bound = bound.min(further.bound);
+        other = in_other(Some(&wider.before))
+            .into_iter()
+            .chain(other)
+            .reduce(f64::min);
         if further.cost < solution.cost - 1e-9 {
             optimal = false;
             let chain = chain_of(&further.order);
@@ -339,6 +405,7 @@ fn one_stage(
         }
     }
     out.bound += bound;
+    out.in_forms.bound += other.map_or(bound, |o| o.min(bound));
     out.optimal &= optimal;
     let Found {
         lines,
@@ -372,7 +439,7 @@ fn one_stage(
             out,
         );
     }
-    problem
+    (problem, formed)
 }
 
 /// Which instructions `narrow-copy` may take away in some order: those of a stage that is not the image that can come to

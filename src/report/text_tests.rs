@@ -128,6 +128,7 @@ fn no_edits_claim_no_more_than_the_bound() {
             .to_owned()
     };
     insta::assert_snapshot!(of(73.2, true), @r"Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound 73.2 s).");
+    insta::assert_snapshot!(of(73.0, true), @r"Nothing to do: no other order costs less, and rewrites could save no more than 0.20 s a build (bound 73 s).");
     insta::assert_snapshot!(of(60.0, true), @r"Nothing better found: no other order costs less, rewrites could save at most 13.2 s a build (bound 60 s).");
     insta::assert_snapshot!(of(60.0, false), @r"Nothing better found; at most 13.2 s a build could be saved (bound 60 s).");
 }

@@ -9,6 +9,7 @@ use super::model::{
     Target, TargetReport,
 };
 use super::number::{count, percent, seconds};
+use crate::optimize::slight;
 
 /// Difference in seconds that is rounding, not a saving.
 const SAME_S: f64 = 1e-6;
@@ -232,6 +233,11 @@ pub fn nothing(base: &Baseline, plan: &PlanRow) -> String {
     } else if gap <= SAME_S {
         format!(
             "Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound {bound})."
+        )
+    } else if plan.optimal && gap < slight(m.before) {
+        format!(
+            "Nothing to do: no other order costs less, and rewrites could save no more than {} a build (bound {bound}).",
+            seconds(gap)
         )
     } else if plan.optimal {
         format!(

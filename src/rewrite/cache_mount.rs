@@ -53,7 +53,7 @@ struct Mounted<'a, 'r> {
 /// A rewrite for every RUN whose tools keep something, or for all RUNs that share it.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
-    if !knows_mounts(view.plan.builder, &view.file.directives) {
+    if !knows(view.plan.builder, &view.file.directives, &["1.0", "1.1"]) {
         return Vec::new();
     }
     // By the stage they all stand on, and the tool.
@@ -122,14 +122,13 @@ fn joined(view: &View<'_>, found: Vec<(Rewrite, BTreeSet<usize>)>) -> Vec<Rewrit
     out.into_iter().map(|(r, _)| r).collect()
 }
 
-/// Whether the builder, and the frontend that the file asks for, have cache mounts as described.
-fn knows_mounts(builder: Builder, directives: &Directives) -> bool {
+/// Whether the builder, and the frontend that the file asks for, have what releases of it before some do not.
+pub(super) fn knows(builder: Builder, directives: &Directives, old: &[&str]) -> bool {
     let Some((syntax, _)) = &directives.syntax else {
         return !builder.chained;
     };
     let name = syntax.split('@').next().unwrap_or_default();
     let (name, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
-    let old = ["1.0", "1.1"];
     let is_old = old.iter().any(|o| {
         tag.strip_prefix(o)
             .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))

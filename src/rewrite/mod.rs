@@ -4,12 +4,14 @@
 //! their edits and what they rest on. Invariant: a rewrite without a justification does not exist;
 //! edits never overlap.
 
+pub mod bind_mount;
 pub mod cache_mount;
 pub mod caches;
 mod chain;
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;
+pub mod link;
 mod live;
 mod mention;
 pub mod merge_run;
@@ -24,6 +26,7 @@ pub mod split_copy;
 pub mod split_run;
 
 use crate::dockerfile::{Dockerfile, parse};
+use crate::footprint::{PathClaim, PathSet};
 use crate::plan::{Plan, Step};
 use crate::source::{Edit, SourceFile, apply_edits};
 use std::fmt;
@@ -126,6 +129,29 @@ pub struct StageView<'a> {
     pub layout: &'a layout::Layout,
     /// Its instructions, FROM left out.
     pub lines: Vec<Line<'a>>,
+    /// What the image at the bottom of it is known to be.
+    pub bottom: Bottom<'a>,
+}
+
+/// The image at the bottom of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bottom<'a> {
+    /// Nothing.
+    Empty,
+    /// An image whose links are known: they lie in system folders.
+    Plain,
+    /// Nothing is known of the image with this name.
+    Unknown(&'a str),
+}
+
+/// What a step leaves in the files that it stands on.
+pub struct Leaves<'a> {
+    /// Places that it creates, changes or deletes.
+    pub writes: &'a PathSet,
+    /// Folders that it makes where they are missing, and whether they are root's then and have mode 0755.
+    pub makes: Vec<(&'a str, bool)>,
+    /// Where it may leave links.
+    pub links: Vec<&'a PathClaim>,
 }
 
 /// One instruction of a stage.
@@ -136,6 +162,8 @@ pub struct Line<'a> {
     pub step: Option<&'a Step>,
     /// What a RUN needs of the project, or why that is not known.
     pub needs: Option<&'a Result<needs::Needs, String>>,
+    /// What its step leaves; `None` where it makes none, or where that is not known.
+    pub leaves: Option<Leaves<'a>>,
     /// Layers of files below it.
     pub layers: usize,
     /// What it does is not known: nothing passes it.

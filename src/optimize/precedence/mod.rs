@@ -19,7 +19,7 @@ use crate::footprint::{Certainty, PathClaim, PathSet, Variables, steers};
 use crate::plan::{Base, Plan, Stage, Step, StepKind, names_a_build};
 use crate::rewrite::layout::{Arrivals, Layout, Places};
 use crate::rewrite::needs::Needs;
-use crate::rewrite::{ContextFiles, Line, StageView, View, move_to_stage};
+use crate::rewrite::{Bottom, ContextFiles, Leaves, Line, StageView, View, move_to_stage};
 use crate::source::SourceFile;
 use links::Left;
 use petgraph::graph::NodeIndex;
@@ -196,6 +196,11 @@ impl<'a> Scene<'a> {
             at: item.at,
             step: item.step.map(|(_, s)| s),
             needs: item.needs.as_ref(),
+            leaves: item
+                .effect
+                .as_ref()
+                .and_then(|e| e.as_ref().ok())
+                .map(leaves),
             layers: item.layers,
             barrier: item.is_opaque() || item.reads_more().is_some(),
         };
@@ -203,6 +208,11 @@ impl<'a> Scene<'a> {
             stage,
             layout: &self.layouts[stage],
             lines: items.iter().map(line).collect(),
+            bottom: match &self.bases[stage] {
+                BaseImage::Empty => Bottom::Empty,
+                BaseImage::Plain { .. } => Bottom::Plain,
+                BaseImage::Unknown(name) => Bottom::Unknown(name),
+            },
         };
         let needed = |(stage, _): &(usize, &'s Vec<Item<'a>>)| self.plan.stages[*stage].reachable;
         let commute = |stage, a, b| match self.relation(stage, a, b) {
@@ -491,6 +501,19 @@ impl<'a> Scene<'a> {
         } else {
             Relation::free("it does not expand the variable")
         }
+    }
+}
+
+/// What rewrites see of an effect.
+fn leaves(effect: &Effect) -> Leaves<'_> {
+    Leaves {
+        writes: &effect.writes,
+        makes: effect
+            .makes
+            .iter()
+            .map(|m| (m.path.as_str(), m.is_roots()))
+            .collect(),
+        links: effect.links.iter().map(|l| &l.at).collect(),
     }
 }
 

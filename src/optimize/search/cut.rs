@@ -66,7 +66,7 @@ impl Search<'_, '_> {
 
     /// A note on a rewritten file, its lines those of the original: of the stage for a FROM, of an instruction with the
     /// same text for any other.
-    fn as_in_the_original(&self, rewritten: &Evaluated, note: EditNote) -> EditNote {
+    pub(super) fn as_in_the_original(&self, rewritten: &Evaluated, note: EditNote) -> EditNote {
         let mut own = rewritten.file.instructions.iter();
         let Some(own) = own.find(|i| i.line == note.line) else {
             return note;
