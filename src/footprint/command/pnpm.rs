@@ -54,7 +54,11 @@ const OTHERS: &[&str] = &[
 /// Describes pnpm.
 pub(super) fn run(call: &mut Call<'_>) -> Described {
     call.refuse(|n| {
-        n.to_ascii_uppercase().starts_with("PNPM_") && !matches!(n, "PNPM_HOME" | "PNPM_VERSION")
+        n.to_ascii_uppercase().starts_with("PNPM_")
+            && !matches!(
+                n,
+                "PNPM_HOME" | "PNPM_VERSION" | "pnpm_config_verify_deps_before_run"
+            )
     })?;
     if call.asks() {
         // Corepack looks for the version to run.
