@@ -141,12 +141,12 @@ fn a_builder_keeps_what_it_fetched() {
         (
             "rust:1",
             "RUN cargo build --release",
-            "assumed: RUN +target=/usr/local/cargo/registry +target=/usr/local/cargo/git cargo build --release",
+            "assumed: RUN +target=/usr/local/cargo/registry,sharing=locked +target=/usr/local/cargo/git,sharing=locked cargo build --release",
         ),
         (
             "mcr.microsoft.com/dotnet/sdk:9.0",
             "RUN dotnet publish -o out",
-            "assumed: RUN +target=/root/.nuget/packages dotnet publish -o out",
+            "assumed: RUN +target=/root/.nuget/packages,sharing=locked dotnet publish -o out",
         ),
     ] {
         assert_eq!(shown(&builder(base, lines)), expected, "{lines}");
@@ -170,11 +170,11 @@ fn in_the_image_it_must_be_cleaned_or_looked_at() {
         ),
         (
             "FROM python:3.13\nCOPY . /app\nRUN pip install --no-cache-dir -r /app/r.txt\n",
-            "assumed: RUN +target=/root/.cache/pip pip install -r /app/r.txt",
+            "assumed: RUN +id=pip-python-3.13,target=/root/.cache/pip pip install -r /app/r.txt",
         ),
         (
             "FROM python:3.13\nCOPY . /app\nRUN pip install -r /app/r.txt && rm -rf /root/.cache\n",
-            "assumed: RUN +target=/root/.cache pip install -r /app/r.txt",
+            "assumed: RUN +id=pip-cache-python-3.13,target=/root/.cache pip install -r /app/r.txt",
         ),
         // The base image's stage is the image.
         (
@@ -257,7 +257,7 @@ fn tools_of_one_run_get_their_mounts_together() {
     let both = builder("node:22", "RUN npm ci && pip install -r r.txt");
     assert_eq!(
         shown(&both),
-        "assumed: RUN +target=/root/.npm +target=/root/.cache/pip npm ci && pip install -r r.txt"
+        "assumed: RUN +target=/root/.npm +id=pip-node-22,target=/root/.cache/pip npm ci && pip install -r r.txt"
     );
     // What installs the tool alone is not worth a mount.
     for (lines, expected) in [

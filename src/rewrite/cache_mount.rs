@@ -455,7 +455,7 @@ fn insertion(
     let kept = run.uses.first().map(|(_, k)| k)?;
     let flag = |folder: &Folder| {
         let id = match kept.compiled {
-            true => id_of_image(kept.tool, view.plan, run.stage.stage),
+            true => id_of_image(kept.tool, &folder.path, view.plan, run.stage.stage),
             false => id(kept.tool, &folder.path),
         };
         let mut text = format!("--mount=type=cache{id}");
@@ -505,7 +505,13 @@ fn id(tool: &str, path: &str) -> String {
 }
 
 /// A name for a mount that holds what was compiled: another image has another one.
-fn id_of_image(tool: &str, plan: &Plan, stage: usize) -> String {
+fn id_of_image(tool: &str, path: &str, plan: &Plan, stage: usize) -> String {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    // One tool may have several folders.
+    let folder = match path.contains(tool) && last.contains(tool) {
+        true => String::new(),
+        false => format!("-{}", last.trim_start_matches('.')),
+    };
     let name = reference_of(plan, stage).unwrap_or_default();
     let short = name.trim_start_matches("docker.io/library/");
     let sign = |c: char| match c {
@@ -513,7 +519,7 @@ fn id_of_image(tool: &str, plan: &Plan, stage: usize) -> String {
         _ => '-',
     };
     let short: String = short.chars().map(sign).collect();
-    format!(",id={tool}-{short}")
+    format!(",id={tool}{folder}-{short}")
 }
 
 /// The edits for what has to go; `None` where its place in the file is not plain.

@@ -80,11 +80,11 @@ fn every_tool_has_its_folder() {
         (
             "yarn install --frozen-lockfile",
             "node",
-            "/usr/local/share/.cache/yarn",
+            "/usr/local/share/.cache/yarn locked",
         ),
-        ("yarn", "node", "/usr/local/share/.cache/yarn"),
+        ("yarn", "node", "/usr/local/share/.cache/yarn locked"),
         ("yarn build", "node", "nothing"),
-        ("yarn install --cache-folder /y", "node", "/y"),
+        ("yarn install --cache-folder /y", "node", "/y locked"),
         (
             "pnpm install --frozen-lockfile",
             "node",
@@ -134,12 +134,12 @@ fn every_tool_has_its_folder() {
         (
             "cargo build --release",
             "rust",
-            "/usr/local/cargo/registry /usr/local/cargo/git later",
+            "/usr/local/cargo/registry /usr/local/cargo/git locked later",
         ),
         (
             "cargo fetch",
             "debian",
-            "/root/.cargo/registry /root/.cargo/git later",
+            "/root/.cargo/registry /root/.cargo/git locked later",
         ),
         (
             "mvn -B package",
@@ -169,9 +169,9 @@ fn every_tool_has_its_folder() {
         (
             "dotnet restore a.csproj",
             "debian",
-            "/root/.nuget/packages later",
+            "/root/.nuget/packages locked later",
         ),
-        ("dotnet restore --packages /n", "debian", "/n later"),
+        ("dotnet restore --packages /n", "debian", "/n locked later"),
         ("composer install --no-dev", "composer", "/tmp/cache"),
         ("mix deps.get", "elixir", "/root/.hex/packages"),
     ] {
@@ -222,8 +222,18 @@ fn variables_and_settings_move_the_folder() {
         ("npm ci", "node", ("NPM_CONFIG_CACHE", "/v"), "/v"),
         ("npm ci", "node", ("HOME", "/h"), "/h/.npm"),
         ("npm ci", "node", ("XDG_CACHE_HOME", "/x"), "/root/.npm"),
-        ("yarn install", "node", ("YARN_CACHE_FOLDER", "/v"), "/v"),
-        ("yarn install", "node", ("XDG_CACHE_HOME", "/x"), "/x/yarn"),
+        (
+            "yarn install",
+            "node",
+            ("YARN_CACHE_FOLDER", "/v"),
+            "/v locked",
+        ),
+        (
+            "yarn install",
+            "node",
+            ("XDG_CACHE_HOME", "/x"),
+            "/x/yarn locked",
+        ),
         (
             "pnpm install",
             "node",
@@ -299,7 +309,7 @@ fn variables_and_settings_move_the_folder() {
             "cargo fetch",
             "buildpack",
             ("CARGO_HOME", "/c"),
-            "/c/registry /c/git later",
+            "/c/registry /c/git locked later",
         ),
         (
             "cargo fetch",
@@ -335,7 +345,7 @@ fn variables_and_settings_move_the_folder() {
             "dotnet restore",
             "debian",
             ("NUGET_PACKAGES", "/n"),
-            "/n later",
+            "/n locked later",
         ),
         (
             "composer install",
@@ -443,7 +453,7 @@ fn files_of_the_project_move_the_folder() {
         (
             "yarn install",
             &[("/app/yarn.lock", "# yarn lockfile v1\n")],
-            "/usr/local/share/.cache/yarn",
+            "/usr/local/share/.cache/yarn locked",
         ),
         (
             "yarn install",
@@ -491,7 +501,7 @@ fn files_of_the_project_move_the_folder() {
 fn another_user_has_another_home() {
     for (line, expected) in [
         ("npm ci", "/home/node/.npm"),
-        ("yarn install", "/home/node/.cache/yarn"),
+        ("yarn install", "/home/node/.cache/yarn locked"),
         ("mvn package", "/home/node/.m2/repository locked later"),
     ] {
         let found = shown(&Case {

@@ -61,8 +61,13 @@ const NPM: Manager = Manager {
 
 const LOCKS: [&str; 2] = ["package-lock.json", "npm-shrinkwrap.json"];
 
-/// What npm needs.
+/// What npm needs, where it leaves its lock file as it is.
 pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
+    found(command, project, true)
+}
+
+/// What npm needs; `writes`: it may write its lock file.
+pub(super) fn found(command: &Command<'_>, project: &dyn Project, writes: bool) -> Found {
     let words = Words::parse(command.arguments, &OPTIONS)?;
     if words.has(&["-g", "--global"]) || words.value(&["--location"]) == Some("global") {
         return globally(&words);
@@ -104,7 +109,9 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     let packages = tree.install(&mut needs)?;
     needs.read_all(&dir, &LOCKS);
     if !keeps_lock {
-        npm_lock::is_up_to_date(&dir, &packages, project)?;
+        if writes {
+            npm_lock::is_up_to_date(&dir, &packages, project)?;
+        }
         needs.assume("npm install leaves package-lock.json as it is: it is up to date");
     }
     Ok(needs)
@@ -152,7 +159,10 @@ mod tests {
     fn npm_reads_its_manifests() {
         let files = [
             ("/app/package.json", r#"{"dependencies":{"a":"~1.2"}}"#),
-            ("/app/package-lock.json", "{}"),
+            (
+                "/app/package-lock.json",
+                r#"{"name":"app","lockfileVersion":3,"packages":{"":{"dependencies":{"a":"~1.2"}}}}"#,
+            ),
             ("/app/src/a.js", ""),
         ];
         let all = "/app/.npmrc /app/binding.gyp /app/npm-shrinkwrap.json /app/package-lock.json /app/package.json \
@@ -165,6 +175,55 @@ mod tests {
             all.replace(" /package.json", "")
         );
         assert_eq!(shown("npm i -g npm@11 @x/y", "/app", &files), " | ");
+    }
+
+    #[test]
+    fn npm_install_may_write_its_lock_file() {
+        let own =
+            r#"{"version":"1.0.0","license":"MIT","dependencies":{"a":"^1"},"workspaces":["w"]}"#;
+        let member = r#"{"name":"w","devDependencies":{"b":"2"}}"#;
+        let lock = r#"{"name":"app","version":"1.0.0","lockfileVersion":3,"packages":{
+            "":{"version":"1.0.0","license":"MIT","dependencies":{"a":"^1"},"workspaces":["w"]},
+            "w":{"devDependencies":{"b":"2"}},"node_modules/a":{"version":"1.0.1"}}}"#;
+        let with = |line: &str, lock: &str| {
+            let files = [
+                ("/app/package.json", own),
+                ("/app/w/package.json", member),
+                ("/app/package-lock.json", lock),
+            ];
+            shown(line, "/app", &files)
+        };
+        assert!(with("npm install", lock).contains("/app/package-lock.json"));
+        for (from, to, why) in [
+            (
+                r#""name":"app""#,
+                r#""name":"huginn""#,
+                "the name of /app/package.json",
+            ),
+            (
+                r#","version":"1.0.0","lock"#,
+                r#","version":"1.0.1","lock"#,
+                "the version",
+            ),
+            (r#"{"a":"^1"}"#, r#"{"a":"^2"}"#, "the dependencies"),
+            ("MIT", "GPL", "the license"),
+            (
+                r#"{"b":"2"}"#,
+                r#"{"b":"3"}"#,
+                "the devDependencies of /app/w/package.json",
+            ),
+            (r#""w":{"#, r#""x":{"#, "/app/w/package.json is not in it"),
+            (r#"Version":3"#, r#"Version":1"#, "newer form"),
+        ] {
+            let other = lock.replace(from, to);
+            assert_ne!(other, lock, "{from}");
+            let found = with("npm install", &other);
+            assert!(
+                found.starts_with('(') && found.contains(why),
+                "{why}: {found}"
+            );
+            assert!(!with("npm ci", &other).starts_with('('), "{why}");
+        }
     }
 
     #[test]

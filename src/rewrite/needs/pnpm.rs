@@ -284,6 +284,49 @@ mod tests {
                         patchedDependencies:\n  y@1.0.0: patches/y.patch\noverrides:\n  z: 'catalog:'\n";
 
     #[test]
+    fn some_pnpm_look_at_times() {
+        use crate::rewrite::needs::{Command, of};
+        let told = |manager: &str, overrides: &str, variable: Option<&str>| {
+            let top = format!(r#"{{"packageManager":"{manager}","dependencies":{{"x":"^1"}}}}"#);
+            let yaml = format!("overrides:\n  {overrides}\n");
+            let files = [
+                ("/app/package.json", top.as_str()),
+                LOCK,
+                ("/app/pnpm-workspace.yaml", &yaml),
+            ];
+            let memory = super::super::Memory::of(&files);
+            let mut variables = std::collections::BTreeMap::new();
+            if let Some(value) = variable {
+                let name = "pnpm_config_verify_deps_before_run".to_owned();
+                variables.insert(name, Some(value.to_owned()));
+            }
+            let command = Command {
+                tool: "pnpm",
+                arguments: &["install".to_owned()],
+                dir: "/app",
+                variables: &variables,
+            };
+            of(&command, &memory).expect("known").afterwards.is_some()
+        };
+        for (manager, overrides, variable, expected) in [
+            ("pnpm@11.7.0", "x: 1.0.0", None, true),
+            ("pnpm@11.22.0+sha512.ab", "'a>x@1': 1.0.0", None, true),
+            ("pnpm@11.7.0", "x: 1.0.0", Some("false"), false),
+            ("pnpm@11.7.0", "y: 1.0.0", None, false),
+            ("pnpm@11.28.0", "x: 1.0.0", None, false),
+            ("pnpm@10.1.0", "x: 1.0.0", None, false),
+            ("pnpm@12.0.0", "x: 1.0.0", None, false),
+            ("yarn@1.22.0", "x: 1.0.0", None, true),
+        ] {
+            assert_eq!(
+                told(manager, overrides, variable),
+                expected,
+                "{manager} {overrides}"
+            );
+        }
+    }
+
+    #[test]
     fn pnpm_reads_its_manifests() {
         let files = [
             (

@@ -129,7 +129,7 @@ fn installed(command: &Command<'_>, ws: &Workspace, project: &dyn Project) -> Fo
     let found = match ws.manager {
         "pnpm" => pnpm::needs(&inner, project)?,
         "yarn" => yarn::needs(&inner, project)?,
-        _ => npm::needs(&inner, project)?,
+        _ => npm::found(&inner, project, false)?,
     };
     let about = |s: &String| !s.contains(" install leaves ");
     Ok(Needs {
