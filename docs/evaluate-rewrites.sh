@@ -71,6 +71,7 @@ case_of() {
     cp "$top/$name/$file" "$work/Dockerfile"
     rm -f "$dir"/Dockerfile*
     mv "$work/Dockerfile" "$dir/Dockerfile"
+    [ ! -f "$dir/generate" ] || (cd "$dir" && sh ./generate && rm generate)
     git -C "$dir" -c init.defaultBranch=main init -q
     commit "$dir" first
     source=$(cd "$dir" && find . -name 'main.*' -not -path './vendor/*' | head -n 1)

@@ -122,3 +122,49 @@ fn variables_that_sink_leave_the_image_as_it_was() {
         });
     }
 }
+
+/// Says which manifests it was given, and leaves a file for each.
+const NPM: (&str, &str) = (
+    "tools/npm",
+    "#!/bin/sh\nset -e\nmkdir -p node_modules\nfor f in package.json crates/*/package.json; do\n\
+     echo $f >> node_modules/installed; cat $f >> node_modules/installed; done\n",
+);
+
+#[test]
+fn manifests_by_way_of_a_stage_build_the_same_image() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    let mut files = vec![
+        NPM,
+        (
+            "package.json",
+            "{\"name\":\"x\",\"workspaces\":[\"crates/*\"]}\n",
+        ),
+        ("package-lock.json", "{\"lockfileVersion\":3}\n"),
+        ("docs/deep/er/readme.md", "x\n"),
+    ];
+    for n in 0..30 {
+        let manifest = format!("crates/c{n:02}/package.json");
+        let source = format!("crates/c{n:02}/src/index.js");
+        files.push((
+            manifest.leak(),
+            format!("{{\"name\":\"c{n:02}\"}}\n").leak(),
+        ));
+        files.push((source.leak(), "a\n"));
+    }
+    // In the image itself, for another owner; and in a stage below it.
+    for dockerfile in [
+        "FROM busybase AS tools\nCOPY tools/npm /usr/bin/\nFROM tools\nWORKDIR /app\nCOPY --chown=7:8 . .\nRUN npm ci\n",
+        "FROM busybase AS tools\nCOPY tools/npm /usr/bin/\nFROM tools AS build\nCOPY . /srv/app\nRUN cd /srv/app && npm ci\n\
+         FROM busybase\nCOPY --from=build /srv/app /app\n",
+    ] {
+        holds(&Case {
+            rewrite: "projection",
+            dockerfile,
+            files: files.clone().leak(),
+            edited: "crates/c03/src/index.js",
+            flags: &["--rewrites", "reorder,split-copy,projection"],
+        });
+    }
+}

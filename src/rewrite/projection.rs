@@ -12,7 +12,7 @@
 //!                              RUN cargo build
 //! ```
 //!
-//! Precondition: that of `split-copy` or `prefetch`, whose lines would be more than [`MOST_LINES`]; one COPY brings all that
+//! Precondition: that of `split-copy` or `prefetch`, whose lines would be too many; one COPY brings all that
 //! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
 //! is copied from it is the same as long as the manifests are, which is worked out exactly (`simulate/stage_tree/prune.rs`).
 
@@ -225,12 +225,12 @@ pub(super) fn manifests(
     let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
     let own = &view.file.instructions[view.plan.stages[stage.stage].from];
     let place = own.leading_comments.start.min(own.span.start);
-    let dest_text = view.source.text(copied.dest.span());
-    let slash = match dest_text.ends_with('/') || dest_text == "." {
-        true => "",
-        false => "/",
+    let dest_text = match view.source.text(copied.dest.span()).as_ref() {
+        "." => "./".to_owned(),
+        text if text.ends_with('/') => text.to_owned(),
+        text => format!("{text}/"),
     };
-    let line = format!("{copy_} {flags}--from={name} {FOLDER} {dest_text}{slash}{end}");
+    let line = format!("{copy_} {flags}--from={name} {FOLDER} {dest_text}{end}");
     let before = instruction
         .leading_comments
         .start
