@@ -168,3 +168,31 @@ fn manifests_by_way_of_a_stage_build_the_same_image() {
         });
     }
 }
+
+#[test]
+fn an_install_in_a_stage_of_its_own_builds_the_same_image() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    let dockerfile = "FROM busybase AS tools\nCOPY tools/* /usr/bin/\nFROM tools AS build\nRUN mkdir -p /srv && chmod 711 /srv\nWORKDIR /srv/app\n\
+                      COPY requirements.txt ./\nRUN pip install -r requirements.txt\nCOPY package.json package-lock.json ./\nRUN npm ci\n\
+                      COPY src src\nFROM busybase\nCOPY --from=build /srv /srv\nCOPY --from=build /usr/local/lib/py /py\n";
+    const LONE: (&str, &str) = (
+        "tools/npm",
+        "#!/bin/sh\nset -e\nmkdir -p node_modules/x/.bin\ncat package.json > node_modules/x/y\nln -s ../y node_modules/x/.bin/z\n\
+         chmod 640 node_modules/x/y\nchown -R 3:4 node_modules/x\n",
+    );
+    holds(&Case {
+        rewrite: "move-to-stage",
+        dockerfile,
+        files: &[
+            PIP,
+            LONE,
+            ("package.json", "{\"dependencies\":{\"x\":\"1\"}}\n"),
+            ("package-lock.json", "{\"lockfileVersion\":3}\n"),
+            ("src/a.js", "a\n"),
+        ],
+        edited: "requirements.txt",
+        flags: &["--rewrites", "move-to-stage"],
+    });
+}

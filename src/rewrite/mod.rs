@@ -18,6 +18,7 @@ pub mod merge_run;
 pub mod move_to_stage;
 pub mod narrow_copy;
 pub mod needs;
+pub mod own_stage;
 pub mod prefetch;
 pub mod projection;
 pub mod recipes;

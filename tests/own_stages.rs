@@ -1,0 +1,138 @@
+//! Installs that get a stage of their own, as a user meets them.
+
+#[path = "common/planned.rs"]
+mod planned;
+
+use planned::*;
+
+const ONLY: [&str; 2] = ["--rewrites", "reorder,move-to-stage"];
+
+/// Both manifests change, each by itself.
+const EDITS: [&str; 10] = [
+    "requirements.txt",
+    "package.json",
+    "requirements.txt",
+    "package.json",
+    "requirements.txt",
+    "package.json",
+    "requirements.txt",
+    "src/a.js",
+    "package.json",
+    "requirements.txt",
+];
+
+fn repository_with(dockerfile: &str) -> Repo {
+    let lock = "{\"name\":\"app\",\"lockfileVersion\":3,\"packages\":{\"\":{}}}\n";
+    let files = [
+        ("Dockerfile", dockerfile),
+        ("package.json", "{\"dependencies\":{\"left-pad\":\"1\"}}\n"),
+        ("package-lock.json", lock),
+        ("requirements.txt", "flask==3\n"),
+        ("src/a.js", "a\n"),
+    ];
+    let repo = Repo::new();
+    for (path, text) in files {
+        repo.write(path, text);
+    }
+    repo.commit("first");
+    for (n, edit) in EDITS.iter().enumerate() {
+        let text = match *edit {
+            "package.json" => format!("{{\"dependencies\":{{\"left-pad\":\"1.{n}\"}}}}\n"),
+            "requirements.txt" => format!("flask==3.{n}\n"),
+            _ => format!("{n}\n"),
+        };
+        repo.write(edit, &text);
+        repo.commit(edit);
+    }
+    repo
+}
+
+const BOTH: &str = "FROM nikolaik/python-nodejs AS build\nWORKDIR /app\nCOPY requirements.txt ./\nRUN pip install -r requirements.txt\n\
+                    # packages\nCOPY package.json package-lock.json ./\nRUN npm ci\nCOPY . .\nRUN make\n\
+                    FROM debian:13\nCOPY --from=build /app/out /out\n";
+
+#[test]
+fn two_installs_no_longer_wait_for_each_other() {
+    let plan = best(&repository_with(BOTH).root, &ONLY);
+    assert!(names(&plan).contains(&"move-to-stage"), "{plan}");
+    let expected = "FROM nikolaik/python-nodejs AS build-packages\nWORKDIR /app\n# packages\nCOPY package.json package-lock.json ./\n\
+                    RUN npm ci\n\n\
+                    FROM nikolaik/python-nodejs AS build\nWORKDIR /app\nCOPY requirements.txt ./\nRUN pip install -r requirements.txt\n\
+                    # packages\nCOPY package.json package-lock.json ./\n\
+                    COPY --from=build-packages /app/node_modules /app/node_modules\nCOPY . .\nRUN make\n";
+    let text = text(&plan, "dockerfile");
+    assert!(text.starts_with(expected), "{text}");
+    assert!(plan["saving"].as_f64() > Some(0.05), "{plan}");
+}
+
+#[test]
+fn what_both_need_stays_below_both() {
+    let dockerfile = BOTH.replace(
+        "WORKDIR /app\nCOPY req",
+        "RUN apt-get update && apt-get install -y gcc\nWORKDIR /app\nCOPY req",
+    );
+    let plan = best(&repository_with(&dockerfile).root, &ONLY);
+    let text = text(&plan, "dockerfile");
+    let expected =
+        "FROM nikolaik/python-nodejs AS build-base\nRUN apt-get update && apt-get install -y gcc\n";
+    assert!(text.starts_with(expected), "{text}");
+    let split = "FROM build-base AS build-packages\n";
+    assert!(
+        text.contains(split) && text.contains("\nFROM build-base AS build\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_folder_that_may_not_be_there_is_not_copied() {
+    let repo = repository_with(BOTH);
+    for (manifest, install, is_sure) in [
+        ("{\"devDependencies\":{\"x\":\"1\"}}\n", "npm ci", true),
+        (
+            "{\"devDependencies\":{\"x\":\"1\"}}\n",
+            "npm ci --omit=dev",
+            false,
+        ),
+        ("{\"dependencies\":{}}\n", "npm ci", false),
+    ] {
+        repo.write("package.json", manifest);
+        repo.write("Dockerfile", &BOTH.replace("npm ci", install));
+        repo.commit("another manifest");
+        let plan = best(&repo.root, &ONLY);
+        assert_eq!(
+            names(&plan).contains(&"move-to-stage"),
+            is_sure,
+            "{manifest} {install}"
+        );
+    }
+}
+
+#[test]
+fn an_install_stays_where_it_would_be_missed() {
+    for (from, to) in [
+        // It is part of the image.
+        ("FROM debian:13\nCOPY --from=build /app/out /out\n", ""),
+        // The tool's own folder is.
+        ("/app/out /out", "/root /out"),
+        // There is nothing else that is heavy.
+        ("RUN pip install -r requirements.txt\n", ""),
+        // It does something else as well.
+        ("RUN npm ci", "RUN npm ci && cp package.json /x"),
+        // A stage has a number.
+        ("--from=build", "--from=0"),
+        // A build argument that it may look at ends with its stage.
+        (
+            "WORKDIR /app\nCOPY req",
+            "ARG NPM_CONFIG_LOGLEVEL\nRUN make tools\nWORKDIR /app\nCOPY req",
+        ),
+    ] {
+        let dockerfile = BOTH.replace(from, to);
+        assert_ne!(dockerfile, BOTH);
+        for plan in plans(&repository_with(&dockerfile).root, &ONLY) {
+            assert!(
+                !names(&plan).contains(&"move-to-stage"),
+                "{dockerfile}\n{plan}"
+            );
+        }
+    }
+}
