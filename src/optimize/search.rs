@@ -223,7 +223,8 @@ impl<'s, 'a> Search<'s, 'a> {
             .iter()
             .map(|c| c.bound_s)
             .fold(self.before, f64::min);
-        let best = self.best.clone().map(|b| self.in_best_forms(&b));
+        let best = self.best.clone().map(|b| self.without_covered(&b));
+        let best = best.map(|b| self.in_best_forms(&b));
         let reached = best.as_ref().map_or(least, |b| b.bound_s);
         Outcome {
             best,

@@ -8,6 +8,7 @@ pub mod bind_mount;
 pub mod cache_mount;
 pub mod caches;
 mod chain;
+pub mod covered;
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;

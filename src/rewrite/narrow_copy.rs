@@ -13,10 +13,11 @@
 
 use super::flow::any_taken;
 use super::layout::{brought_by, claim_of};
+use super::reorder::block;
 use super::{EditNote, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::PathClaim;
-use crate::source::{Edit, Span};
+use crate::source::Edit;
 
 /// One rewrite for every stage that ends with such lines.
 #[must_use]
@@ -43,17 +44,17 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
     if places.is_empty() || !does_more || any_taken(view.plan, stage.stage, &places) {
         return None;
     }
-    let start = instruction
-        .leading_comments
-        .start
-        .min(instruction.span.start);
+    let mut gone = block(view.source.bytes(), instruction);
+    // Of two blank lines around it one goes along.
+    let (before, after) = view.source.bytes().split_at(gone.end as usize);
+    let above = before[..gone.start as usize].ends_with(b"\n\n");
+    if above && after.starts_with(b"\n") {
+        gone.end += 1;
+    }
     Some(Rewrite {
         safety: Safety::Assumed,
         edits: vec![Edit {
-            span: Span {
-                start,
-                end: instruction.span.end,
-            },
+            span: gone,
             text: Vec::new(),
         }],
         ignore: Vec::new(),

@@ -83,7 +83,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
         reaches_image(view.plan, stage.stage, &inside)
     };
-    if hidden.iter().any(|h| shows(h)) {
+    if hidden.iter().any(shows) {
         return None;
     }
     let Above {

@@ -4,12 +4,14 @@
 //! reads, and a note for each. Costs a look at the file and a replay per rewrite found, [`MOST_CUTS`] rounds at most.
 //! Invariant: every round costs less than the one before.
 
-use super::{Search, WORTH_AN_EDIT};
+use super::{Candidate, Search, WORTH_AN_EDIT, changed_lines};
 use crate::dockerfile::{Instruction, Kind};
 use crate::optimize::judge::Evaluated;
+use crate::optimize::paired_saving;
 use crate::optimize::precedence::Scene;
 use crate::plan::Base;
 use crate::rewrite::{self, EditNote, Rewrite, View};
+use crate::source::{SourceFile, apply_edits};
 use std::rc::Rc;
 
 /// Rewrites that are made one after the other.
@@ -62,6 +64,45 @@ impl Search<'_, '_> {
             *evaluated = after;
         }
         notes
+    }
+
+    /// The candidate without lines of its own that others of its lines bring once more.
+    pub(super) fn without_covered(&mut self, candidate: &Rc<Candidate>) -> Rc<Candidate> {
+        self.shorter(candidate)
+            .unwrap_or_else(|| Rc::clone(candidate))
+    }
+
+    fn shorter(&mut self, candidate: &Rc<Candidate>) -> Option<Rc<Candidate>> {
+        let before = Rc::clone(&candidate.evaluated);
+        let files = self.judge.setting().files;
+        let scene = Scene::new(&before.file, &before.plan, Some(files));
+        let view = scene.view(&before.source, &before.file)?;
+        let baseline = &self.baseline.file.instructions;
+        let is_added = |i: &Instruction| !baseline.iter().any(|o| *o.original == *i.original);
+        let edits = rewrite::covered::find(&view, is_added);
+        if edits.is_empty() {
+            return None;
+        }
+        let text = apply_edits(before.source.bytes(), &edits).ok()?;
+        let source = SourceFile::new(before.source.name().to_owned(), text);
+        let after = self.judge.evaluate_with(source, &candidate.ignore);
+        let objective = self.judge.setting().objective;
+        let seconds = objective.of(&after.summary);
+        if after.plan.has_errors() || seconds > objective.of(&before.summary) + 1e-9 {
+            return None;
+        }
+        Some(Rc::new(Candidate {
+            safety: candidate.safety,
+            ignore: candidate.ignore.clone(),
+            edits: candidate.edits.clone(),
+            assumptions: candidate.assumptions.clone(),
+            proofs: candidate.proofs.clone(),
+            optimal: candidate.optimal,
+            bound_s: candidate.bound_s.min(seconds),
+            lines: changed_lines(&self.baseline.source, &after.source) + candidate.ignore.len(),
+            saving: paired_saving(self.baseline, &after, objective, self.counted)?,
+            evaluated: after,
+        }))
     }
 
     /// A note on a rewritten file, its lines those of the original: of the stage for a FROM, of an instruction with the
