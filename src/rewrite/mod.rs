@@ -7,6 +7,7 @@
 pub mod cache_mount;
 pub mod caches;
 mod chain;
+mod finders;
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;
