@@ -35,7 +35,7 @@ fn what_no_step_reads_is_not_sent() {
     assert_eq!(text(&plan, "safety"), "assumed");
     assert_eq!(
         text(&plan, "dockerignore"),
-        ".github\n**/Dockerfile\ndocs\n"
+        ".github\n**/Dockerfile\ndocs\n.dockerignore\n"
     );
     assert_eq!(text(&plan, "dockerignore_file"), ".dockerignore");
     assert_eq!(text(&plan, "dockerfile"), BUILDER);
@@ -45,7 +45,7 @@ fn what_no_step_reads_is_not_sent() {
     let out = cacheplan(&dir.root, &["optimize", "--write", "--dot-git", "absent"]);
     assert!(out.status.success());
     let written = std::fs::read_to_string(dir.root.join(".dockerignore")).expect("written");
-    assert_eq!(written, ".github\n**/Dockerfile\ndocs\n");
+    assert_eq!(written, ".github\n**/Dockerfile\ndocs\n.dockerignore\n");
     assert_eq!(
         std::fs::read_to_string(dir.root.join("Dockerfile")).expect("there"),
         BUILDER

@@ -8,12 +8,11 @@ use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
 };
 use super::tip_files::TipFiles;
-use super::{Done, history_notes, output};
-use crate::context::IgnoreLookup;
+use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::history::PathId;
-use crate::optimize::{Advice, Evaluated, Judge, Setting, advise, with_lines};
+use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
 use crate::plan::{Input, Plan, StepKind};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
@@ -295,9 +294,10 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
     let source = &subject.source;
     let one = |p: &Advice| {
         let new = p.evaluated.source.bytes();
-        let ignore = (!p.ignore.is_empty()).then(|| ignore_place(place, subject, searched.shared));
+        let ignore =
+            (!p.ignore.is_empty()).then(|| ignore_place::of(place, subject, searched.shared));
         let ignore = ignore.map(|at| {
-            let after = with_lines(subject.ignore_text.as_ref(), &p.ignore);
+            let after = ignore_place::with_own_line(place, subject, &at, &p.ignore);
             (at, after)
         });
         let mut change = diff::unified(source.bytes(), new, source.name());
@@ -324,40 +324,6 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
         }
     };
     searched.plans.iter().map(one).collect()
-}
-
-/// The ignore file that a plan writes.
-pub struct IgnorePlace {
-    /// Relative to PATH.
-    pub file: String,
-    /// What it holds today; nothing where it is not there.
-    pub before: Vec<u8>,
-}
-
-/// The ignore file in force, or one beside the Dockerfile where other Dockerfiles share the one in force: theirs stay as
-/// they are.
-#[must_use]
-pub fn ignore_place(place: &Place, subject: &Subject, shared: bool) -> IgnorePlace {
-    let beside = format!("{}.dockerignore", subject.target.file);
-    let own = subject.ignore_file.as_deref() == Some(&beside);
-    let may = subject.ignore_lookup == IgnoreLookup::BuildKit && subject.target.inline.is_none();
-    if shared && may && !own {
-        return IgnorePlace {
-            before: place.read(&beside).unwrap_or_default(),
-            file: beside,
-        };
-    }
-    let new = || match subject.context.trim_end_matches('/') {
-        "." | "" => ".dockerignore".to_owned(),
-        dir => format!("{dir}/.dockerignore"),
-    };
-    IgnorePlace {
-        file: subject.ignore_file.clone().unwrap_or_else(new),
-        before: subject
-            .ignore_text
-            .as_ref()
-            .map_or(Vec::new(), |t| t.bytes().to_vec()),
-    }
 }
 
 fn proof_row(p: &crate::optimize::certificate::Proof) -> ProofRow {

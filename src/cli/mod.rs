@@ -15,6 +15,7 @@ mod context_digests;
 mod epochs;
 mod explain;
 mod history_notes;
+mod ignore_place;
 mod inspect;
 mod optimize;
 mod output;

@@ -3,7 +3,7 @@
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
-use super::{Done, analyze, history_notes, output};
+use super::{Done, analyze, history_notes, ignore_place, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use crate::report::wording;
 use anyhow::{Context as _, Result, bail};
@@ -146,7 +146,7 @@ fn rewrite(place: &Place, subject: &Subject, plan: &PlanRow, shared: bool) -> Re
             old.name()
         );
     }
-    let ignore = ignore.map(|text| (analyze::ignore_place(place, subject, shared), text));
+    let ignore = ignore.map(|text| (ignore_place::of(place, subject, shared), text));
     let mut files = Vec::new();
     if let Some((at, text)) = &ignore {
         files.push(Replaced::new(place, &at.file, &at.before, text)?);

@@ -174,6 +174,8 @@ pub(super) struct Claims {
     pub(super) evidence: Vec<Evidence>,
     /// Where the claims of package managers start among reads and among writes.
     packages: Vec<(usize, usize)>,
+    /// Folders of which the first stands for all.
+    alike: Vec<&'static [&'static str]>,
 }
 
 /// How many claims there were at some point.
@@ -198,8 +200,30 @@ impl Claims {
         }
     }
 
+    /// From here on what is claimed in the first of these folders is claimed in the others too.
+    pub(super) fn alike(&mut self, folders: &'static [&'static str]) {
+        if !self.alike.contains(&folders) {
+            self.alike.push(folders);
+        }
+    }
+
+    /// The same path in folders that may stand for the one it is in.
+    fn elsewhere(&self, path: &str) -> Vec<String> {
+        let in_first = |folders: &&&'static [&'static str]| {
+            let (first, others) = folders.split_first()?;
+            let rest = path.strip_prefix(first)?;
+            let inside = rest.is_empty() || rest.starts_with('/');
+            inside.then(|| others.iter().map(move |o| format!("{o}{rest}")))
+        };
+        let all = self.alike.iter();
+        all.filter_map(|f| in_first(&f)).flatten().collect()
+    }
+
     pub(super) fn read(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        for path in self.elsewhere(&path) {
+            self.reads.push(PathClaim { path, extent });
+        }
         if path.starts_with("/proc") || path.starts_with("/sys") {
             // The kernel tells of variables, of the machine and of the moment.
             self.any_variable = true;
@@ -211,6 +235,9 @@ impl Claims {
 
     pub(super) fn write(&mut self, extent: Extent, path: impl Into<String>) {
         let path = path.into();
+        for path in self.elsewhere(&path) {
+            self.writes.push(PathClaim { path, extent });
+        }
         self.need_above(&path);
         self.writes.push(PathClaim { path, extent });
     }

@@ -153,25 +153,33 @@ fn is_command_flag(text: &str) -> bool {
 }
 
 fn of_script(text: &str, depth: usize, out: &mut Vec<Class>) {
-    let script = shell::parse(text);
-    let empty = Shell::new(&RunState::default());
-    let mut lines: Vec<Vec<String>> = Vec::new();
-    script.visit(&mut |command| match &command.kind {
-        CommandKind::Simple(simple) => {
-            let words = simple.words.iter();
-            let arguments = words.flat_map(|w| Argument::of_word(w, &empty));
-            lines.push(arguments.map(|a| a.shown()).collect());
-        }
-        CommandKind::Unknown => {
-            lines.extend(words_of_commands(
-                text.get(command.span.range()).unwrap_or_default(),
-            ));
-        }
-        _ => {}
-    });
-    for line in lines {
+    for (_, line) in words_of_script(text) {
         at_depth(&line, depth + 1, out);
     }
+}
+
+/// The words of every command of a script, as they are written where they hold variables, and where it starts. They come
+/// in no order.
+pub(super) fn words_of_script(text: &str) -> Vec<(u32, Vec<String>)> {
+    let script = shell::parse(text);
+    let empty = Shell::new(&RunState::default());
+    let mut lines: Vec<(u32, Vec<String>)> = Vec::new();
+    script.visit(&mut |command| {
+        let at = command.span.start;
+        match &command.kind {
+            CommandKind::Simple(simple) => {
+                let words = simple.words.iter();
+                let arguments = words.flat_map(|w| Argument::of_word(w, &empty));
+                lines.push((at, arguments.map(|a| a.shown()).collect()));
+            }
+            CommandKind::Unknown => {
+                let rough = words_of_commands(text.get(command.span.range()).unwrap_or_default());
+                lines.extend(rough.into_iter().map(|words| (at, words)));
+            }
+            _ => {}
+        }
+    });
+    lines
 }
 
 /// A rough reading of a text that could not be parsed: split at operators and blanks.

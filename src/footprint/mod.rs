@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
+pub use command::homes::accounts_made;
 pub use command::java::wrapper_folder;
 pub use environment::{Named, named, steers};
 pub use outcome::{Action, Derived, Outcome, Pruning, Test, What};
@@ -107,6 +108,8 @@ pub struct RunState {
     /// Variables with known values (ENV and declared ARG). A `PATH` that extends the base image's
     /// may keep the text `$PATH` for that part.
     pub vars: Vec<(String, String)>,
+    /// Accounts that RUNs before it have made, and their home directories ([`accounts_made`]).
+    pub homes: Vec<(String, String)>,
 }
 
 /// What one RUN touches. Where `opaque` is set, `reads`, `writes` and `uses` hold only what was

@@ -17,6 +17,8 @@ pub(super) struct Shell {
     pub(super) cwd: Option<String>,
     /// USER without its group, if the Dockerfile sets it.
     pub(super) user: Option<String>,
+    /// Accounts that were made before, and their home directories.
+    pub(super) homes: Vec<(String, String)>,
     /// Folders that the script has made, or has found to be no folder.
     pub(super) made: BTreeSet<String>,
     /// Names whose value is never known here.
@@ -43,6 +45,7 @@ impl Shell {
                 .map(|(name, value)| (name.clone(), Some(value.clone())))
                 .collect(),
             user: user.map(str::to_string),
+            homes: state.homes.clone(),
             // A WORKDIR made it, and those above it.
             made: cwd
                 .iter()

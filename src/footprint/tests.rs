@@ -22,6 +22,7 @@ fn state() -> RunState {
             var("EMPTY", ""),
             var("PKGS", "curl git"),
         ],
+        homes: Vec::new(),
     }
 }
 
@@ -352,6 +353,7 @@ fn the_state_decides() {
             .iter()
             .map(|(n, v)| ((*n).to_string(), (*v).to_string()))
             .collect(),
+        homes: Vec::new(),
     };
     for (script, state, reason) in [
         ("touch x", with(None, None, &[]), Some("directory")),

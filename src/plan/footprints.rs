@@ -24,6 +24,12 @@ pub struct Command {
 }
 
 impl Command {
+    /// The accounts it makes.
+    pub fn accounts_made(&self) -> Vec<(String, String)> {
+        let text = self.script.clone();
+        footprint::accounts_made(&text.unwrap_or_else(|| self.argv.join(" ")))
+    }
+
     fn footprint(&self) -> Footprint {
         let Some(likely) = &self.likely else {
             return self.footprint_in(&self.state);

@@ -417,7 +417,11 @@ impl Lowering<'_> {
             Kind::User(user) => state.user = Some(self.expand(user, state)),
             Kind::Shell(argv) => state.shell = Some(argv.iter().map(Text::to_string).collect()),
             Kind::Workdir(path) => self.workdir(place, ins, path, state),
-            Kind::Run(form) => self.run(place, ins, form, state),
+            Kind::Run(form) => {
+                self.run(place, ins, form, state);
+                let made = self.commands.last().map(|(_, c)| c.accounts_made());
+                state.homes.extend(made.into_iter().flatten());
+            }
             Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
             Kind::Expose(words) => self.expose(words, state),
             Kind::Stopsignal(signal) => {
@@ -676,5 +680,6 @@ fn view(state: &State) -> StateView {
     StateView {
         cwd: state.known_cwd(),
         user: state.user.clone(),
+        homes: state.homes.clone(),
     }
 }

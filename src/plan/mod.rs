@@ -374,6 +374,8 @@ pub struct StateView {
     pub cwd: Option<String>,
     /// USER; `None` when the base image decides.
     pub user: Option<String>,
+    /// Accounts that RUNs have made, and their home directories.
+    pub homes: Vec<(String, String)>,
 }
 
 impl Plan {

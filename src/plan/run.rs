@@ -200,6 +200,7 @@ impl Lowering<'_> {
                 .iter()
                 .map(|v| (v.name.clone(), v.value.clone()))
                 .collect(),
+            homes: state.homes.clone(),
         };
         let command = Command {
             script,

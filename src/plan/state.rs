@@ -49,6 +49,8 @@ pub struct State {
     pub cwd: String,
     /// `None`: the base image decides.
     pub user: Option<String>,
+    /// Accounts that RUNs have made so far, and their home directories; no part of any key.
+    pub homes: Vec<(String, String)>,
     /// `None`: the default `/bin/sh -c` (or what the base image says).
     pub shell: Option<Vec<String>>,
     /// Digest of the instructions since the last step, for builders to which all of them count.
@@ -83,6 +85,7 @@ impl State {
             cwd: if known { "/" } else { "?" }.to_owned(),
             // None given is not root given: a folder made for no user has another key (experiments row 48).
             user: None,
+            homes: Vec::new(),
             shell: None,
             chain: 0,
             volatile_chain: false,

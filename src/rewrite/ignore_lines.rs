@@ -11,6 +11,7 @@
 //! it, and nothing in the context or the Dockerfile mentions it (`mention.rs`). Safety: assumed, since a script may
 //! find a file without naming it; review where it is mentioned after all.
 
+use super::finders::{BACKENDS, GIT, GIT_COMMANDS, GIT_PACKAGES, SCANNERS, STARTERS};
 use super::flow::reaches_image;
 use super::layout::brought_by;
 use super::live::Idle;
@@ -52,7 +53,8 @@ const LINES: &[(Place, &[&str])] = &[
     // The build's own files.
     (Anywhere, &[".dockerignore", "Dockerfile", "Dockerfile.*", "*.Dockerfile", "docker-compose*.yml", "docker-compose*.yaml",
         "compose*.yml", "compose*.yaml", "docker-bake.hcl"]),
-    (Anywhere, &[".gitignore", ".gitattributes"]),
+    // Not `.gitignore`, which many tools look for by its name: Tailwind and hatchling take what it names for no part of the
+    // project. It hardly ever changes.
     // Documents.
     (Anywhere, &["README.md", "README.rst", "CHANGELOG.md", "CHANGES.md", "HISTORY.md", "CONTRIBUTING.md", "CODE_OF_CONDUCT.md"]),
     (Top, &["docs", "doc", "documentation", "AUTHORS", "AUTHORS.md", "CONTRIBUTORS.md", "MAINTAINERS.md", "GOVERNANCE.md", "SUPPORT.md",
@@ -63,27 +65,6 @@ const LINES: &[(Place, &[&str])] = &[
     // Tests apart from the sources.
     (Top, &["e2e", "cypress", "playwright", "integration-tests", "integration_tests", "test", "tests", "spec", "benches", "benchmarks",
         "benchmark", "examples", "fuzz"]),
-];
-
-/// What looks at the repository itself, in any text of the context.
-#[rustfmt::skip]
-const GIT: &[&str] = &[
-    "git rev-parse", "git describe", "git log", "git show", "git status", "git ls-files", "git tag", "git rev-list", "git branch",
-    "git diff", "git submodule", "git config", "git symbolic-ref", "git name-rev", "git shortlog", "git --version",
-    "git version", "'git'", "\"git\"", "`git", ".git/", "\".git\"", "'.git'", "GIT_DIR",
-    "sentry-cli", "nx affected", "find_package(Git", "VersionFromGit",
-];
-
-/// Packages that do, where a manifest names them.
-#[rustfmt::skip]
-const GIT_PACKAGES: &[&str] = &[
-    "setuptools_scm", "setuptools-scm", "hatch-vcs", "versioneer", "poetry-dynamic-versioning", "dynamic_versioning", "dunamai", "pbr",
-    "vergen", "vergen-git2", "vergen-gitcl", "vergen-gix", "git2", "gix", "shadow-rs", "built", "git-version", "git_version", "gitversion",
-    "GitVersion", "MinVer", "SourceLink", "Nerdbank", "git-commit-id-plugin", "git-commit-id-maven-plugin", "buildnumber-maven-plugin",
-    "jgitver", "jgit", "gradle-git-properties", "nebula.release", "axion-release", "grgit", "simple-git", "isomorphic-git", "git-rev-sync",
-    "git-revision-webpack-plugin", "git-describe", "git-repo-info", "git-last-commit", "@sentry/nextjs", "@sentry/webpack-plugin",
-    "@sentry/vite-plugin", "@sentry/sveltekit", "@sentry/nuxt", "@sentry/remix", "husky", "lefthook", "simple-git-hooks", "lerna", "sbt-git",
-    "sbt-dynver",
 ];
 
 /// Commands that look for files by names of their own, where a RUN or a script starts them.
@@ -389,6 +370,7 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
             _ if line == ".git" => {
                 GIT.iter().for_each(|t| add(t, Sort::Phrase));
                 GIT_PACKAGES.iter().for_each(|t| add(t, Sort::Package));
+                GIT_COMMANDS.iter().for_each(|t| add(t, Sort::Command));
             }
             Some(name) if !name.contains('*') => add(name, Sort::Anywhere),
             Some(_) => {
@@ -408,6 +390,24 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
                 }
             }
         }
+    }
+    // What these say is about other lines: all of them, and `.git` where both of the others are named.
+    let [scanner, backend, starter] = ["* scanner", "* backend", "* starter"].map(str::to_owned);
+    let mut add = |text: &str, sort, owner| {
+        names.push(Name {
+            text: text.to_owned(),
+            sort,
+        });
+        owners.push(owner);
+    };
+    SCANNERS.iter().for_each(|(t, s)| add(t, *s, &scanner));
+    if lines.iter().any(|l| l == ".git") {
+        BACKENDS
+            .iter()
+            .for_each(|t| add(t, Sort::Package, &backend));
+        STARTERS
+            .iter()
+            .for_each(|t| add(t, Sort::Command, &starter));
     }
     names.iter_mut().for_each(|n| {
         if n.text.is_empty() {
@@ -443,6 +443,16 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
     for (index, at) in found {
         out.entry(owners[index].clone()).or_insert(at);
     }
+    let [scanner, backend, starter] = [&scanner, &backend, &starter].map(|o| out.remove(o));
+    if let (Some(at), Some(_)) = (backend, starter) {
+        out.entry(".git".to_owned()).or_insert(at);
+    }
+    if let Some(at) = scanner {
+        for line in lines {
+            let why = || format!("{at}: Tailwind looks through all texts");
+            out.entry(line.clone()).or_insert_with(why);
+        }
+    }
     for line in lines {
         if let Some(why) = is_a_target(view, line) {
             out.entry(line.clone()).or_insert(why);
@@ -469,6 +479,9 @@ fn is_dockerfile(path: &str) -> bool {
     name.ends_with("ockerfile") || name.starts_with("Dockerfile") || name == ".dockerignore"
 }
 
+/// Files that say how a Python project is built.
+const PYTHON: [&str; 3] = ["setup.py", "setup.cfg", "pyproject.toml"];
+
 /// Folders that a build tool knows by their names: a manifest may name what is in them without a path, and a Python
 /// project takes every package it finds along.
 fn is_a_target(view: &View<'_>, line: &str) -> Option<String> {
@@ -479,12 +492,14 @@ fn is_a_target(view: &View<'_>, line: &str) -> Option<String> {
         _ => "",
     };
     let python = format!("{line}/__init__.py");
-    if view.files.is_file(&python)
-        && ["setup.py", "setup.cfg", "pyproject.toml"]
-            .iter()
-            .any(|f| view.files.is_file(f))
-    {
+    if view.files.is_file(&python) && PYTHON.iter().any(|f| view.files.is_file(f)) {
         return Some(format!("{python} is a package"));
+    }
+    // Python's build tools take licences and authors along by their names.
+    if matches!(line, "AUTHORS" | "AUTHORS.md" | "LICENSES")
+        && let Some(manifest) = PYTHON.iter().find(|f| view.files.is_file(f))
+    {
+        return Some(format!("{manifest}: a package takes it along"));
     }
     if table.is_empty() {
         return None;

@@ -9,6 +9,7 @@ pub mod cache_mount;
 pub mod caches;
 mod chain;
 pub mod covered;
+mod finders;
 pub mod flow;
 pub mod ignore_lines;
 pub mod layout;

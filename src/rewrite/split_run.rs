@@ -124,6 +124,7 @@ impl<'v, 'a> Run<'v, 'a> {
                 cwd: stated.cwd.clone(),
                 user: stated.user.clone(),
                 vars: step.written.vars.iter().filter_map(known).collect(),
+                homes: stated.homes.clone(),
             },
         })
     }

@@ -57,6 +57,11 @@ const PLAIN: &[&str] = &[
     "user-group",
 ];
 
+/// Whether a long option has a value.
+pub(super) fn takes_a_value(option: &str) -> bool {
+    VALUED.contains(&option)
+}
+
 /// Settings, and what a new home directory is filled with.
 const SETTINGS: &[&str] = &[
     "/etc/adduser.conf",

@@ -376,6 +376,7 @@ mod tests {
                 cwd: cwd.map(str::to_string),
                 user: user.map(str::to_string),
                 vars: vars.into_iter().filter(|_| !home.is_empty()).collect(),
+                homes: Vec::new(),
             };
             for name in names.split_whitespace() {
                 for line in lines.split('|') {

@@ -70,9 +70,9 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
     match parsed.operands.first().and_then(Argument::known) {
         // Settings are read, and nothing outside of the repository is written.
         Some("init") => {
-            let home = call.home()?;
             for place in [".config/git", ".gitconfig", ".git-templates"] {
-                call.claims.read(Extent::Subtree, format!("{home}/{place}"));
+                let own = call.home_entry(place)?;
+                call.claims.read(own.extent, own.path);
             }
         }
         Some("config") => {

@@ -30,6 +30,7 @@ pub(super) fn check(lines: &[Line]) {
         cwd: Some("/app".to_string()),
         user: None,
         vars: Vec::new(),
+        homes: Vec::new(),
     };
     for (script, reason, reads, writes) in lines {
         let f = of_script(script, &state);

@@ -20,6 +20,7 @@ mod download;
 mod find;
 mod git;
 mod go;
+pub(in crate::footprint) mod homes;
 pub(in crate::footprint) mod java;
 mod keys;
 #[cfg(test)]
@@ -48,6 +49,7 @@ use super::claims::Claims;
 use super::path_set::resolve;
 use super::shell_state::Shell;
 use super::{Extent, PathClaim};
+use homes::Home;
 
 /// One program about to run. What every program reads has been claimed already.
 pub(super) struct Call<'a> {
@@ -329,7 +331,8 @@ impl Call<'_> {
         // `user:` is the user's own group, whose number the user database knows.
     }
 
-    /// The user's home directory as far as claims go: itself for root, `/home` for a named user.
+    /// The user's home directory as far as claims go: itself for root, `/home` where a named user's is somewhere below it.
+    /// Where it may be one of several, what is claimed in this one is claimed in the others too.
     pub(super) fn home(&mut self) -> Result<String, String> {
         if let Some(Some(home)) = self.shell.variables.get("HOME") {
             return self.resolve(&home.clone());
@@ -344,8 +347,32 @@ impl Call<'_> {
         if user.contains('$') || user.bytes().all(|b| b.is_ascii_digit()) {
             return Err("the user's home directory is not known".to_string());
         }
-        self.claims
-            .assume(format!("the home directory of user {user} is below /home"));
-        Ok("/home".to_string())
+        self.home_of(&user)
+    }
+
+    /// The same for a user by name.
+    pub(super) fn home_of(&mut self, user: &str) -> Result<String, String> {
+        match homes::home_of(user, &self.shell.homes) {
+            Home::Usual => {
+                self.claims
+                    .assume(format!("the home directory of user {user} is below /home"));
+                Ok("/home".to_string())
+            }
+            Home::Said(home) => {
+                self.claims.assume(format!(
+                    "the home directory of user {user} is {home}, as the Dockerfile makes it"
+                ));
+                Ok(home)
+            }
+            Home::OneOf(places) => {
+                self.claims.assume(format!(
+                    "the home directory of user {user} is {}",
+                    places.join(" or ")
+                ));
+                self.claims.alike(places);
+                Ok(places[0].to_string())
+            }
+            Home::Unknown => Err(format!("the home directory of user {user} is not known")),
+        }
     }
 }

@@ -155,10 +155,10 @@ const GIT: [&str; 5] = [
 fn own_files(call: &mut Call<'_>) -> Described {
     let home = call.home()?;
     call.claims.network = true;
-    call.claims.read(Extent::Exact, format!("{home}/.npmrc"));
     // It fetches from repositories through git, and compiles with node-gyp.
-    for entry in GIT {
-        call.claims.read(Extent::Subtree, format!("{home}/{entry}"));
+    for entry in GIT.iter().chain(&[".npmrc"]) {
+        let own = call.home_entry(entry)?;
+        call.claims.read(own.extent, own.path);
     }
     call.claims.write(Extent::Subtree, cache(&home));
     if home != "/home" {

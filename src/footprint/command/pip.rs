@@ -128,8 +128,8 @@ pub(super) fn run(call: &mut Call<'_>, arguments: &[Argument]) -> Described {
     match sub.known() {
         Some("list" | "show" | "freeze" | "check") => Ok(()),
         Some("cache") => {
-            let home = call.home()?;
-            call.claims.write(Extent::Subtree, format!("{home}/.cache"));
+            let cache = call.home_entry(".cache")?;
+            call.claims.write(cache.extent, cache.path);
             call.claims
                 .assume("pip's cache is in .cache of the home directory");
             Ok(())

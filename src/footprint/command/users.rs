@@ -1,5 +1,6 @@
 //! Accounts are removed and changed: userdel, groupdel, passwd, chpasswd, chsh and their relatives.
 
+use super::super::Extent;
 use super::super::argument::Argument;
 use super::{Call, Described};
 
@@ -44,9 +45,21 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         matches!(t, "-r" | "-rf" | "--remove" | "--remove-home") && call.name != "gpasswd"
     });
     if removes {
-        call.claims.write_all(&["/home", "/var/spool", "/var/mail"]);
-        call.claims
-            .assume("the home directory of the user that is removed is below /home");
+        call.claims.write_all(&["/var/spool", "/var/mail"]);
+        for user in call.arguments {
+            match user.known() {
+                Some(option) if option.starts_with('-') => {}
+                Some(name) => {
+                    let home = call.home_of(name)?;
+                    call.claims.write(Extent::Subtree, home);
+                }
+                None => {
+                    call.claims.write(Extent::Subtree, "/home");
+                    call.claims
+                        .assume("the home directory of the user that is removed is below /home");
+                }
+            }
+        }
     }
     call.claims.write_all(&["/etc", "/var/lib"]);
     call.claims

@@ -17,6 +17,7 @@ fn shown(case: &Case<'_>) -> String {
         cwd: Some("/app".to_owned()),
         user: None,
         vars: case.variables.iter().map(own).collect(),
+        homes: Vec::new(),
     };
     let footprint = of_script(case.line, &state);
     let runner = Runner {

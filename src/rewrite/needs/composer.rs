@@ -136,7 +136,7 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     manifest.repositories(&mut needs)?;
     manifest.outputs(command, &mut needs)?;
     if variable(command, "COMPOSER_ROOT_VERSION")?.is_none() {
-        look_at_git(&mut needs, &dir, "composer");
+        look_at_git(&mut needs, &dir);
     }
     assume(
         &mut needs,

@@ -185,7 +185,10 @@ mod tests {
                 "(@sveltejs/kit runs",
             ),
             (r#"{"packages":{"node_modules/nx-x":{}}}"#, "/app"),
-            (r#"{"packages":{"node_modules/husky":{}}}"#, "/app"),
+            (
+                r#"{"packages":{"node_modules/husky":{}}}"#,
+                "/.git/** /app/.git/**",
+            ),
         ] {
             let found = shown("npm ci", "/app", &files(lock));
             assert!(found.starts_with(expected), "{lock} {found}");

@@ -194,7 +194,8 @@ pub(super) fn no_git(dir: &str, project: &dyn Project, needs: &mut Needs) -> Che
             return Err(format!("git hooks are set up in {git}"));
         }
     }
-    needs.assume("the build context holds no .git, so that no git hooks are set up in the image");
+    // One that no commit holds is looked for too: a COPY may bring it behind the command, and then no hooks are there.
+    super::shared::look_at_git(needs, dir);
     Ok(())
 }
 
@@ -221,15 +222,15 @@ mod tests {
     #[test]
     fn commands_that_look_at_little_are_known() {
         for (script, expected) in [
-            ("husky", ""),
-            ("husky install || true", ""),
-            ("cd .. && husky install web/.husky", ""),
-            ("is-ci || npx --no-install husky install", ""),
+            ("husky", "/.git /app/.git"),
+            ("husky install || true", "/.git /app/.git"),
+            ("cd .. && husky install web/.husky", "/.git /app/.git"),
+            ("is-ci || npx --no-install husky install", "/.git /app/.git"),
             ("echo \"hello world\" && exit 0", ""),
             ("npx only-allow pnpm", ""),
             ("npm run ok", ""),
-            ("yarn ok && yarn husky", ""),
-            ("HUSKY=0 pnpm exec husky", ""),
+            ("yarn ok && yarn husky", "/.git /app/.git"),
+            ("HUSKY=0 pnpm exec husky", "/.git /app/.git"),
             ("patch-package", "/app/patches"),
             ("yarn patch-package --patch-dir p", "/app/p"),
         ] {

@@ -136,15 +136,12 @@ pub(super) fn assume(needs: &mut Needs, sentence: impl Into<String>) {
     }
 }
 
-/// The repository beside a project, which a build may look at for a version.
-pub(super) fn look_at_git(needs: &mut Needs, dir: &str, tool: &str) {
+/// The repository beside a project, which a build may look at. Whether a COPY brings one is known where the reads are
+/// held against what is copied, so nothing is assumed.
+pub(super) fn look_at_git(needs: &mut Needs, dir: &str) {
     for above in upwards(dir) {
         needs.reads.insert(subtree(above, ".git"));
     }
-    assume(
-        needs,
-        format!("the build context holds no .git from which {tool} could take a version"),
-    );
 }
 
 /// The value of a variable; `None` where it is not set or empty.

@@ -121,6 +121,7 @@ impl Followed {
             cwd: Some(asked.dir.clone()),
             user: None,
             vars: vars.into_iter().collect(),
+            homes: Vec::new(),
         };
         let goals: Vec<&str> = asked.goals.iter().map(String::as_str).collect();
         for line in file.recipes(&goals) {
@@ -209,6 +210,7 @@ mod tests {
             cwd: Some("/app".to_owned()),
             user: None,
             vars: vec![("TAGS".to_owned(), "x".to_owned())],
+            homes: Vec::new(),
         };
         let mut followed = Followed::default();
         for used in &footprint::of_script(line, &state).uses {

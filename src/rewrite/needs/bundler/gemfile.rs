@@ -120,7 +120,7 @@ impl Reader<'_> {
                 }
             }
             if text.contains("git ") {
-                shared::look_at_git(needs, parent(file), "a gemspec");
+                shared::look_at_git(needs, parent(file));
             }
         }
         needs.reads.insert(PathClaim::subtree(place));

@@ -197,7 +197,7 @@ fn graph(
         needs.reads.insert(PathClaim::subtree(dir));
         needs.writes.insert(subtree(dir, "bin"));
         read_upwards(&mut needs.reads, dir, &[".editorconfig", ".globalconfig"]);
-        shared::look_at_git(needs, dir, "dotnet");
+        shared::look_at_git(needs, dir);
     }
     for output in words.values(&["-o", "--output", "--artifacts-path"]) {
         let place = join(command.dir, output);

@@ -212,7 +212,7 @@ impl Build<'_> {
             needs.reads.insert(exact(self.dir, profile));
         }
         if !self.settings.unstamped {
-            shared::look_at_git(needs, self.dir, "go");
+            shared::look_at_git(needs, self.dir);
         }
         let Some(output) = self.words.value(&["-o"]) else {
             // A program is named after its folder or module; several packages leave nothing.
