@@ -120,6 +120,13 @@ fn an_install_stays_where_it_would_be_missed() {
         ("RUN npm ci", "RUN npm ci && cp package.json /x"),
         // A stage has a number.
         ("--from=build", "--from=0"),
+        // What it leaves is its user's, and what is copied is root's.
+        ("WORKDIR /app\nCOPY req", "USER pn\nWORKDIR /app\nCOPY req"),
+        // Whoever stands on the ground runs this.
+        (
+            "WORKDIR /app\nCOPY req",
+            "ONBUILD RUN make clean\nRUN apt-get update && apt-get install -y gcc\nWORKDIR /app\nCOPY req",
+        ),
         // A build argument that it may look at ends with its stage.
         (
             "WORKDIR /app\nCOPY req",
@@ -134,5 +141,30 @@ fn an_install_stays_where_it_would_be_missed() {
                 "{dockerfile}\n{plan}"
             );
         }
+    }
+}
+
+#[test]
+fn a_new_stage_has_no_name_of_an_image() {
+    for (from, to) in [
+        ("FROM debian:13", "FROM build-packages"),
+        (
+            "FROM debian:13",
+            "FROM debian:13\nCOPY --from=build-packages /x /x",
+        ),
+        (
+            "FROM debian:13",
+            "FROM debian:13\nRUN --mount=type=bind,from=build-packages,target=/x ls /x",
+        ),
+        (
+            "FROM nikolaik",
+            "ARG NAME=build-packages\nFROM $NAME AS other\nFROM nikolaik",
+        ),
+    ] {
+        let dockerfile = BOTH.replace(from, to);
+        assert_ne!(dockerfile, BOTH);
+        let plan = best(&repository_with(&dockerfile).root, &ONLY);
+        let text = text(&plan, "dockerfile");
+        assert!(text.contains(" AS build-packages-2\n"), "{text}");
     }
 }

@@ -33,7 +33,7 @@ pub(crate) use path_set::is_below;
 #[must_use]
 pub fn of_script(script: &str, state: &RunState) -> Footprint {
     let mut out = walk::script(script, state);
-    out.outcome = outcome::of_script(script, state.cwd.as_deref(), &out);
+    out.outcome = outcome::of_script(script, state, &out);
     out
 }
 
@@ -41,7 +41,7 @@ pub fn of_script(script: &str, state: &RunState) -> Footprint {
 #[must_use]
 pub fn of_exec(argv: &[String], state: &RunState) -> Footprint {
     let mut out = walk::exec(argv, state);
-    out.outcome = outcome::of_exec(argv, state.cwd.as_deref(), &out);
+    out.outcome = outcome::of_exec(argv, state, &out);
     out
 }
 

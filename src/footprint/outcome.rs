@@ -5,7 +5,7 @@
 
 mod finds;
 
-use super::{Footprint, Use};
+use super::{Footprint, RunState, Use};
 
 pub use finds::{Action, Pruning, Test, What};
 
@@ -33,30 +33,44 @@ pub struct Derived {
     pub requires: Vec<String>,
 }
 
+impl Derived {
+    /// Whether the last part of a path is that of a file that counts, or of a folder with such files.
+    #[must_use]
+    pub fn may_be(&self, path: &[u8]) -> bool {
+        let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
+        let part = |c: &&str| c.split('/').any(|part| part.as_bytes() == name);
+        let end = |end: &&str| name.ends_with(end.as_bytes());
+        self.content.iter().any(part) || self.names.iter().any(end)
+    }
+}
+
 /// What a shell-form RUN leaves; the footprint is that of the script.
 #[must_use]
-pub(super) fn of_script(script: &str, cwd: Option<&str>, footprint: &Footprint) -> Option<Outcome> {
+pub(super) fn of_script(script: &str, state: &RunState, footprint: &Footprint) -> Option<Outcome> {
     if footprint.opaque.is_some() || footprint.varies {
         return None;
     }
     let known = |c: &String| matches!(c.as_str(), "find" | "rm" | "rmdir" | "truncate");
     if footprint.commands.iter().all(known) {
-        return finds::prunings(script, cwd?).map(Outcome::Less);
+        return less(finds::prunings(script, state.cwd.as_deref()?)?, state);
     }
     of_program(footprint)
 }
 
 /// What an exec-form RUN leaves; the footprint is that of its program.
 #[must_use]
-pub(super) fn of_exec(
-    argv: &[String],
-    cwd: Option<&str>,
-    footprint: &Footprint,
-) -> Option<Outcome> {
+pub(super) fn of_exec(argv: &[String], state: &RunState, footprint: &Footprint) -> Option<Outcome> {
     if footprint.opaque.is_none() && argv.first().is_some_and(|p| p == "find") {
-        return finds::pruning(argv, cwd?).map(Outcome::Less);
+        return less(finds::pruning(argv, state.cwd.as_deref()?)?, state);
     }
     of_program(footprint)
+}
+
+fn less(prunings: Vec<Pruning>, state: &RunState) -> Option<Outcome> {
+    // The base image's user is taken for root.
+    let user = state.user.as_deref().and_then(|u| u.split(':').next());
+    let is_root = user.is_none_or(|u| matches!(u, "" | "root" | "0"));
+    (is_root || finds::suit_any_user(&prunings)).then_some(Outcome::Less(prunings))
 }
 
 /// What a RUN of one program leaves.

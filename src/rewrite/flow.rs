@@ -3,10 +3,10 @@
 //! Goes in: a plan, a stage and a path in it. Comes out: whether the file may be part of what the target is. Costs one
 //! visit per stage and COPY behind it. Invariant: where it is not clear, it is.
 
-use super::View;
-use crate::dockerfile::Kind;
+use super::{Line, View};
+use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::{Extent, PathClaim};
-use crate::plan::{Base, Dest, Input, Plan, Step, StepKind};
+use crate::plan::{Base, Dest, Input, Plan, Stage, Step, StepKind};
 
 /// Stages that files are followed through.
 const MAX_DEPTH: usize = 64;
@@ -158,14 +158,50 @@ fn taken(step: &Step, source: &str, claim: &PathClaim) -> Option<PathClaim> {
     })
 }
 
-/// A name for a new stage that none has: this one, or one with a number.
+/// A name for a new stage that neither a stage nor an image of the file has: this one, or one with a number.
 #[must_use]
-pub fn free_name(plan: &Plan, wanted: &str) -> Option<String> {
-    let taken = |n: &String| plan.stages.iter().any(|s| s.name.as_deref() == Some(n));
+pub fn free_name(view: &View<'_>, wanted: &str) -> Option<String> {
+    let taken = |name: &str| {
+        let same = |t: &str| t.trim_matches(['"', '\'']).eq_ignore_ascii_case(name);
+        let stage = |s: &Stage| {
+            let image = matches!(&s.base, Base::Image(i) if short(i).eq_ignore_ascii_case(name));
+            image || s.name.as_deref().is_some_and(same)
+        };
+        let image = |i: &Input| matches!(i, Input::Image(i) if short(i).eq_ignore_ascii_case(name));
+        let written = |i: &Instruction| {
+            let from = matches!(&i.kind, Kind::From { image, .. } if same(image));
+            let mount = i.flag_values("mount").any(|m| {
+                let mut parts = m.split(',');
+                parts.any(|p| p.strip_prefix("from=").is_some_and(same))
+            });
+            from || mount || i.flag("from").is_some_and(same)
+        };
+        view.plan.stages.iter().any(stage)
+            || view
+                .plan
+                .graph
+                .node_weights()
+                .any(|s| s.inputs.iter().any(image))
+            || view.file.instructions.iter().any(written)
+    };
     let more = (2..9).map(|n| format!("{wanted}-{n}"));
     std::iter::once(wanted.to_owned())
         .chain(more)
-        .find(|n| !taken(&n.to_ascii_lowercase()))
+        .find(|n| !taken(n))
+}
+
+/// An image's name as it may be written, where it has no tag.
+fn short(reference: &str) -> &str {
+    let name = reference.trim_start_matches("docker.io/library/");
+    name.strip_suffix(":latest").unwrap_or(name)
+}
+
+/// Whether any of these lines leaves something to be done by whoever stands on them: a stage that is cut there would do it
+/// by itself.
+#[must_use]
+pub fn leaves_triggers(view: &View<'_>, lines: &[Line<'_>]) -> bool {
+    let is_trigger = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Onbuild(_));
+    lines.iter().any(is_trigger)
 }
 
 /// Whether a line names a stage by its number, which another stage before it would change.

@@ -18,7 +18,8 @@
 //! other work of the stage; the stage is no part of the image, and nothing takes the tool's own folders from it. Safety: assumed. In
 //! whatever order, one of the two would run again for what only the other reads.
 
-use super::flow::{free_name, names_stages_by_number, reaches_image};
+use super::caches::{image_of, runner};
+use super::flow::{free_name, leaves_triggers, names_stages_by_number, reaches_image};
 use super::layout::Laid;
 use super::reorder::block;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -78,6 +79,11 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         return None;
     }
     let folder = packages(view, stage, run, used)?;
+    // A COPY makes the folder root's, and another user could write nothing into it.
+    let runner = runner(view.plan, step, &image_of(view.plan, stage.stage).ok()?).ok()?;
+    if runner.ids.is_some() {
+        return None;
+    }
     let hidden = ["/root", "/home", "/usr/local", "/opt", "/tmp"];
     let shows = |top: &&str| {
         let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
@@ -105,7 +111,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         let bytes = &view.source.bytes()[span.start as usize..span.end as usize];
         String::from_utf8_lossy(bytes).into_owned()
     };
-    let name = free_name(view.plan, &format!("{}-packages", &**alias))?;
+    let name = free_name(view, &format!("{}-packages", &**alias))?;
     let body: String = needed.iter().map(|l| text(l)).chain([text(run)]).collect();
     let mut edits = Vec::new();
     let first = stage.lines.get(ground)?;
@@ -125,10 +131,11 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         });
     } else {
         // Build arguments end with the stage that declares them.
-        if stage.lines[..ground].iter().any(is_arg) {
+        let grounded = &stage.lines[..ground];
+        if grounded.iter().any(is_arg) || leaves_triggers(view, grounded) {
             return None;
         }
-        let base = free_name(view.plan, &format!("{}-base", &**alias))?;
+        let base = free_name(view, &format!("{}-base", &**alias))?;
         let start = block(view.source.bytes(), &view.file.instructions[first.at]).start;
         edits.push(Edit {
             span: alias.span(),
@@ -149,6 +156,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     });
     let instruction = &view.file.instructions[run.at];
     rests_on.extend(needs.assumptions.iter().cloned());
+    rests_on.extend(runner.assumption);
     rests_on.push(format!(
         "{} leaves in {folder} all that later commands want of it, and they find it there just as well when it was copied",
         used.tool

@@ -185,7 +185,7 @@ pub(super) fn manifests(
         return None;
     }
     let (image, options, told) = image(view, stage)?;
-    let name = free_name(view.plan, "manifests")?;
+    let name = free_name(view, "manifests")?;
     let end = view.source.line_end();
     let keyword = |word: &str| match view.source.text(instruction.keyword_span()).as_ref() {
         "copy" => word.to_ascii_lowercase(),

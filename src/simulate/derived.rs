@@ -54,7 +54,9 @@ impl Engine<'_> {
                 Node::File(entry, header) => {
                     let plain = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
                     let content = ends_with_any(path, derive.derived.content, b"/");
-                    if !plain && path == output {
+                    // What a link shows under such a name is not followed.
+                    let is_link = entry.kind == EntryKind::Symlink;
+                    if (!plain && path == output) || (is_link && derive.derived.may_be(path)) {
                         return None;
                     }
                     if content || !plain || path == output {

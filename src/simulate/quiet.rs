@@ -114,9 +114,12 @@ impl Quiet {
                     relatives.is_none_or(|list| list.iter().all(|r| !r.is_empty()))
                 });
                 let base = |p: &[u8]| p.rsplit(|b| *b == b'/').next().map(<[u8]>::to_vec);
+                // What lies where it writes keeps its mode.
                 let looked_at = derived
                     .content
                     .iter()
+                    .copied()
+                    .chain([derived.output.as_str()])
                     .any(|c| base(c.as_bytes()) == base(path));
                 let listed = derived
                     .names
@@ -135,6 +138,11 @@ impl Quiet {
         };
         // Behind a link lie files of other names.
         if taken.iter().any(|c| engine.follows_links(*c)) {
+            return false;
+        }
+        // A repository's own files differ in every build, and no change tells.
+        let pruned = matches!(self, Self::Pruned { .. });
+        if pruned && taken.iter().any(|c| engine.out.holds_git[*c]) {
             return false;
         }
         let changes = engine.changes(build);

@@ -11,6 +11,9 @@
 
 mod digest;
 mod prune;
+mod repository;
+
+pub(super) use repository::repository;
 
 use super::links::prefixes;
 use super::members::{Header, hash};

@@ -301,10 +301,15 @@ pub fn check_out(
         .env("GIT_CONFIG_GLOBAL", "/dev/null");
     history::output_of(&mut shell)?;
     if setup.dot_git {
-        let folder = tree.join(".git");
-        std::fs::create_dir(&folder)
-            .and_then(|()| std::fs::write(folder.join("HEAD"), commit))
-            .map_err(|error| error.to_string())?;
+        // Much as git has it: an object that this commit has brought, and what points to it.
+        let (start, rest) = commit.split_at(2);
+        let object = format!("objects/{start}/{rest}");
+        for file in ["HEAD", "refs/heads/main", &object] {
+            let path = tree.join(".git").join(file);
+            std::fs::create_dir_all(path.parent().unwrap_or(tree))
+                .and_then(|()| std::fs::write(&path, commit))
+                .map_err(|error| error.to_string())?;
+        }
     }
     Ok(())
 }

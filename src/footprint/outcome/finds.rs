@@ -190,6 +190,12 @@ pub fn prunings(script: &str, cwd: &str) -> Option<Vec<Pruning>> {
     commands.into_iter().map(|c| one(c, cwd)).collect()
 }
 
+/// Whether it does what it says for a user that may not change every folder: all else fails where something stays,
+/// `-exec … \;` does not tell.
+pub fn suit_any_user(prunings: &[Pruning]) -> bool {
+    prunings.iter().all(|p| p.action != Action::RemoveFolder)
+}
+
 /// The `find` that an exec form runs.
 pub fn pruning(argv: &[String], cwd: &str) -> Option<Vec<Pruning>> {
     let words: Vec<Word> = argv.iter().cloned().map(Word::Text).collect();
@@ -283,12 +289,14 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
         }
     };
     // With this, what is below comes first; `-delete` brings it along.
-    let before = left.len();
-    left.retain(|w| *w != "-depth");
-    let is_deep = left.len() < before;
+    let mut is_deep = false;
+    while let Some(at) = option(&left, "-depth")? {
+        is_deep = true;
+        left.remove(at);
+    }
     let mut depth = (0, usize::MAX);
-    for (option, most) in [("-mindepth", false), ("-maxdepth", true)] {
-        while let Some(at) = left.iter().position(|w| *w == option) {
+    for (name, most) in [("-mindepth", false), ("-maxdepth", true)] {
+        while let Some(at) = option(&left, name)? {
             let value = left.get(at + 1)?.parse().ok()?;
             match most {
                 true => depth.1 = value,
@@ -298,7 +306,7 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
         }
     }
     let mut left = left.into_iter().peekable();
-    let test = any(&mut left)?;
+    let test = acts(&mut left)?;
     let joined = match start.starts_with('/') {
         true => start.to_owned(),
         false => format!("{cwd}/{start}"),
@@ -323,7 +331,28 @@ fn one(command: &[Word], cwd: &str) -> Option<Pruning> {
     })
 }
 
+/// Where an option stands that holds for the whole `find`; `None` where it stands for something else, or is negated.
+fn option(words: &[&str], name: &str) -> Option<Option<usize>> {
+    let at = words.iter().position(|w| *w == name);
+    let before = at.and_then(|at| at.checked_sub(1)).map(|at| words[at]);
+    let plain = !before.is_some_and(|w| matches!(w, "!" | "-not" | "-name" | "-path" | "-type"));
+    plain.then_some(at)
+}
+
 type Tests<'a> = std::iter::Peekable<std::vec::IntoIter<&'a str>>;
+
+/// On what an action at the end acts: it belongs to the last of what `-o` parts, and that is looked at where none before it
+/// holds.
+fn acts(words: &mut Tests<'_>) -> Option<Test> {
+    let mut list = Vec::new();
+    let mut last = all(words)?;
+    while words.next_if(|w| matches!(*w, "-o" | "-or")).is_some() {
+        let next = all(words)?;
+        list.push(Test::Not(Box::new(std::mem::replace(&mut last, next))));
+    }
+    list.push(last);
+    Some(single(list, Test::All))
+}
 
 fn any(words: &mut Tests<'_>) -> Option<Test> {
     let mut list = vec![all(words)?];
@@ -426,6 +455,12 @@ mod tests {
             "find packages ! -name package.json -mindepth 2 -maxdepth 2 -exec rm -rf {} +";
         assert!(!takes(backstage, "a/package.json") && takes(backstage, "a/src/package.json"));
         assert!(!takes(backstage, "a") && takes(backstage, "a/b"));
+        // The action belongs to what stands behind the last -o.
+        let either = "find . -name '*.md' -o -name '*.js' -o ! -name '*.a' ! -name b.md -delete";
+        assert!(!takes(either, "a.md") && !takes(either, "a.js") && !takes(either, "b.md"));
+        assert!(takes(either, "a.c") && !takes(either, "c.a"));
+        let both = "find . \\( -name '*.md' -o -name '*.js' \\) -delete";
+        assert!(takes(both, "a.md") && takes(both, "a.js") && !takes(both, "a.c"));
     }
 
     #[test]
@@ -473,6 +508,9 @@ mod tests {
             "find . -delete || true",
             "rm -rf x",
             "find . -delete && ls",
+            "find . ! -maxdepth 1 -name a -delete",
+            "find . -not -depth -name a -exec rm -f {} +",
+            "find . -name -mindepth 1 -delete",
             "find . -type d -empty -exec rm -rf {} +",
             "find . -type d -empty -exec rmdir {} \\;",
             "find . -depth -name a -exec rm -rf {} +",

@@ -214,6 +214,9 @@ mod tests {
             ),
             (r#""w":{"#, r#""x":{"#, "/app/w/package.json is not in it"),
             (r#"Version":3"#, r#"Version":1"#, "newer form"),
+            (r#","workspaces":["w"]"#, "", "the workspaces"),
+            (r#""":{"#, r#""":{"bin":{"x":"x.js"},"#, "the bin"),
+            (r#""w":{"#, r#""w":{"name":"w","#, "the name of /app/w"),
         ] {
             let other = lock.replace(from, to);
             assert_ne!(other, lock, "{from}");
@@ -223,6 +226,59 @@ mod tests {
                 "{why}: {found}"
             );
             assert!(!with("npm ci", &other).starts_with('('), "{why}");
+        }
+    }
+
+    /// As npm 11.19 has written them.
+    #[test]
+    fn fields_of_a_lock_file_are_those_of_the_manifest() {
+        for (own, entry) in [
+            (r#""bin":"./x.js""#, r#""bin":{"app":"x.js"}"#),
+            (r#""bin":{"a":"./b/a.js"}"#, r#""bin":{"a":"b/a.js"}"#),
+            (r#""funding":"http://x""#, r#""funding":{"url":"http://x"}"#),
+            (r#""funding":["http://x"]"#, r#""funding":["http://x"]"#),
+            (r#""os":"linux""#, r#""os":"linux""#),
+            (
+                r#""bundledDependencies":["a"]"#,
+                r#""bundleDependencies":["a"]"#,
+            ),
+            (
+                r#""license":{"type":"MIT","url":"x"}"#,
+                r#""license":"MIT""#,
+            ),
+            (r#""devDependencies":{}"#, r#""devDependencies":{}"#),
+            (r#""engines":["node"]"#, r#""engines":["node"]"#),
+            (
+                r#""dependencies":{"a":"1"},"optionalDependencies":{"a":"1"}"#,
+                r#""optionalDependencies":{"a":"1"}"#,
+            ),
+            (
+                r#""peerDependenciesMeta":{"a":{"optional":true}}"#,
+                r#""peerDependenciesMeta":{"a":{"optional":true}}"#,
+            ),
+            (r#""workspaces":[],"bin":{}"#, ""),
+        ] {
+            let files = |entry: &str| {
+                let entry = match entry {
+                    "" => String::new(),
+                    entry => format!(",{entry}"),
+                };
+                let own = format!(r#"{{"name":"@s/app",{own}}}"#);
+                let lock = format!(
+                    r#"{{"name":"@s/app","lockfileVersion":3,"packages":{{"":{{"name":"@s/app"{entry}}}}}}}"#
+                );
+                let files = [
+                    ("/app/package.json", own.as_str()),
+                    ("/app/package-lock.json", lock.as_str()),
+                    ("/app/x.js", ""),
+                ];
+                shown("npm install", "/app", &files)
+            };
+            assert!(!files(entry).starts_with('('), "{own}: {}", files(entry));
+            if !entry.is_empty() {
+                let without = files("");
+                assert!(without.contains("is another there"), "{own}: {without}");
+            }
         }
     }
 

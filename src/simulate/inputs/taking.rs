@@ -7,7 +7,7 @@ use super::followed::Found;
 use super::{Engine, Selection};
 use crate::history::{Change, Entry, EntryKind, Oid, PathId};
 use crate::pattern::SourceKind;
-use crate::simulate::stage_tree::{Node, Taken};
+use crate::simulate::stage_tree::{Node, Taken, repository};
 
 impl Engine<'_> {
     /// The nodes that a selection takes now, folders before what is in them.
@@ -49,14 +49,15 @@ impl Engine<'_> {
                 && self.out.holds_git[column]
             {
                 // One file stands for all of it: another one in every build.
-                let mut oid = Oid::default();
-                oid[..4].copy_from_slice(&self.now.to_le_bytes());
-                let kind = EntryKind::File;
+                let entry = Entry {
+                    kind: EntryKind::File,
+                    oid: repository(self.now),
+                };
                 part.extend(taken_with_folders(Found {
                     name: Vec::new(),
                     matched: found.matched.to_vec(),
                     relative: found.relative.to_vec(),
-                    entry: Entry { kind, oid },
+                    entry,
                     linked: false,
                 }));
             }

@@ -4,27 +4,12 @@
 //! lies below the start. Invariant: what a rule asks and the tree can't tell is never guessed. Rules are those of GNU find
 //! and BusyBox (`-delete` looks at what is below first, and can't take away its own start when that is `.`).
 
+use super::repository::Repository;
 use super::{IMAGE, Node, Tree, in_every_image, inside, join, rest};
 use crate::footprint::{Action, Pruning, What};
 use crate::history::{EntryKind, Oid};
 use crate::simulate::links::prefixes;
 use crate::simulate::members::hash;
-
-/// Names that a repository's own folder holds beside branches and hashes.
-const OF_GIT: [&[u8]; 12] = [
-    b"HEAD",
-    b"config",
-    b"description",
-    b"index",
-    b"packed-refs",
-    b"exclude",
-    b"main",
-    b"0123456789abcdef0123456789abcdef012345",
-    b"pack-01.pack",
-    b"pack-01.idx",
-    b"pack-01.rev",
-    b"update.sample",
-];
 
 /// Git's name of a file with nothing in it.
 const EMPTY: Oid = [
@@ -53,15 +38,28 @@ impl Tree {
             .map(|(p, _)| p.clone())
             .filter(|p| *p != own)
             .collect();
-        if listed.iter().any(|p| p.ends_with(IMAGE)) || !git_goes(pruning, &listed) {
+        if listed.iter().any(|p| p.ends_with(IMAGE)) {
             return false;
         }
+        let repositories = listed.iter().filter_map(|p| {
+            let node = self.nodes.get(p)?;
+            Repository::of(pruning, &folder, p, node)
+        });
+        let Ok(repositories) = repositories.collect::<Result<Vec<_>, ()>>() else {
+            return false;
+        };
         let mut after = self.clone();
         for path in listed.iter().rev() {
             match after.found(pruning, &folder, path) {
                 Some(false) => {}
                 Some(true) if after.take_away(pruning.action, &folder, path) => {}
                 _ => return false,
+            }
+        }
+        for repository in &repositories {
+            let is_there = after.below(repository.place()).next().is_some();
+            if let Some(folders) = repository.folders().filter(|_| is_there) {
+                after.nodes.extend(folders);
             }
         }
         if !images.is_empty() {
@@ -131,22 +129,6 @@ impl Tree {
         }
         true
     }
-}
-
-/// Whether nothing of a repository that is copied along may be left: of that, one file stands for all.
-fn git_goes(pruning: &Pruning, listed: &[Vec<u8>]) -> bool {
-    let is_git = |p: &Vec<u8>| p.ends_with(b"/.git/HEAD") || p == b".git/HEAD";
-    if !listed.iter().any(is_git) {
-        return true;
-    }
-    let found = |name: &&[u8]| {
-        let path = pruning.path_of(&join(b".git", name));
-        pruning.test.holds(&path, What::File, &|| None)
-    };
-    let goes = |name: &&[u8]| found(name) == Some(true);
-    let stays = |name: &&[u8]| found(name) == Some(false);
-    // Either every file goes, or none does.
-    OF_GIT.iter().all(goes) || OF_GIT.iter().all(stays)
 }
 
 fn what(node: &Node) -> What {
