@@ -54,7 +54,8 @@ impl Engine<'_> {
                 Node::File(entry, header) => {
                     let plain = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
                     let content = ends_with_any(path, derive.derived.content, b"/");
-                    if !plain && path == output {
+                    // What a link says is not what it leads to.
+                    if !plain && (path == output || content) {
                         return None;
                     }
                     if content || !plain || path == output {
