@@ -12,7 +12,7 @@ use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Re
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
 use crate::plan::{Input, Plan, Step, normalize_reference};
 use crate::simulate::{Outcome, Policy, Selection, Summary};
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,11 +180,15 @@ pub fn of_outcomes(plan: &Plan, policy: Policy) -> Vec<Diagnostic> {
             "`{}` is taken to leave the same {name} where no manifest, lock file or setting has changed and no source was added or taken away",
             made.tool
         );
+        let keyword = Span {
+            start: step.span.start,
+            end: step.span.start + 3,
+        };
         Some(Diagnostic::new(
             Severity::Note,
             "history/taken-for-granted",
             message,
-            step.span,
+            keyword,
         ))
     };
     // Where layers are lost the step runs again on other ground, and nothing is said of it.

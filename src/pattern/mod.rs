@@ -20,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod upstream;
 mod walk;
+mod wild;
 
 pub use exclude::{ExcludeError, ExcludeRules};
 pub use filter::PathFilter;
@@ -28,6 +29,7 @@ pub use include::IncludeRules;
 pub use path::{clean, display};
 pub use source::{Selected, SourceKind, SourcePattern};
 pub use walk::{DirState, Verdict};
+pub use wild::wild;
 
 /// Why the builder, or this program, cannot use a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

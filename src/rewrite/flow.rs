@@ -218,3 +218,27 @@ pub fn names_stages_by_number(view: &View<'_>) -> bool {
         image || from || mount
     })
 }
+
+/// Whether anybody takes folders that tools keep their caches in from a stage: then what is fetched in it shows.
+#[must_use]
+pub fn shows_caches(plan: &Plan, stage: usize) -> bool {
+    const FOLDERS: [&str; 6] = ["/root", "/home", "/go", "/usr/local", "/opt", "/tmp"];
+    FOLDERS.iter().any(|top| {
+        let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
+        reaches_image(plan, stage, &inside)
+    })
+}
+
+/// The flags of an instruction as they are written, each with a blank behind it.
+#[must_use]
+pub fn flags_of(instruction: &Instruction) -> String {
+    let flags = instruction.flags.iter();
+    flags.map(|f| format!("{} ", f.raw.as_str())).collect()
+}
+
+/// Whether a shell and a Dockerfile take a word as it is.
+#[must_use]
+pub fn is_plain(word: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
+    word.bytes().all(plain)
+}

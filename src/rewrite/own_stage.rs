@@ -19,7 +19,7 @@
 //! whatever order, one of the two would run again for what only the other reads.
 
 use super::caches::{image_of, runner};
-use super::flow::{free_name, leaves_triggers, names_stages_by_number, reaches_image};
+use super::flow::{flags_of, free_name, leaves_triggers, names_stages_by_number, shows_caches};
 use super::layout::Laid;
 use super::reorder::block;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -84,12 +84,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     if runner.ids.is_some() {
         return None;
     }
-    let hidden = ["/root", "/home", "/usr/local", "/opt", "/tmp"];
-    let shows = |top: &&str| {
-        let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
-        reaches_image(view.plan, stage.stage, &inside)
-    };
-    if hidden.iter().any(shows) {
+    if shows_caches(view.plan, stage.stage) {
         return None;
     }
     let Above {
@@ -118,11 +113,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
     if ground == 0 {
         // The whole stage has nothing in common with it but the image.
-        let flags: String = from
-            .flags
-            .iter()
-            .map(|f| format!("{} ", f.raw.as_str()))
-            .collect();
+        let flags = flags_of(from);
         let written = view.source.text(image.span());
         let start = from.leading_comments.start.min(from.span.start);
         edits.push(Edit {

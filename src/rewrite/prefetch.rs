@@ -17,7 +17,7 @@ use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{PathClaim, PathSet, Use};
 use crate::plan::{Base, Step, StepKind};
-use crate::rewrite::flow::reaches_image;
+use crate::rewrite::flow::{flags_of, is_plain, shows_caches};
 use crate::rewrite::layout::Laid;
 use crate::rewrite::reorder::block;
 use crate::source::{Edit, Span};
@@ -107,14 +107,9 @@ pub(super) fn one(
         return None;
     }
     // What the cache holds beyond what the build uses must not come to the image, so it does not stand on this stage either.
-    let cached = ["/root", "/home", "/go", "/usr/local", "/opt", "/tmp"];
-    let shows = |top: &&str| {
-        let inside = PathClaim::exact(format!("{top}/.cacheplan/x"));
-        reaches_image(view.plan, stage.stage, &inside)
-    };
     // These keep what they would have kept.
     let same = used.installs().is_some();
-    if !same && cached.iter().any(shows) {
+    if !same && shows_caches(view.plan, stage.stage) {
         return None;
     }
     let below = stage.layout.first(line.layers);
@@ -194,11 +189,7 @@ pub(super) fn one(
         true => String::new(),
         false => format!("cd {dir} && "),
     };
-    let flags: String = instruction
-        .flags
-        .iter()
-        .map(|f| format!("{} ", f.raw.as_str()))
-        .collect();
+    let flags = flags_of(instruction);
     let keyword = view.source.text(instruction.keyword_span());
     let end = view.source.line_end();
     let settings = handed_on(view, used, &step.text)?;
@@ -394,12 +385,6 @@ fn handed_on(view: &View<'_>, used: &Use, text: &str) -> Option<String> {
         out.push_str(&format!("{name}={value} "));
     }
     Some(out)
-}
-
-/// Whether a shell takes a word as it is.
-fn is_plain(word: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
-    word.bytes().all(plain)
 }
 
 /// Whether an ENV or ARG of the file has this name.

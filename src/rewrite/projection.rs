@@ -16,7 +16,7 @@
 //! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
 //! is copied from it is the same as long as the manifests are, which is worked out exactly (`simulate/stage_tree/prune.rs`).
 
-use super::flow::{free_name, names_stages_by_number};
+use super::flow::{flags_of, free_name, is_plain, names_stages_by_number};
 use super::layout::Laid;
 use super::prefetch::{self, Way};
 use super::split_copy::{MOST_LINES, Wanted, lines, wanted};
@@ -154,7 +154,7 @@ pub(super) fn manifests(
     for place in folders.keys() {
         trees.push(place.strip_prefix(&format!("{dest}/"))?.to_owned());
     }
-    if trees.len() > MOST_NAMES || !trees.iter().all(|t| plain_path(t)) {
+    if trees.len() > MOST_NAMES || !trees.iter().all(|t| is_plain(t)) {
         return None;
     }
     let mut flags = String::new();
@@ -202,7 +202,7 @@ pub(super) fn manifests(
     let whole = trees.iter().map(|t| format!("! -path './{t}/*'"));
     let names: Vec<String> = named.chain(whole).collect();
     let taken = view.source.text(source.span());
-    if !plain_path(&taken) {
+    if !is_plain(&taken) {
         return None;
     }
     let escape = view.file.directives.escape;
@@ -250,12 +250,6 @@ pub(super) fn manifests(
     })
 }
 
-/// Whether a shell and a Dockerfile take a path as it is.
-fn plain_path(path: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-/".contains(&b);
-    path.bytes().all(plain)
-}
-
 fn insert(at: u32, text: String) -> Edit {
     Edit {
         span: Span { start: at, end: at },
@@ -281,11 +275,7 @@ fn image(view: &View<'_>, stage: &StageView<'_>) -> Option<(String, String, Stri
     let Kind::From { image, .. } = &from.kind else {
         return None;
     };
-    let flags: String = from
-        .flags
-        .iter()
-        .map(|f| format!("{} ", f.raw.as_str()))
-        .collect();
+    let flags = flags_of(from);
     let written = view.source.text(image.span()).into_owned();
     // Images that are known to have no shell.
     let bare = ["distroless", "chainguard", "scratch"]

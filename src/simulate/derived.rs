@@ -54,9 +54,10 @@ impl Engine<'_> {
                 Node::File(entry, header) => {
                     let plain = matches!(entry.kind, EntryKind::File | EntryKind::Executable);
                     let content = ends_with_any(path, derive.derived.content, b"/");
-                    // What a link shows under such a name is not followed.
+                    // What a link says is not what it leads to, nor what lies behind it under such a name.
                     let is_link = entry.kind == EntryKind::Symlink;
-                    if (!plain && path == output) || (is_link && derive.derived.may_be(path)) {
+                    let hides = content || is_link && derive.derived.may_be(path);
+                    if !plain && (path == output || hides) {
                         return None;
                     }
                     if content || !plain || path == output {

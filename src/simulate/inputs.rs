@@ -9,6 +9,7 @@
 mod followed;
 mod taking;
 
+use taking::Listed;
 pub(super) use taking::Taking;
 
 use super::matching::{Folders, Matcher, Matches, Shape, matches};
@@ -23,6 +24,7 @@ use crate::plan::{ContentRule, ContextInput};
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A selection of the context under one set of ignore rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,6 +228,8 @@ pub(super) struct Engine<'a> {
     now: u32,
     /// Work done for views.
     pub(super) spent: usize,
+    /// What each source may take, once somebody has asked.
+    listed: Vec<OnceLock<Vec<Listed>>>,
     /// Files that stand for what a step made of others.
     pub(super) derived: FxHashSet<Oid>,
     /// What is missing from selections of builders that walk what they copy.
@@ -281,6 +285,7 @@ impl<'a> Engine<'a> {
         let members = matches(&names, &sources, context.rules, true);
         Self {
             emptied: emptied(context, &names, &sources, &members),
+            listed: sources.iter().map(|_| OnceLock::new()).collect(),
             dirs: Folders::new(&names, &sources, context.rules),
             context,
             filters,

@@ -35,15 +35,16 @@ impl Engine<'_> {
                 if found.dangling {
                     return Taking::Linked;
                 }
-                found
+                let mut part: Vec<Taken> = found
                     .files
                     .into_iter()
                     .flat_map(taken_with_folders)
-                    .collect()
+                    .collect();
+                part.sort_by(|a, b| (&a.matched, &a.relative).cmp(&(&b.matched, &b.relative)));
+                part
             } else {
                 self.selected(*s)
             };
-            part.sort_by(|a, b| (&a.matched, &a.relative).cmp(&(&b.matched, &b.relative)));
             part.dedup_by(|a, b| (&a.matched, &a.relative) == (&b.matched, &b.relative));
             if let Some(found) = source.pattern.select(b".git/HEAD")
                 && self.out.holds_git[column]
@@ -103,59 +104,96 @@ impl Engine<'_> {
         }
     }
 
-    /// The files and folders that a source takes, no link being involved.
+    /// The files and folders that a source takes, no link being involved, in order.
     fn selected(&self, s: usize) -> Vec<Taken> {
         let source = &self.sources[s];
         let rules = self.out.selections[source.selection].rules;
         let index = u32::try_from(s).unwrap_or(u32::MAX);
         let mut out = Vec::new();
-        for (i, entry) in self.current.iter().enumerate() {
-            let (Some(entry), Some(name)) = (entry, &self.names[i]) else {
-                continue;
-            };
-            let member = self.members.sources[i].contains(&index);
-            let Some(found) = source.pattern.select(name).filter(|_| member) else {
-                continue;
-            };
-            let mut entry = *entry;
-            let path = u32::try_from(i).unwrap_or(u32::MAX);
-            if self.emptied.contains(&(path, index)) {
-                entry.oid = Oid::default();
-            }
-            let node = match entry.kind {
-                EntryKind::Folder => Node::Dir(None),
-                _ => Node::File(entry, None),
+        for listed in self.listed[s].get_or_init(|| self.list(s)) {
+            let node = match listed.what {
+                What::File(i) => {
+                    let Some(mut entry) = self.current[i] else {
+                        continue;
+                    };
+                    let path = u32::try_from(i).unwrap_or(u32::MAX);
+                    if !self.emptied.is_empty() && self.emptied.contains(&(path, index)) {
+                        entry.oid = Oid::default();
+                    }
+                    match entry.kind {
+                        EntryKind::Folder => Node::Dir(None),
+                        _ => Node::File(entry, None),
+                    }
+                }
+                What::Folder(folder) => {
+                    let ignored = self.dirs.matches.ignored(folder)[rules];
+                    let sent = !ignored || self.dirs.sends(folder, rules);
+                    if !self.dirs.is_there(folder) || !sent {
+                        continue;
+                    }
+                    Node::Dir(None)
+                }
+                What::Root => Node::Dir(None),
             };
             out.push(Taken {
-                matched: found.matched.to_vec(),
-                relative: found.relative.to_vec(),
+                matched: listed.matched.clone(),
+                relative: listed.relative.clone(),
                 node,
-            });
-        }
-        for (folder, dir) in self.dirs.there() {
-            let ignored = self.dirs.matches.ignored(folder)[rules];
-            let there = !ignored || self.dirs.sends(folder, rules);
-            let Some(found) = source.pattern.select(dir).filter(|_| there) else {
-                continue;
-            };
-            let excluded = source.exclude.as_ref();
-            if !excluded.is_some_and(|e| e.is_excluded(found.relative)) {
-                out.push(Taken {
-                    matched: found.matched.to_vec(),
-                    relative: found.relative.to_vec(),
-                    node: Node::Dir(None),
-                });
-            }
-        }
-        if matches!(source.pattern.kind(), SourceKind::Root) {
-            out.push(Taken {
-                matched: Vec::new(),
-                relative: Vec::new(),
-                node: Node::Dir(None),
             });
         }
         out
     }
+
+    /// Everything that a source takes in some build, in the order of what it is called there.
+    fn list(&self, s: usize) -> Vec<Listed> {
+        let source = &self.sources[s];
+        let index = u32::try_from(s).unwrap_or(u32::MAX);
+        let listed = |name: &[u8], what| {
+            let found = source.pattern.select(name)?;
+            Some(Listed {
+                matched: found.matched.to_vec(),
+                relative: found.relative.to_vec(),
+                what,
+            })
+        };
+        let file = |(i, name): (usize, &Option<Vec<u8>>)| {
+            let member = self.members.sources[i].contains(&index);
+            listed(name.as_ref().filter(|_| member)?, What::File(i))
+        };
+        let mut all: Vec<Listed> = self.names.iter().enumerate().filter_map(file).collect();
+        let folder = |(i, name): (usize, &Option<Vec<u8>>)| {
+            let excluded = |l: &Listed| {
+                let rules = source.exclude.as_ref();
+                rules.is_some_and(|e| e.is_excluded(&l.relative))
+            };
+            listed(name.as_ref()?, What::Folder(i)).filter(|l| !excluded(l))
+        };
+        all.extend(self.dirs.names.iter().enumerate().filter_map(folder));
+        if matches!(source.pattern.kind(), SourceKind::Root) {
+            all.push(Listed {
+                matched: Vec::new(),
+                relative: Vec::new(),
+                what: What::Root,
+            });
+        }
+        all.sort_by(|a, b| (&a.matched, &a.relative).cmp(&(&b.matched, &b.relative)));
+        all
+    }
+}
+
+/// A path that a source takes while it is there.
+#[derive(Debug)]
+pub(super) struct Listed {
+    matched: Vec<u8>,
+    relative: Vec<u8>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    File(usize),
+    Folder(usize),
+    Root,
 }
 
 /// What a selection takes.

@@ -3,6 +3,7 @@
 //! Goes in: the folder that cargo starts in. Comes out: all packages that cargo loads before it does anything, and which
 //! files have to exist for that. Invariant: a package that is named and not there is a reason.
 
+use crate::pattern::wild;
 use crate::rewrite::needs::shared::{is_in, name, parent, upwards};
 use crate::rewrite::needs::{Project, join, text};
 use std::collections::BTreeSet;
@@ -169,16 +170,6 @@ fn matching(
         .filter(|d| !excludes(table, root, d))
         .map(str::to_owned)
         .collect())
-}
-
-/// `*` and `?` in a name.
-fn wild(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern.split_first(), text.split_first()) {
-        (None, None) => true,
-        (Some((b'*', rest)), _) => (0..=text.len()).any(|at| wild(rest, &text[at..])),
-        (Some((p, rest)), Some((t, more))) => (*p == b'?' || p == t) && wild(rest, more),
-        _ => false,
-    }
 }
 
 /// Paths in `[patch]` or `[replace]`.
