@@ -33,6 +33,7 @@ const WORTH_AN_EDIT: f64 = 0.0005;
 const ASSUMED_WARM: &str = "a filled cache mount leaves 35 % of an install and 50 % of a build (assumed figures, docs/costs.md)";
 
 /// One way to rewrite the file, ordered and judged.
+#[derive(Clone)]
 pub(super) struct Candidate {
     pub evaluated: Rc<Evaluated>,
     pub ignore: Vec<String>,

@@ -330,24 +330,9 @@ fn one_stage(
         .iter()
         .any(|i| request.is_added(i.at) || request.halves(list, i.at).count() > 1);
     let may_move = request.may_reorder || needed;
-    if !may_move && !sinking.is_empty() {
+    let sinks_only = !may_move && !sinking.is_empty();
+    if sinks_only {
         keep_steps(&mut problem, &steps, list);
-    } else if !may_move {
-        let author: Vec<usize> = (0..steps.len()).collect();
-        let cost = super::order::cost_of(&problem, &author);
-        let formed = in_forms(
-            request,
-            (scene, index),
-            &pairs,
-            (&steps, &problem),
-            &seconds,
-        );
-        out.bound += cost;
-        out.in_forms.bound += match &formed {
-            Some(formed) => super::order::cost_of(formed, &author),
-            None => cost,
-        };
-        return (problem, formed);
     }
     let formed = in_forms(
         request,
@@ -356,6 +341,16 @@ fn one_stage(
         (&steps, &problem),
         &seconds,
     );
+    if !may_move && !sinks_only {
+        let author: Vec<usize> = (0..steps.len()).collect();
+        let cost = super::order::cost_of(&problem, &author);
+        out.bound += cost;
+        out.in_forms.bound += match &formed {
+            Some(formed) => super::order::cost_of(formed, &author),
+            None => cost,
+        };
+        return (problem, formed);
+    }
     let solution = request.memo.solve(&problem, request.budget);
     let chain_of = |order: &[usize]| -> Vec<usize> {
         let chain = order.iter().map(|s| steps[*s]);

@@ -18,6 +18,7 @@ use self::reading::only_reads;
 use super::cache_mount::knows;
 use super::flow::any_taken;
 use super::layout::{brought_by, claim_of};
+use super::split_copy::is_plain;
 use super::{Bottom, EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::{Extent, PathClaim, PathSet, is_below};
@@ -65,11 +66,7 @@ struct Taken {
 /// One rewrite for every COPY that a mount can stand for.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
-    let mut out = Vec::new();
-    for stage in &view.stages {
-        out.extend((0..stage.lines.len()).filter_map(|at| one(view, stage, at)));
-    }
-    out
+    view.at_every_line(|stage, at| one(view, stage, at))
 }
 
 /// Whether a mount may stand for a COPY in some order of the lines: for what bounds all plans.
@@ -205,11 +202,8 @@ fn taken(view: &View<'_>, line: &Line<'_>) -> Option<Taken> {
         }
         _ => return None,
     };
-    let fine = |b: u8| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b);
-    let plain = {
-        let mut words = taken.mounts.iter().flat_map(|m| [&m.source, &m.target]);
-        words.all(|w| w.bytes().all(fine))
-    };
+    let plain = |m: &Mount| is_plain(&m.source) && is_plain(&m.target);
+    let plain = taken.mounts.iter().all(plain);
     let few = !taken.mounts.is_empty() && taken.mounts.len() <= MOST_MOUNTS;
     (few && plain && !taken.places.is_empty()).then_some(taken)
 }

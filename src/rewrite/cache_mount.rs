@@ -15,12 +15,12 @@ use super::caches::cleaning::{Cleaning, Look, cleaning};
 use super::caches::{
     Caller, Folder, Kept, Runner, image_of, is_slight, kept, reference_of, runner,
 };
-use super::flow::reaches_image;
+use super::flow::{bottom, reaches_image};
 use super::layout::Laid;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::{CommandForm, Directives, Instruction, Kind};
 use crate::footprint::{PathClaim, Use, is_below};
-use crate::plan::{Base, Builder, Plan, Step};
+use crate::plan::{Builder, Plan, Step};
 use crate::source::{Edit, Span, apply_edits};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +61,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     for stage in &view.stages {
         for line in &stage.lines {
             for (tool, run) in runs(view, stage, line) {
-                let root = root_of(view.plan, stage.stage);
+                let root = bottom(view.plan, stage.stage);
                 groups.entry((root, tool)).or_default().push(run);
             }
         }
@@ -138,17 +138,6 @@ pub(super) fn knows(builder: Builder, directives: &Directives, old: &[&str]) -> 
         && name
             .trim_start_matches("docker.io/")
             .starts_with("docker/dockerfile")
-}
-
-/// The stage at the bottom of those that a stage stands on.
-fn root_of(plan: &Plan, stage: usize) -> usize {
-    let mut at = stage;
-    while let Base::Stage(below) = plan.stages[at].base
-        && below < at
-    {
-        at = below;
-    }
-    at
 }
 
 /// The tools that a RUN uses and that keep something, or why that is not known.

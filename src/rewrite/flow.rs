@@ -229,6 +229,20 @@ pub fn shows_caches(plan: &Plan, stage: usize) -> bool {
     })
 }
 
+/// The stage at the bottom of one: itself, or the one that it stands on in the end.
+#[must_use]
+pub fn bottom(plan: &Plan, stage: usize) -> usize {
+    chain(plan, stage).last().unwrap_or(stage)
+}
+
+/// A stage, and those that it stands on, from the top down.
+pub fn chain(plan: &Plan, stage: usize) -> impl Iterator<Item = usize> + '_ {
+    std::iter::successors(Some(stage), |at| match plan.stages[*at].base {
+        Base::Stage(below) if below < *at => Some(below),
+        _ => None,
+    })
+}
+
 /// The flags of an instruction as they are written, each with a blank behind it.
 #[must_use]
 pub fn flags_of(instruction: &Instruction) -> String {

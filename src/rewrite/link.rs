@@ -37,11 +37,7 @@ const OPEN: [&str; 3] = ["/usr/src", "/opt", "/srv"];
 /// One rewrite for every COPY that can be linked.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
-    let mut out = Vec::new();
-    for stage in &view.stages {
-        out.extend((0..stage.lines.len()).filter_map(|at| one(view, stage, at)));
-    }
-    out
+    view.at_every_line(|stage, at| one(view, stage, at))
 }
 
 /// What it promises to link a COPY in some order of the lines, for what bounds all plans; `None` where none allows it.

@@ -124,6 +124,20 @@ pub struct View<'a> {
     pub commute: Box<dyn Fn(usize, usize, usize) -> Option<Vec<String>> + 'a>,
 }
 
+impl<'a> View<'a> {
+    /// What is found at any line of any stage, in order.
+    fn at_every_line<'v, R>(
+        &'v self,
+        find: impl Fn(&'v StageView<'a>, usize) -> Option<R>,
+    ) -> Vec<R> {
+        let of_stage = |stage: &'v StageView<'a>| {
+            let find = &find;
+            (0..stage.lines.len()).filter_map(move |at| find(stage, at))
+        };
+        self.stages.iter().flat_map(of_stage).collect()
+    }
+}
+
 /// One stage of it.
 pub struct StageView<'a> {
     /// Index of the stage.

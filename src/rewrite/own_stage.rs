@@ -37,17 +37,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     if names_stages_by_number(view) {
         return Vec::new();
     }
-    let of_stage = |stage| {
-        let lines = 0..StageView::len(stage);
-        lines.filter_map(move |at| one(view, stage, at))
-    };
-    view.stages.iter().flat_map(of_stage).collect()
-}
-
-impl StageView<'_> {
-    fn len(&self) -> usize {
-        self.lines.len()
-    }
+    view.at_every_line(|stage, at| one(view, stage, at))
 }
 
 /// What becomes of the lines above an install.

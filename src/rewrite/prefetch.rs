@@ -37,13 +37,7 @@ const HANDED_ON: &[&str] = &[
 /// One rewrite for every RUN that fetches and builds.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
-    let mut out = Vec::new();
-    for stage in &view.stages {
-        for (at, line) in stage.lines.iter().enumerate() {
-            out.extend(one(view, stage, at, line, Way::Lines));
-        }
-    }
-    out
+    view.at_every_line(|stage, at| one(view, stage, at, Way::Lines))
 }
 
 /// How the manifests come before the download.
@@ -56,13 +50,8 @@ pub(super) enum Way {
 }
 
 /// The download before one RUN.
-pub(super) fn one(
-    view: &View<'_>,
-    stage: &StageView<'_>,
-    at: usize,
-    line: &Line<'_>,
-    way: Way,
-) -> Option<Rewrite> {
+pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -> Option<Rewrite> {
+    let line = &stage.lines[at];
     let step = line.step?;
     let footprint = step.footprint.as_ref()?;
     let instruction = &view.file.instructions[line.at];

@@ -16,7 +16,7 @@
 //! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
 //! is copied from it is the same as long as the manifests are, which is worked out exactly (`simulate/stage_tree/prune.rs`).
 
-use super::flow::{flags_of, free_name, is_plain, names_stages_by_number};
+use super::flow::{bottom, flags_of, free_name, is_plain, names_stages_by_number};
 use super::layout::Laid;
 use super::prefetch::{self, Way};
 use super::split_copy::{MOST_LINES, Wanted, lines, wanted};
@@ -42,7 +42,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     }
     for stage in &view.stages {
         for (at, line) in stage.lines.iter().enumerate() {
-            out.extend(prefetch::one(view, stage, at, line, Way::Stage));
+            out.extend(prefetch::one(view, stage, at, Way::Stage));
             let found = split(view, stage, at, line);
             out.extend(found.filter(|f| !out.iter().any(|r| r.edits == f.edits)));
         }
@@ -113,9 +113,6 @@ pub(super) fn manifests(
     reads: &BTreeSet<PathClaim>,
     emptied: Option<&BTreeSet<String>>,
 ) -> Option<Projected> {
-    if names_stages_by_number(view) {
-        return None;
-    }
     let above = stage.lines[..at].iter().rev().take_while(|l| !l.barrier);
     let mut all = above.filter_map(|l| Some((l, wanted(view, stage.layout, l, reads)?)));
     let (copy, Wanted { files, folders }) = all.next()?;
@@ -264,10 +261,7 @@ fn base_name(path: &str) -> String {
 /// The image that a stage stands on as its FROM writes it, the flags of that FROM, and the image's name.
 fn image(view: &View<'_>, stage: &StageView<'_>) -> Option<(String, String, String)> {
     let plan: &Plan = view.plan;
-    let mut index = stage.stage;
-    while let Base::Stage(below) = plan.stages[index].base {
-        index = below;
-    }
+    let index = bottom(plan, stage.stage);
     let Base::Image(name) = &plan.stages[index].base else {
         return None;
     };

@@ -9,6 +9,7 @@
 //! Precondition: what the RUN needs of the project is known ([`super::needs`]), a COPY above it brings that and more, and no
 //! step between them is a barrier. Safety: assumed. That the COPY may then come behind the RUN is for `optimize` to find.
 
+use super::flow::chain;
 use super::layout::{Laid, brought_by};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -42,7 +43,8 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             let instruction = &view.file.instructions[copy];
             let mut assumptions = needs.assumptions.clone();
             if let Some(assignment) = needs.afterwards {
-                if is_of_image(view, stage.stage) {
+                if chain(view.plan, view.plan.target).any(|s| s == stage.stage) {
+                    // The image would hold the variable.
                     continue;
                 }
                 edits.push(environment(view, copy, assignment));
@@ -71,15 +73,6 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
         }
     }
     out
-}
-
-/// Whether the image itself stands on a stage, and so holds its variables.
-pub(super) fn is_of_image(view: &View<'_>, stage: usize) -> bool {
-    let below = |at: &usize| match view.plan.stages[*at].base {
-        Base::Stage(below) if below < *at => Some(below),
-        _ => None,
-    };
-    std::iter::successors(Some(view.plan.target), below).any(|s| s == stage)
 }
 
 /// A line that sets a variable before an instruction.
@@ -328,7 +321,7 @@ fn shown(dir: &str, cwd: Option<&str>) -> String {
 }
 
 /// A path that means itself in a COPY line.
-fn is_plain(word: &str) -> bool {
+pub(super) fn is_plain(word: &str) -> bool {
     word.bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"._-/@+".contains(&b))
 }

@@ -92,16 +92,11 @@ impl Search<'_, '_> {
             return None;
         }
         Some(Rc::new(Candidate {
-            safety: candidate.safety,
-            ignore: candidate.ignore.clone(),
-            edits: candidate.edits.clone(),
-            assumptions: candidate.assumptions.clone(),
-            proofs: candidate.proofs.clone(),
-            optimal: candidate.optimal,
             bound_s: candidate.bound_s.min(seconds),
             lines: changed_lines(&self.baseline.source, &after.source) + candidate.ignore.len(),
             saving: paired_saving(self.baseline, &after, objective, self.counted)?,
             evaluated: after,
+            ..Candidate::clone(candidate)
         }))
     }
 

@@ -81,12 +81,11 @@ impl Search<'_, '_> {
                 bound_s: best.bound_s.min(objective.of(&after.summary)),
                 lines: changed_lines(&self.baseline.source, &after.source) + best.ignore.len(),
                 evaluated: after,
-                ignore: best.ignore.clone(),
                 edits,
                 assumptions,
-                proofs: best.proofs.clone(),
                 optimal: false,
                 saving,
+                ..Candidate::clone(&best)
             });
         }
         best

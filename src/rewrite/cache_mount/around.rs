@@ -3,13 +3,14 @@
 //! Goes in: RUNs, and the folders that mounts would cover. Comes out: a reason against it, or the RUNs that need the mounts too.
 //! Costs one look at every step and RUN. Invariant: a step that is not understood is a reason, or gets the mounts.
 
-use super::{Mounted, Run, look, mount, root_of, runs};
+use super::{Mounted, Run, look, mount, runs};
 use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::{Footprint, PathClaim, is_below};
 use crate::plan::{Base, Plan, Step, StepKind};
 use crate::rewrite::View;
 use crate::rewrite::caches::cleaning::named;
 use crate::rewrite::caches::{Folder, image_of, name_of, runner};
+use crate::rewrite::flow::bottom;
 use crate::rewrite::flow::is_taken;
 use crate::rewrite::layout::brought_by;
 
@@ -83,7 +84,7 @@ pub(super) fn around(
     let (plan, run) = (view.plan, mounted.run);
     let look = look(run);
     for (index, stage) in plan.stages.iter().enumerate() {
-        if root_of(plan, index) != root {
+        if bottom(plan, index) != root {
             continue;
         }
         let taken = |f: &&Folder| is_taken(plan, index, &PathClaim::subtree(&*f.path));
@@ -181,7 +182,7 @@ pub(super) fn helpers<'a>(
         .and_then(|r| r.uses.first())
         .map_or("", |(_, k)| k.tool);
     for (index, stage) in plan.stages.iter().enumerate() {
-        if root_of(plan, index) != root {
+        if bottom(plan, index) != root {
             continue;
         }
         for step in stage.steps.iter().map(|n| &plan.graph[*n]) {

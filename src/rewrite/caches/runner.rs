@@ -4,6 +4,7 @@
 //! Invariant: numbers are there only where they are sure enough for the owner of a mount.
 
 use crate::plan::{Base, Plan, Step, image_name};
+use crate::rewrite::flow::bottom;
 
 /// Who runs a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,33 +45,23 @@ fn starts_as_root(image: &str) -> bool {
 /// # Errors
 /// It is none that has a name.
 pub fn image_of(plan: &Plan, stage: usize) -> Result<String, String> {
-    let mut at = stage;
-    loop {
-        at = match &plan.stages[at].base {
-            Base::Stage(below) if *below < at => *below,
-            Base::Image(name) if WINDOWS.iter().any(|w| name.contains(w)) => {
-                return Err(format!("{name} has other folders"));
-            }
-            Base::Image(name) if !name.contains('$') => return Ok(image_name(name)),
-            Base::Image(_) => return Err("the base image is not known".to_owned()),
-            Base::Context(name) => return Err(format!("{name} stands for another build context")),
-            Base::Scratch | Base::Stage(_) => {
-                return Err("the stage starts from nothing".to_owned());
-            }
-        };
+    match &plan.stages[bottom(plan, stage)].base {
+        Base::Image(name) if WINDOWS.iter().any(|w| name.contains(w)) => {
+            Err(format!("{name} has other folders"))
+        }
+        Base::Image(name) if !name.contains('$') => Ok(image_name(name)),
+        Base::Image(_) => Err("the base image is not known".to_owned()),
+        Base::Context(name) => Err(format!("{name} stands for another build context")),
+        Base::Scratch | Base::Stage(_) => Err("the stage starts from nothing".to_owned()),
     }
 }
 
 /// The image that a stage stands on in the end, with its tag and without its digest.
 #[must_use]
 pub fn reference_of(plan: &Plan, stage: usize) -> Option<String> {
-    let mut at = stage;
-    loop {
-        at = match &plan.stages[at].base {
-            Base::Stage(below) if *below < at => *below,
-            Base::Image(name) => return Some(name.split('@').next().unwrap_or(name).to_owned()),
-            _ => return None,
-        };
+    match &plan.stages[bottom(plan, stage)].base {
+        Base::Image(name) => Some(name.split('@').next().unwrap_or(name).to_owned()),
+        _ => None,
     }
 }
 

@@ -23,17 +23,17 @@ impl Tree {
     ) -> Content {
         let mut parts = Vec::new();
         let (mut places, mut unsure, mut made) = (Vec::new(), false, false);
-        let mut files = Vec::new();
+        let mut is_derived = false;
         let mut late = None;
         for (source, pattern) in patterns.iter().enumerate() {
-            match self.one(pattern, exclude, rule, links) {
+            match self.one(pattern, exclude, rule, (links, derived)) {
                 Ok(one) => {
                     if !one.images.is_empty() {
                         let id = Exclude::of_image(exclude, &one.images);
                         places.push((pattern.cleaned().to_owned(), id));
                     }
                     unsure |= one.unsure;
-                    files.extend(one.files);
+                    is_derived |= one.is_derived;
                     parts.push((pattern.cleaned().to_owned(), one.digest));
                 }
                 // One that is missing refuses the build, whatever the others are: before anything runs, or then.
@@ -49,7 +49,7 @@ impl Tree {
             return Content::Made;
         }
         let digest = joined(parts);
-        if !derived.is_empty() && files.iter().any(|oid| derived.contains(oid)) {
+        if is_derived {
             return match places.is_empty() {
                 true => Content::Derived { digest },
                 false => Content::Made,
@@ -68,7 +68,7 @@ impl Tree {
         pattern: &SourcePattern,
         exclude: Option<&Exclude>,
         rule: ContentRule,
-        links: &FxHashMap<Oid, Vec<u8>>,
+        (links, derived): (&FxHashMap<Oid, Vec<u8>>, &FxHashSet<Oid>),
     ) -> Result<One, Refusal> {
         let wild = matches!(pattern.kind(), SourceKind::Wildcard { .. });
         let is_root = matches!(pattern.kind(), SourceKind::Root);
@@ -146,7 +146,7 @@ impl Tree {
             }
             let Some(term) = node.term() else { continue };
             one.unsure |= !node.is_settled();
-            one.note(node);
+            one.note(node, derived);
             let implied = || full.binary_search(&&p[..]).is_ok();
             if matches!(term, Term::Dir) && !members.is_list() && implied() {
                 continue;
@@ -163,7 +163,7 @@ impl Tree {
                 for t in taken {
                     let name = join(p, &t.relative);
                     one.unsure |= !t.node.is_settled();
-                    one.note(&t.node);
+                    one.note(&t.node, derived);
                     match (&t.node, t.node.term()) {
                         (_, Some(term)) => members.apply(&name, &t.relative, term, true),
                         (Node::Image(id), None) => one.images.push(below(&name, *id)),
@@ -185,15 +185,13 @@ struct One {
     /// The images that may have files there.
     images: Vec<u128>,
     unsure: bool,
-    /// The files.
-    files: Vec<Oid>,
+    /// One of the files stands for what a step made of others.
+    is_derived: bool,
 }
 
 impl One {
-    fn note(&mut self, node: &Node) {
-        if let Node::File(entry, _) = node {
-            self.files.push(entry.oid);
-        }
+    fn note(&mut self, node: &Node, derived: &FxHashSet<Oid>) {
+        self.is_derived |= matches!(node, Node::File(e, _) if derived.contains(&e.oid));
     }
 }
 
