@@ -123,6 +123,28 @@ pub fn leaves_nothing(part: &Command) -> bool {
     }
 }
 
+/// Whether a part leaves its shell in the same folder and with the same settings; variables may have changed.
+pub fn stays_in_place(part: &Command) -> bool {
+    let script = crate::shell::Script {
+        commands: vec![part.clone()],
+        span: part.span,
+    };
+    let mut stays = true;
+    script.visit(&mut |c| {
+        stays &= match &c.kind {
+            CommandKind::Simple(simple) => match simple.words.first() {
+                Some(word) => word
+                    .literal()
+                    .is_some_and(|n| !OF_SHELL.contains(&n.as_str())),
+                None => true,
+            },
+            CommandKind::Function { .. } | CommandKind::Unknown => false,
+            _ => true,
+        }
+    });
+    stays
+}
+
 /// Whether a word is expanded without setting a variable.
 fn assigns_nothing(word: &Word) -> bool {
     fn part(p: &Part) -> bool {
@@ -222,6 +244,22 @@ mod tests {
                 begins,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn who_stays_in_its_folder_is_seen() {
+        for (text, stays) in [
+            ("for f in a b; do wget -P x \"$f\"; done", true),
+            ("A=1; make", true),
+            ("while true; do make; done", true),
+            ("for f in a b; do cd $f; done", false),
+            ("if a; then set -f; fi", false),
+            ("{ . ./env; }", false),
+            ("$X y", false),
+            ("f() { make; }", false),
+        ] {
+            assert_eq!(parts(text).iter().all(stays_in_place), stays, "{text}");
         }
     }
 

@@ -6,15 +6,16 @@
 //!                          COPY . .
 //! ```
 //!
-//! Precondition: what the RUN needs of the project is known ([`super::needs`]), a COPY above it brings that and more, and no
+//! Precondition: what the RUN needs of the project is known ([`super::needs`], or the footprint of commands that only read), a COPY above it brings that and more, and no
 //! step between them is a barrier. Safety: assumed. That the COPY may then come behind the RUN is for `optimize` to find.
 
 use super::flow::chain;
 use super::layout::{Laid, brought_by};
+use super::needs::Needs;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
 use crate::footprint::{Extent, PathClaim};
-use crate::plan::Base;
+use crate::plan::{Base, StepKind};
 use crate::source::{Edit, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +28,14 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     let mut out: Vec<Rewrite> = Vec::new();
     for stage in &view.stages {
         for (at, run) in stage.lines.iter().enumerate() {
-            let Some(Ok(needs)) = run.needs else {
-                continue;
+            let plain;
+            let needs = match run.needs {
+                Some(Ok(needs)) => needs,
+                None if let Some(found) = looks_at(run) => {
+                    plain = found;
+                    &plain
+                }
+                _ => continue,
             };
             let Some(first) =
                 manifests_first(view, stage, at, &needs.reads, !needs.adds.is_empty())
@@ -73,6 +80,19 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
         }
     }
     out
+}
+
+/// What a RUN of plain commands looks at, that changes none of it: `cat a.cnf > /etc/a.cnf`.
+fn looks_at(run: &Line<'_>) -> Option<Needs> {
+    let step = run.step.filter(|s| s.kind == StepKind::Run)?;
+    let footprint = step.footprint.as_ref()?;
+    let plain = footprint.opaque.is_none() && footprint.uses.is_empty();
+    let changes = footprint.reads.overlaps(&footprint.changes()).is_some();
+    (plain && !changes).then(|| Needs {
+        reads: footprint.reads.claims.iter().cloned().collect(),
+        assumptions: footprint.assumptions.clone(),
+        ..Needs::default()
+    })
 }
 
 /// A line that sets a variable before an instruction.

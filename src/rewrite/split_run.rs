@@ -12,7 +12,7 @@
 //! away what the first has written, which the layer of the first would keep. What the first half needs of the project is
 //! copied before it, as [`super::split_copy`] does. Safety: assumed. Where the halves go is for `optimize` to find.
 
-use super::chain::{leaves_nothing, looks_at_no_shell, sets_up, takes_away};
+use super::chain::{leaves_nothing, looks_at_no_shell, sets_up, stays_in_place, takes_away};
 use super::needs;
 use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -194,7 +194,7 @@ impl<'v, 'a> Run<'v, 'a> {
         if is_below_image(self.view.plan, self.stage.stage) {
             let known = second.opaque.is_none();
             let both = !known || first.changes().overlaps(&second.changes()).is_some();
-            if both && after.iter().any(|p| takes_away(self.text(p.span))) {
+            if both && self.takes_away(&first, after) {
                 return None;
             }
             if both {
@@ -234,6 +234,21 @@ impl<'v, 'a> Run<'v, 'a> {
                 why: self.why(cut, names.len()),
                 assumptions,
             },
+        })
+    }
+
+    /// Whether the second half may take away, or write once more, what the first has written.
+    fn takes_away(&self, first: &Footprint, second: &[Command]) -> bool {
+        second.iter().enumerate().any(|(n, part)| {
+            if !takes_away(self.text(part.span)) {
+                return false;
+            }
+            // In a shell that stands where it stood, a part without variables touches what it touches alone.
+            let text = self.text(part.span);
+            let alone = n == 0 || !text.contains(['$', '`']);
+            let alone = alone && second[..n].iter().all(stays_in_place);
+            let own = footprint::of_script(&self.second(&second[n..=n]), &self.state);
+            !alone || own.opaque.is_some() || first.changes().overlaps(&own.changes()).is_some()
         })
     }
 

@@ -77,6 +77,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         name if is_python(name) => python::run(call),
         name if name.strip_prefix("pip3.").is_some_and(is_number) => pip::run(call, call.arguments),
         "virtualenv" => python::virtualenv(call),
+        "pybabel" => python::pybabel(call),
         "poetry" => poetry::run(call),
         "uv" => uv::run(call),
         "conda" | "mamba" | "micromamba" => conda::run(call),
@@ -130,6 +131,8 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
         | "a2dismod"
         | "a2enconf"
         | "a2disconf"
+        | "phpenmod"
+        | "phpdismod"
         | "locale" => system::run(call),
         "git" => git::run(call),
         "gpg" | "gpg2" => keys::gpg(call),
@@ -198,6 +201,7 @@ pub(super) fn works_on_projects(name: &str) -> bool {
         "pipenv",
         "pnpm",
         "poetry",
+        "pybabel",
         "rebar3",
         "sbt",
         "turbo",

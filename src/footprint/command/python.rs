@@ -1,5 +1,5 @@
-//! `python -m` with pip, venv, virtualenv and compileall, and virtualenv by itself. Any other use of
-//! an interpreter runs a program of the project.
+//! `python -m` with pip, venv, virtualenv and compileall, virtualenv by itself, and Babel's compiler of message
+//! catalogues. Any other use of an interpreter runs a program of the project.
 
 use super::super::Extent;
 use super::super::argument::Argument;
@@ -23,6 +23,14 @@ const COMPILEALL: Spec = Spec {
     letters_with_value: "jr",
     names: &[],
     names_with_value: &["invalidation-mode"],
+};
+
+#[rustfmt::skip]
+const PYBABEL_COMPILE: Spec = Spec {
+    letters: "f",
+    letters_with_value: "Ddl",
+    names: &["use-fuzzy", "statistics"],
+    names_with_value: &["domain", "directory", "locale"],
 };
 
 /// Describes an interpreter.
@@ -133,6 +141,39 @@ fn compileall(call: &mut Call<'_>, arguments: &[Argument]) -> Described {
     Ok(())
 }
 
+/// `pybabel compile -d DIRECTORY`: a compiled catalogue beside each catalogue. The other commands look into sources.
+pub(super) fn pybabel(call: &mut Call<'_>) -> Described {
+    if call.asks() {
+        return Ok(());
+    }
+    let Some(("compile", rest)) = call
+        .arguments
+        .split_first()
+        .and_then(|(first, rest)| Some((first.known()?, rest)))
+    else {
+        return Err("it does more than to compile catalogues".to_string());
+    };
+    let parsed = parse(rest, &PYBABEL_COMPILE)?;
+    common::no_values(&parsed, PYBABEL_COMPILE.names)?;
+    refuse_settings(call)?;
+    let mut directories = parsed.values(&["d", "directory"]);
+    let (Some(directory), None, true) = (
+        directories.next(),
+        directories.next(),
+        parsed.operands.is_empty(),
+    ) else {
+        return Err("which catalogues it compiles is not known".to_string());
+    };
+    call.read(directory, Extent::Subtree)?;
+    call.write(directory, Extent::Subtree)?;
+    // An interpreter that root starts may leave bytecode beside the modules it loads.
+    call.claims.write_all(&["/opt", "/usr/lib", "/usr/local"]);
+    call.claims.assume(
+        "pybabel loads its own modules, and compiles catalogues to files beside them alone",
+    );
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::lines::{Line, check};
@@ -153,6 +194,12 @@ mod tests {
         ("python manage.py migrate", "program", "", ""),
         ("python --version", "", "", ""),
         ("PYTHONHOME=/x python -m venv /v", "PYTHONHOME", "", ""),
+        ("pybabel compile -d po", "", "/app/po/**", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
+        ("pybabel compile -f --statistics -D web --directory=/app/po -l de", "", "/app/po/**", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
+        ("pybabel compile -i a.po -o a.mo", "option -i", "", ""),
+        ("pybabel compile", "which catalogues", "", ""),
+        ("pybabel extract -F babel.cfg -o m.pot .", "more than to compile", "", ""),
+        ("PYTHONHOME=/x pybabel compile -d po", "PYTHONHOME", "", ""),
     ];
 
     #[test]

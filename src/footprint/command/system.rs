@@ -32,6 +32,7 @@ pub(super) fn run(call: &mut Call<'_>) -> Described {
             Ok(())
         }
         "locale" => Ok(()),
+        "phpenmod" | "phpdismod" => php_modules(call),
         name if name.starts_with("a2") => apache(call),
         _ => Err("what it reads and writes is not known".to_string()),
     }
@@ -85,6 +86,27 @@ fn apache(call: &mut Call<'_>) -> Described {
     call.claims.write_all(&["/etc/apache2", "/var/lib/apache2"]);
     call.claims.assume(format!(
         "{} touches only /etc/apache2 and /var/lib/apache2",
+        call.name
+    ));
+    Ok(())
+}
+
+/// Debian's switches of PHP's modules: links in the `conf.d` of each interpreter, and marks beside.
+fn php_modules(call: &mut Call<'_>) -> Described {
+    let spec = Spec {
+        letters: "qf",
+        letters_with_value: "vsm",
+        ..Spec::default()
+    };
+    let parsed = parse(call.arguments, &spec)?;
+    let odd = |t: &&&str| t.contains('/');
+    if let Some(module) = common::texts(&parsed.operands)?.iter().find(odd) {
+        return Err(format!("argument {module} is not known"));
+    }
+    call.claims.read(Extent::Subtree, "/var/lib/php");
+    call.claims.write_all(&["/etc/php", "/run", "/var/lib/php"]);
+    call.claims.assume(format!(
+        "{} touches only /etc/php, /var/lib/php and /run",
         call.name
     ));
     Ok(())
@@ -242,6 +264,10 @@ mod tests {
         ("a2ensite ../x", "argument ../x", "", ""),
         ("APACHE_CONFDIR=/x a2enmod rewrite", "APACHE_CONFDIR is set", "", ""),
         ("APACHE_CONFDIR=/etc/apache2 a2enmod rewrite", "", "", "/etc/apache2/** /var/lib/apache2/**"),
+        ("phpdismod calendar exif", "", "/etc/** /var/lib/php/**", "/etc/php/** /run/** /var/lib/php/**"),
+        ("phpenmod -v 8.2 -s fpm opcache", "", "", "/etc/php/** /run/** /var/lib/php/**"),
+        ("phpenmod ../x", "argument ../x", "", ""),
+        ("phpenmod --frob x", "option --frob", "", ""),
         ("ldconfig", "", "/etc/** /opt/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/**"),
         ("ldconfig -n /x", "", "/x/**", "/etc/ld.so.cache/** /lib/** /lib32/** /lib64/** /libx32/** /usr/lib/** /usr/lib32/** /usr/lib64/** /usr/libx32/** /usr/local/** /var/cache/ldconfig/** /x/**"),
         ("ldconfig -r /x", "option -r", "", ""),

@@ -244,11 +244,18 @@ impl Scene<'_> {
         if !matches!(copy.instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
             return None;
         }
-        let Some(Ok(needs)) = &run.needs else {
-            return None;
-        };
         let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
             return None;
+        };
+        let plain;
+        let needs = match &run.needs {
+            Some(Ok(needs)) => needs,
+            Some(Err(_)) => return None,
+            // Of a RUN that works on no project its effect says all.
+            None => {
+                plain = Needs::default();
+                &plain
+            }
         };
         let mut narrowed = Cow::Borrowed(effect);
         if let Some(footprint) = run.step.and_then(|(_, s)| s.footprint.as_ref())

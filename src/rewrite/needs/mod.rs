@@ -32,6 +32,7 @@ mod pnpm_settings;
 mod poetry;
 pub mod prefetch;
 mod prisma;
+mod pybabel;
 mod python;
 mod sbt;
 mod shared;
@@ -261,6 +262,7 @@ fn by_tool(command: &Command<'_>, project: &dyn Project) -> Found {
         "poetry" => poetry::needs(command, project),
         "uv" => uv::needs(command, project),
         "pipenv" => pipenv::needs(command, project),
+        "pybabel" => pybabel::needs(command, project),
         name if name.starts_with("python") => python::needs(command, project),
         name => Err(format!("what {name} needs of a project is not known")),
     }

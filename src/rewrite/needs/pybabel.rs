@@ -1,0 +1,65 @@
+//! Babel: message catalogues of Python projects.
+//!
+//! Goes in: `pybabel compile -d po`. Comes out: the folder of catalogues. Invariant: a project that brings compiled
+//! catalogues is left alone, since a COPY behind the command would put those back.
+
+use super::{Command, Found, Needs, Project, join};
+use crate::footprint::PathClaim;
+
+/// What `pybabel` needs.
+pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
+    let Some(("compile", rest)) = command
+        .arguments
+        .split_first()
+        .map(|(first, rest)| (first.as_str(), rest))
+    else {
+        return Err("what pybabel looks at is not known".to_owned());
+    };
+    let mut words = rest.iter();
+    let mut directory = None;
+    while let Some(word) = words.next() {
+        directory = match word.as_str() {
+            "-d" | "--directory" => words.next().map(String::as_str),
+            other => match other.strip_prefix("--directory=") {
+                Some(value) => Some(value),
+                None => directory.or(other.strip_prefix("-d")),
+            },
+        };
+    }
+    let directory = directory.ok_or("which catalogues pybabel compiles is not known")?;
+    let place = join(command.dir, directory);
+    let mut below = project.below(&place).into_iter();
+    if let Some(compiled) = below.find(|f| f.ends_with(".mo")) {
+        return Err(format!("{compiled} is in the build context"));
+    }
+    let mut needs = Needs::default();
+    needs.read_tree(place.clone());
+    needs.adds.insert(PathClaim::subtree(place));
+    needs.assume("pybabel leaves catalogues as they are, and no compiled one is added to the project");
+    Ok(needs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::shown;
+
+    #[test]
+    fn catalogues_are_what_it_needs() {
+        let files = [("/app/po/de/LC_MESSAGES/messages.po", ""), ("/app/a.py", "")];
+        let compiled = [("/app/po/de/LC_MESSAGES/messages.mo", "")];
+        for (line, files, needs) in [
+            ("pybabel compile -d po", &files[..], "/app/po/** | "),
+            ("pybabel compile -f --directory=/app/po -D x", &files[..], "/app/po/** | "),
+            ("pybabel compile -dpo", &files[..], "/app/po/** | "),
+            ("pybabel compile", &files[..], "(which catalogues pybabel compiles is not known)"),
+            ("pybabel extract .", &files[..], "(what pybabel looks at is not known)"),
+            (
+                "pybabel compile -d po",
+                &compiled[..],
+                "(/app/po/de/LC_MESSAGES/messages.mo is in the build context)",
+            ),
+        ] {
+            assert_eq!(shown(line, "/app", files), needs, "{line}");
+        }
+    }
+}
