@@ -61,11 +61,12 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 6] = [
+    let finders: [(&str, Finder); 7] = [
         ("split-copy", rewrite::split_copy::find),
         ("prefetch", rewrite::prefetch::find),
         ("projection", rewrite::projection::find),
         ("move-to-stage", rewrite::own_stage::find),
+        ("copy-flags", rewrite::copy_flags::find),
         ("merge-run", rewrite::merge_run::find),
         ("split-run", rewrite::split_run::find),
     ];

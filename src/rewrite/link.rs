@@ -178,12 +178,15 @@ fn above(path: &str) -> impl Iterator<Item = &str> {
         .filter(|p| !p.is_empty())
 }
 
+/// Whether a distribution may have something at a place.
+pub(super) fn is_of_system(path: &str) -> bool {
+    let open = OPEN.iter().any(|o| path != *o && is_below(path, o));
+    !open && SYSTEM.iter().any(|s| is_below(path, s))
+}
+
 /// What it promises as far as the image at the bottom goes; `None` where that has folders of another kind.
 fn on_image(stage: &StageView<'_>, place: &Place) -> Option<Safety> {
-    let own = |path: &str| {
-        let open = OPEN.iter().any(|o| path != *o && is_below(path, o));
-        !open && SYSTEM.iter().any(|s| is_below(path, s))
-    };
+    let own = is_of_system;
     // A tree over a whole system, or over one of its folders, may meet any link.
     let wide =
         |w: &PathClaim| own(&w.path) || SYSTEM.iter().any(|s| w.covers(&PathClaim::exact(*s)));

@@ -8,6 +8,7 @@ pub mod bind_mount;
 pub mod cache_mount;
 pub mod caches;
 mod chain;
+pub mod copy_flags;
 pub mod covered;
 mod finders;
 pub mod flow;

@@ -35,7 +35,9 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     let mut needs = Needs::default();
     needs.read_tree(place.clone());
     needs.adds.insert(PathClaim::subtree(place));
-    needs.assume("pybabel leaves catalogues as they are, and no compiled one is added to the project");
+    needs.assume(
+        "pybabel leaves catalogues as they are, and no compiled one is added to the project",
+    );
     Ok(needs)
 }
 
@@ -45,14 +47,29 @@ mod tests {
 
     #[test]
     fn catalogues_are_what_it_needs() {
-        let files = [("/app/po/de/LC_MESSAGES/messages.po", ""), ("/app/a.py", "")];
+        let files = [
+            ("/app/po/de/LC_MESSAGES/messages.po", ""),
+            ("/app/a.py", ""),
+        ];
         let compiled = [("/app/po/de/LC_MESSAGES/messages.mo", "")];
         for (line, files, needs) in [
             ("pybabel compile -d po", &files[..], "/app/po/** | "),
-            ("pybabel compile -f --directory=/app/po -D x", &files[..], "/app/po/** | "),
+            (
+                "pybabel compile -f --directory=/app/po -D x",
+                &files[..],
+                "/app/po/** | ",
+            ),
             ("pybabel compile -dpo", &files[..], "/app/po/** | "),
-            ("pybabel compile", &files[..], "(which catalogues pybabel compiles is not known)"),
-            ("pybabel extract .", &files[..], "(what pybabel looks at is not known)"),
+            (
+                "pybabel compile",
+                &files[..],
+                "(which catalogues pybabel compiles is not known)",
+            ),
+            (
+                "pybabel extract .",
+                &files[..],
+                "(what pybabel looks at is not known)",
+            ),
             (
                 "pybabel compile -d po",
                 &compiled[..],
