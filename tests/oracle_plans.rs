@@ -14,8 +14,8 @@ use cacheplan::optimize::precedence::{Relation, Scene};
 use cacheplan::plan::{Base, BuildOptions, lower};
 use cacheplan::rewrite::reorder;
 use cacheplan::source::SourceFile;
-use cacheplan::verify::{Comparison, compare_files};
 use common::builder;
+use common::pairs::{Outcome, built};
 use common::random_history::Random;
 use common::random_plan::{self, GENERATOR, context};
 use rayon::prelude::*;
@@ -66,80 +66,6 @@ fn pair(seed: u64) -> Option<Pair> {
     })
 }
 
-/// How long one build may take.
-const SECONDS: &str = "120";
-
-/// One image as an archive; what the builder says where it refuses.
-fn build(host: Option<&str>, folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
-    let file = folder.join(format!("{name}.Dockerfile"));
-    let archive = folder.join(format!("{name}.tar"));
-    std::fs::write(&file, text).map_err(|e| e.to_string())?;
-    // A random command may read what it writes, through a link, and never end.
-    let mut docker = Command::new("timeout");
-    docker.args([
-        SECONDS,
-        "docker",
-        "buildx",
-        "build",
-        "--network=none",
-        "--provenance=false",
-    ]);
-    docker.args(["--progress=plain", "-f"]).arg(&file);
-    docker.arg("--output").arg(format!(
-        "type=oci,dest={},compression=uncompressed,force-compression=true",
-        archive.display()
-    ));
-    docker.arg(folder.join("context"));
-    if let Some(host) = host {
-        docker.env("DOCKER_HOST", host);
-    }
-    let output = docker.output().map_err(|e| e.to_string())?;
-    match output.status.success() {
-        true => Ok(archive),
-        false => {
-            let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            let lines: Vec<&str> = text.lines().collect();
-            let from = lines.len().saturating_sub(25);
-            Err(lines[from..].join("\n"))
-        }
-    }
-}
-
-/// What became of a pair.
-enum Outcome {
-    Same,
-    /// The original cannot be built.
-    Refused(String),
-    Different(String),
-}
-
-fn built(host: Option<&str>, folder: &Path, pair: &Pair) -> Outcome {
-    let original = match build(host, folder, "original", &pair.original) {
-        Ok(archive) => archive,
-        Err(why) => return Outcome::Refused(why),
-    };
-    let plan = match build(host, folder, "plan", &pair.plan) {
-        Ok(archive) => archive,
-        Err(why) => return Outcome::Different(format!("the plan is refused: {why}")),
-    };
-    match compare_files(&original, &plan) {
-        Ok(Comparison {
-            differences, noise, ..
-        }) if differences.is_empty() && noise.is_empty() => Outcome::Same,
-        Ok(c) => {
-            let noise = c.noise.into_iter().map(|n| n.difference);
-            let all = c.differences.into_iter().chain(noise);
-            let shown = |d: cacheplan::verify::ImageDifference| {
-                let path = String::from_utf8_lossy(&d.path).into_owned();
-                format!("  {path}: {}: {} / {}", d.field.name(), d.original, d.plan)
-            };
-            let lines: Vec<String> = all.map(shown).take(20).collect();
-            Outcome::Different(lines.join("\n"))
-        }
-        Err(why) => Outcome::Refused(why.to_string()),
-    }
-}
-
 fn described(pair: &Pair, what: &str) -> String {
     let swap = |s: &Swap| {
         format!(
@@ -184,7 +110,7 @@ fn plans_build_the_same_image() {
                 {
                     let seed = next.fetch_add(1, Ordering::SeqCst);
                     let Some(pair) = pair(seed) else { continue };
-                    match built(*host, folder.path(), &pair) {
+                    match built(*host, folder.path(), &pair.original, &pair.plan) {
                         Outcome::Same => {
                             same.fetch_add(1, Ordering::SeqCst);
                             stages.fetch_add(pair.stages, Ordering::SeqCst);

@@ -266,9 +266,7 @@ pub enum RewriteArg {
     Prefetch,
     /// Manifests of many packages by way of a stage that keeps nothing else.
     Projection,
-    /// Owner and mode of files as flags of their COPY, in place of a RUN.
-    CopyFlags,
-    /// Small RUNs in one.
+    /// Small RUNs in one, or in the COPY whose files they change.
     MergeRun,
     /// A COPY in a stage that is not the image brings what its commands read, and no more.
     NarrowCopy,
@@ -297,7 +295,6 @@ impl RewriteArg {
             Self::SplitCopy => "split-copy",
             Self::Prefetch => "prefetch",
             Self::Projection => "projection",
-            Self::CopyFlags => "copy-flags",
             Self::MergeRun => "merge-run",
             Self::NarrowCopy => "narrow-copy",
             Self::MoveToStage => "move-to-stage",

@@ -66,7 +66,7 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         ("prefetch", rewrite::prefetch::find),
         ("projection", rewrite::projection::find),
         ("move-to-stage", rewrite::own_stage::find),
-        ("copy-flags", rewrite::copy_flags::find),
+        ("merge-run", rewrite::copy_flags::find),
         ("merge-run", rewrite::merge_run::find),
         ("split-run", rewrite::split_run::find),
     ];
@@ -399,10 +399,17 @@ impl<'s, 'a> Search<'s, 'a> {
             added_are_free,
             may_cut: self.may_use("move-to-stage"),
             may_narrow: self.may_use("narrow-copy"),
+            may_merge: self.merges(),
             forms,
             worth: slight(self.before),
             whole: &self.whole,
         })
+    }
+
+    /// Whether small RUNs may become part of other lines: where none can in the author's order, nobody looks for such in others.
+    fn merges(&self) -> bool {
+        let mut found = self.rewrites.iter();
+        self.may_use("merge-run") && found.any(|r| r.note.rewrite == "merge-run")
     }
 
     fn may_use(&self, rewrite: &str) -> bool {

@@ -10,7 +10,7 @@
 //! The RUN is a step less, and the files are no longer in two layers. Precondition: the RUN is a plain `&&` chain; what it changes
 //! is all that the COPY brings and nothing else, every folder on the way is there before, and nothing looks at it in between.
 //! Folders that the builder makes for a COPY get its flags, those that it finds keep what they have. Safety: assumed. Source of
-//! the rules: builds on BuildKit 0.25, docs/rewrites/copy-flags.md.
+//! the rules: builds on BuildKit 0.25, docs/rewrites/merge-run.md. It is reported as `merge-run`: a RUN becomes a part of the COPY above it.
 
 mod attributes;
 
@@ -24,7 +24,9 @@ use crate::footprint::{self, PathClaim, PathSet, RunState, is_below};
 use crate::plan::{Base, Input, Step, StepKind, is_posix_shell};
 use crate::shell::{self, Command, CommandKind, ListOperator};
 use crate::source::{Edit, SourceFile, Span, apply_edits};
-use attributes::{Change, Mode, Wish, applied, is_file_path, is_number, touches_accounts};
+use attributes::{
+    Change, Mode, Wish, applied, is_file_name, is_number, is_program, touches_accounts,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Frontends without `--chmod`.
@@ -90,6 +92,22 @@ struct Kept {
     written: String,
 }
 
+/// Whether a command asks of folders whether they are there, and not what is in them.
+fn looks_in_no_folder(command: &Kept) -> bool {
+    const NAMES: &[&str] = &[
+        "addgroup", "adduser", "chmod", "chown", "groupadd", "groupmod", "mkdir", "useradd",
+        "usermod",
+    ];
+    let name = command.text.split_whitespace().next();
+    let deep = |w: &str| w.starts_with('-') && !w.starts_with("--") && w.contains('R');
+    let changes_tree = matches!(name, Some("chown" | "chmod"))
+        && command
+            .text
+            .split_whitespace()
+            .any(|w| deep(w) || w == "--recursive");
+    name.is_some_and(|n| NAMES.contains(&n)) && !changes_tree
+}
+
 fn chained(commands: &[Kept]) -> String {
     let texts: Vec<&str> = commands.iter().map(|c| c.text.as_str()).collect();
     texts.join(" && ")
@@ -152,13 +170,15 @@ impl<'v, 'a> Folding<'v, 'a> {
                     continue;
                 };
                 let (copy, flags, below) = match self.fate(run, &wish, path) {
-                    Some(Fate::Copied { copy, flags }) => (copy, flags, false),
+                    Some(Fate::Copied { copy, flags }) if behind != Behind::ItsFolder => {
+                        (copy, flags, false)
+                    }
                     Some(Fate::CopiedBelow { copy, flags }) => (copy, flags, true),
                     Some(Fate::Already) => {
                         changed = true;
                         continue;
                     }
-                    None => {
+                    _ => {
                         stay.push(word);
                         continue;
                     }
@@ -189,7 +209,7 @@ impl<'v, 'a> Folding<'v, 'a> {
         // What is left is worth something where it may go its own way.
         let apart = commands.is_empty()
             || match before {
-                Some(copy) => self.is_next(copy, run.line) && self.passes(run, &commands, copy),
+                Some(copy) => self.passes_all(run, copy) && self.passes(run, &commands, copy),
                 None => copies.iter().all(|copy| self.passes(run, &commands, *copy)),
             };
         let clear = commands.is_empty() || !run.instruction.original.contains('#');
@@ -265,9 +285,11 @@ impl<'v, 'a> Folding<'v, 'a> {
                 return self.copied(at, step, wish, path);
             }
             let looks = step.footprint.as_ref().is_some_and(|f| {
+                // Nor do packages look into such folders.
+                let packages = f.beside_packages.is_some() && !writes;
                 f.opaque.is_some()
-                    || f.reads.overlaps(&touched).is_some()
-                    || f.programs.overlaps(&touched).is_some()
+                    || !packages && f.reads.overlaps(&touched).is_some()
+                    || !packages && f.programs.overlaps(&touched).is_some()
             });
             let mut makes = leaves.makes.iter();
             let makes = makes.any(|(made, _)| place.covers(&PathClaim::exact(*made)));
@@ -308,6 +330,9 @@ impl<'v, 'a> Folding<'v, 'a> {
         }
         let flags = before.with(&wish.change, &brings)?;
         let tree = matches!(brings.what, What::Tree);
+        if !tree && !dest.is_dir && !self.is_no_folder(copy, path) {
+            return None;
+        }
         let below = tree && !self.is_missing(copy, path, &flags);
         if below && !self.is_empty_folder(copy, path) {
             return None;
@@ -371,6 +396,49 @@ impl<'v, 'a> Folding<'v, 'a> {
             leaves.is_some_and(|l| l.makes.iter().any(|(made, _)| *made == folder))
         };
         self.before(line).is_some_and(|all| all.iter().any(makes))
+    }
+
+    /// Whether a file that is copied under this name does not come to lie in a folder of the name.
+    fn is_no_folder(&mut self, line: usize, path: &str) -> bool {
+        let Some(before) = self.before(line) else {
+            return false;
+        };
+        let mut sure = true;
+        for own in before.iter().filter(|l| l.step.is_some()) {
+            let Some(leaves) = &own.leaves else {
+                sure = false;
+                continue;
+            };
+            let inside = |p: &str| is_below(p, path);
+            if leaves.makes.iter().any(|(made, _)| inside(made)) {
+                return false;
+            }
+            for claim in &leaves.writes.claims {
+                if claim.path != path && inside(&claim.path) {
+                    return false;
+                }
+                let at = *claim == PathClaim::exact(path);
+                if !at && claim.covers(&PathClaim::exact(path)) {
+                    let named = claim.path == path;
+                    let brought = own
+                        .step
+                        .and_then(|s| brought_by(s, &PathClaim::subtree(path), self.view.files));
+                    match brought {
+                        Some(files) if files.iter().any(|(place, _)| place != path) => {
+                            return false;
+                        }
+                        Some(_) => {}
+                        None if named => return false,
+                        None => sure = false,
+                    }
+                }
+            }
+        }
+        if !sure {
+            self.assumptions
+                .insert(format!("there is no folder {path} yet"));
+        }
+        true
     }
 
     /// Whether there is surely nothing at a place yet, or all there is as the flags say.
@@ -460,10 +528,18 @@ impl<'v, 'a> Folding<'v, 'a> {
         flags
     }
 
-    /// Whether no step stands between two lines.
-    fn is_next(&self, line: usize, run: usize) -> bool {
-        let mut between = self.stage.lines[line + 1..run].iter();
-        between.all(|l| l.step.is_none())
+    /// Whether a RUN may pass the steps between a COPY and it: what is left of it touches no more.
+    fn passes_all(&mut self, run: &Run<'a>, copy: usize) -> bool {
+        for between in copy + 1..run.line {
+            if self.stage.lines[between].step.is_none() {
+                continue;
+            }
+            let Some(rests_on) = (self.view.commute)(self.stage.stage, between, run.line) else {
+                return false;
+            };
+            self.assumptions.extend(rests_on);
+        }
+        true
     }
 
     /// Whether what is left of a RUN may stand before a COPY, whose folder it may change.
@@ -476,22 +552,12 @@ impl<'v, 'a> Folding<'v, 'a> {
         else {
             return false;
         };
-        let footprint = footprint::of_script(&chained(commands), &run.state);
-        let changes = footprint.changes();
-        // A folder keeps what it has when something is copied into it.
-        let folder = PathClaim::exact(dest.path.as_deref().unwrap_or("/"));
-        let meets = |set: &PathSet| {
-            let rest = set.claims.iter().filter(|c| **c != folder);
-            PathSet::new(rest.cloned().collect())
-                .overlaps(leaves.writes)
-                .is_some()
+        let Some(found) = run.touched(commands, dest.path.as_deref().unwrap_or("/")) else {
+            return false;
         };
         let named = dest.owner.as_deref().is_some_and(|o| !is_number(o));
-        footprint.opaque.is_none()
-            && footprint.uses.is_empty()
-            && !meets(&footprint.reads)
-            && !meets(&changes)
-            && !(named && touches_accounts(&changes))
+        found.beside.overlaps(leaves.writes).is_none()
+            && !(named && touches_accounts(&found.changes))
     }
 
     fn rewrite(self) -> Option<Rewrite> {
@@ -564,7 +630,7 @@ impl<'v, 'a> Folding<'v, 'a> {
             ignore: Vec::new(),
             caches: Vec::new(),
             note: EditNote {
-                rewrite: "copy-flags",
+                rewrite: "merge-run",
                 safety: Safety::Assumed,
                 line: run.line,
                 end_line: self
@@ -631,14 +697,16 @@ impl Flags {
         let mut new = self.clone();
         match change {
             Change::Owner(owner) => {
-                let of_root = !matches!(brings.what, What::Named(_))
-                    && (brings.files.is_some() || matches!(brings.what, What::Text(_)));
-                let owner = match owner.contains(':') {
+                let named = owner.contains(':');
+                let owner = match named {
                     true => owner.clone(),
-                    // The group stays; files of the context are root's.
-                    false if of_root && self.owner.is_none() => format!("{owner}:0"),
-                    false => return None,
+                    false => format!("{owner}:0"),
                 };
+                // Without a name the group stays; files of the context are of root's.
+                let of_context = brings.files.is_some() || matches!(brings.what, What::Text(_));
+                if !named && !of_context {
+                    return None;
+                }
                 let same = self.owner.as_ref().is_none_or(|o| *o == owner);
                 // Set-ID bits go with the old owner.
                 let bits = self.mode.as_ref().is_some_and(|m| m.len() > 3);
@@ -714,8 +782,10 @@ impl Brings {
             ([Input::Stage { sources, .. }], []) => match sources.as_slice() {
                 [source] if plain(source) => {
                     let name = source.trim_end_matches('/').rsplit('/').next()?;
-                    match is_file_path(&inside(name)) && !source.ends_with('/') {
-                        true => What::Named(inside(name)),
+                    let place = inside(name);
+                    let file = is_program(&place) || is_file_name(&place) && is_file_name(name);
+                    match file && !source.ends_with('/') {
+                        true => What::Named(place),
                         false => What::Tree,
                     }
                 }
@@ -772,12 +842,23 @@ impl Brings {
     }
 }
 
+/// What commands touch, and a folder.
+struct Touched {
+    /// Places that they look at or change, the folder itself left out.
+    beside: PathSet,
+    /// The folder itself is among them.
+    folder: bool,
+    changes: PathSet,
+}
+
 /// What commands before a wish mean to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Behind {
     Nothing,
     /// They may make the owner that it names.
     NewOwner,
+    /// They look at, or change, the folder that it names, and nothing in it.
+    ItsFolder,
 }
 
 /// A RUN that is a chain of commands.
@@ -891,16 +972,43 @@ impl<'a> Run<'a> {
         if kept.is_empty() {
             return Some(Behind::Nothing);
         }
-        let before = footprint::of_script(&chained(kept), &self.state);
+        let before = self.touched(kept, path)?;
         let touched = PathSet::new(vec![PathClaim::subtree(path)]);
-        let changes = before.changes();
-        let meets = |set: &PathSet| set.overlaps(&touched).is_some();
-        if before.opaque.is_some() || meets(&before.reads) || meets(&changes) {
+        if before.beside.overlaps(&touched).is_some() {
             return None;
         }
-        Some(match wish.owner_stays(&changes) {
-            true => Behind::Nothing,
-            false => Behind::NewOwner,
+        Some(match (before.folder, wish.owner_stays(&before.changes)) {
+            (true, _) => Behind::ItsFolder,
+            (false, true) => Behind::Nothing,
+            (false, false) => Behind::NewOwner,
+        })
+    }
+
+    /// What commands of it touch beside a folder; `None` where that is not known, or where they may look into the folder.
+    fn touched(&self, commands: &[Kept], folder: &str) -> Option<Touched> {
+        let of = |script: &str| footprint::of_script(script, &self.state);
+        // A home directory that is there is left as it is by those who make accounts.
+        let folder = [PathClaim::exact(folder), PathClaim::subtree(folder)];
+        let whole = of(&chained(commands));
+        if whole.opaque.is_some() || !whole.uses.is_empty() {
+            return None;
+        }
+        let changes = whole.changes();
+        let all = whole.reads.union(&changes);
+        let meets = |set: &PathSet| folder.iter().any(|f| set.claims.contains(f));
+        let at = meets(&all);
+        let asks_little = |c: &Kept| {
+            let own = of(&c.text);
+            looks_in_no_folder(c) || !meets(&own.reads.union(&own.changes()))
+        };
+        if at && !commands.iter().all(asks_little) {
+            return None;
+        }
+        let rest = all.claims.into_iter().filter(|c| !folder.contains(c));
+        Some(Touched {
+            beside: PathSet::new(rest.collect()),
+            folder: at,
+            changes,
         })
     }
 }

@@ -5,6 +5,7 @@ pub mod builder;
 pub mod context_builder;
 pub mod history;
 pub mod other_builders;
+pub mod pairs;
 pub mod random_context;
 pub mod random_dockerfile;
 pub mod random_history;

@@ -40,7 +40,8 @@ impl Search<'_, '_> {
             finders.push(rewrite::narrow_copy::find);
         }
         // Where fewer lines stand between them than the author had.
-        if self.may_use("merge-run") && self.may_use("copy-flags") {
+        if self.merges() {
+            finders.push(rewrite::copy_flags::find);
             finders.push(rewrite::merge_run::find);
         }
         if finders.is_empty() {

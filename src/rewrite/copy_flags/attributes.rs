@@ -212,22 +212,23 @@ pub(super) fn applied(text: &str, mode: u32) -> Option<u32> {
     Some(mode)
 }
 
-/// Whether a path is that of a file, by its name or the folder it lies in.
-pub(super) fn is_file_path(path: &str) -> bool {
+/// Whether a path is that of a program, by the folder it lies in.
+pub(super) fn is_program(path: &str) -> bool {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    matches!(folder.rsplit('/').next(), Some("bin" | "sbin"))
+}
+
+/// Whether a path is that of a file, by its ending.
+pub(super) fn is_file_name(path: &str) -> bool {
     #[rustfmt::skip]
     const ENDINGS: &[&str] = &[
         "cfg", "cjs", "cnf", "conf", "crt", "css", "csv", "env", "exe", "html", "ini", "jar", "js", "json", "key", "lock", "md",
         "mjs", "pem", "php", "pl", "properties", "py", "rb", "service", "sh", "so", "sql", "toml", "ts", "txt", "war", "wasm",
         "xml", "yaml", "yml",
     ];
-    let mut parts = path.trim_end_matches('/').rsplit('/');
-    let name = parts.next().unwrap_or_default();
-    let folder = parts.next().unwrap_or_default();
-    let ending = name
-        .rsplit_once('.')
-        .map(|(start, end)| (start.is_empty(), end));
-    matches!(folder, "bin" | "sbin")
-        || ending.is_some_and(|(hidden, e)| !hidden && ENDINGS.contains(&e))
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').filter(|(start, _)| !start.is_empty());
+    ending.is_some_and(|(_, e)| ENDINGS.contains(&e))
 }
 
 #[cfg(test)]
@@ -315,8 +316,9 @@ mod tests {
             ("/etc/cron.d", false),
             ("/a/.sh", false),
             ("/a/dist", false),
+            ("bin", false),
         ] {
-            assert_eq!(is_file_path(path), file, "{path}");
+            assert_eq!(is_file_name(path) || is_program(path), file, "{path}");
         }
     }
 }
