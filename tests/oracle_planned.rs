@@ -55,7 +55,7 @@ fn small_runs_become_one() {
     let file = "FROM busybase AS build\nWORKDIR /app\nCOPY src src\nRUN mkdir out && cp src/a out/a && cp -r src out/tree\n\
                 FROM busybase\nWORKDIR /srv\n\
                 COPY --from=build /app/out/a ./a\n# for everybody\nRUN chmod 755 ./a\n\
-                COPY --from=build /app/out/tree ./tree\nRUN chown -R 7:8 ./tree && \\\n    chmod -R 750 ./tree\n\
+                COPY --from=build /app/out/tree ./tree\nRUN chown -R 7 ./tree && \\\n    chmod -R g=u ./tree\n\
                 COPY --from=build /app/src/b ./b\n# b is nobody's\nRUN chmod 600 ./b\n";
     let case = Case {
         files: &[("Dockerfile", file), ("src/a", "a\n"), ("src/b", "b\n")],
@@ -64,7 +64,7 @@ fn small_runs_become_one() {
         rewrites: &["merge-run"],
     };
     let plan = case.plan();
-    let end = "# for everybody\nRUN chmod 755 ./a && \\\n    chown -R 7:8 ./tree && \\\n    chmod -R 750 ./tree && \\\n    # b is nobody's\n    chmod 600 ./b\n";
+    let end = "# for everybody\nRUN chmod 755 ./a && \\\n    chown -R 7 ./tree && \\\n    chmod -R g=u ./tree && \\\n    # b is nobody's\n    chmod 600 ./b\n";
     assert!(
         text(&plan, "dockerfile").ends_with(end),
         "{}",

@@ -61,16 +61,18 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
         return Vec::new();
     };
     type Finder = fn(&View<'_>) -> Vec<Rewrite>;
-    let finders: [(&str, Finder); 7] = [
+    let finders: [(&str, Finder); 6] = [
         ("split-copy", rewrite::split_copy::find),
         ("prefetch", rewrite::prefetch::find),
         ("projection", rewrite::projection::find),
         ("move-to-stage", rewrite::own_stage::find),
-        ("merge-run", rewrite::copy_flags::find),
         ("merge-run", rewrite::merge_run::find),
         ("split-run", rewrite::split_run::find),
     ];
     let mut found: Vec<Rewrite> = Vec::new();
+    if setting.allows("merge-run") {
+        found.extend(copy_flags(judge, baseline, &view));
+    }
     for (_, find) in finders.iter().filter(|(name, _)| setting.allows(name)) {
         found.extend(find(&view));
     }
@@ -82,6 +84,23 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
     }
     found.retain(|r| r.safety <= setting.safety);
     found.truncate(MOST_REWRITES);
+    found
+}
+
+/// RUNs that COPYs can do, each stage's with and without what that lets the others become.
+fn copy_flags(judge: &mut Judge<'_>, baseline: &Evaluated, view: &View<'_>) -> Vec<Rewrite> {
+    let mut found = Vec::new();
+    for fold in rewrite::copy_flags::find(view) {
+        let mut with_merges = || {
+            let applied = rewrite::apply(&baseline.source, &baseline.file, &[&fold])?;
+            let after = judge.evaluate_with(applied.source, &applied.ignore);
+            let scene = Scene::new(&after.file, &after.plan, Some(judge.setting().files));
+            let folded = scene.view(&after.source, &after.file)?;
+            rewrite::copy_flags::with_merges(view, &fold, &folded)
+        };
+        found.extend(with_merges());
+        found.push(fold);
+    }
     found
 }
 
@@ -399,17 +418,10 @@ impl<'s, 'a> Search<'s, 'a> {
             added_are_free,
             may_cut: self.may_use("move-to-stage"),
             may_narrow: self.may_use("narrow-copy"),
-            may_merge: self.merges(),
             forms,
             worth: slight(self.before),
             whole: &self.whole,
         })
-    }
-
-    /// Whether small RUNs may become part of other lines: where none can in the author's order, nobody looks for such in others.
-    fn merges(&self) -> bool {
-        let mut found = self.rewrites.iter();
-        self.may_use("merge-run") && found.any(|r| r.note.rewrite == "merge-run")
     }
 
     fn may_use(&self, rewrite: &str) -> bool {

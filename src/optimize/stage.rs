@@ -16,8 +16,8 @@ use super::precedence::{Item, Lines, Relation, Scene};
 use super::sink::Sinking;
 use super::{Evaluated, Objective, Setting};
 use crate::dockerfile::Dockerfile;
-use crate::footprint::{Certainty, Class};
-use crate::plan::{Base, Input, Step};
+use crate::footprint::Certainty;
+use crate::plan::{Base, Input};
 use crate::rewrite::reorder::{self, Placed};
 use crate::rewrite::{EditNote, Safety};
 use crate::simulate::{Content, Horizon, InputMatrix, Policy};
@@ -56,8 +56,6 @@ pub struct Request<'a> {
     pub may_cut: bool,
     /// `narrow-copy` may be used.
     pub may_narrow: bool,
-    /// Small RUNs may become part of other lines once those are in order.
-    pub may_merge: bool,
     /// Where it allows any, the second bounds are asked for.
     pub forms: Forms,
     /// Seconds of a COPY below which it takes none of them.
@@ -266,12 +264,6 @@ fn dense(values: impl Iterator<Item = u128>) -> Vec<u32> {
     values.map(number).collect()
 }
 
-/// Whether a RUN may be one that `merge-run` makes a part of another line.
-fn is_small(step: &Step) -> bool {
-    let known = step.footprint.as_ref().is_some_and(|f| f.opaque.is_none());
-    known && step.classes == [Class::Other]
-}
-
 fn one_stage(
     rows: &Rows<'_>,
     (scene, index): (&Scene<'_>, usize),
@@ -314,9 +306,7 @@ fn one_stage(
                 if list[*i].step.is_none() {
                     return 0.0;
                 }
-                let small = request.may_merge && list[*i].step.is_some_and(|(_, s)| is_small(s));
-                let added =
-                    request.added_are_free && (request.is_added(list[*i].at) || gone[*i] || small);
+                let added = request.added_are_free && (request.is_added(list[*i].at) || gone[*i]);
                 let own = match added {
                     true => 0.0,
                     false => seconds(i),

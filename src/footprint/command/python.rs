@@ -166,6 +166,9 @@ pub(super) fn pybabel(call: &mut Call<'_>) -> Described {
     };
     call.read(directory, Extent::Subtree)?;
     call.write(directory, Extent::Subtree)?;
+    // Newer ones look there for a table of theirs.
+    let manifest = Argument::Known("pyproject.toml".to_string());
+    call.read(&manifest, Extent::Exact)?;
     // An interpreter that root starts may leave bytecode beside the modules it loads.
     call.claims.write_all(&["/opt", "/usr/lib", "/usr/local"]);
     call.claims.assume(
@@ -194,8 +197,8 @@ mod tests {
         ("python manage.py migrate", "program", "", ""),
         ("python --version", "", "", ""),
         ("PYTHONHOME=/x python -m venv /v", "PYTHONHOME", "", ""),
-        ("pybabel compile -d po", "", "/app/po/**", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
-        ("pybabel compile -f --statistics -D web --directory=/app/po -l de", "", "/app/po/**", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
+        ("pybabel compile -d po", "", "/app/po/** /app/pyproject.toml", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
+        ("pybabel compile -f --statistics -D web --directory=/app/po -l de", "", "/app/po/** /app/pyproject.toml", "/app/po/** /opt/** /usr/lib/** /usr/local/**"),
         ("pybabel compile -i a.po -o a.mo", "option -i", "", ""),
         ("pybabel compile", "which catalogues", "", ""),
         ("pybabel extract -F babel.cfg -o m.pot .", "more than to compile", "", ""),

@@ -346,6 +346,14 @@ impl<'a> Scene<'a> {
         second: usize,
         lines: Lines,
     ) -> Relation {
+        let found = self.by_kind(stage, first, second, lines);
+        match &found {
+            Relation::Keep(_) => self.reads_little(stage, first, second).unwrap_or(found),
+            Relation::Commute { .. } => found,
+        }
+    }
+
+    fn by_kind(&self, stage: usize, first: usize, second: usize, lines: Lines) -> Relation {
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
         if let Some(free) = self.needs_little(stage, first, second) {

@@ -8,7 +8,7 @@ use super::super::effect::{self, Effect, Standing};
 use super::{Item, Relation, Scene};
 use crate::dockerfile::Kind;
 use crate::footprint::{Certainty, Extent, Footprint, Link, PathClaim, PathSet, Use};
-use crate::plan::Step;
+use crate::plan::{Input, Step, StepKind};
 use crate::rewrite::ContextFiles;
 use crate::rewrite::layout::{Laid, Layout, Snapshot};
 use crate::rewrite::needs::{self, Needs};
@@ -240,22 +240,41 @@ impl Scene<'_> {
         second: usize,
     ) -> Option<Relation> {
         let (copy, run) = (&self.stages[stage][first], &self.stages[stage][second]);
-        let files = self.files?;
         if !matches!(copy.instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
             return None;
         }
-        let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
+        let Some(Ok(needs)) = &run.needs else {
             return None;
         };
-        let plain;
-        let needs = match &run.needs {
-            Some(Ok(needs)) => needs,
-            Some(Err(_)) => return None,
-            // Of a RUN that works on no project its effect says all.
-            None => {
-                plain = Needs::default();
-                &plain
-            }
+        self.looks_little(stage, (first, second), needs)
+    }
+
+    /// The same for a RUN of plain commands, of which the effect says all.
+    pub(super) fn reads_little(
+        &self,
+        stage: usize,
+        first: usize,
+        second: usize,
+    ) -> Option<Relation> {
+        let (copy, run) = (&self.stages[stage][first], &self.stages[stage][second]);
+        let takes = |s: &Step| s.inputs.iter().any(|i| matches!(i, Input::Context(_)));
+        let plain = run.needs.is_none()
+            && run.step.is_some_and(|(_, s)| s.kind == StepKind::Run)
+            && matches!(copy.instruction.kind, Kind::Copy(_))
+            && copy.step.is_some_and(|(_, s)| takes(s));
+        plain.then(|| self.looks_little(stage, (first, second), &Needs::default()))?
+    }
+
+    fn looks_little(
+        &self,
+        stage: usize,
+        (first, second): (usize, usize),
+        needs: &Needs,
+    ) -> Option<Relation> {
+        let (copy, run) = (&self.stages[stage][first], &self.stages[stage][second]);
+        let files = self.files?;
+        let (Some(Ok(brings)), Some(Ok(effect))) = (&copy.effect, &run.effect) else {
+            return None;
         };
         let mut narrowed = Cow::Borrowed(effect);
         if let Some(footprint) = run.step.and_then(|(_, s)| s.footprint.as_ref())
@@ -324,6 +343,15 @@ impl Scene<'_> {
                 return None;
             }
         }
+        let earlier = &self.stages[stage][..first];
+        let is_made = |folder: &str| {
+            // `COPY --link` lays its own over it.
+            let laid = copy.step.is_some_and(|(_, s)| !s.keyed_by_parent);
+            let mut effects = earlier
+                .iter()
+                .filter_map(|i| i.effect.as_ref()?.as_ref().ok());
+            !laid && effects.any(|e| e.makes.iter().any(|m| m.path == folder))
+        };
         // All else is for the rules of any two steps: what of the RUN's places the COPY meets was looked at file by file.
         let apart = |set: &PathSet| {
             let rest = set.claims.iter().filter(|c| !meets(c));
@@ -339,8 +367,12 @@ impl Scene<'_> {
                 .filter(|l| !meets(&l.at))
                 .cloned()
                 .collect(),
-            // Its folder is there, or the files in it would not be.
-            cwd: None,
+            // Its folder is there, or the files in it would not be; and one that is there keeps its owner and mode whatever
+            // is copied into it (experiments on BuildKit 0.25, docs/rewrites/merge-run.md).
+            cwd: effect
+                .cwd
+                .clone()
+                .filter(|c| run.needs.is_none() && !is_made(c)),
             certainty: Some(Certainty::Assumed),
             ..effect.clone()
         };

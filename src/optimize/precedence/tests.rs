@@ -254,10 +254,24 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM debian\nCOPY a /root/.config/\nRUN apt-get install -y git", 2, 3, "both touch /root"),
     ("FROM debian\nRUN apt-get install -y a\nRUN apt-get install -y b", 2, 3, "both touch"),
     ("FROM debian\nCOPY . /\nRUN apt-get install -y git", 2, 3, "both touch"),
+    // Files that an earlier line brought too.
+    ("FROM busybox\nCOPY plain/f /d/\nCOPY plain /d\nRUN cat /d/f > /c", 3, 4, "assumed"),
+    ("FROM busybox\nCOPY plain /d\nRUN cat /d/f > /c", 2, 3, "both touch /d"),
+    ("FROM busybox\nCOPY a /d/f\nCOPY plain /d\nRUN cat /d/f > /c", 3, 4, "both touch /d"),
+    ("FROM busybox\nCOPY plain/f /d/\nCOPY plain /d\nRUN echo >> /d/f", 3, 4, "both touch /d"),
+    ("FROM busybox\nCOPY plain/f /d/\nCOPY plain /d\nRUN chmod 600 /d/f", 3, 4, "both touch /d"),
+    ("FROM busybox\nCOPY plain/f /d/\nCOPY plain /d\nRUN ls -l /d/f > /c", 3, 4, "assumed"),
+    ("FROM busybox\nCOPY a /d/\nCOPY plain /d\nRUN ls /d > /c", 3, 4, "both touch /d"),
+    ("FROM busybox\nCOPY plain /d\nRUN mkdir /d/new", 2, 3, "both touch /d/new"),
+    ("FROM busybox\nWORKDIR /d\nCOPY plain /d\nRUN mkdir /d/new", 3, 4, "assumed"),
+    ("FROM busybox\nCOPY plain /d\nRUN mkdir /d/f", 2, 3, "both touch /d"),
+    ("FROM busybox\nCOPY plain /d\nRUN test -d /d && touch /e", 2, 3, "both touch /d"),
+    ("FROM busybox\nCOPY --from=alpine /x /d\nRUN mkdir /d/new", 2, 3, "both touch /d"),
     // Working directories.
     ("FROM busybox\nWORKDIR /w\nRUN rm -rf /w\nRUN echo x > /a", 3, 4, "one runs in /w"),
     ("FROM busybox\nWORKDIR /w\nCOPY plain /w\nRUN echo x > /a", 3, 4, "proven"),
-    ("FROM busybox\nWORKDIR /w\nUSER app\nCOPY plain /w\nRUN echo x > /a", 4, 5, "one runs in /w"),
+    ("FROM busybox\nWORKDIR /w\nUSER app\nCOPY plain /w\nRUN echo x > /a", 4, 5, "assumed"),
+    ("FROM busybox\nWORKDIR /w\nUSER app\nCOPY --link plain /w\nRUN echo x > /a", 4, 5, "one runs in /w"),
     ("FROM busybox\nUSER 1000\nRUN mkdir -p /tmp/x\nCOPY --chown=1000 a /tmp/x/", 3, 4, "which of them creates /tmp/x"),
 ];
 

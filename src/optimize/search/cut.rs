@@ -39,11 +39,6 @@ impl Search<'_, '_> {
         if stages.len() > 1 && self.may_use("narrow-copy") {
             finders.push(rewrite::narrow_copy::find);
         }
-        // Where fewer lines stand between them than the author had.
-        if self.merges() {
-            finders.push(rewrite::copy_flags::find);
-            finders.push(rewrite::merge_run::find);
-        }
         if finders.is_empty() {
             return notes;
         }

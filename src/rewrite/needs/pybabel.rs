@@ -3,7 +3,7 @@
 //! Goes in: `pybabel compile -d po`. Comes out: the folder of catalogues. Invariant: a project that brings compiled
 //! catalogues is left alone, since a COPY behind the command would put those back.
 
-use super::{Command, Found, Needs, Project, join};
+use super::{Command, Found, Needs, Project, join, text};
 use crate::footprint::PathClaim;
 
 /// What `pybabel` needs.
@@ -32,7 +32,13 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     if let Some(compiled) = below.find(|f| f.ends_with(".mo")) {
         return Err(format!("{compiled} is in the build context"));
     }
+    // Since 2.19 the folder that it starts in may say more, and where to.
+    let manifest = join(command.dir, "pyproject.toml");
+    if project.is_file(&manifest) && text(project, &manifest)?.contains("tool.babel") {
+        return Err(format!("{manifest} has settings for pybabel"));
+    }
     let mut needs = Needs::default();
+    needs.read(manifest);
     needs.read_tree(place.clone());
     needs.adds.insert(PathClaim::subtree(place));
     needs.assume(
@@ -51,15 +57,24 @@ mod tests {
             ("/app/po/de/LC_MESSAGES/messages.po", ""),
             ("/app/a.py", ""),
         ];
+        let settings = [("/app/pyproject.toml", "[tool.babel.compile_catalog]\n")];
         let compiled = [("/app/po/de/LC_MESSAGES/messages.mo", "")];
         for (line, files, needs) in [
-            ("pybabel compile -d po", &files[..], "/app/po/** | "),
+            (
+                "pybabel compile -d po",
+                &files[..],
+                "/app/po/** /app/pyproject.toml | ",
+            ),
             (
                 "pybabel compile -f --directory=/app/po -D x",
                 &files[..],
-                "/app/po/** | ",
+                "/app/po/** /app/pyproject.toml | ",
             ),
-            ("pybabel compile -dpo", &files[..], "/app/po/** | "),
+            (
+                "pybabel compile -dpo",
+                &files[..],
+                "/app/po/** /app/pyproject.toml | ",
+            ),
             (
                 "pybabel compile",
                 &files[..],
@@ -69,6 +84,11 @@ mod tests {
                 "pybabel extract .",
                 &files[..],
                 "(what pybabel looks at is not known)",
+            ),
+            (
+                "pybabel compile -d po",
+                &settings[..],
+                "(/app/pyproject.toml has settings for pybabel)",
             ),
             (
                 "pybabel compile -d po",
