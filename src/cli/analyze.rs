@@ -12,8 +12,8 @@ use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::history::PathId;
-use crate::optimize::{Advice, Evaluated, Judge, Setting, advise};
-use crate::plan::{Input, Plan, StepKind};
+use crate::optimize::{Advice, Evaluated, Judge, Scales, Setting, advise};
+use crate::plan::Plan;
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
     Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, ProofRow,
@@ -309,6 +309,7 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
             work_s_per_build: p.evaluated.summary.work_s_per_build,
             critical_path_s_per_build: p.evaluated.summary.critical_path_s_per_build,
             cold_s: p.evaluated.summary.cold_s,
+            image_bytes_estimate: Some(p.image_bytes),
             saving: p.saving,
             held_out_saving: p.held_out_saving,
             bound_s: p.bound_s,
@@ -532,7 +533,7 @@ pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
     (0..n).filter(counts).filter(|i| *i > cold).collect()
 }
 
-/// Files that COPY takes from the newest commit into the target's own chain, and priors for RUNs.
+/// What the image weighs above its base image, an estimate.
 ///
 /// # Errors
 /// When trees are missing.
@@ -542,46 +543,8 @@ pub fn image_bytes(
     subject: &Subject,
     costs: &CostTable,
 ) -> Result<Option<u64>> {
-    let plan = &subject.plan;
-    let mut chain = Vec::new();
-    let mut at = Some(plan.target);
-    while let Some(i) = at {
-        chain.push(i);
-        at = match plan.stages[i].base {
-            crate::plan::Base::Stage(b) => Some(b),
-            _ => None,
-        };
-    }
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
-    let mut total = 0u64;
-    let mut wanted: Vec<String> = Vec::new();
-    for node in chain.iter().flat_map(|i| &plan.stages[*i].steps) {
-        let step = &plan.graph[*node];
-        if step.kind == StepKind::Run {
-            total += costs
-                .step("RUN", &step.text, &step.classes)
-                .bytes
-                .unwrap_or(0);
-        }
-        if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
-            continue;
-        }
-        for input in &step.inputs {
-            let Input::Context(c) = input else { continue };
-            let patterns: Vec<_> = c
-                .sources
-                .iter()
-                .map(|s| crate::pattern::SourcePattern::lenient(s))
-                .collect();
-            let taken = files
-                .entries
-                .keys()
-                .filter(|p| patterns.iter().any(|s| s.select(p.as_bytes()).is_some()));
-            wanted.extend(taken.cloned());
-        }
-    }
-    let sizes = files.sizes(&wanted)?;
-    Ok(Some(total + sizes.iter().sum::<u64>()))
+    Ok(Some(Scales::new(&files, costs).bytes(&subject.plan, &[])))
 }
 
 fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {

@@ -4,7 +4,7 @@
 //! Costs one pass over the trees of the commit. Invariant: nothing that the ignore file leaves out is in it.
 
 use super::subject::Subject;
-use crate::history::{CommitId, Entry, EntryKind, Follower, Oid, Repository};
+use crate::history::{CommitId, Entry, EntryKind, Follower, Repository};
 use crate::rewrite::ContextFiles;
 use crate::rewrite::needs::Memo;
 use anyhow::Result;
@@ -84,17 +84,6 @@ impl<'a> TipFiles<'a> {
             "" => path.to_owned(),
             prefix => format!("{prefix}/{path}"),
         }
-    }
-
-    /// Sizes in bytes of some of the files as a checkout has them; 0 where a partial clone lacks one.
-    ///
-    /// # Errors
-    /// When trees are missing from the repository.
-    pub fn sizes(&self, paths: &[String]) -> Result<Vec<u64>> {
-        let known = |p: &String| Some((self.full(p).into_bytes(), *self.entries.get(p)?));
-        let files: Vec<_> = paths.iter().filter_map(known).collect();
-        let sizes = self.repository.sizes_checked_out(self.tip, &files)?;
-        Ok(sizes.into_iter().map(Option::unwrap_or_default).collect())
     }
 }
 
@@ -182,8 +171,10 @@ impl ContextFiles for TipFiles<'_> {
     fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
         // A link's own size says nothing about what it leads to.
         let known = |p: &String| self.entries.get(p).filter(|_| !self.is_link(p));
-        let oids: Vec<Oid> = paths.iter().filter_map(known).map(|e| e.oid).collect();
-        let mut sizes = self.repository.blob_sizes(&oids).into_iter();
+        let file = |p: &String| Some((self.full(p).into_bytes(), *known(p)?));
+        let files: Vec<_> = paths.iter().filter_map(file).collect();
+        let sizes = self.repository.sizes_checked_out(self.tip, &files);
+        let mut sizes = sizes.unwrap_or_default().into_iter();
         let one = |p: &String| known(p).and_then(|_| sizes.next().flatten());
         paths.iter().map(one).collect()
     }

@@ -6,7 +6,8 @@
 //! replayed again, and only what that replay says is reported. Invariant: no plan scores worse than
 //! the input.
 
-pub mod carry;
+mod bytes;
+mod carry;
 pub mod certificate;
 pub mod effect;
 mod forms;
@@ -29,6 +30,7 @@ use crate::plan::{BuildOptions, ContextInput};
 use crate::rewrite::{ContextFiles, EditNote, Safety};
 use crate::simulate::{BuildCost, Context, Policy, Summary};
 use crate::source::SourceFile;
+pub use bytes::Scales;
 use certificate::Proof;
 pub use judge::{Evaluated, Judge, step_bytes, step_seconds, warm_seconds, with_lines};
 use search::{Candidate, Search};
@@ -124,6 +126,8 @@ pub struct Advice {
     pub bound_s: f64,
     /// No order with these footprints and these edits costs less.
     pub optimal: bool,
+    /// Bytes of the image above its base image, an estimate ([`Scales`]).
+    pub image_bytes: u64,
 }
 
 /// Plans that save less than this share are not worth anybody's review.
@@ -134,6 +138,14 @@ const CHOSEN_ON: f64 = 0.7;
 const FURTHER_PLANS: usize = 2;
 /// What a further plan may save at most of what the best one does: else it says nothing new.
 const FURTHER_SAVES: f64 = 0.95;
+
+/// Bytes by which an image has to be smaller before anybody cares, beside a share of one in a hundred.
+const NOTICEABLE: u64 = 1_000_000;
+
+/// Whether an image is smaller than another by more than an estimate of either is worth.
+fn is_smaller(bytes: u64, than: u64) -> bool {
+    bytes.saturating_add(NOTICEABLE.max(than / 100)) < than
+}
 
 /// Seconds a build that give no line another form, and send nobody to look for more; `whole` are those of a build. What a
 /// COPY of a few files costs is known no better.
@@ -151,6 +163,8 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     let objective = setting.objective;
     let cold = baseline.outcome.cold().into_iter();
     let counted: Vec<usize> = cold.chain(baseline.outcome.counted()).collect();
+    let scales = Scales::new(setting.files, setting.costs);
+    let bytes = |c: &Candidate| scales.bytes(&c.evaluated.plan, &c.ignore);
     let rewrites = search::find_rewrites(judge, baseline);
     let mut plans: Vec<Advice> = Vec::new();
     let mut further = Vec::new();
@@ -185,28 +199,48 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
             // What was right for the older builds was wrong for the newer ones.
             continue;
         }
-        further = pool.into_iter().filter(|c| says_more(c, &best)).collect();
-        plans.push(advice(&best, found.bound_s, held_out_saving, objective));
+        let weight = bytes(&best);
+        let more = pool.into_iter().filter(|c| may_say_more(c, &best));
+        let more = more.map(|c| (bytes(&c), c));
+        further = more
+            .filter(|(b, c)| says_more(c, *b, &best, weight))
+            .collect();
+        plans.push(advice(
+            &best,
+            weight,
+            found.bound_s,
+            held_out_saving,
+            objective,
+        ));
     }
     let bound_s = plans.last().map_or(0.0, |p| p.bound_s);
-    let mut shown: Vec<Rc<Candidate>> = Vec::new();
-    further.sort_by(|a, b| b.saving.total_cmp(&a.saving));
-    for candidate in further {
-        let dominated = |o: &Rc<Candidate>| o.lines <= candidate.lines;
+    let mut shown: Vec<(u64, Rc<Candidate>)> = Vec::new();
+    further.sort_by(|(_, a): &(u64, Rc<Candidate>), (_, b)| b.saving.total_cmp(&a.saving));
+    for (weight, candidate) in further {
+        // Those before it save as much or more.
+        let dominated = |(bytes, o): &(u64, Rc<Candidate>)| {
+            o.lines <= candidate.lines
+                && o.safety <= candidate.safety
+                && !is_smaller(weight, *bytes)
+        };
         let old = |p: &Advice| {
             p.saving >= candidate.saving - 1e-9
                 && p.safety <= candidate.safety
                 && p.edits.len() <= candidate.edits.len()
+                && !is_smaller(weight, p.image_bytes)
         };
         if shown.len() < FURTHER_PLANS && !shown.iter().any(dominated) && !plans.iter().any(old) {
-            shown.push(candidate);
+            shown.push((weight, candidate));
         }
     }
-    let shown = shown.iter().map(|c| advice(c, bound_s, None, objective));
+    let shown = shown
+        .iter()
+        .map(|(weight, c)| advice(c, *weight, bound_s, None, objective));
     plans.extend(shown);
     if plans.is_empty() {
         let (bound_s, optimal) = nothing.unwrap_or((objective.of(&baseline.summary), false));
-        plans.push(nothing_to_do(baseline, bound_s, optimal));
+        let weight = scales.bytes(&baseline.plan, &[]);
+        plans.push(nothing_to_do(baseline, weight, bound_s, optimal));
     }
     plans
 }
@@ -215,16 +249,20 @@ fn is_worth_it(candidate: &Candidate) -> bool {
     candidate.saving >= LEAST_SAVING && !candidate.edits.is_empty()
 }
 
-/// Whether a plan is worth showing beside the best one: fewer lines to read, and it saves a good part.
-fn says_more(candidate: &Candidate, best: &Candidate) -> bool {
-    is_worth_it(candidate)
-        && candidate.lines < best.lines
-        && candidate.saving < best.saving * FURTHER_SAVES
-        && candidate.saving > best.saving * 0.25
+/// Whether a plan saves enough of what the best one does to be shown beside it.
+fn may_say_more(candidate: &Candidate, best: &Candidate) -> bool {
+    is_worth_it(candidate) && candidate.saving > best.saving * 0.25
+}
+
+/// Whether a plan is better than the best one in something else: fewer lines to read, or a smaller image.
+fn says_more(candidate: &Candidate, bytes: u64, best: &Candidate, of_best: u64) -> bool {
+    let shorter = candidate.lines < best.lines && candidate.saving < best.saving * FURTHER_SAVES;
+    shorter || is_smaller(bytes, of_best)
 }
 
 fn advice(
     candidate: &Candidate,
+    image_bytes: u64,
     bound_s: f64,
     held_out_saving: Option<f64>,
     objective: Objective,
@@ -236,6 +274,7 @@ fn advice(
         held_out_saving,
         bound_s: bound_s.min(after),
         optimal: candidate.optimal,
+        image_bytes,
         ignore: candidate.ignore.clone(),
         edits: candidate.edits.clone(),
         assumptions: candidate.assumptions.clone(),
@@ -244,13 +283,14 @@ fn advice(
     }
 }
 
-fn nothing_to_do(baseline: &Evaluated, bound_s: f64, optimal: bool) -> Advice {
+fn nothing_to_do(baseline: &Evaluated, image_bytes: u64, bound_s: f64, optimal: bool) -> Advice {
     Advice {
         safety: Safety::Proven,
         saving: 0.0,
         held_out_saving: None,
         bound_s,
         optimal,
+        image_bytes,
         ignore: Vec::new(),
         edits: Vec::new(),
         assumptions: Vec::new(),

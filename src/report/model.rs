@@ -212,6 +212,8 @@ pub struct PlanRow {
     pub critical_path_s_per_build: f64,
     /// Seconds of a build with an empty cache.
     pub cold_s: f64,
+    /// Bytes of the image above its base image, an estimate: files of the context, and what the costs file says of RUNs.
+    pub image_bytes_estimate: Option<u64>,
     /// `1 - plan / baseline` by the objective.
     pub saving: f64,
     /// The same on the newer 30 % of the builds, for the plan chosen on the older 70 %.

@@ -53,6 +53,7 @@ pub fn plan() -> PlanRow {
         work_s_per_build: 31.0,
         critical_path_s_per_build: 28.0,
         cold_s: 182.0,
+        image_bytes_estimate: None,
         saving: 1.0 - 31.0 / 73.2,
         held_out_saving: Some(0.55),
         bound_s: 31.0,

@@ -406,12 +406,13 @@ fn plans(page: &mut Page, t: &TargetReport) {
 fn also(page: &mut Page, t: &TargetReport, plan: &PlanRow) {
     let m = wording::measure(&t.baseline, plan);
     let text = format!(
-        "Also: {} · {}{} per build, saves {} with {}",
+        "Also: {} · {}{} per build, saves {} with {}{}",
         plan.safety,
         seconds(m.after),
         m.unit,
         percent(plan.saving),
         count(plan.edits.len(), "edit"),
+        wording::image(&t.baseline, plan),
     );
     page.wrapped(DIM, "", "  ", &text);
 }

@@ -189,6 +189,34 @@ fn the_stronger_plan_that_saves_less_is_named_too() {
 }
 
 #[test]
+fn what_a_plan_does_to_the_image_is_said_where_it_is_much() {
+    let told = |before: u64, after: u64| {
+        let mut t = sample::target();
+        t.baseline.image_bytes_estimate = Some(before);
+        t.plans[0].image_bytes_estimate = Some(after);
+        let text = analysis(&sample::analysis(t), Style::default());
+        let text = text.replace("\n      ", " ");
+        let found = text.split("; the image is about ").nth(1);
+        found.map(|rest| {
+            rest.split(" (estimate)")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        })
+    };
+    assert_eq!(
+        told(130_000_000, 101_500_000).as_deref(),
+        Some("28.5 MB smaller")
+    );
+    assert_eq!(
+        told(130_000_000, 140_000_000).as_deref(),
+        Some("10.0 MB larger")
+    );
+    assert_eq!(told(130_000_000, 128_800_000), None);
+    assert_eq!(told(3_000_000, 2_100_000), None);
+}
+
+#[test]
 fn colour_changes_nothing_but_escapes() {
     let a = sample::analysis(sample::target());
     let plain = analysis(&a, AT_80);

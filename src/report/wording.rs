@@ -8,7 +8,7 @@ use super::model::{
     Analysis, BaseComparison, Baseline, DiagnosticRow, FailedTarget, History, PlanRow, StepRow,
     Target, TargetReport,
 };
-use super::number::{count, percent, seconds};
+use super::number::{bytes, count, percent, seconds};
 use crate::optimize::slight;
 
 /// Difference in seconds that is rounding, not a saving.
@@ -268,12 +268,28 @@ pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
         )
     };
     format!(
-        "{}{} per build instead of {}: saves {}{held_out}; {limit}",
+        "{}{} per build instead of {}: saves {}{held_out}; {limit}{}",
         seconds(m.after),
         m.unit,
         seconds(m.before),
         percent(plan.saving),
+        image(base, plan),
     )
+}
+
+/// What a plan does to the size of the image, where an estimate can tell; empty otherwise.
+#[must_use]
+pub fn image(base: &Baseline, plan: &PlanRow) -> String {
+    const NOTICEABLE: u64 = 1_000_000;
+    let (Some(before), Some(after)) = (base.image_bytes_estimate, plan.image_bytes_estimate) else {
+        return String::new();
+    };
+    let differs = before.abs_diff(after);
+    if differs <= NOTICEABLE.max(before / 100) {
+        return String::new();
+    }
+    let word = if after < before { "smaller" } else { "larger" };
+    format!("; the image is about {} {word} (estimate)", bytes(differs))
 }
 
 /// What a safety class asks of the reader.

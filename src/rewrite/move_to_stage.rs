@@ -85,7 +85,12 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         (0, _) => return None,
         _ if leaves_triggers(view, &base.lines) => return None,
         _ => {
-            let name = free_name(view, &format!("{alias}-dependencies"))?;
+            // Of a stage that was cut before, what is left below.
+            let wanted = match alias.strip_suffix("-dependencies") {
+                Some(stem) => format!("{stem}-base"),
+                None => format!("{alias}-dependencies"),
+            };
+            let name = free_name(view, &wanted)?;
             edits.push(Edit {
                 span: alias.span(),
                 text: name.clone().into_bytes(),
