@@ -549,3 +549,32 @@ fn an_env_that_moves_into_the_base_stage_leaves_the_run_open() {
     assert_eq!(last["maybe"], serde_json::json!(["1.1"]));
     assert_eq!(last["causes"][0]["kind"], "env");
 }
+
+/// The sample that the README opens with: what the tool says of the demo, the list of assumptions left out.
+#[test]
+fn the_readme_shows_what_the_tool_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).expect("README.md");
+    let mut blocks = readme.split("```");
+    let sample = blocks.nth(1).expect("a sample").trim_matches('\n');
+    let dir = tempfile::tempdir().expect("a folder");
+    let demo = dir.path().join("demo");
+    let made = Command::new(root.join("corpus/demo/make"))
+        .arg(&demo)
+        .output()
+        .expect("sh and git");
+    assert!(made.status.success(), "{made:?}");
+    let out = Command::new(env!("CARGO_BIN_EXE_cacheplan"))
+        .args(["analyze", "--quiet"])
+        .arg(&demo)
+        .env("CACHEPLAN_CACHE_DIR", "none")
+        .env_remove("COLUMNS")
+        .output()
+        .expect("the program starts");
+    let told = String::from_utf8(out.stdout).expect("text");
+    let (before, after) = sample.split_once("  - …\n").expect("what is left out");
+    let rest = told.strip_prefix(before);
+    let rest = rest.unwrap_or_else(|| panic!("the sample begins otherwise: {told}"));
+    let end = rest.trim_end_matches('\n').ends_with(after.trim_start_matches('\n'));
+    assert!(end, "the sample ends otherwise: {told}");
+}
