@@ -575,6 +575,8 @@ fn the_readme_shows_what_the_tool_says() {
     let (before, after) = sample.split_once("  - …\n").expect("what is left out");
     let rest = told.strip_prefix(before);
     let rest = rest.unwrap_or_else(|| panic!("the sample begins otherwise: {told}"));
-    let end = rest.trim_end_matches('\n').ends_with(after.trim_start_matches('\n'));
+    let end = rest
+        .trim_end_matches('\n')
+        .ends_with(after.trim_start_matches('\n'));
     assert!(end, "the sample ends otherwise: {told}");
 }

@@ -24,8 +24,9 @@ use crate::source::SourceFile;
 use links::Left;
 use petgraph::graph::NodeIndex;
 pub(super) use project::NEEDS_LITTLE;
+use rustc_hash::FxHashMap;
 pub(super) use settings::names_set;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// How two instructions of a stage stand to each other.
@@ -125,6 +126,17 @@ pub struct Scene<'a> {
     /// For each stage, where its files come from.
     layouts: Vec<Layout>,
     files: Option<&'a dyn ContextFiles>,
+    /// Pairs that were looked at: by stage, first and second.
+    known: RefCell<FxHashMap<(usize, usize, usize), Known>>,
+}
+
+/// What was found of a pair.
+#[derive(Default)]
+struct Known {
+    /// With lines that stay, and with lines that are repeated.
+    relations: [Option<Relation>; 2],
+    /// What the needs of a RUN say of it.
+    needs: Option<Option<Relation>>,
 }
 
 impl<'a> Scene<'a> {
@@ -140,6 +152,7 @@ impl<'a> Scene<'a> {
             observed: Vec::new(),
             layouts: Vec::new(),
             files,
+            known: RefCell::default(),
         };
         for stage in &plan.stages {
             let base = match &stage.base {
@@ -346,17 +359,41 @@ impl<'a> Scene<'a> {
         second: usize,
         lines: Lines,
     ) -> Relation {
-        let found = self.by_kind(stage, first, second, lines);
-        match &found {
-            Relation::Keep(_) => self.reads_little(stage, first, second).unwrap_or(found),
-            Relation::Commute { .. } => found,
+        let pair = (stage, first, second);
+        let slot = usize::from(lines == Lines::Repeat);
+        let known = self.known.borrow();
+        if let Some(known) = known.get(&pair).and_then(|k| k.relations[slot].clone()) {
+            return known;
         }
+        drop(known);
+        let found = match self.by_kind(stage, first, second, lines) {
+            Relation::Keep(why) => {
+                let little = self.reads_little(stage, first, second);
+                little.unwrap_or(Relation::Keep(why))
+            }
+            free => free,
+        };
+        let mut known = self.known.borrow_mut();
+        known.entry(pair).or_default().relations[slot] = Some(found.clone());
+        found
+    }
+
+    /// What the needs of the second say, which is the same with all lines.
+    fn by_needs(&self, stage: usize, first: usize, second: usize) -> Option<Relation> {
+        let pair = (stage, first, second);
+        if let Some(found) = self.known.borrow().get(&pair).and_then(|k| k.needs.clone()) {
+            return found;
+        }
+        let found = self.needs_little(stage, first, second);
+        let mut known = self.known.borrow_mut();
+        known.entry(pair).or_default().needs = Some(found.clone());
+        found
     }
 
     fn by_kind(&self, stage: usize, first: usize, second: usize, lines: Lines) -> Relation {
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
-        if let Some(free) = self.needs_little(stage, first, second) {
+        if let Some(free) = self.by_needs(stage, first, second) {
             return free;
         }
         if let Some(free) = self.two_ecosystems(stage, first, second) {
