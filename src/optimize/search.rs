@@ -87,7 +87,7 @@ pub(super) fn find_rewrites(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<
     found
 }
 
-/// RUNs that COPYs can do, each stage's with and without what that lets the others become.
+/// RUNs that COPYs can do, each stage's with what that lets the others become.
 fn copy_flags(judge: &mut Judge<'_>, baseline: &Evaluated, view: &View<'_>) -> Vec<Rewrite> {
     let mut found = Vec::new();
     for fold in rewrite::copy_flags::find(view) {
@@ -98,8 +98,8 @@ fn copy_flags(judge: &mut Judge<'_>, baseline: &Evaluated, view: &View<'_>) -> V
             let folded = scene.view(&after.source, &after.file)?;
             rewrite::copy_flags::with_merges(view, &fold, &folded)
         };
-        found.extend(with_merges());
-        found.push(fold);
+        let more = with_merges();
+        found.push(more.unwrap_or(fold));
     }
     found
 }
