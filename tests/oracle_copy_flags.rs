@@ -207,6 +207,19 @@ fn what_else_a_copy_would_do_is_seen() {
         "COPY --from=build /out ./out\nWORKDIR out/new\nRUN chown -R 7:8 ../",
         // The account may be a new one.
         "COPY src/a .\nRUN adduser -D -H -u 77 app\nRUN chown app:app a",
+        // Who runs what is left, with which variables and in which shell, is said in between.
+        "WORKDIR web\nUSER 5\nCOPY src .\nUSER root\nRUN chown -R 7:8 .",
+        "WORKDIR web\nCOPY src .\nENV O=5\nRUN mkdir /q$O && chown -R 7:8 .",
+        "WORKDIR web\nSHELL [\"/bin/true\", \"-c\"]\nCOPY src .\nSHELL [\"/bin/sh\", \"-c\"]\nRUN mkdir /q && chown -R 7:8 .",
+        // Another name of the place.
+        "WORKDIR web\nRUN ln -s /srv/web /l\nCOPY src/a a\nRUN stat -c %a /l/a > /seen\nRUN chmod 600 a",
+        "WORKDIR web\nRUN ln -s /srv/web /l\nRUN touch /l/new\nCOPY src .\nRUN chown -R 7:8 /srv/web",
+        // The folder is only there for the moment, or a failure is not seen.
+        "RUN --mount=type=tmpfs,target=/srv/x mkdir -p /srv/x/y && chown 7:8 /srv/x/y\nCOPY src x/y/z\nRUN chown -R 7:8 x/y/z",
+        "RUN echo $(chmod 700 /srv/x)\nCOPY src x/z\nRUN chown -R 7:8 x/z",
+        "RUN exit 0 && chmod 700 /srv/x\nCOPY src x/z\nRUN chown -R 7:8 x/z",
+        // The name may be another account's by then.
+        "COPY --from=build /out .\nRUN chown -R app:app .\nRUN sed -i s/1000/1009/ /etc/passwd\nCOPY --from=build /src ./deep\nRUN chown -R app:app ./deep",
         // The flags say something else.
         "COPY --link src/a .\nRUN chmod 600 a",
         // A failure would no longer be one.
@@ -217,6 +230,12 @@ fn what_else_a_copy_would_do_is_seen() {
     ] {
         kept(steps);
     }
+    let file = "FROM busybase AS below\nONBUILD RUN mkdir -p /web && touch /web/old\nFROM below\nWORKDIR /web\nCOPY src .\n\
+                RUN chown -R 7:8 .\n";
+    let repo = repository(&files(file), EDITS);
+    let plan = best(&repo.root, &["--rewrites", "merge-run,reorder"]);
+    let new = text(&plan, "dockerfile");
+    assert!(!new.contains("--chown="), "{new}");
 }
 
 /// A random file whose last stage copies things and changes their owner and mode.

@@ -299,10 +299,24 @@ fn copy(step: &Step, dest: &Dest, path: &str, around: &Around<'_>) -> Effect {
     };
     let links = match links_brought(step, around) {
         None => vec![unknown(PathClaim::subtree(path))],
-        Some(names) => {
+        Some(found) => {
             let top = path.trim_end_matches('/');
-            let at = |name: &String| unknown(PathClaim::exact(format!("{top}/{name}")));
-            names.iter().map(at).collect()
+            let at = |(name, text): &(String, Option<String>)| {
+                let place = format!("{top}/{name}");
+                let folder = place.rsplit_once('/').map_or("", |(folder, _)| folder);
+                let to = text.as_ref().map(|text| match text.starts_with('/') {
+                    true => crate::pattern::clean(text),
+                    false => crate::pattern::clean(&format!("{folder}/{text}")),
+                });
+                // Another commit may have it lead elsewhere.
+                let any = unknown(PathClaim::exact(place));
+                let own = to.map(|to| Link {
+                    to: Some(to),
+                    ..any.clone()
+                });
+                own.into_iter().chain([any])
+            };
+            found.iter().flat_map(at).collect()
         }
     };
     // `COPY --link` lays its own folders over those that are there.
@@ -357,8 +371,12 @@ fn single_files(step: &Step, files: Option<&dyn ContextFiles>) -> Option<Vec<Str
     Some(names)
 }
 
-/// The symbolic links that a COPY or ADD may put below its destination; `None` where they are not known.
-fn links_brought(step: &Step, around: &Around<'_>) -> Option<Vec<String>> {
+/// Links of a folder of the context that are read; where there are more, each may lead anywhere.
+const MOST_LINKS: usize = 64;
+
+/// The symbolic links that a COPY or ADD may put below its destination, each with its text where that is known; `None` where they
+/// are not known.
+fn links_brought(step: &Step, around: &Around<'_>) -> Option<Vec<(String, Option<String>)>> {
     if step.kind == StepKind::Add || step.parents {
         // An archive may hold any; a URL is one file, a repository is not.
         return None;
@@ -372,13 +390,26 @@ fn links_brought(step: &Step, around: &Around<'_>) -> Option<Vec<String>> {
                     let pattern = SourcePattern::lenient(source);
                     match pattern.kind() {
                         SourceKind::Plain(_) if files.is_link(pattern.cleaned()) => return None,
-                        SourceKind::Plain(_) => out.extend(files.links_in(pattern.cleaned())?),
+                        SourceKind::Plain(_) => {
+                            let folder = pattern.cleaned().to_owned();
+                            let names = files.links_in(&folder)?;
+                            let few = names.len() <= MOST_LINKS;
+                            let text = |name: String| {
+                                let path = format!("{folder}/{name}");
+                                let text = few.then(|| files.link_text(&path)).flatten();
+                                (name, text)
+                            };
+                            out.extend(names.into_iter().map(text));
+                        }
                         _ if !files.links_in("")?.is_empty() => return None,
                         _ => {}
                     }
                 }
             }
-            Input::Stage { stage, sources, .. } => out.extend((around.links_in)(*stage, sources)?),
+            Input::Stage { stage, sources, .. } => {
+                let found = (around.links_in)(*stage, sources)?.into_iter();
+                out.extend(found.map(|name| (name, None)));
+            }
             Input::Image(_) | Input::Named(_) | Input::Remote(_) => return None,
         }
     }

@@ -209,6 +209,9 @@ impl<'v, 'a> Folding<'v, 'a> {
             rests: Vec::new(),
             assumptions: BTreeSet::new(),
         };
+        if all.goes_through_links() {
+            return all;
+        }
         for run in 0..stage.lines.len() {
             if let Some(found) = Run::of(view, stage, run) {
                 all.fold(&found);
@@ -450,31 +453,95 @@ impl<'v, 'a> Folding<'v, 'a> {
         }
     }
 
-    /// Lines of the stages that stand before one, nearest first.
-    fn before(&self, line: usize) -> Option<Vec<&'v Line<'a>>> {
-        let mut all: Vec<&Line<'a>> = self.stage.lines[..line].iter().rev().collect();
+    /// The stage and those that it stands on, each with how many of its lines stand before one.
+    fn chain(&self, line: usize) -> Option<Vec<(&'v StageView<'a>, usize)>> {
+        let graph = &self.view.plan.graph;
+        // What the triggers of a base image leave is not looked into.
+        let plain = |stage: usize| {
+            let mut steps = self.view.plan.stages[stage].steps.iter();
+            steps.all(|n| graph[*n].id.trigger == 0)
+        };
+        let mut all = vec![(self.stage, line)];
         let mut own = self.stage.stage;
         while let Base::Stage(below) = self.view.plan.stages[own].base {
             let stage = self.view.stages.iter().find(|s| s.stage == below)?;
-            all.extend(stage.lines.iter().rev());
+            all.push((stage, stage.lines.len()));
             own = below;
         }
-        let triggered = |n: &petgraph::graph::NodeIndex| self.view.plan.graph[*n].id.trigger > 0;
-        let plain = !self.view.plan.stages[own].steps.iter().any(triggered);
-        plain.then_some(all)
+        all.iter().all(|(s, _)| plain(s.stage)).then_some(all)
+    }
+
+    /// Lines of the stages that stand before one, nearest first.
+    fn before(&self, line: usize) -> Option<Vec<&'v Line<'a>>> {
+        let chain = self.chain(line)?;
+        let lines = chain
+            .into_iter()
+            .flat_map(|(s, n)| s.lines[..n].iter().rev());
+        Some(lines.collect())
     }
 
     /// Whether an earlier line surely made a folder.
     fn is_there(&self, line: usize, folder: &str) -> bool {
-        let makes = |l: &&Line<'_>| {
-            let Some(step) = l.step else { return false };
-            if let Some(footprint) = &step.footprint {
-                return footprint.requires.iter().any(|r| is_below(r, folder));
-            }
-            let leaves = l.leaves.as_ref();
-            leaves.is_some_and(|l| l.makes.iter().any(|(made, _)| *made == folder))
+        let makes = |stage: &'v StageView<'a>, at: usize| {
+            let own = &stage.lines[at];
+            let Some(step) = own.step else { return false };
+            let Some(footprint) = &step.footprint else {
+                let leaves = own.leaves.as_ref();
+                return leaves.is_some_and(|l| l.makes.iter().any(|(made, _)| *made == folder));
+            };
+            // A substitution may fail, and what is in a mount is gone.
+            let fails = !step.text.contains(['`', '$']) && Run::of(self.view, stage, at).is_some();
+            fails && footprint.requires.iter().any(|r| is_below(r, folder))
         };
-        self.before(line).is_some_and(|all| all.iter().any(makes))
+        let Some(chain) = self.chain(line) else {
+            return false;
+        };
+        let mut lines = chain
+            .into_iter()
+            .flat_map(|(s, n)| (0..n).map(move |at| (s, at)));
+        lines.any(|(stage, at)| makes(stage, at))
+    }
+
+    /// Whether a line goes through a link that the file makes: what its paths say is not where it touches something.
+    fn goes_through_links(&self) -> bool {
+        let Some(before) = self.before(self.stage.lines.len()) else {
+            return true;
+        };
+        let links = |l: &Line<'_>| -> Vec<String> {
+            let links = l.leaves.as_ref().map(|l| l.links.as_slice());
+            let exact = links.unwrap_or_default().iter();
+            let exact = exact.filter(|c| c.extent == crate::footprint::Extent::Exact);
+            exact.map(|c| c.path.clone()).collect()
+        };
+        let made: Vec<(usize, Vec<String>)> = before
+            .iter()
+            .map(|l| links(l))
+            .enumerate()
+            .filter(|(_, l)| !l.is_empty())
+            .collect();
+        if made.is_empty() {
+            return false;
+        }
+        let meets = |n: usize, path: &str| {
+            let mut made = made.iter();
+            made.any(|(by, links)| {
+                let own = *by == n;
+                links
+                    .iter()
+                    .any(|l| is_below(path, l) && !(own && path == l))
+            })
+        };
+        before.iter().enumerate().any(|(n, l)| {
+            let mut claims: Vec<&str> = Vec::new();
+            if let Some(leaves) = &l.leaves {
+                claims.extend(leaves.writes.claims.iter().map(|c| c.path.as_str()));
+                claims.extend(leaves.makes.iter().map(|(m, _)| *m));
+            }
+            if let Some(f) = l.step.and_then(|s| s.footprint.as_ref()) {
+                claims.extend(f.reads.claims.iter().map(|c| c.path.as_str()));
+            }
+            claims.iter().any(|c| meets(n, c))
+        })
     }
 
     /// Whether a file that is copied under this name does not come to lie in a folder of the name.
@@ -585,9 +652,12 @@ impl<'v, 'a> Folding<'v, 'a> {
     fn uniform(&mut self, line: usize, path: &str) -> Flags {
         let touched = PathSet::new(vec![PathClaim::subtree(path)]);
         let mut flags = Flags::default();
+        let mut accounts = false;
         for at in (0..line).rev() {
             let own = &self.stage.lines[at];
             let Some(step) = own.step else { continue };
+            let leaves = own.leaves.as_ref();
+            accounts |= leaves.is_none_or(|l| touches_accounts(l.writes));
             let makes = own.leaves.as_ref().is_none_or(|l| {
                 let made = l.makes.iter().map(|(made, _)| *made);
                 made.into_iter().any(|made| is_below(made, path))
@@ -600,19 +670,23 @@ impl<'v, 'a> Folding<'v, 'a> {
             else {
                 break;
             };
-            if !run.gives(path, &mut flags) {
+            let known = flags.owner.is_some();
+            let goes_on = run.gives(path, &mut flags);
+            // A name may be another account's by now.
+            if !known && accounts && flags.owner.as_ref().is_some_and(|o| !is_number(o)) {
+                flags.owner = Some(String::new());
+            }
+            if !goes_on {
                 break;
             }
         }
         flags
     }
 
-    /// Whether a RUN may pass the steps between a COPY and it: what is left of it touches no more.
+    /// Whether a RUN may pass all lines between a COPY and it, those that make no step too: what is left of it touches no more,
+    /// and sees the same variables, as the same user.
     fn passes_all(&mut self, run: &Run<'a>, copy: usize) -> bool {
         for between in copy + 1..run.line {
-            if self.stage.lines[between].step.is_none() {
-                continue;
-            }
             let Some(rests_on) = (self.view.commute)(self.stage.stage, between, run.line) else {
                 return false;
             };

@@ -12,7 +12,7 @@
 
 use super::{EditNote, Rewrite, Safety, StageView, View, chain};
 use crate::dockerfile::{CommandForm, Instruction, Kind};
-use crate::footprint::Class;
+use crate::footprint::{Class, Footprint, PathClaim};
 use crate::shell::{self, CommandKind, ListOperator, Part, RedirectOperator};
 use crate::source::{Edit, Span};
 use std::collections::BTreeSet;
@@ -42,8 +42,22 @@ fn in_stage(view: &View<'_>, stage: &StageView<'_>) -> Vec<Rewrite> {
         .map(|l| {
             // Not understood is also what another shell than a POSIX one is given.
             let small = l.step.is_some_and(|s| {
-                let known = s.footprint.as_ref().is_some_and(|f| f.opaque.is_none());
-                known && s.classes == [Class::Other]
+                let cwd = view
+                    .plan
+                    .states
+                    .get(l.at)
+                    .and_then(|s| s.as_ref()?.cwd.as_deref());
+                // Another shell starts in the folder that is there then.
+                let stays = |f: &Footprint| {
+                    let mut words = s.text.split_whitespace();
+                    let moves = words.any(|w| matches!(w, "rm" | "rmdir" | "mv"));
+                    let changes = f.changes();
+                    let mut claims = changes.claims.iter();
+                    let own = cwd.map(PathClaim::exact);
+                    !(moves && own.is_none_or(|own| claims.any(|c| c.covers(&own))))
+                };
+                let known = |f: &Footprint| f.opaque.is_none() && stays(f);
+                s.footprint.as_ref().is_some_and(known) && s.classes == [Class::Other]
             });
             small && is_quick(&view.file.instructions[l.at])
         })

@@ -206,6 +206,10 @@ impl Scene<'_> {
         }
         if open {
             let of = match base {
+                // Those that lines of the file bring may be meant too.
+                BaseImage::Unknown(name) if !known => {
+                    format!("{name} has the usual folders, and no symbolic link")
+                }
                 BaseImage::Unknown(name) => {
                     format!("{name} has the usual folders, and no symbolic link of it")
                 }

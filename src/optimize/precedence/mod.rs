@@ -7,6 +7,7 @@
 mod commute;
 mod ecosystems;
 mod links;
+mod plain;
 mod project;
 mod settings;
 

@@ -286,6 +286,42 @@ impl Scene<'_> {
         let arrivals = self.arrivals(stage, first, files);
         let below = self.below(stage, first, files);
         let changes = brings.changes();
+        let plain = run.needs.is_none();
+        let more = match plain {
+            true => self.sees_the_same(stage, (first, second), arrivals.as_ref()?)?,
+            false => Vec::new(),
+        };
+        // A folder below the one that is copied to gets its owner and mode by the COPY, and others than root start there as
+        // these let them.
+        let top = copy.step.and_then(|(_, s)| s.dest.as_ref()?.best());
+        let starts = effect.cwd.as_deref().zip(top).filter(|(cwd, top)| {
+            !effect.as_root && cwd != top && crate::footprint::is_below(cwd, top)
+        });
+        if let Some((cwd, _)) = starts
+            && arrivals
+                .as_ref()?
+                .at(&PathClaim::subtree(cwd))
+                .next()
+                .is_some()
+        {
+            return None;
+        }
+        // Other commands of the RUN may do more to files that one leaves as they are.
+        if let Some(footprint) = run.step.and_then(|(_, s)| s.footprint.as_ref()) {
+            let adds = PathSet::new(needs.adds.iter().cloned().collect());
+            let mut others = footprint.beside_uses().flat_map(|e| &e.writes);
+            if others.any(|w| adds.overlaps(&PathSet::new(vec![w.clone()])).is_some()) {
+                return None;
+            }
+        }
+        // A file is there where it has the same owner and mode too.
+        let others = self.with_other_flags(stage, first);
+        let alike = |place: &str| {
+            let place = PathClaim::exact(place);
+            !others
+                .iter()
+                .any(|s| s.claims.iter().any(|c| c.covers(&place)))
+        };
         // Whom files belong to is looked up where the COPY stands.
         if effect.writes.overlaps(&brings.reads).is_some() {
             return None;
@@ -326,7 +362,8 @@ impl Scene<'_> {
                 return None;
             }
             let mut brought = arrivals.as_ref()?.at(claim);
-            let there = |(place, from): &(String, String)| below.from(place) == Some(from);
+            let there =
+                |(place, from): &(String, String)| below.from(place) == Some(from) && alike(place);
             if !brought.all(there) || on_the_way(claim) {
                 return None;
             }
@@ -350,7 +387,11 @@ impl Scene<'_> {
             let mut effects = earlier
                 .iter()
                 .filter_map(|i| i.effect.as_ref()?.as_ref().ok());
-            !laid && effects.any(|e| e.makes.iter().any(|m| m.path == folder))
+            // Of those below that one the COPY sets owner and mode.
+            let dest = copy.step.and_then(|(_, s)| s.dest.as_ref()?.best());
+            !laid
+                && dest == Some(folder)
+                && effects.any(|e| e.makes.iter().any(|m| m.path == folder))
         };
         // All else is for the rules of any two steps: what of the RUN's places the COPY meets was looked at file by file.
         let apart = |set: &PathSet| {
@@ -377,7 +418,8 @@ impl Scene<'_> {
             ..effect.clone()
         };
         let found = self.steps(stage, (first, brings), (second, &rest));
-        found.resting_on(effect.assumptions.iter().cloned(), NEEDS_LITTLE)
+        let rests_on = effect.assumptions.iter().cloned().chain(more);
+        found.resting_on(rests_on, NEEDS_LITTLE)
     }
 }
 
