@@ -7,7 +7,7 @@
 //! the input.
 
 mod bytes;
-mod carry;
+pub mod carry;
 pub mod certificate;
 pub mod effect;
 mod forms;
