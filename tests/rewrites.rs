@@ -267,8 +267,9 @@ fn downloads_come_before_builds() {
     ));
     let dir = repository(&made, &edits);
     let plan = best(&dir.root, &alone);
-    assert_eq!(names(&plan), ["prefetch"], "{plan}");
-    let expected = "WORKDIR /app\nCOPY go.mod go.sum ./\nRUN go mod download\nCOPY . .\n";
+    assert_eq!(names(&plan), ["split-copy", "prefetch"], "{plan}");
+    let expected = "WORKDIR /app\nCOPY own.cnf ./\nCOPY go.mod go.sum ./\nRUN cat own.cnf > /etc/ssl/openssl.cnf\n\
+                    RUN go mod download\nCOPY . .\nRUN make build\n";
     assert!(text(&plan, "dockerfile").contains(expected), "{plan}");
     let assumed = "make runs `go build` in /app, as the Makefile says";
     assert!(plan["assumptions"].to_string().contains(assumed), "{plan}");
