@@ -7,8 +7,9 @@
 use crate::cost::CostTable;
 use crate::footprint::PathClaim;
 use crate::pattern::IgnoreRules;
-use crate::plan::{Base, Input, Plan, Step, StepKind};
+use crate::plan::{Input, Plan, Step, StepKind};
 use crate::rewrite::ContextFiles;
+use crate::rewrite::flow::chain;
 use crate::rewrite::layout::brought_by;
 use crate::source::SourceFile;
 use std::cell::RefCell;
@@ -43,7 +44,7 @@ impl<'a> Scales<'a> {
         };
         let mut total = 0u64;
         let mut laid: Vec<(String, String)> = Vec::new();
-        for step in chain(plan) {
+        for step in steps(plan) {
             match step.kind {
                 StepKind::Run => {
                     let own = self.costs.step("RUN", &step.text, &step.classes).bytes;
@@ -101,11 +102,8 @@ impl<'a> Scales<'a> {
 }
 
 /// The steps that the target's image consists of, first to last.
-fn chain(plan: &Plan) -> impl Iterator<Item = &Step> {
-    let mut stages = vec![plan.target];
-    while let Some(Base::Stage(below)) = stages.last().map(|s| &plan.stages[*s].base) {
-        stages.push(*below);
-    }
+fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
+    let stages: Vec<usize> = chain(plan, plan.target).collect();
     let steps = stages.into_iter().rev().flat_map(|s| &plan.stages[s].steps);
     steps.map(|n| &plan.graph[*n])
 }

@@ -142,9 +142,15 @@ const FURTHER_SAVES: f64 = 0.95;
 /// Bytes by which an image has to be smaller before anybody cares, beside a share of one in a hundred.
 const NOTICEABLE: u64 = 1_000_000;
 
+/// Whether bytes are more of an image than an estimate of it may be wrong by.
+#[must_use]
+pub fn is_noticeable(bytes: u64, of: u64) -> bool {
+    bytes > NOTICEABLE.max(of / 100)
+}
+
 /// Whether an image is smaller than another by more than an estimate of either is worth.
 fn is_smaller(bytes: u64, than: u64) -> bool {
-    bytes.saturating_add(NOTICEABLE.max(than / 100)) < than
+    is_noticeable(than.saturating_sub(bytes), than)
 }
 
 /// Seconds a build that give no line another form, and send nobody to look for more; `whole` are those of a build. What a

@@ -9,7 +9,7 @@ use super::model::{
     Target, TargetReport,
 };
 use super::number::{bytes, count, percent, seconds};
-use crate::optimize::slight;
+use crate::optimize::{is_noticeable, slight};
 
 /// Difference in seconds that is rounding, not a saving.
 const SAME_S: f64 = 1e-6;
@@ -280,12 +280,11 @@ pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
 /// What a plan does to the size of the image, where an estimate can tell; empty otherwise.
 #[must_use]
 pub fn image(base: &Baseline, plan: &PlanRow) -> String {
-    const NOTICEABLE: u64 = 1_000_000;
     let (Some(before), Some(after)) = (base.image_bytes_estimate, plan.image_bytes_estimate) else {
         return String::new();
     };
     let differs = before.abs_diff(after);
-    if differs <= NOTICEABLE.max(before / 100) {
+    if !is_noticeable(differs, before) {
         return String::new();
     }
     let word = if after < before { "smaller" } else { "larger" };

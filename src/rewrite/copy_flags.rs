@@ -128,12 +128,11 @@ impl<'v, 'a> Folding<'v, 'a> {
                 commands.push(as_it_is());
                 continue;
             };
-            let kept = commands.clone();
             let mut stay = Vec::new();
             let mut folders = Vec::new();
             for (word, path) in &wish.paths {
                 let word = run.text(*word);
-                let Some(behind) = run.behind(&kept, &wish, path) else {
+                let Some(behind) = run.behind(&commands, &wish, path) else {
                     stay.push(word);
                     continue;
                 };

@@ -30,8 +30,8 @@ pub mod split_copy;
 pub mod split_run;
 
 use crate::dockerfile::{Dockerfile, parse};
-use crate::footprint::{PathClaim, PathSet};
-use crate::plan::{Plan, Step};
+use crate::footprint::{PathClaim, PathSet, RunState};
+use crate::plan::{Plan, Step, WrittenVar, is_posix_shell};
 use crate::source::{Edit, SourceFile, apply_edits};
 use std::fmt;
 
@@ -170,6 +170,28 @@ pub struct Leaves<'a> {
     pub makes: Vec<(&'a str, bool)>,
     /// Where it may leave links.
     pub links: Vec<&'a PathClaim>,
+}
+
+/// What the shell of a RUN sees; `None` where that is not known.
+fn run_state(plan: &Plan, at: usize, step: &Step) -> Option<RunState> {
+    let stated = plan.states.get(at)?.as_ref()?;
+    let known = |v: &WrittenVar| Some((v.name.clone(), v.value.clone()?));
+    Some(RunState {
+        cwd: stated.cwd.clone(),
+        user: stated.user.clone(),
+        vars: step.written.vars.iter().filter_map(known).collect(),
+        homes: stated.homes.clone(),
+    })
+}
+
+/// Whether a RUN's shell is one that reads scripts as POSIX has them.
+fn runs_in_posix_shell(step: &Step) -> bool {
+    let mut fields = step.written.fields.iter();
+    let shell = fields.find(|(name, _)| *name == "shell");
+    shell.is_some_and(|(_, shell)| {
+        let words: Vec<String> = shell.split(' ').map(str::to_owned).collect();
+        is_posix_shell(&words)
+    })
 }
 
 /// One instruction of a stage.

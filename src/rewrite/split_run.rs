@@ -15,10 +15,10 @@
 use super::chain::{leaves_nothing, looks_at_no_shell, sets_up, stays_in_place, takes_away};
 use super::needs;
 use super::split_copy::{First, manifests_first};
-use super::{EditNote, Line, Rewrite, Safety, StageView, View};
+use super::{EditNote, Line, Rewrite, Safety, StageView, View, run_state, runs_in_posix_shell};
 use crate::dockerfile::{CommandForm, Instruction, Kind, parse};
 use crate::footprint::{self, Class, Footprint, PathClaim, PathSet, RunState};
-use crate::plan::{Base, Plan, Step, StepKind, is_posix_shell};
+use crate::plan::{Base, Plan, Step, StepKind};
 use crate::rewrite::layout::Laid;
 use crate::shell::{Command, CommandKind, ListOperator};
 use crate::source::{Edit, SourceFile, Span, apply_edits};
@@ -80,10 +80,7 @@ impl<'v, 'a> Run<'v, 'a> {
         if !shell_form || !instruction.heredocs.is_empty() || !may_pass(stage, at, step) {
             return None;
         }
-        let mut fields = step.written.fields.iter();
-        let (_, shell) = fields.find(|(name, _)| *name == "shell")?;
-        let shell: Vec<String> = shell.split(' ').map(str::to_owned).collect();
-        if !is_posix_shell(&shell) {
+        if !runs_in_posix_shell(step) {
             return None;
         }
         // A file system that is gone after each command, and one whose changes are.
@@ -110,8 +107,7 @@ impl<'v, 'a> Run<'v, 'a> {
         let parts = std::iter::once(&**first).chain(rest.iter().map(|(_, c)| c));
         let parts: Vec<Command> = parts.cloned().collect();
         let setup = parts.iter().take_while(|p| sets_up(p)).count();
-        let stated = view.plan.states.get(line.at)?.as_ref()?;
-        let known = |v: &crate::plan::WrittenVar| Some((v.name.clone(), v.value.clone()?));
+        let state = run_state(view.plan, line.at, step)?;
         Some(Self {
             view,
             stage,
@@ -120,12 +116,7 @@ impl<'v, 'a> Run<'v, 'a> {
             instruction,
             parts,
             setup,
-            state: RunState {
-                cwd: stated.cwd.clone(),
-                user: stated.user.clone(),
-                vars: step.written.vars.iter().filter_map(known).collect(),
-                homes: stated.homes.clone(),
-            },
+            state,
         })
     }
 

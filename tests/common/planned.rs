@@ -75,3 +75,20 @@ pub fn names(plan: &Value) -> Vec<&str> {
     let edits = plan["edits"].as_array().expect("edits");
     edits.iter().map(|e| text(e, "rewrite")).collect()
 }
+
+/// Fails where a real builder makes another image of the best plan than of the file as it is; `shown` is said with it.
+pub fn builds_the_same_image(dir: &Path, flags: &[&str], shown: &str) {
+    let base = [
+        "verify",
+        "--plan",
+        "--dot-git",
+        "absent",
+        "--timeout",
+        "300",
+    ];
+    let args = [&base[..], flags, &[".", "--", "--network=none"]].concat();
+    let out = cacheplan(dir, &args);
+    let told = String::from_utf8_lossy(&out.stdout);
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{shown}{told}{errors}");
+}

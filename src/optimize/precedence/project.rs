@@ -388,9 +388,8 @@ impl Scene<'_> {
                 .iter()
                 .filter_map(|i| i.effect.as_ref()?.as_ref().ok());
             // Of those below that one the COPY sets owner and mode.
-            let dest = copy.step.and_then(|(_, s)| s.dest.as_ref()?.best());
             !laid
-                && dest == Some(folder)
+                && top == Some(folder)
                 && effects.any(|e| e.makes.iter().any(|m| m.path == folder))
         };
         // All else is for the rules of any two steps: what of the RUN's places the COPY meets was looked at file by file.

@@ -7,10 +7,17 @@
 use super::attributes::{is_number, touches_accounts};
 use super::{Brings, Flags, Folding, Run, What};
 use crate::footprint::{Extent, PathClaim, PathSet, is_below};
-use crate::plan::{Base, StepKind};
+use crate::plan::StepKind;
+use crate::rewrite::flow::chain;
 use crate::rewrite::layout::brought_by;
 use crate::rewrite::link::is_of_system;
 use crate::rewrite::{Bottom, Line, StageView};
+
+/// Whether a line may make such a folder.
+fn makes_folder(line: &Line<'_>, is_such: &dyn Fn(&str) -> bool) -> bool {
+    let leaves = line.leaves.as_ref();
+    leaves.is_none_or(|l| l.makes.iter().any(|(made, _)| is_such(made)))
+}
 
 impl<'v, 'a> Folding<'v, 'a> {
     /// Whether a line may write at a place; what lies in a folder of that name counts as a file by its name.
@@ -63,11 +70,9 @@ impl<'v, 'a> Folding<'v, 'a> {
             steps.all(|n| graph[*n].id.trigger == 0)
         };
         let mut all = vec![(self.stage, line)];
-        let mut own = self.stage.stage;
-        while let Base::Stage(below) = self.view.plan.stages[own].base {
+        for below in chain(self.view.plan, self.stage.stage).skip(1) {
             let stage = self.view.stages.iter().find(|s| s.stage == below)?;
             all.push((stage, stage.lines.len()));
-            own = below;
         }
         all.iter().all(|(s, _)| plain(s.stage)).then_some(all)
     }
@@ -190,29 +195,18 @@ impl<'v, 'a> Folding<'v, 'a> {
 
     /// Whether there is surely nothing at a place yet, or all there is as the flags say.
     pub(super) fn is_missing(&mut self, line: usize, path: &str, flags: &Flags) -> bool {
-        let place = PathClaim::subtree(path);
         let given = self.uniform(line, path);
         let same =
             |asked: &Option<String>, given: &Option<String>| asked.is_none() || asked == given;
         let alike = same(&flags.mode, &given.mode) && same(&flags.owner, &given.owner);
-        let makes = |l: &Line<'_>| {
-            let leaves = l.leaves.as_ref();
-            leaves.is_none_or(|l| {
-                l.makes
-                    .iter()
-                    .any(|(made, _)| place.covers(&PathClaim::exact(*made)))
-            })
-        };
+        let makes = |l: &Line<'_>| makes_folder(l, &|made| is_below(made, path));
         alike || self.is_untouched(line, path, &makes)
     }
 
     /// Whether an earlier line made this folder and there is nothing in it.
     pub(super) fn is_empty_folder(&mut self, line: usize, path: &str) -> bool {
         let inside = |made: &str| made != path && is_below(made, path);
-        let makes = |l: &Line<'_>| {
-            let leaves = l.leaves.as_ref();
-            leaves.is_none_or(|l| l.makes.iter().any(|(made, _)| inside(made)))
-        };
+        let makes = |l: &Line<'_>| makes_folder(l, &inside);
         self.is_there(line, path) && self.is_untouched(line, path, &makes)
     }
 
@@ -264,10 +258,7 @@ impl<'v, 'a> Folding<'v, 'a> {
             let Some(step) = own.step else { continue };
             let leaves = own.leaves.as_ref();
             accounts |= leaves.is_none_or(|l| touches_accounts(l.writes));
-            let makes = own.leaves.as_ref().is_none_or(|l| {
-                let made = l.makes.iter().map(|(made, _)| *made);
-                made.into_iter().any(|made| is_below(made, path))
-            });
+            let makes = makes_folder(own, &|made| is_below(made, path));
             if !makes && self.writes(at, &touched) == Some(false) {
                 continue;
             }

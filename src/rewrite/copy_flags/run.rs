@@ -7,8 +7,8 @@ use super::Flags;
 use super::attributes::{Change, Mode, Wish};
 use crate::dockerfile::{CommandForm, Instruction, Kind};
 use crate::footprint::{self, PathClaim, PathSet, RunState, is_below};
-use crate::plan::{Step, StepKind, is_posix_shell};
-use crate::rewrite::{StageView, View, chain};
+use crate::plan::{Step, StepKind};
+use crate::rewrite::{StageView, View, chain, run_state, runs_in_posix_shell};
 use crate::shell::{self, Command, CommandKind, ListOperator};
 use crate::source::Span;
 
@@ -85,10 +85,7 @@ impl<'a> Run<'a> {
         {
             return None;
         }
-        let mut fields = step.written.fields.iter();
-        let (_, shell) = fields.find(|(name, _)| *name == "shell")?;
-        let shell: Vec<String> = shell.split(' ').map(str::to_owned).collect();
-        if !is_posix_shell(&shell) {
+        if !runs_in_posix_shell(step) {
             return None;
         }
         let script = shell::parse(&step.text);
@@ -110,19 +107,13 @@ impl<'a> Run<'a> {
         if !parts.iter().all(chain::leaves_nothing) {
             return None;
         }
-        let stated = view.plan.states.get(own.at)?.as_ref()?;
-        let known = |v: &crate::plan::WrittenVar| Some((v.name.clone(), v.value.clone()?));
+        let state = run_state(view.plan, own.at, step)?;
         Some(Self {
             line,
             step,
             instruction,
             parts,
-            state: RunState {
-                cwd: stated.cwd.clone(),
-                user: stated.user.clone(),
-                vars: step.written.vars.iter().filter_map(known).collect(),
-                homes: stated.homes.clone(),
-            },
+            state,
         })
     }
 
