@@ -68,7 +68,7 @@ pub fn compose(
     let mut out: Vec<Placed> = Vec::new();
     for (place, i) in order.iter().enumerate() {
         let item = &items[*i];
-        let needs = needs(&item.instruction.kind);
+        let needs = needs(item);
         let mut line = Placed::new(item.at);
         let wanted = &states[*i];
         let mut writer = Writer {
@@ -183,20 +183,20 @@ impl Writer<'_, '_> {
     }
 }
 
-fn needs(kind: &Kind) -> Needs {
+fn needs(item: &Item<'_>) -> Needs {
     let shell_form = |c: &CommandForm| matches!(c, CommandForm::Shell(_));
-    match kind {
+    match &item.instruction.kind {
         Kind::Run(form) => Needs {
             cwd: true,
             user: true,
             shell: shell_form(form),
         },
-        Kind::Copy(t) | Kind::Add(t) => Needs {
-            cwd: !t.dest.starts_with('/'),
+        Kind::Copy(_) | Kind::Add(_) => Needs {
+            cwd: item.is_relative(),
             ..Needs::default()
         },
-        Kind::Workdir(path) => Needs {
-            cwd: !path.starts_with('/'),
+        Kind::Workdir(_) => Needs {
+            cwd: item.is_relative(),
             user: true,
             shell: false,
         },

@@ -603,6 +603,7 @@ impl Lowering<'_> {
             likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir: true,
+            is_relative: !text.starts_with('/'),
             owner,
             mode: None,
         });

@@ -275,6 +275,8 @@ pub struct Dest {
     pub likely: Option<Likely>,
     /// Ends with a slash (or is `.`): sources land inside it.
     pub is_dir: bool,
+    /// Written, once variables are expanded, from the working directory on.
+    pub is_relative: bool,
     /// `--chown`, or the USER for WORKDIR; `None` is root.
     pub owner: Option<String>,
     /// `--chmod`.

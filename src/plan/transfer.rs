@@ -146,6 +146,7 @@ impl Lowering<'_> {
             likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir,
+            is_relative: !dest.starts_with('/'),
             owner,
             mode,
         });

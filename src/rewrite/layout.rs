@@ -118,6 +118,9 @@ impl Laid<'_> {
                     if let Some(found) = brought.origin(path, self.files) {
                         return Some(found);
                     }
+                    if brought.empties(path, self.files) {
+                        return None;
+                    }
                 }
             }
         }
@@ -163,6 +166,12 @@ impl Project for Laid<'_> {
             .filter(|p| p != dir)
             .collect()
     }
+}
+
+/// Whether a COPY brings files of the context by way of a stage that takes some of them away.
+#[must_use]
+pub fn comes_through(plan: &Plan, step: &Step) -> bool {
+    Brought::through(plan, step).is_some()
 }
 
 /// The place of a file that a COPY brings; the repository, of which no file is listed, is a tree.
@@ -313,6 +322,13 @@ impl Brought {
         None
     }
 
+    /// Whether it brings a file to a path of the image that is one of the context's by its name alone.
+    fn empties(&self, path: &str, files: &dyn ContextFiles) -> bool {
+        let rest = below(path, &self.dest);
+        let cut = self.cut.as_ref().zip(rest);
+        cut.is_some_and(|(c, rest)| c.all(files).emptied.contains_key(rest))
+    }
+
     /// Paths of the image at or below a claim that it brings files to.
     fn list(&self, claim: &PathClaim, files: &dyn ContextFiles, out: &mut BTreeSet<String>) {
         let own = PathClaim::subtree(match self.dest.as_str() {
@@ -325,7 +341,7 @@ impl Brought {
             return;
         }
         if let Some(cut) = &self.cut {
-            let all = cut.all(files).iter();
+            let all = cut.all(files).whole.iter();
             let places = all.map(|(rest, _)| format!("{}/{rest}", self.dest));
             out.extend(places.filter(|p| claim.covers(&PathClaim::exact(&**p))));
             return;

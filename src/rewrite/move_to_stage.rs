@@ -183,7 +183,7 @@ fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &
         let (Some(footprint), Some(Ok(needs))) = (&run.footprint, own.needs) else {
             return false;
         };
-        let claims: Vec<PathClaim> = needs.reads.iter().chain(&needs.writes).cloned().collect();
+        let claims: Vec<PathClaim> = needs.sees().chain(&needs.writes).cloned().collect();
         let others = footprint.beside_uses();
         let mut others = others.flat_map(|e| [&e.reads, &e.writes]);
         if met(&claims) || others.any(|c| met(c)) {

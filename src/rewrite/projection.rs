@@ -12,16 +12,22 @@
 //!                              RUN cargo build
 //! ```
 //!
+//! Some commands ask for most files only whether they are there ([`names`]): these come emptied.
+//!
 //! Precondition: that of `split-copy` or `prefetch`, whose lines would be too many; one COPY brings all that
 //! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
 //! is copied from it is the same as long as the manifests are, which is worked out exactly (`simulate/stage_tree/prune.rs`).
 
+mod names;
+
 use super::flow::{bottom, flags_of, free_name, is_plain, names_stages_by_number};
 use super::layout::Laid;
+use super::needs::Needs;
 use super::prefetch::{self, Way};
 use super::split_copy::{MOST_LINES, Wanted, lines, wanted};
+use super::split_run;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
-use crate::dockerfile::Kind;
+use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::PathClaim;
 use crate::plan::{Base, Plan};
 use crate::source::{Edit, Span};
@@ -47,13 +53,27 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
             out.extend(found.filter(|f| !out.iter().any(|r| r.edits == f.edits)));
         }
     }
+    out.extend(split_run::find_by_stage(view));
     out
+}
+
+/// What is needed before a RUN by way of a stage: the manifests, or every file by its name.
+pub(super) fn first(
+    view: &View<'_>,
+    stage: &StageView<'_>,
+    at: usize,
+    needs: &Needs,
+) -> Option<Projected> {
+    match needs.names.is_empty() {
+        true => manifests(view, stage, at, &needs.reads, None),
+        false => names::emptied(view, stage, at, needs),
+    }
 }
 
 /// What a RUN needs first, and so before the rest.
 fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> Option<Rewrite> {
     let needs = run.needs?.as_ref().ok()?;
-    let cut = manifests(view, stage, at, &needs.reads, None)?;
+    let cut = first(view, stage, at, needs)?;
     // Later commands would need a variable.
     if needs.afterwards.is_some() {
         return None;
@@ -69,8 +89,8 @@ fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> O
             line: instruction.line,
             end_line: instruction.end_line,
             why: format!(
-                "{} come first, by way of a stage that keeps nothing else, so that line {} no longer runs for every source edit",
-                cut.told(),
+                "{}, so that line {} no longer runs for every source edit",
+                cut.told_first(),
                 view.file.instructions[run.at].line
             ),
             assumptions,
@@ -92,8 +112,10 @@ pub(super) struct Projected {
     /// The files, by their paths in the context.
     pub names: BTreeSet<String>,
     pub assumptions: Vec<String>,
-    /// File names that are kept.
+    /// File names that are kept, of those whose content counts.
     kept: BTreeSet<String>,
+    /// All others come too, with nothing in them.
+    emptied: bool,
 }
 
 impl Projected {
@@ -101,6 +123,100 @@ impl Projected {
     pub fn told(&self) -> String {
         let kept: Vec<&str> = self.kept.iter().map(String::as_str).collect();
         format!("{} files ({})", self.names.len(), kept.join(", "))
+    }
+
+    /// That it comes first, and how, for people.
+    pub fn told_first(&self) -> String {
+        match self.emptied {
+            false => format!(
+                "{} come first, by way of a stage that keeps nothing else",
+                self.told()
+            ),
+            true => format!(
+                "{} come first, and all others by their names alone, by way of a stage that empties them",
+                self.told()
+            ),
+        }
+    }
+}
+
+/// The flags that a line from another stage takes over; `None` where there are others.
+fn flags_taken_over(instruction: &Instruction) -> Option<String> {
+    let mut flags = String::new();
+    for flag in &instruction.flags {
+        match flag.raw.as_str() {
+            raw if raw.starts_with("--chown=") || raw.starts_with("--chmod=") => {
+                flags.push_str(&format!("{raw} "));
+            }
+            _ => return None,
+        }
+    }
+    Some(flags)
+}
+
+/// A stage that copies and takes away, and the line that copies from it.
+struct Through<'a> {
+    view: &'a View<'a>,
+    stage: &'a StageView<'a>,
+    /// The first line that brings the files today: the new one comes before it.
+    before: &'a Instruction,
+    /// What the stage is called, where that is free.
+    name: &'static str,
+    folder: &'static str,
+    /// What it copies, behind the keyword.
+    copies: Vec<String>,
+    /// What it runs, a command a line.
+    script: Vec<String>,
+    flags: String,
+    dest: String,
+}
+
+impl Through<'_> {
+    /// Both edits, and the image that the stage stands on.
+    fn edits(self) -> Option<(Edit, Edit, String)> {
+        let Self { view, before, .. } = self;
+        let (image, options, told) = image(view, self.stage)?;
+        let name = free_name(view, self.name)?;
+        let end = view.source.line_end();
+        let lower = view.source.text(before.keyword_span()).as_ref() == "copy";
+        let keyword = |word: &str| match lower {
+            true => word.to_ascii_lowercase(),
+            false => word.to_owned(),
+        };
+        let folder = self.folder;
+        let mut text = vec![
+            format!(
+                "{} {options}{image} {} {name}",
+                keyword("FROM"),
+                keyword("AS")
+            ),
+            format!("{} {folder}", keyword("WORKDIR")),
+        ];
+        let copy = keyword("COPY");
+        text.extend(self.copies.iter().map(|c| format!("{copy} {c}")));
+        let more = format!(" && {}", view.file.directives.escape);
+        for (n, line) in self.script.iter().enumerate() {
+            let start = match n {
+                0 => keyword("RUN") + " ",
+                _ => "    ".to_owned(),
+            };
+            let more = if n + 1 < self.script.len() {
+                &*more
+            } else {
+                ""
+            };
+            text.push(format!("{start}{line}{more}"));
+        }
+        text.push(String::new());
+        let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
+        let own = &view.file.instructions[view.plan.stages[self.stage.stage].from];
+        let place = own.leading_comments.start.min(own.span.start);
+        let line = format!(
+            "{copy} {}--from={name} {folder} {}{end}",
+            self.flags, self.dest
+        );
+        let first = before.leading_comments.start.min(before.span.start);
+        Some((insert(place, text), insert(first, line), told))
     }
 }
 
@@ -154,15 +270,7 @@ pub(super) fn manifests(
     if trees.len() > MOST_NAMES || !trees.iter().all(|t| is_plain(t)) {
         return None;
     }
-    let mut flags = String::new();
-    for flag in &instruction.flags {
-        match flag.raw.as_str() {
-            raw if raw.starts_with("--chown=") || raw.starts_with("--chmod=") => {
-                flags.push_str(&format!("{raw} "));
-            }
-            _ => return None,
-        }
-    }
+    let flags = flags_taken_over(instruction)?;
     // Of these the stage empties all that have the same end.
     let mut empty = BTreeSet::new();
     let below = stage.layout.first(copy.layers + 1);
@@ -181,20 +289,6 @@ pub(super) fn manifests(
     if kept.len() + empty.len() > MOST_NAMES || !empty.iter().all(plain) {
         return None;
     }
-    let (image, options, told) = image(view, stage)?;
-    let name = free_name(view, "manifests")?;
-    let end = view.source.line_end();
-    let keyword = |word: &str| match view.source.text(instruction.keyword_span()).as_ref() {
-        "copy" => word.to_ascii_lowercase(),
-        _ => word.to_owned(),
-    };
-    let (from, as_, workdir, copy_, run) = (
-        keyword("FROM"),
-        keyword("AS"),
-        keyword("WORKDIR"),
-        keyword("COPY"),
-        keyword("RUN"),
-    );
     let named = kept.iter().chain(&empty).map(|n| format!("! -name {n}"));
     let whole = trees.iter().map(|t| format!("! -path './{t}/*'"));
     let names: Vec<String> = named.chain(whole).collect();
@@ -202,39 +296,34 @@ pub(super) fn manifests(
     if !is_plain(&taken) {
         return None;
     }
-    let escape = view.file.directives.escape;
-    let mut text = vec![
-        format!("{from} {options}{image} {as_} {name}"),
-        format!("{workdir} {FOLDER}"),
-        format!("{copy_} {taken} ./"),
-        format!(
-            "{run} find . ! -type d {} -exec rm -f {{}} + && {escape}",
-            names.join(" ")
-        ),
-    ];
+    let mut script = vec![format!(
+        "find . ! -type d {} -exec rm -f {{}} +",
+        names.join(" ")
+    )];
     if !empty.is_empty() {
-        text.push(format!(
-            "    find . -name '*.rs' -exec truncate -s 0 {{}} + && {escape}"
-        ));
+        script.push("find . -name '*.rs' -exec truncate -s 0 {} +".to_owned());
     }
-    text.push("    find . -mindepth 1 -depth -type d -empty -exec rmdir {} \\;".to_owned());
-    text.push(String::new());
-    let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
-    let own = &view.file.instructions[view.plan.stages[stage.stage].from];
-    let place = own.leading_comments.start.min(own.span.start);
-    let dest_text = match view.source.text(copied.dest.span()).as_ref() {
+    script.push("find . -mindepth 1 -depth -type d -empty -exec rmdir {} \\;".to_owned());
+    let dest = match view.source.text(copied.dest.span()).as_ref() {
         "." => "./".to_owned(),
         text if text.ends_with('/') => text.to_owned(),
         text => format!("{text}/"),
     };
-    let line = format!("{copy_} {flags}--from={name} {FOLDER} {dest_text}{end}");
-    let before = instruction
-        .leading_comments
-        .start
-        .min(instruction.span.start);
+    let through = Through {
+        view,
+        stage,
+        before: instruction,
+        name: "manifests",
+        folder: FOLDER,
+        copies: vec![format!("{taken} ./")],
+        script,
+        flags,
+        dest,
+    };
+    let (new_stage, line, told) = through.edits()?;
     Some(Projected {
-        stage: insert(place, text),
-        copied: insert(before, line),
+        stage: new_stage,
+        copied: line,
         copy: copy.at,
         names: files
             .into_values()
@@ -244,6 +333,7 @@ pub(super) fn manifests(
             "{told} runs commands as root, has the usual tools (find, rm), and nothing in {FOLDER}"
         )],
         kept,
+        emptied: false,
     })
 }
 

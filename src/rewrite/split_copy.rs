@@ -30,7 +30,8 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
         for (at, run) in stage.lines.iter().enumerate() {
             let plain;
             let needs = match run.needs {
-                Some(Ok(needs)) => needs,
+                // Those that ask for every file by its name are for `projection`.
+                Some(Ok(needs)) if needs.names.is_empty() => needs,
                 None if let Some(found) = looks_at(run) => {
                     plain = found;
                     &plain

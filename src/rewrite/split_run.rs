@@ -14,6 +14,7 @@
 
 use super::chain::{leaves_nothing, looks_at_no_shell, sets_up, stays_in_place, takes_away};
 use super::needs;
+use super::projection;
 use super::split_copy::{First, manifests_first};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View, run_state, runs_in_posix_shell};
 use crate::dockerfile::{CommandForm, Instruction, Kind, parse};
@@ -22,7 +23,6 @@ use crate::plan::{Base, Plan, Step, StepKind};
 use crate::rewrite::layout::Laid;
 use crate::shell::{Command, CommandKind, ListOperator};
 use crate::source::{Edit, SourceFile, Span, apply_edits};
-use std::collections::BTreeSet;
 
 /// Most places of one RUN that are looked at.
 const MOST_CUTS: usize = 4;
@@ -30,6 +30,16 @@ const MOST_CUTS: usize = 4;
 /// One rewrite for every place where a RUN goes on to work of another class.
 #[must_use]
 pub fn find(view: &View<'_>) -> Vec<Rewrite> {
+    find_with(view, false)
+}
+
+/// Those whose first half asks for most files of the project only whether they are there: these come by way of a stage
+/// ([`super::projection`]).
+pub(super) fn find_by_stage(view: &View<'_>) -> Vec<Rewrite> {
+    find_with(view, true)
+}
+
+fn find_with(view: &View<'_>, by_stage: bool) -> Vec<Rewrite> {
     let mut out = Vec::new();
     for stage in &view.stages {
         for (at, line) in stage.lines.iter().enumerate() {
@@ -37,7 +47,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                 continue;
             };
             let cuts = run.cuts().into_iter().take(MOST_CUTS);
-            out.extend(cuts.filter_map(|cut| run.split(cut)));
+            out.extend(cuts.filter_map(|cut| run.split(cut, by_stage)));
         }
     }
     out
@@ -166,7 +176,7 @@ impl<'v, 'a> Run<'v, 'a> {
     }
 
     /// The rewrite that begins a RUN with a part.
-    fn split(&self, cut: usize) -> Option<Rewrite> {
+    fn split(&self, cut: usize, by_stage: bool) -> Option<Rewrite> {
         let (before, after) = self.parts.split_at(cut);
         let own = before.get(self.setup..)?;
         if !own.iter().all(leaves_nothing) || !after.iter().all(looks_at_no_shell) {
@@ -196,33 +206,45 @@ impl<'v, 'a> Run<'v, 'a> {
             }
         }
         let needs = self.needs(&first);
-        let manifests = needs
-            .as_ref()
-            .and_then(|n| manifests_first(self.view, self.stage, self.at, &n.reads, false));
-        assumptions.extend(needs.into_iter().flat_map(|n| n.assumptions));
+        if by_stage != needs.as_ref().is_some_and(|n| !n.names.is_empty()) {
+            return None;
+        }
         let mut edits = vec![self.cut(cut)?];
-        let names = match manifests {
-            Some(First {
-                edits: copies,
-                names,
-                ..
-            }) => {
-                edits.splice(0..0, copies);
-                names
+        let copied = match &needs {
+            Some(needs) if by_stage => {
+                let found = projection::first(self.view, self.stage, self.at, needs)?;
+                let told = found.told_first();
+                assumptions.extend(found.assumptions);
+                edits.splice(0..0, [found.stage, found.copied]);
+                format!("; {told}")
             }
-            None => BTreeSet::new(),
+            Some(needs) => {
+                match manifests_first(self.view, self.stage, self.at, &needs.reads, false) {
+                    Some(First {
+                        edits: copies,
+                        names,
+                        ..
+                    }) => {
+                        edits.splice(0..0, copies);
+                        told_of(names.len())
+                    }
+                    None => String::new(),
+                }
+            }
+            None => String::new(),
         };
+        assumptions.extend(needs.into_iter().flat_map(|n| n.assumptions));
         Some(Rewrite {
             safety: Safety::Assumed,
             edits,
             ignore: Vec::new(),
             caches: Vec::new(),
             note: EditNote {
-                rewrite: "split-run",
+                rewrite: if by_stage { "projection" } else { "split-run" },
                 safety: Safety::Assumed,
                 line: self.instruction.line,
                 end_line: self.instruction.end_line,
-                why: self.why(cut, names.len()),
+                why: self.why(cut, &copied),
                 assumptions,
             },
         })
@@ -243,18 +265,13 @@ impl<'v, 'a> Run<'v, 'a> {
         })
     }
 
-    fn why(&self, cut: usize, copied: usize) -> String {
+    fn why(&self, cut: usize, copied: &str) -> String {
         const WIDTH: usize = 40;
         let text = self.text(self.parts[cut].span);
         let short: String = text.chars().take(WIDTH).collect();
         let more = if short.len() < text.len() { "…" } else { "" };
-        let first = match copied {
-            0 => "",
-            1 => ", and the file that the first half needs comes before it",
-            _ => ", and the files that the first half needs come before it",
-        };
         format!(
-            "`{short}{more}` begins a step of its own, so that what changes one half no longer runs the other{first}"
+            "`{short}{more}` begins a step of its own, so that what changes one half no longer runs the other{copied}"
         )
     }
 
@@ -273,6 +290,7 @@ impl<'v, 'a> Run<'v, 'a> {
                 return None;
             }
             all.reads.extend(more.reads);
+            all.names.extend(more.names);
             all.assumptions.extend(more.assumptions);
         }
         (!all.reads.is_empty()).then_some(all)
@@ -345,6 +363,16 @@ impl<'v, 'a> Run<'v, 'a> {
         }
         Some(())
     }
+}
+
+/// That files come before the first half, for people.
+fn told_of(copied: usize) -> String {
+    let told = match copied {
+        0 => "",
+        1 => ", and the file that the first half needs comes before it",
+        _ => ", and the files that the first half needs come before it",
+    };
+    told.to_owned()
 }
 
 /// Whether anything above a RUN makes it run again, that one half of it might pass.

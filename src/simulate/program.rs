@@ -335,7 +335,7 @@ fn copy(plan: &Plan, rules: usize, step: &Step) -> Op {
         is_dir,
         owner,
         mode,
-        likely: _,
+        ..
     }) = &step.dest
     else {
         return Op::Anything;

@@ -67,6 +67,13 @@ const FILE_TESTS: &[&str] = &[
     "-u", "-w", "-x",
 ];
 
+/// The virtual environment that a script of this name belongs to.
+fn environment_of(script: &str) -> Option<&str> {
+    let root = script.strip_suffix("/bin/activate")?;
+    // A folder of programs that every system has is none.
+    (!matches!(root, "" | "/usr" | "/usr/local") && root.starts_with('/')).then_some(root)
+}
+
 /// Whether a shell runs this itself.
 pub(in super::super) fn is_builtin(name: &str) -> bool {
     BUILTINS.contains(&name)
@@ -167,15 +174,42 @@ impl Walk {
                 }
             }
             "." | "source" => {
-                if let Some(path) = arguments.first().and_then(Argument::known)
-                    && let Some(path) = resolve(shell.cwd.as_deref(), path)
-                {
-                    self.claims.read(Extent::Exact, path);
+                let named = arguments.first().and_then(Argument::known);
+                let path = named.and_then(|p| resolve(shell.cwd.as_deref(), p));
+                if let Some(path) = &path {
+                    self.claims.read(Extent::Exact, path.clone());
                 }
-                Err("it runs a file in the shell itself".to_string())
+                // A name without a slash is looked for in PATH.
+                let found = path.filter(|_| named.is_some_and(|n| n.contains('/')));
+                match found.as_deref().and_then(environment_of) {
+                    Some(root) if arguments.len() == 1 => {
+                        self.activate(root, shell);
+                        Ok(())
+                    }
+                    _ => Err("it runs a file in the shell itself".to_string()),
+                }
             }
             _ => Err("what it does to the shell is not followed".to_string()),
         }
+    }
+
+    /// Goes on in a virtual environment of Python, as its own script does (`venv/scripts/common/activate` of CPython).
+    fn activate(&mut self, root: &str, shell: &mut Shell) {
+        let path = shell.variables.get("PATH").cloned().flatten();
+        let path = path.unwrap_or_else(|| "$PATH".to_string());
+        let values = [
+            ("VIRTUAL_ENV", Some(root.to_string())),
+            ("PATH", Some(format!("{root}/bin:{path}"))),
+            ("VIRTUAL_ENV_PROMPT", None),
+            ("PS1", None),
+        ];
+        for (name, value) in values {
+            shell.variables.insert(name.to_string(), value);
+        }
+        shell.variables.remove("PYTHONHOME");
+        self.claims.assume(format!(
+            "{root}/bin/activate is the script that a virtual environment at {root} is made with"
+        ));
     }
 
     /// Looks whether there are programs.

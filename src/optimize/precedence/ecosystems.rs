@@ -212,7 +212,7 @@ fn own(
         }
     };
     let beside = || footprint.beside_uses();
-    let reads = beside().flat_map(|e| &e.reads).chain(&needs.reads);
+    let reads = beside().flat_map(|e| &e.reads).chain(needs.sees());
     // Folders made where they are missing are told apart from what is written.
     let made = |c: &&PathClaim| effect.makes.iter().any(|m| m.path == c.path);
     let written = beside().flat_map(|e| &e.writes).filter(|c| !made(c));

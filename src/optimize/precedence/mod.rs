@@ -113,6 +113,17 @@ impl Item<'_> {
     pub(super) fn is_opaque(&self) -> bool {
         matches!(self.effect, Some(Err(_)))
     }
+
+    /// Whether it is a COPY, an ADD or a WORKDIR whose path starts from the working directory, once its variables are expanded.
+    pub(super) fn is_relative(&self) -> bool {
+        let written = match &self.instruction.kind {
+            Kind::Copy(t) | Kind::Add(t) => &t.dest,
+            Kind::Workdir(path) => path,
+            _ => return false,
+        };
+        let dest = self.step.and_then(|(_, s)| s.dest.as_ref());
+        dest.map_or(!written.starts_with('/'), |d| d.is_relative)
+    }
 }
 
 /// The stages of a file with what their steps do.
@@ -456,9 +467,10 @@ impl<'a> Scene<'a> {
                 Relation::keep("WORKDIR creates its folder as the current user")
             }
             (Workdir(_), Workdir(_)) => Relation::keep("each WORKDIR sets the working directory"),
-            (Workdir(_), Copy(t) | Add(t)) | (Copy(t) | Add(t), Workdir(_))
-                if !t.dest.starts_with('/') =>
-            {
+            (Workdir(_), Copy(_) | Add(_)) if b.is_relative() => {
+                Relation::keep("the destination is relative to the working directory")
+            }
+            (Copy(_) | Add(_), Workdir(_)) if a.is_relative() => {
                 Relation::keep("the destination is relative to the working directory")
             }
             (Run(_) | Copy(_) | Add(_) | Workdir(_), Volume(_))

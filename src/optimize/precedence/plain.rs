@@ -9,7 +9,7 @@ use super::super::effect::Effect;
 use super::Scene;
 use crate::footprint::{Extent, PathClaim, PathSet, is_below};
 use crate::plan::{Base, Dest, Input, Step, StepKind};
-use crate::rewrite::layout::Arrivals;
+use crate::rewrite::layout::{Arrivals, comes_through};
 
 /// Owner and mode of what a COPY brings.
 fn flags(step: &Step) -> Option<(Option<&str>, Option<&str>)> {
@@ -37,8 +37,9 @@ impl Scene<'_> {
                 continue;
             };
             // What others bring is not there as far as the layout goes.
-            let context = step.inputs.iter().any(|i| matches!(i, Input::Context(_)));
-            let brings = context && matches!(step.kind, StepKind::Copy | StepKind::Add);
+            let brings = matches!(step.kind, StepKind::Copy | StepKind::Add)
+                && (step.inputs.iter().any(|i| matches!(i, Input::Context(_)))
+                    || comes_through(self.plan, step));
             if brings && (step.kind == StepKind::Add || flags(step) != own) {
                 out.push(&effect.writes);
             }

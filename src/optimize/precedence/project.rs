@@ -50,6 +50,7 @@ pub(super) fn needs_of(
         match found {
             Ok(more) => {
                 all.reads.extend(more.reads);
+                all.names.extend(more.names);
                 all.writes.extend(more.writes);
                 all.adds.extend(more.adds);
                 all.assumptions.extend(more.assumptions);
@@ -127,7 +128,8 @@ pub(super) fn narrow(effect: &mut Effect, footprint: &Footprint, needs: &Needs) 
             let all = kept.chain(back.iter().copied()).chain(own);
             PathSet::new(all.cloned().collect())
         };
-    effect.reads = without(&effect.reads, &reads, &others_read, &needs.reads);
+    let seen = needs.sees().cloned().collect();
+    effect.reads = without(&effect.reads, &reads, &others_read, &seen);
     let changed = needs.writes.union(&needs.adds).cloned().collect();
     effect.writes = without(&effect.writes, &writes, &others_write, &changed);
     effect.links.retain(|l| !writes.contains(&l.at));
@@ -344,7 +346,10 @@ impl Scene<'_> {
             let all = PathClaim::subtree(&*claim.path);
             started.as_ref().is_some_and(|c| all.covers(c)) || below.has_below(&claim.path)
         };
-        for claim in effect.reads.claims.iter().chain(&effect.programs.claims) {
+        // What is looked at in a folder of which otherwise the names count.
+        let inner = needs.reads.iter().filter(|_| !needs.names.is_empty());
+        let own = effect.reads.claims.iter().chain(&effect.programs.claims);
+        for claim in own.chain(inner) {
             if !meets(claim) {
                 continue;
             }
@@ -362,8 +367,14 @@ impl Scene<'_> {
                 return None;
             }
             let mut brought = arrivals.as_ref()?.at(claim);
-            let there =
-                |(place, from): &(String, String)| below.from(place) == Some(from) && alike(place);
+            let by_name = needs.names.contains(claim) && !needs.reads.contains(claim);
+            let there = |(place, from): &(String, String)| {
+                let found = match by_name {
+                    true => below.named(place),
+                    false => below.from(place),
+                };
+                found == Some(from) && alike(place)
+            };
             if !brought.all(there) || on_the_way(claim) {
                 return None;
             }

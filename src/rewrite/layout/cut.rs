@@ -1,12 +1,12 @@
 //! Files of the context that come by way of a stage which takes some of them away again.
 //!
-//! Goes in: a COPY from a stage that consists of one COPY of the context and of `find`s that take files away. Comes out:
-//! which files of the context are left, and where. One pass over the files, once. Invariant: what is not sure to be left is
-//! not answered.
+//! Goes in: a COPY from a stage that consists of one COPY of the context and of `find`s that take files away or empty them.
+//! Comes out: which files of the context are left, and where, and of which the name alone is. One pass over the files, once.
+//! Invariant: what is not sure to be left is not answered.
 
 use super::{Brought, ContextFiles};
-use crate::footprint::{Outcome, Pruning, What};
-use crate::plan::{Base, Input, Plan, Step, StepKind};
+use crate::footprint::{Action, Outcome, Pruning, What};
+use crate::plan::{Base, Dest, Input, Plan, Step, StepKind};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
@@ -15,8 +15,16 @@ pub(super) struct Cut {
     /// The COPY there; its destination is the folder that is copied on.
     inner: Box<Brought>,
     prunings: Vec<Pruning>,
-    /// What is left: path below the folder, path in the context.
-    left: OnceCell<BTreeMap<String, String>>,
+    left: OnceCell<Left>,
+}
+
+/// What is left: path below the folder, path in the context.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Files as they are in the context.
+    pub whole: BTreeMap<String, String>,
+    /// Files with nothing in them.
+    pub emptied: BTreeMap<String, String>,
 }
 
 impl Brought {
@@ -48,7 +56,10 @@ impl Brought {
         for step in from.steps.iter().map(|n| &plan.graph[*n]) {
             match step.kind {
                 StepKind::From | StepKind::Workdir => {}
-                StepKind::Copy if inner.is_none() => inner = Some(Self::of(step)?),
+                // An owner or a mode that it gives would go along.
+                StepKind::Copy if inner.is_none() && step.dest.as_ref().is_some_and(is_plain) => {
+                    inner = Some(Self::of(step)?);
+                }
                 StepKind::Run => match &step.footprint.as_ref()?.outcome {
                     Some(Outcome::Less(list)) => prunings.extend(list.iter().cloned()),
                     _ => return None,
@@ -77,6 +88,10 @@ impl Brought {
     }
 }
 
+fn is_plain(dest: &Dest) -> bool {
+    dest.owner.is_none() && dest.mode.is_none()
+}
+
 impl Cut {
     pub(super) fn is_unclear(&self, files: &dyn ContextFiles) -> bool {
         self.inner.is_unclear(files)
@@ -84,25 +99,33 @@ impl Cut {
 
     /// The file of the context at a path below the folder.
     pub(super) fn origin(&self, rest: &str, files: &dyn ContextFiles) -> Option<String> {
-        self.all(files).get(rest).cloned()
+        self.all(files).whole.get(rest).cloned()
     }
 
     /// All that is left.
-    pub(super) fn all(&self, files: &dyn ContextFiles) -> &BTreeMap<String, String> {
+    pub(super) fn all(&self, files: &dyn ContextFiles) -> &Left {
         self.left.get_or_init(|| {
-            let mut all = BTreeMap::new();
-            self.inner.lay(files, &mut all);
-            let below = |(place, from): (String, String)| {
-                let rest = place.strip_prefix(&self.inner.dest)?.strip_prefix('/')?;
+            let mut left = Left::default();
+            for (place, from) in self.inner.laid(files) {
+                let rest = place.strip_prefix(&self.inner.dest);
+                let Some(rest) = rest.and_then(|r| r.strip_prefix('/')) else {
+                    continue;
+                };
                 let what = match files.is_link(&from) {
                     true => What::Link,
                     false => What::File,
                 };
-                let stays = |p: &Pruning| p.takes(rest, what) == Some(false);
-                let left = self.prunings.iter().all(stays);
-                left.then(|| (rest.to_owned(), from))
-            };
-            all.into_iter().filter_map(below).collect()
+                let takes = |p: &&Pruning| p.takes(rest, what) != Some(false);
+                let taken: Vec<&Pruning> = self.prunings.iter().filter(takes).collect();
+                let empties =
+                    |p: &&Pruning| p.action == Action::Empty && p.takes(rest, what) == Some(true);
+                if taken.is_empty() {
+                    left.whole.insert(rest.to_owned(), from);
+                } else if taken.iter().all(empties) {
+                    left.emptied.insert(rest.to_owned(), from);
+                }
+            }
+            left
         })
     }
 }

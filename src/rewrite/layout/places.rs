@@ -12,7 +12,11 @@ use std::rc::Rc;
 
 /// All files of the context at their places, looked up once: place in the image and path in the context.
 #[derive(Debug, Default)]
-pub struct Places(BTreeMap<String, String>);
+pub struct Places {
+    whole: BTreeMap<String, String>,
+    /// Those of which the name alone is there.
+    emptied: BTreeMap<String, String>,
+}
 
 /// The same with the context they were found in: what needs are asked of.
 pub struct Snapshot<'a> {
@@ -24,33 +28,56 @@ impl Places {
     /// The file of the context at a place.
     #[must_use]
     pub fn from(&self, place: &str) -> Option<&String> {
-        self.0.get(place)
+        self.whole.get(place)
+    }
+
+    /// The same where it may have nothing in it.
+    #[must_use]
+    pub fn named(&self, place: &str) -> Option<&String> {
+        self.from(place).or_else(|| self.emptied.get(place))
     }
 
     /// Whether anything lies below a folder.
     #[must_use]
     pub fn has_below(&self, dir: &str) -> bool {
         let start = format!("{}/", dir.trim_end_matches('/'));
-        let mut rest = self.0.range(start.clone()..);
+        let mut rest = self.whole.range(start.clone()..);
         rest.next().is_some_and(|(p, _)| p.starts_with(&start))
     }
 
     fn below(&self, dir: &str) -> Vec<String> {
-        let start = format!("{}/", dir.trim_end_matches('/'));
-        let rest = self.0.range(start.clone()..);
-        let all = rest.map(|(p, _)| p.clone());
-        all.take_while(|p| p.starts_with(&start)).collect()
+        below_of(&self.whole, dir)
     }
 
     /// Takes away what lies at a claim.
     fn lose(&mut self, claim: &PathClaim) {
-        self.0.remove(&claim.path);
-        if claim.extent == Extent::Subtree {
-            for path in self.below(&claim.path) {
-                self.0.remove(&path);
+        for places in [&mut self.whole, &mut self.emptied] {
+            places.remove(&claim.path);
+            if claim.extent == Extent::Subtree {
+                for path in below_of(places, &claim.path) {
+                    places.remove(&path);
+                }
             }
         }
     }
+
+    /// A file of the context comes to lie at a place.
+    fn lay(&mut self, place: String, from: String) {
+        self.emptied.remove(&place);
+        self.whole.insert(place, from);
+    }
+
+    /// An empty file of the same name does.
+    fn lay_emptied(&mut self, place: String, from: String) {
+        self.whole.remove(&place);
+        self.emptied.insert(place, from);
+    }
+}
+
+fn below_of(places: &BTreeMap<String, String>, dir: &str) -> Vec<String> {
+    let start = format!("{}/", dir.trim_end_matches('/'));
+    let all = places.range(start.clone()..).map(|(p, _)| p.clone());
+    all.take_while(|p| p.starts_with(&start)).collect()
 }
 
 impl Layout {
@@ -71,7 +98,7 @@ impl Layout {
                 Layer::Context(brought) if brought.is_unclear(files) => {
                     places.lose(&PathClaim::subtree(brought.top()));
                 }
-                Layer::Context(brought) => brought.lay(files, &mut places.0),
+                Layer::Context(brought) => brought.lay(files, &mut places),
             }
         }
         places
@@ -99,7 +126,7 @@ impl<'a> Snapshot<'a> {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = blake3::Hasher::new();
-        for (place, from) in &self.places.0 {
+        for (place, from) in &self.places.whole {
             for text in [place, from] {
                 hash.update(&(text.len() as u64).to_le_bytes());
                 hash.update(text.as_bytes());
@@ -189,14 +216,27 @@ impl Arrivals {
 
 impl Brought {
     /// Puts its files where they belong.
-    pub(super) fn lay(&self, files: &dyn ContextFiles, places: &mut BTreeMap<String, String>) {
+    fn lay(&self, files: &dyn ContextFiles, places: &mut Places) {
         if let Some(cut) = &self.cut {
-            let all = cut.all(files).iter();
-            places.extend(all.map(|(rest, from)| (format!("{}/{rest}", self.dest), from.clone())));
+            let left = cut.all(files);
+            let place = |rest: &String| format!("{}/{rest}", self.dest);
+            for (rest, from) in &left.whole {
+                places.lay(place(rest), from.clone());
+            }
+            for (rest, from) in &left.emptied {
+                places.lay_emptied(place(rest), from.clone());
+            }
             return;
         }
-        for source in &self.sources {
-            places.extend(self.placed(source, folder_of(source).to_owned(), files));
+        for (place, from) in self.laid(files) {
+            places.lay(place, from);
         }
+    }
+
+    /// Files that come straight from the context: path in the image, path in the context.
+    pub(super) fn laid(&self, files: &dyn ContextFiles) -> BTreeMap<String, String> {
+        let all = self.sources.iter();
+        all.flat_map(|s| self.placed(s, folder_of(s).to_owned(), files))
+            .collect()
     }
 }

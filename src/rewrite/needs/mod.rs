@@ -12,6 +12,7 @@ mod bundler;
 mod cargo;
 mod composer;
 mod dotnet;
+mod editable;
 mod globs;
 mod go;
 mod gradle;
@@ -92,6 +93,8 @@ pub struct Command<'a> {
 pub struct Needs {
     /// Files and folders that it looks at; those that are not there are looked for.
     pub reads: BTreeSet<PathClaim>,
+    /// Files and folders of which it counts only that they are there, beside those that it looks at.
+    pub names: BTreeSet<PathClaim>,
     /// Places in the project that it writes.
     pub writes: BTreeSet<PathClaim>,
     /// Folders in which it makes files, and leaves those of the build context as they are.
@@ -104,6 +107,11 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// All that it sees of the project: what it looks at, and where it counts which files there are.
+    pub fn sees(&self) -> impl Iterator<Item = &PathClaim> {
+        self.reads.iter().chain(&self.names)
+    }
+
     /// Looks at one file.
     fn read(&mut self, path: impl Into<String>) {
         self.reads.insert(PathClaim::exact(path));
@@ -451,7 +459,15 @@ pub(super) fn shown_with(
         set.iter().map(one).collect::<Vec<_>>().join(" ")
     };
     match of(&command, &Memory::of(files)) {
-        Ok(needs) => format!("{} | {}", list(&needs.reads), list(&needs.writes)),
+        Ok(needs) if needs.names.is_empty() => {
+            format!("{} | {}", list(&needs.reads), list(&needs.writes))
+        }
+        Ok(needs) => format!(
+            "{} | {}; names {}",
+            list(&needs.reads),
+            list(&needs.writes),
+            list(&needs.names)
+        ),
         Err(why) => format!("({why})"),
     }
 }

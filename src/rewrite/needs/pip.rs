@@ -1,9 +1,10 @@
 //! pip: the requirement and constraint files that are named, those they include, and archives that they name.
 //!
-//! Goes in: a command line. Comes out: the files it reads. Invariant: a folder of the project is never installed.
+//! Goes in: a command line. Comes out: the files it reads. Invariant: a folder of the project is never
+//! installed, save as a link ([`super::editable`]).
 
 use super::words::{Options, Words};
-use super::{Command, Found, Needs, Project, join, text};
+use super::{Command, Found, Needs, Project, editable, join, text};
 use crate::footprint::PathClaim;
 
 /// Most files that include each other.
@@ -52,7 +53,10 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
                 .values(&["-w", "--wheel-dir", "-d", "--dest"])
                 .is_empty() =>
         {
-            install(command.dir, &words, packages, project)
+            match words.values(&["-e", "--editable"]).is_empty() {
+                true => install(command.dir, &words, packages, project),
+                false => Err("it may build a package of the project".to_owned()),
+            }
         }
         [
             "uninstall" | "list" | "show" | "freeze" | "check" | "cache",
@@ -75,9 +79,6 @@ pub(super) fn install(
     packages: &[&str],
     project: &dyn Project,
 ) -> Found {
-    if !words.values(&["-e", "--editable"]).is_empty() {
-        return Err("it may build a package of the project".to_owned());
-    }
     let mut scene = Scene {
         dir,
         project,
@@ -86,6 +87,14 @@ pub(super) fn install(
     };
     for package in packages {
         scene.package(package)?;
+    }
+    for link in words.values(&["-e", "--editable"]) {
+        let folder = link.split('[').next().unwrap_or(link);
+        if folder.contains([':', '~']) {
+            return Err(format!("{folder} is no folder of the project"));
+        }
+        let isolated = !words.has(&["--no-build-isolation"]);
+        editable::by_pip(&join(dir, folder), isolated, project, &mut scene.needs)?;
     }
     for place in words.values(&["-f", "--find-links"]) {
         if !place.contains("://") {

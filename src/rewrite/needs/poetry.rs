@@ -1,11 +1,11 @@
 //! Poetry: `pyproject.toml`, `poetry.lock`, `poetry.toml`, and the folders of local packages.
 //!
-//! Goes in: a command line. Comes out: what it reads. Invariant: the project itself is never installed; that would
-//! need all of it.
+//! Goes in: a command line. Comes out: what it reads. Invariant: the project itself is installed as a link
+//! ([`super::editable`]), or not at all.
 
 use super::python::{environment, get, local, names_file, only_remote, paths, table};
 use super::words::{Options, Words};
-use super::{Command, Found, Needs, Project, above, join};
+use super::{Command, Found, Needs, Project, above, editable, join};
 use std::collections::BTreeSet;
 use toml::Value;
 
@@ -135,7 +135,7 @@ fn install(
     let package = get(&tree, &["tool", "poetry", "package-mode"]);
     // `--only main` installs it as well.
     if !words.has(&["--no-root"]) && package != Some(&Value::Boolean(false)) {
-        return Err("it installs the project itself".to_owned());
+        editable::by_poetry(top, &tree, project, needs)?;
     }
     lock(top, project, needs)?;
     packages(top, words.has(&["--no-directory"]), project, needs)?;

@@ -245,7 +245,16 @@ impl Scene<'_> {
 
     fn pip(&self, packages: &[&str], needs: &mut Needs) -> Result<(), String> {
         let found = pip::install(&self.dir, self.words, packages, self.project)?;
+        for linked in &found.names {
+            let manifest = join(&linked.path, "pyproject.toml");
+            let tree = table(self.project, &manifest)?;
+            // Sources, workspaces and cache keys are paths.
+            if get(&tree, &["tool", "uv"]).is_some() {
+                return Err(format!("{manifest} says more to uv"));
+            }
+        }
         needs.reads.extend(found.reads);
+        needs.names.extend(found.names);
         needs.writes.extend(found.writes);
         needs.assumptions.extend(found.assumptions);
         environment(&join(&self.dir, ".venv"), self.project, needs)
@@ -355,7 +364,6 @@ mod tests {
             "uv sync --script x.py",
             "uv run x",
             "uv pip install .",
-            "uv pip install -e .",
             "uv pip install -r pyproject.toml",
             "uv tool install ./x",
             "uv build",
@@ -365,6 +373,17 @@ mod tests {
                 "{line}"
             );
         }
+        let link = "uv pip install --system -e .";
+        let plain = (
+            "/app/pyproject.toml",
+            "[project]\nname = \"x\"\nversion = \"1\"\n[build-system]\nbuild-backend = \"hatchling.build\"\n",
+        );
+        let sources = (
+            "/app/pyproject.toml",
+            "[project]\nname = \"x\"\nversion = \"1\"\n[build-system]\nbuild-backend = \"hatchling.build\"\n[tool.uv.sources]\n",
+        );
+        assert!(shown(link, "/app", &[plain]).ends_with("; names /app/**"));
+        assert!(shown(link, "/app", &[sources]).starts_with('('));
         let line = "uv sync --locked --no-install-project";
         assert!(shown(line, "/app", &[PACKAGE]).starts_with('('));
         for (path, text) in [
