@@ -21,6 +21,8 @@ fn rewrites(steps: &str) -> Vec<String> {
         ("src/run.sh", "#!/bin/sh\n"),
         ("src/deep/k", "k\n"),
         ("src/po/de/m.po", "m\n"),
+        ("src/mo/de/m.po", "m\n"),
+        ("src/mo/de/m.mo", "m\n"),
     ] {
         repo.write(path, text);
     }
@@ -92,6 +94,9 @@ fn what_a_run_sees_beside_bytes_keeps_it_in_place() {
         // What one command leaves alone another takes away.
         "WORKDIR /app\nCOPY src .\nRUN pybabel compile -d po && rm po/de/m.po",
         "WORKDIR /app\nCOPY src .\nRUN sed -i s/x/y/ po/de/m.po && pybabel compile -d po",
+        // It writes over a file that the COPY brings.
+        "WORKDIR /app\nCOPY src .\nRUN pybabel compile -d mo",
+        "WORKDIR /app\nCOPY src/mo mo\nCOPY src .\nRUN pybabel compile -d mo",
         // A shell of its own starts in the folder that is there then.
         "WORKDIR /w\nCOPY src .\nRUN rm -rf /w && mkdir /w\nRUN mkdir x",
     ] {

@@ -18,6 +18,8 @@
 //! other work of the stage; the stage is no part of the image, and nothing takes the tool's own folders from it. Safety: assumed. In
 //! whatever order, one of the two would run again for what only the other reads.
 
+mod compiled;
+
 use super::caches::{image_of, runner};
 use super::flow::{flags_of, free_name, leaves_triggers, names_stages_by_number, shows_caches};
 use super::layout::Laid;
@@ -37,7 +39,9 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     if names_stages_by_number(view) {
         return Vec::new();
     }
-    view.at_every_line(|stage, at| one(view, stage, at))
+    let mut found = view.at_every_line(|stage, at| one(view, stage, at));
+    found.extend(view.at_every_line(|stage, at| compiled::one(view, stage, at)));
+    found
 }
 
 /// What becomes of the lines above an install.

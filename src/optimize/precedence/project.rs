@@ -379,7 +379,10 @@ impl Scene<'_> {
                 return None;
             }
         }
-        for claim in effect.writes.claims.iter().filter(|c| meets(c)) {
+        // Of files that it writes over in a folder to which otherwise it only adds, another COPY must not come behind it.
+        let inner = needs.writes.iter().filter(|_| !needs.adds.is_empty());
+        let own = effect.writes.claims.iter();
+        for claim in own.chain(inner).filter(|c| meets(c)) {
             // A lock file that the RUN leaves as it is.
             let kept = claim.extent == Extent::Exact && needs.reads.contains(claim);
             // A build leaves the files of the project as they are, which the COPY writes again.

@@ -1,7 +1,7 @@
 //! Babel: message catalogues of Python projects.
 //!
-//! Goes in: `pybabel compile -d po`. Comes out: the folder of catalogues. Invariant: a project that brings compiled
-//! catalogues is left alone, since a COPY behind the command would put those back.
+//! Goes in: `pybabel compile -d po`. Comes out: the folder of catalogues. Invariant: compiled catalogues that the project
+//! brings are written over, so that no COPY of them comes behind the command.
 
 use super::{Command, Found, Needs, Project, join, text};
 use crate::footprint::PathClaim;
@@ -28,10 +28,6 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     }
     let directory = directory.ok_or("which catalogues pybabel compiles is not known")?;
     let place = join(command.dir, directory);
-    let mut below = project.below(&place).into_iter();
-    if let Some(compiled) = below.find(|f| f.ends_with(".mo")) {
-        return Err(format!("{compiled} is in the build context"));
-    }
     // Since 2.19 the folder that it starts in may say more, and where to.
     let manifest = join(command.dir, "pyproject.toml");
     if project.is_file(&manifest) && text(project, &manifest)?.contains("tool.babel") {
@@ -39,10 +35,15 @@ pub(super) fn needs(command: &Command<'_>, project: &dyn Project) -> Found {
     }
     let mut needs = Needs::default();
     needs.read(manifest);
+    let compiled = project
+        .below(&place)
+        .into_iter()
+        .filter(|f| f.ends_with(".mo"));
+    needs.writes.extend(compiled.map(PathClaim::exact));
     needs.read_tree(place.clone());
     needs.adds.insert(PathClaim::subtree(place));
     needs.assume(
-        "pybabel leaves catalogues as they are, and no compiled one is added to the project",
+        "pybabel leaves catalogues as they are, and no other compiled one is added to the project",
     );
     Ok(needs)
 }
@@ -93,7 +94,7 @@ mod tests {
             (
                 "pybabel compile -d po",
                 &compiled[..],
-                "(/app/po/de/LC_MESSAGES/messages.mo is in the build context)",
+                "/app/po/** /app/pyproject.toml | /app/po/de/LC_MESSAGES/messages.mo",
             ),
         ] {
             assert_eq!(shown(line, "/app", files), needs, "{line}");

@@ -1,0 +1,3 @@
+"""A package whose version stands in its code."""
+
+__version__ = "1.0.0"
