@@ -196,3 +196,83 @@ fn an_install_in_a_stage_of_its_own_builds_the_same_image() {
         flags: &["--rewrites", "move-to-stage"],
     });
 }
+
+/// Says which files there are and what its manifests say, as an install that links to a folder does.
+const LINKING_PIP: (&str, &str) = (
+    "tools/pip",
+    "#!/bin/sh\nset -e\nmkdir -p /usr/local/lib/py top.egg-info\nfind . -path ./top.egg-info -prune -o -print | sort > top.egg-info/SOURCES.txt\n\
+     find . -path ./top.egg-info -prune -o -exec stat -c '%n %u:%g %a %F' {} + | sed 's/empty //' | sort > /usr/local/lib/py/installed\n\
+     cat pyproject.toml LICENSE top/__init__.py > /usr/local/lib/py/METADATA\n",
+);
+
+#[test]
+fn files_that_count_by_their_names_build_the_same_image_when_they_come_emptied() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    let manifest = "[build-system]\nrequires = [\"setuptools>=64\"]\nbuild-backend = \"setuptools.build_meta\"\n\
+                    [project]\nname = \"top\"\ndynamic = [\"version\"]\n\
+                    [tool.setuptools.dynamic]\nversion = {attr = \"top.__version__\"}\n";
+    let files = vec![
+        LINKING_PIP,
+        ("pyproject.toml", manifest),
+        ("LICENSE", "Take it.\n"),
+        ("top/__init__.py", "\"\"\"Top.\"\"\"\n__version__ = \"1\"\n"),
+        ("top/main.py", "x\n"),
+        ("top/data/names.json", "[]\n"),
+        ("top/run.sh", "#!/bin/sh\n"),
+    ];
+    let tools = "FROM busybase AS tools\nCOPY tools/pip /usr/bin/\n";
+    for steps in [
+        // Alone, and before what needs the sources; for another owner; by several lines; below what is copied; not at its top.
+        "FROM tools\nWORKDIR /app\nCOPY . .\nRUN pip install -e .\n",
+        "FROM tools\nWORKDIR /app\nCOPY . .\nRUN pip install -e . && cat top/main.py > /out\n",
+        "FROM tools\nWORKDIR /app\nCOPY --chown=7:8 . /app/\nRUN pip install --no-build-isolation -e .[dev]\nRUN cat top/main.py > /out\n",
+        "FROM tools\nWORKDIR /app\nCOPY pyproject.toml LICENSE ./\nCOPY top ./top\nCOPY docs docs/\nRUN pip install -e .\n",
+        "FROM tools AS build\nCOPY . /srv/app\nRUN cd /srv/app && pip install -e .\nFROM busybase\nCOPY --from=build /srv /srv\n\
+         COPY --from=build /usr/local/lib/py /py\n",
+    ] {
+        let mut files = files.clone();
+        files.push(("docs/about.md", "x\n"));
+        holds(&Case {
+            rewrite: "projection",
+            dockerfile: format!("{tools}{steps}").leak(),
+            files: files.leak(),
+            edited: "top/main.py",
+            flags: &["--rewrites", "reorder,split-copy,split-run,projection"],
+        });
+    }
+}
+
+#[test]
+fn what_is_written_over_the_files_of_a_copy_is_copied_over_them() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    const PYBABEL: (&str, &str) = (
+        "tools/pybabel",
+        "#!/bin/sh\nset -e\nfor f in $3/*/*.po; do { id -u; cat $f; } > ${f%.po}.mo; done\n",
+    );
+    let tools = "FROM busybase AS tools\nCOPY tools/pybabel /usr/bin/\n";
+    for steps in [
+        "FROM tools\nWORKDIR /app\nCOPY src .\nRUN pybabel compile -d po\nCMD [\"a\"]\n",
+        "FROM tools AS last\nENV A=b\nCMD [\"a\"]\nCOPY --chown=5:6 --chmod=775 src /app/\nLABEL a=b\nWORKDIR /app\nUSER 5\n\
+         RUN pybabel compile -d /app/po\nCOPY docs /docs/\n",
+        "FROM tools AS build\nWORKDIR /q\nENTRYPOINT [\"x\"]\nCOPY src /app\nRUN pybabel compile -d /app/po\nFROM busybase\nCOPY --from=build /app /app\n",
+    ] {
+        holds(&Case {
+            rewrite: "move-to-stage",
+            dockerfile: format!("{tools}{steps}").leak(),
+            files: &[
+                PYBABEL,
+                ("src/po/de/m.po", "de\n"),
+                ("src/po/de/m.mo", "old\n"),
+                ("src/po/fr/m.po", "fr\n"),
+                ("src/a.py", "a\n"),
+                ("docs/about.md", "x\n"),
+            ],
+            edited: "src/a.py",
+            flags: &["--rewrites", "reorder,move-to-stage"],
+        });
+    }
+}

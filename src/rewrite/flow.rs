@@ -204,6 +204,18 @@ pub fn leaves_triggers(view: &View<'_>, lines: &[Line<'_>]) -> bool {
     lines.iter().any(is_trigger)
 }
 
+/// Whether a stage that is cut in two before a line loses its CMD: an ENTRYPOINT takes away the one of the image that it stands
+/// on, but not that of its own stage (built on BuildKit 0.25).
+#[must_use]
+pub fn loses_command(view: &View<'_>, lines: &[Line<'_>], cut: usize) -> bool {
+    let is = |line: &Line<'_>, kind: fn(&Kind) -> bool| kind(&view.file.instructions[line.at].kind);
+    let (before, behind) = lines.split_at(cut.min(lines.len()));
+    before.iter().any(|l| is(l, |k| matches!(k, Kind::Cmd(_))))
+        && behind
+            .iter()
+            .any(|l| is(l, |k| matches!(k, Kind::Entrypoint(_))))
+}
+
 /// Whether a line names a stage by its number, which another stage before it would change.
 #[must_use]
 pub fn names_stages_by_number(view: &View<'_>) -> bool {

@@ -14,7 +14,7 @@
 //! files that are not among that, and nobody takes any of those files from it. Safety: assumed. It is looked for in a file
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
-use super::flow::{any_taken, free_name, leaves_triggers, names_stages_by_number};
+use super::flow::{any_taken, free_name, leaves_triggers, loses_command, names_stages_by_number};
 use super::layout::{brought_by, claim_of};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -83,7 +83,9 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         // All of it: the stage stands on what that one stands on.
         (0, Base::Stage(further)) => plan.stages[*further].name.clone()?,
         (0, _) => return None,
-        _ if leaves_triggers(view, &base.lines) => return None,
+        _ if leaves_triggers(view, &base.lines) || loses_command(view, &base.lines, first) => {
+            return None;
+        }
         _ => {
             // Of a stage that was cut before, what is left below.
             let wanted = match alias.strip_suffix("-dependencies") {

@@ -21,7 +21,9 @@
 mod compiled;
 
 use super::caches::{image_of, runner};
-use super::flow::{flags_of, free_name, leaves_triggers, names_stages_by_number, shows_caches};
+use super::flow::{
+    flags_of, free_name, leaves_triggers, loses_command, names_stages_by_number, shows_caches,
+};
 use super::layout::Laid;
 use super::reorder::block;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -117,7 +119,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     } else {
         // Build arguments end with the stage that declares them.
         let grounded = &stage.lines[..ground];
-        if grounded.iter().any(is_arg) || leaves_triggers(view, grounded) {
+        if grounded.iter().any(is_arg)
+            || leaves_triggers(view, grounded)
+            || loses_command(view, &stage.lines, ground)
+        {
             return None;
         }
         let base = free_name(view, &format!("{}-base", &**alias))?;

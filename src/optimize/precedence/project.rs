@@ -61,6 +61,19 @@ pub(super) fn needs_of(
             }
         }
     }
+    // Other commands of the RUN may look into what one asks for by its names.
+    let looks_into = |c: &PathClaim| {
+        let inside = |n: &PathClaim| {
+            (n.covers(c) && n.path != c.path) || (c.extent == Extent::Subtree && c.covers(n))
+        };
+        all.names.iter().any(inside)
+    };
+    let mut others = footprint
+        .beside_uses()
+        .flat_map(|e| e.reads.iter().chain(&e.writes));
+    if others.any(looks_into) {
+        all.reads.append(&mut all.names);
+    }
     all.assumptions.sort();
     all.assumptions.dedup();
     Some(Ok(all))

@@ -1,6 +1,6 @@
 //! Files of the context that come by way of a stage which takes some of them away again.
 //!
-//! Goes in: a COPY from a stage that consists of one COPY of the context and of `find`s that take files away or empty them.
+//! Goes in: a COPY from a stage that consists of COPYs of the context and of `find`s behind them that take files away or empty them.
 //! Comes out: which files of the context are left, and where, and of which the name alone is. One pass over the files, once.
 //! Invariant: what is not sure to be left is not answered.
 
@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 
 /// A folder of another stage.
 pub(super) struct Cut {
-    /// The COPY there; its destination is the folder that is copied on.
-    inner: Box<Brought>,
+    /// The folder that is copied on, absolute.
+    folder: String,
+    /// The COPYs to it, or into it.
+    inner: Vec<Brought>,
     prunings: Vec<Pruning>,
     left: OnceCell<Left>,
 }
@@ -51,14 +53,16 @@ impl Brought {
         if from.replaced || !matches!(from.base, Base::Image(_) | Base::Scratch) {
             return None;
         }
-        let mut inner = None;
+        let mut inner = Vec::new();
         let mut prunings = Vec::new();
         for step in from.steps.iter().map(|n| &plan.graph[*n]) {
             match step.kind {
                 StepKind::From | StepKind::Workdir => {}
                 // An owner or a mode that it gives would go along.
-                StepKind::Copy if inner.is_none() && step.dest.as_ref().is_some_and(is_plain) => {
-                    inner = Some(Self::of(step)?);
+                StepKind::Copy
+                    if prunings.is_empty() && step.dest.as_ref().is_some_and(is_plain) =>
+                {
+                    inner.push(Self::of(step)?);
                 }
                 StepKind::Run => match &step.footprint.as_ref()?.outcome {
                     Some(Outcome::Less(list)) => prunings.extend(list.iter().cloned()),
@@ -67,11 +71,10 @@ impl Brought {
                 StepKind::Copy | StepKind::Add => return None,
             }
         }
-        let inner = inner?;
-        let top = inner.dest.clone();
-        let clean = crate::pattern::clean(&format!("/{folder}"));
-        let same = clean == top && prunings.iter().all(|p| p.folder == top);
-        if prunings.is_empty() || !same || top.is_empty() {
+        let top = crate::pattern::clean(&format!("/{folder}"));
+        let below = |b: &Self| crate::footprint::is_below(&b.dest, &top) || b.dest == top;
+        let same = inner.iter().all(below) && prunings.iter().all(|p| p.folder == top);
+        if prunings.is_empty() || inner.is_empty() || !same || top == "/" {
             return None;
         }
         Some(Self {
@@ -80,7 +83,8 @@ impl Brought {
             sources: Vec::new(),
             excludes: None,
             cut: Some(Cut {
-                inner: Box::new(inner),
+                folder: top,
+                inner,
                 prunings,
                 left: OnceCell::new(),
             }),
@@ -94,7 +98,7 @@ fn is_plain(dest: &Dest) -> bool {
 
 impl Cut {
     pub(super) fn is_unclear(&self, files: &dyn ContextFiles) -> bool {
-        self.inner.is_unclear(files)
+        self.inner.iter().any(|b| b.is_unclear(files))
     }
 
     /// The file of the context at a path below the folder.
@@ -106,8 +110,12 @@ impl Cut {
     pub(super) fn all(&self, files: &dyn ContextFiles) -> &Left {
         self.left.get_or_init(|| {
             let mut left = Left::default();
-            for (place, from) in self.inner.laid(files) {
-                let rest = place.strip_prefix(&self.inner.dest);
+            let mut all = BTreeMap::new();
+            for inner in &self.inner {
+                all.extend(inner.laid(files));
+            }
+            for (place, from) in all {
+                let rest = place.strip_prefix(&self.folder);
                 let Some(rest) = rest.and_then(|r| r.strip_prefix('/')) else {
                     continue;
                 };

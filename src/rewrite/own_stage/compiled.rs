@@ -15,7 +15,7 @@
 //! cannot stand, whose files would come over its own; what it made is copied over them instead. Invariant: all that the RUN writes
 //! and somebody wants lies in one folder, of which the COPY brings everything.
 
-use super::super::flow::{free_name, leaves_triggers};
+use super::super::flow::{free_name, leaves_triggers, loses_command};
 use super::super::reorder::block;
 use super::super::split_copy::{lines, wanted};
 use super::super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -73,7 +73,10 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let (grounded, copy) = (&stage.lines[..ground], &stage.lines[ground]);
     let is_arg = |l: &&Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
     // Build arguments end with the stage that declares them.
-    if grounded.iter().any(|l| is_arg(&l)) || leaves_triggers(view, grounded) {
+    if grounded.iter().any(|l| is_arg(&l))
+        || leaves_triggers(view, grounded)
+        || loses_command(view, &stage.lines, ground)
+    {
         return None;
     }
     if !matches!(
