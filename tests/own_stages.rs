@@ -168,3 +168,55 @@ fn a_new_stage_has_no_name_of_an_image() {
         assert!(text.contains(" AS build-packages-2\n"), "{text}");
     }
 }
+
+/// Catalogues that are compiled behind all sources, with compiled ones in the repository.
+const CATALOGUES: &str = "FROM python:3.12\nRUN pip install babel\nENV A=b\nCMD [\"a\"]\n# the app\nCOPY src /app\n\
+                          # catalogues\nRUN pybabel compile -d /app/po\nWORKDIR /app\n";
+
+fn catalogues(dockerfile: &str) -> Value {
+    let files = [
+        ("Dockerfile", dockerfile),
+        ("src/po/de/m.po", "m\n"),
+        ("src/po/de/m.mo", "m\n"),
+        ("src/a.py", "a\n"),
+    ];
+    let repo = repository(&files, &["src/a.py"; 6]);
+    best(&repo.root, &ONLY)
+}
+
+#[test]
+fn what_is_written_over_files_of_the_project_is_made_in_a_stage_of_its_own() {
+    let plan = catalogues(CATALOGUES);
+    let expected = "FROM python:3.12 AS final-base\nRUN pip install babel\nENV A=b\nCMD [\"a\"]\n\n\
+                    FROM final-base AS final-po\nCOPY src/po /app/po/\n# catalogues\nRUN pybabel compile -d /app/po\n\n\
+                    FROM final-base\n# the app\nCOPY src /app\nCOPY --from=final-po /app/po /app/po\nWORKDIR /app\n";
+    assert_eq!(text(&plan, "dockerfile"), expected, "{plan}");
+}
+
+#[test]
+fn it_stays_where_a_stage_of_its_own_would_change_something() {
+    for (from, to) in [
+        // An ENTRYPOINT takes away the CMD of the image below.
+        ("WORKDIR /app\n", "ENTRYPOINT [\"e\"]\n"),
+        // Build arguments end with their stage.
+        ("ENV A=b", "ARG A=b"),
+        // A trigger would run in both.
+        ("ENV A=b", "ONBUILD RUN x"),
+        // There is nothing below.
+        ("RUN pip install babel\nENV A=b\nCMD [\"a\"]\n", ""),
+        // It does something else as well, or sees something else.
+        ("-d /app/po", "-d /app/po && rm /app/a.py"),
+        ("RUN pybabel", "RUN --mount=type=bind,target=/c pybabel"),
+        // The COPY brings nothing else.
+        ("COPY src /app", "COPY src/po /app/po"),
+        ("-d /app/po", "-d /other/po"),
+    ] {
+        let dockerfile = CATALOGUES.replace(from, to);
+        assert_ne!(dockerfile, CATALOGUES);
+        let plan = catalogues(&dockerfile);
+        assert!(
+            !names(&plan).contains(&"move-to-stage"),
+            "{dockerfile}\n{plan}"
+        );
+    }
+}

@@ -264,6 +264,12 @@ const FILES: &[(&str, u32, u32, &str)] = &[
     ("FROM busybox\nCOPY a /d/\nCOPY plain /d\nRUN ls /d > /c", 3, 4, "both touch /d"),
     ("FROM busybox\nCOPY plain /d\nRUN mkdir /d/new", 2, 3, "both touch /d/new"),
     ("FROM busybox\nWORKDIR /d\nCOPY plain /d\nRUN mkdir /d/new", 3, 4, "assumed"),
+    // A destination starts where it leads to once its variables are expanded.
+    ("FROM busybox\nENV D=/d\nCOPY a $D/\nWORKDIR /w", 3, 4, "proven"),
+    ("FROM busybox\nENV D=d\nCOPY a $D/\nWORKDIR /w", 3, 4, "relative to the working directory"),
+    ("FROM busybox\nENV D=/d\nCOPY a \\$D/\nWORKDIR /w", 3, 4, "relative to the working directory"),
+    ("FROM busybox\nCOPY a ${D:-x}/\nWORKDIR /w", 2, 3, "relative to the working directory"),
+    ("FROM busybox\nWORKDIR /w\nCOPY a ${D:-/x}/", 2, 3, "proven"),
     ("FROM busybox\nCOPY plain /d\nRUN mkdir /d/f", 2, 3, "both touch /d"),
     ("FROM busybox\nCOPY plain /d\nRUN test -d /d && touch /e", 2, 3, "both touch /d"),
     ("FROM busybox\nCOPY --from=alpine /x /d\nRUN mkdir /d/new", 2, 3, "both touch /d"),
