@@ -255,6 +255,17 @@ pub fn chain(plan: &Plan, stage: usize) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// What parts a new stage from the lines before a place: an empty line, where there is none.
+#[must_use]
+pub fn gap(view: &View<'_>, place: u32) -> &'static str {
+    let end = view.source.line_end();
+    let before = &view.source.bytes()[..place as usize];
+    match before.is_empty() || before.ends_with(format!("{end}{end}").as_bytes()) {
+        true => "",
+        false => end,
+    }
+}
+
 /// The flags of an instruction as they are written, each with a blank behind it.
 #[must_use]
 pub fn flags_of(instruction: &Instruction) -> String {

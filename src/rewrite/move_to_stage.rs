@@ -14,7 +14,9 @@
 //! files that are not among that, and nobody takes any of those files from it. Safety: assumed. It is looked for in a file
 //! whose lines are in their best order already: that is where such lines have come to stand last.
 
-use super::flow::{any_taken, free_name, leaves_triggers, loses_command, names_stages_by_number};
+use super::flow::{
+    any_taken, free_name, gap, leaves_triggers, loses_command, names_stages_by_number,
+};
 use super::layout::{brought_by, claim_of};
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
@@ -97,11 +99,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
                 span: alias.span(),
                 text: name.clone().into_bytes(),
             });
-            let before = &view.source.bytes()[..place as usize];
-            let gap = match before.ends_with(format!("{end}{end}").as_bytes()) {
-                true => "",
-                false => end,
-            };
+            let gap = gap(view, place);
             let text = format!("{gap}FROM {name} AS {}{end}", &**alias);
             edits.push(Edit {
                 span: Span {

@@ -22,7 +22,7 @@ mod compiled;
 
 use super::caches::{image_of, runner};
 use super::flow::{
-    flags_of, free_name, leaves_triggers, loses_command, names_stages_by_number, shows_caches,
+    flags_of, free_name, gap, leaves_triggers, loses_command, names_stages_by_number, shows_caches,
 };
 use super::layout::Laid;
 use super::reorder::block;
@@ -134,7 +134,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         edits.push(Edit {
             span: Span { start, end: start },
             text: format!(
-                "{end}FROM {base} AS {name}{end}{body}{end}FROM {base} AS {}{end}",
+                "{}FROM {base} AS {name}{end}{body}{end}FROM {base} AS {}{end}",
+                gap(view, start),
                 &**alias
             )
             .into_bytes(),

@@ -15,7 +15,7 @@
 //! cannot stand, whose files would come over its own; what it made is copied over them instead. Invariant: all that the RUN writes
 //! and somebody wants lies in one folder, of which the COPY brings everything.
 
-use super::super::flow::{free_name, leaves_triggers, loses_command};
+use super::super::flow::{free_name, gap, leaves_triggers, loses_command};
 use super::super::reorder::block;
 use super::super::split_copy::{lines, wanted};
 use super::super::{EditNote, Line, Rewrite, Safety, StageView, View};
@@ -126,7 +126,8 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
         insert(
             block_of(copy).start,
             format!(
-                "{end}FROM {base} AS {name}{end}{copies}{settings}{}{end}{back}{end}",
+                "{}FROM {base} AS {name}{end}{copies}{settings}{}{end}{back}{end}",
+                gap(view, block_of(copy).start),
                 text(run)
             ),
         ),
