@@ -573,11 +573,16 @@ impl Lowering<'_> {
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
-        state.cwd = if text.starts_with('/') {
-            text.clone()
-        } else {
-            resolved.clone()
+        // What a base image sets is expanded as nothing here, and leads nobody knows where.
+        let known = self.known(path, state);
+        state.cwd = match known {
+            true if text.starts_with('/') => text.clone(),
+            true => resolved.clone(),
+            false => format!("?/{}", &**path),
         };
+        if !known {
+            state.likely_start = None;
+        }
         if resolved == "/" {
             return;
         }
@@ -600,10 +605,10 @@ impl Lowering<'_> {
         step.parts.instruction = step.definition;
         step.classes = vec![Class::Workdir];
         step.dest = Some(Dest {
-            likely: state.likely(&resolved),
-            path: Some(resolved).filter(|p| p.starts_with('/')),
+            likely: state.likely(&resolved).filter(|_| known),
+            path: Some(resolved).filter(|p| p.starts_with('/') && known),
             is_dir: true,
-            is_relative: !text.starts_with('/'),
+            is_relative: !text.starts_with('/') || !known,
             owner,
             mode: None,
         });

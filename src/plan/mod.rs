@@ -269,7 +269,7 @@ pub struct Step {
 /// Where COPY, ADD or WORKDIR writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dest {
-    /// Absolute and clean, or `None` where the base image's working directory decides.
+    /// Absolute and clean, or `None` where the base image decides, by its working directory or by a variable.
     pub path: Option<String>,
     /// Where it is then, most likely.
     pub likely: Option<Likely>,

@@ -142,11 +142,13 @@ impl Lowering<'_> {
         step.inline = inline;
         step.parents = ins.has_flag("parents");
         step.classes = vec![Class::Copy];
+        // What a base image sets is expanded as nothing here.
+        let known = self.known(&t.dest, state);
         step.dest = Some(Dest {
-            likely: state.likely(&resolved),
-            path: Some(resolved).filter(|p| p.starts_with('/')),
+            likely: state.likely(&resolved).filter(|_| known),
+            path: Some(resolved).filter(|p| p.starts_with('/') && known),
             is_dir,
-            is_relative: !dest.starts_with('/'),
+            is_relative: !dest.starts_with('/') || !known,
             owner,
             mode,
         });
