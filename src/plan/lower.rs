@@ -173,6 +173,11 @@ impl Lowering<'_> {
         !state.open || names.iter().all(|name| state.lookup(name).is_some())
     }
 
+    /// Whether a path, given as written and expanded, may lead elsewhere by a variable that only the base image sets.
+    pub fn is_unsure(&self, written: &str, expanded: &str, state: &State) -> bool {
+        !self.known(written, state) || (state.unsure_cwd && !expanded.starts_with('/'))
+    }
+
     pub fn objection(&mut self, code: &'static str, found: Option<Objection>, span: Span) {
         if let Some(Objection { message, help }) = found {
             self.report(code, message, span, help);
@@ -573,16 +578,13 @@ impl Lowering<'_> {
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
-        // What a base image sets is expanded as nothing here, and leads nobody knows where.
-        let known = self.known(path, state);
-        state.cwd = match known {
-            true if text.starts_with('/') => text.clone(),
-            true => resolved.clone(),
-            false => format!("?/{}", &**path),
+        let unsure = self.is_unsure(path, &text, state);
+        state.unsure_cwd = unsure;
+        state.cwd = if text.starts_with('/') {
+            text.clone()
+        } else {
+            resolved.clone()
         };
-        if !known {
-            state.likely_start = None;
-        }
         if resolved == "/" {
             return;
         }
@@ -605,10 +607,11 @@ impl Lowering<'_> {
         step.parts.instruction = step.definition;
         step.classes = vec![Class::Workdir];
         step.dest = Some(Dest {
-            likely: state.likely(&resolved).filter(|_| known),
-            path: Some(resolved).filter(|p| p.starts_with('/') && known),
+            likely: state.likely(&resolved),
+            path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir: true,
-            is_relative: !text.starts_with('/') || !known,
+            is_relative: !text.starts_with('/') || unsure,
+            unsure,
             owner,
             mode: None,
         });
