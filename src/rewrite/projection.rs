@@ -12,7 +12,7 @@
 //!                              RUN cargo build
 //! ```
 //!
-//! Some commands ask for most files only whether they are there ([`names`]): these come emptied.
+//! Some commands ask for most files only whether they are there (`projection/names.rs`): these come emptied.
 //!
 //! Precondition: that of `split-copy` or `prefetch`, whose lines would be too many; one COPY brings all that
 //! is needed under its own names, and the stage stands on an image that has a shell. Safety: assumed. The stage runs in every build; what
