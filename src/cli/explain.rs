@@ -171,7 +171,7 @@ pub fn document(place: &Place, subject: &Subject, pair: &Pair, costs: &CostTable
     };
     let steps = pair.steps.iter().map(|s| {
         let step = &plan.graph[plan.order[s.step]];
-        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
+        let cost = costs.of(step);
         let cause = s.why.as_ref().map(|why| CauseRow {
             kind: why.kind.as_str(),
             detail: why.detail.clone(),

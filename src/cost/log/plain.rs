@@ -158,6 +158,7 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
         format: LogFormat::Plain,
         steps,
         error,
+        notes: Vec::new(),
         last_words: Vec::new(),
     })
 }
