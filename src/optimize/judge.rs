@@ -84,9 +84,7 @@ pub fn step_bytes(
 ) -> Vec<u64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        let said = costs
-            .step(step.kind.keyword(), &step.text, &step.classes)
-            .bytes;
+        let said = costs.of(step).bytes;
         if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
             return said.unwrap_or(0);
         }
