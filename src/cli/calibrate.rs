@@ -39,7 +39,7 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
         }
     };
     for why in &seen.notes {
-        output::note(cli, why);
+        output::note(cli, &format!("note: {why}"));
     }
     let count = seen.logs.len();
     let name = |n: usize| match count {
@@ -92,7 +92,7 @@ fn learn(cli: &Cli, flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
         for why in &log.notes {
             output::note(
                 cli,
-                &format!("{name}: {why}; what stands before it was read"),
+                &format!("note: {name}: {why}; what stands before it was read"),
             );
         }
         let ran = runs(log);

@@ -62,7 +62,7 @@ pub struct Run {
     pub mounted: bool,
 }
 
-/// The steps of a log that ran and ended well, FROM left out: a pull depends on what the builder has.
+/// The steps of a log that ran and ended well, stage by stage in their order. FROM is left out: a pull depends on what the builder has.
 #[must_use]
 pub fn runs(log: &Log) -> Vec<Run> {
     let run = |name: &str, seconds: f64| {
@@ -82,7 +82,25 @@ pub fn runs(log: &Log) -> Vec<Run> {
         })
     };
     let ran = log.steps.iter().filter(|s| s.seen == Seen::Ran);
-    ran.filter_map(|s| run(&s.name, s.seconds?)).collect()
+    let mut stages: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for step in ran {
+        let (Some(at), Some(run)) = (
+            title(&step.name),
+            step.seconds.and_then(|s| run(&step.name, s)),
+        ) else {
+            continue;
+        };
+        let known = stages.iter().position(|s| *s == at.stage);
+        let stage = known.unwrap_or_else(|| {
+            stages.push(at.stage);
+            stages.len() - 1
+        });
+        out.push(((stage, at.number), run));
+    }
+    // A builder announces them in any order.
+    out.sort_by_key(|(place, _)| *place);
+    out.into_iter().map(|(_, run)| run).collect()
 }
 
 /// The flags in front of an instruction's arguments, and the arguments.

@@ -8,6 +8,7 @@
 mod plain;
 mod rawjson;
 mod record;
+mod several;
 mod trace;
 mod vertices;
 
@@ -118,14 +119,29 @@ pub enum LogError {
     },
 }
 
-/// Reads the logs that a file holds, in whichever format it is in: one, or one for each record of an archive.
+/// Reads the logs that a file holds, in whichever format it is in: one for each build that wrote to it, or for each record of an archive.
 ///
 /// # Errors
 /// [`LogError`].
 pub fn read_file(bytes: &[u8]) -> Result<Vec<Log>, LogError> {
     match record::is_record(bytes) {
         true => record::read(bytes),
-        false => read(&String::from_utf8_lossy(bytes)).map(|log| vec![log]),
+        false => {
+            let text = String::from_utf8_lossy(bytes);
+            // Lines count from the beginning of the file.
+            let read = |(before, part): (usize, &str)| {
+                let mut log = read(part).map_err(|e| match e {
+                    LogError::Line { line, reason } => LogError::Line {
+                        line: line + before,
+                        reason,
+                    },
+                    other => other,
+                })?;
+                log.steps.iter_mut().for_each(|s| s.line += before);
+                Ok(log)
+            };
+            several::parts(&text).into_iter().map(read).collect()
+        }
     }
 }
 
