@@ -170,7 +170,12 @@ fn bad_logs_are_told_and_the_others_are_read() {
     let dir = folder(&[
         ("no.log", "hello\n"),
         ("stamped.log", &stamped),
-        ("cut.log", &format!("{raw}{{\"vertexes\":[{{\"dig")),
+        (
+            "cut.log",
+            &format!(
+                "[2026-01-02T10:00:00.123Z] {raw}2026-01-02T10:00:00.123Z {{\"vertexes\":[{{\"dig"
+            ),
+        ),
         ("soon.log", &FIRST.replace("DONE 30.0s", "DONE soon")),
         ("hostile.log", &hostile),
         ("bad.json", "{\"schema\":\"other/1\",\"steps\":[]}"),

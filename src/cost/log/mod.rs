@@ -154,10 +154,11 @@ pub fn read(text: &str) -> Result<Log, LogError> {
         return trace::read(text);
     }
     for line in text.lines() {
-        if rawjson::is_batch(line) {
+        let line = plain::bare(line);
+        if rawjson::is_batch(&line) {
             return rawjson::read(text);
         }
-        if plain::number(plain::bare(line).as_ref()).is_some() {
+        if plain::number(&line).is_some() {
             return plain::read(text);
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Goes in: the text. Comes out: what [`Vertices`] make of it. A last line that is cut off is told and left out.
 
+use super::plain::bare;
 use super::vertices::{Update, Vertices};
 use super::{Log, LogError, LogFormat};
 use base64::Engine as _;
@@ -65,6 +66,8 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
     let (mut error, mut failed_one) = (None, None);
     let count = text.lines().count();
     for (i, line) in text.lines().enumerate() {
+        let line = bare(line);
+        let line = line.as_ref();
         if !line.starts_with('{') {
             // Lines of the client are mixed in.
             if line.starts_with("ERROR: ") {
