@@ -118,6 +118,7 @@ fn an_install_stays_where_it_would_be_missed() {
         ("RUN pip install -r requirements.txt\n", ""),
         // It does something else as well.
         ("RUN npm ci", "RUN npm ci && cp package.json /x"),
+        ("RUN npm ci", "RUN npm ci > /srv/npm.log"),
         // A stage has a number.
         ("--from=build", "--from=0"),
         // What it leaves is its user's, and what is copied is root's.
@@ -206,6 +207,8 @@ fn it_stays_where_a_stage_of_its_own_would_change_something() {
         ("RUN pip install babel\nENV A=b\nCMD [\"a\"]\n", ""),
         // It does something else as well, or sees something else.
         ("-d /app/po", "-d /app/po && rm /app/a.py"),
+        ("-d /app/po", "-d /app/po > /build.log 2>&1"),
+        ("RUN pybabel", "RUN > /marker; pybabel"),
         ("RUN pybabel", "RUN --mount=type=bind,target=/c pybabel"),
         // The COPY brings nothing else.
         ("COPY src /app", "COPY src/po /app/po"),

@@ -227,7 +227,7 @@ fn after_workdir(item: &Item<'_>) -> Option<String> {
         return None;
     };
     match item.step {
-        Some((_, step)) => step.dest.as_ref()?.path.clone(),
+        Some((_, step)) => step.dest.as_ref()?.sure().map(str::to_owned),
         // It makes no step where it is the root.
         None => path.starts_with('/').then(|| "/".to_owned()),
     }

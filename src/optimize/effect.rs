@@ -119,7 +119,7 @@ pub fn of(step: &Step, standing: Standing<'_>, around: &Around<'_>) -> Result<Ef
         (None, Some(dest)) => {
             let path = dest
                 .best()
-                .ok_or("the base image's working directory decides where it writes")?;
+                .ok_or("the base image decides where it writes")?;
             let mut effect = match step.kind {
                 StepKind::Workdir => workdir(dest, path),
                 _ => copy(step, dest, path, around),

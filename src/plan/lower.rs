@@ -173,6 +173,11 @@ impl Lowering<'_> {
         !state.open || names.iter().all(|name| state.lookup(name).is_some())
     }
 
+    /// Whether a path, given as written and expanded, may lead elsewhere by a variable that only the base image sets.
+    pub fn is_unsure(&self, written: &str, expanded: &str, state: &State) -> bool {
+        !self.known(written, state) || (state.unsure_cwd && !expanded.starts_with('/'))
+    }
+
     pub fn objection(&mut self, code: &'static str, found: Option<Objection>, span: Span) {
         if let Some(Objection { message, help }) = found {
             self.report(code, message, span, help);
@@ -573,6 +578,8 @@ impl Lowering<'_> {
     fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
+        let unsure = self.is_unsure(path, &text, state);
+        state.unsure_cwd = unsure;
         state.cwd = if text.starts_with('/') {
             text.clone()
         } else {
@@ -603,7 +610,8 @@ impl Lowering<'_> {
             likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir: true,
-            is_relative: !text.starts_with('/'),
+            is_relative: !text.starts_with('/') || unsure,
+            unsure,
             owner,
             mode: None,
         });

@@ -277,6 +277,8 @@ pub struct Dest {
     pub is_dir: bool,
     /// Written, once variables are expanded, from the working directory on.
     pub is_relative: bool,
+    /// It may lead elsewhere: a variable that nothing here sets expands to nothing, and the base image may set it.
+    pub unsure: bool,
     /// `--chown`, or the USER for WORKDIR; `None` is root.
     pub owner: Option<String>,
     /// `--chmod`.
@@ -293,9 +295,18 @@ pub struct Likely {
 }
 
 impl Dest {
-    /// The path, as sure as it gets.
+    /// The path, where nothing of the base image is part of it.
+    #[must_use]
+    pub fn sure(&self) -> Option<&str> {
+        self.path.as_deref().filter(|_| !self.unsure)
+    }
+
+    /// The path, as sure as it gets; `None` where it may be another.
     #[must_use]
     pub fn best(&self) -> Option<&str> {
+        if self.unsure {
+            return None;
+        }
         let likely = self.likely.as_ref().map(|l| l.path.as_str());
         self.path.as_deref().or(likely)
     }

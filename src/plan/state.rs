@@ -47,6 +47,8 @@ pub struct State {
     /// Working directory as written (a trailing slash stays: it is in the key of every RUN,
     /// experiments row 39); starts with `?` where the base image's own directory is part of it.
     pub cwd: String,
+    /// It may be another, by a variable that the base image sets.
+    pub unsure_cwd: bool,
     /// `None`: the base image decides.
     pub user: Option<String>,
     /// Accounts that RUNs have made so far, and their home directories; no part of any key.
@@ -83,6 +85,7 @@ impl State {
             ahead: 0,
             config_env: path.into_iter().collect(),
             cwd: if known { "/" } else { "?" }.to_owned(),
+            unsure_cwd: false,
             // None given is not root given: a folder made for no user has another key (experiments row 48).
             user: None,
             homes: Vec::new(),
@@ -218,7 +221,7 @@ impl State {
 
     /// The working directory, clean, where it is known.
     pub fn known_cwd(&self) -> Option<String> {
-        self.absolute(".")
+        self.absolute(".").filter(|_| !self.unsure_cwd)
     }
 }
 

@@ -142,11 +142,13 @@ impl Lowering<'_> {
         step.inline = inline;
         step.parents = ins.has_flag("parents");
         step.classes = vec![Class::Copy];
+        let unsure = self.is_unsure(&t.dest, &dest, state);
         step.dest = Some(Dest {
             likely: state.likely(&resolved),
             path: Some(resolved).filter(|p| p.starts_with('/')),
             is_dir,
-            is_relative: !dest.starts_with('/'),
+            is_relative: !dest.starts_with('/') || unsure,
+            unsure,
             owner,
             mode,
         });

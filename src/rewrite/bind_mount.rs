@@ -175,7 +175,7 @@ fn taken(view: &View<'_>, line: &Line<'_>) -> Option<Taken> {
         return None;
     }
     let dest = step.dest.as_ref()?;
-    let place = dest.path.as_deref()?;
+    let place = dest.sure()?;
     let taken = match step.inputs.as_slice() {
         [Input::Context(input)] => {
             let files = brought_by(step, &PathClaim::subtree("/"), view.files)?;
@@ -255,7 +255,7 @@ fn of_stage(from: &str, sources: &[String], dest: &Dest) -> Option<Mount> {
         return None;
     };
     let name = |p: &str| p.rsplit('/').next().unwrap_or_default().to_owned();
-    let place = dest.path.as_deref()?;
+    let place = dest.sure()?;
     let whole = source.contains(['*', '?', '[', '\\']) || from.contains('$');
     let source = crate::pattern::clean(&format!("/{}", source.trim_start_matches('/')));
     if whole || dest.is_dir || name(&source).is_empty() || name(&source) != name(place) {
@@ -293,11 +293,11 @@ fn covers(view: &View<'_>, stage: &StageView<'_>, (at, j): (usize, usize), taken
     let made = |path: &str| {
         stage.lines[..at].iter().any(|l| {
             let workdir = l.step.filter(|s| s.kind == StepKind::Workdir);
-            let place = workdir.and_then(|s| s.dest.as_ref()?.path.as_deref());
+            let place = workdir.and_then(|s| s.dest.as_ref()?.sure());
             place.is_some_and(|p| is_below(p, path))
         })
     };
-    let top = dest.path.as_deref();
+    let top = dest.sure();
     taken.files.iter().all(|f| brought.contains(f)) && (plain || top.is_some_and(made))
 }
 

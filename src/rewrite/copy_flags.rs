@@ -327,7 +327,7 @@ impl<'v, 'a> Folding<'v, 'a> {
         else {
             return false;
         };
-        let Some(found) = run.touched(commands, dest.path.as_deref().unwrap_or("/")) else {
+        let Some(found) = run.touched(commands, dest.sure().unwrap_or("/")) else {
             return false;
         };
         let named = dest.owner.as_deref().is_some_and(|o| !is_number(o));

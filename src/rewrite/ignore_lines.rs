@@ -244,7 +244,7 @@ fn is_read(view: &View<'_>, stage: usize, place: &PathClaim) -> bool {
                 |n: &&needs::Needs, c: &PathClaim| n.adds.is_empty() || c.extent == Extent::Exact;
             let reads = |n: &needs::Needs| {
                 let mut all = n.reads.iter().filter(|c| counts(&n, c));
-                all.any(|c| c.covers(place))
+                all.any(|c| c.covers(place)) || n.names.iter().any(|c| c.covers(place))
             };
             if needs.is_some_and(reads) {
                 return true;

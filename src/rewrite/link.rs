@@ -144,7 +144,7 @@ fn place_of(view: &View<'_>, line: &Line<'_>) -> Option<Place> {
         return None;
     }
     let dest = step.dest.as_ref()?;
-    let path = dest.path.as_deref()?;
+    let path = dest.sure()?;
     let writes = line.leaves.as_ref()?.writes.clone();
     let mut folders: Vec<String> = above(path).map(str::to_owned).collect();
     // Of one that is no folder by its name the files tell.
@@ -220,7 +220,7 @@ fn leaves_plain(view: &View<'_>, line: &Line<'_>, step: &Step, place: &Place) ->
         return false;
     }
     let copies = step.kind == StepKind::Copy && !step.parents;
-    let dest = step.dest.as_ref().and_then(|d| d.path.as_deref());
+    let dest = step.dest.as_ref().and_then(|d| d.sure());
     let spares = |claim: &PathClaim| {
         let meets = leaves
             .writes

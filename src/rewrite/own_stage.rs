@@ -28,7 +28,7 @@ use super::layout::Laid;
 use super::reorder::block;
 use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::Kind;
-use crate::footprint::{Class, Extent, PathClaim, Use};
+use crate::footprint::{Class, Extent, Footprint, PathClaim, Use};
 use crate::plan::{Base, Input, StepKind};
 use crate::source::{Edit, Span};
 
@@ -75,6 +75,9 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         return None;
     }
     let folder = packages(view, stage, run, used)?;
+    if !leaves_only(footprint, &PathClaim::subtree(&*folder)) {
+        return None;
+    }
     // A COPY makes the folder root's, and another user could write nothing into it.
     let runner = runner(view.plan, step, &image_of(view.plan, stage.stage).ok()?).ok()?;
     if runner.ids.is_some() {
@@ -200,6 +203,12 @@ fn packages(view: &View<'_>, stage: &StageView<'_>, run: &Line<'_>, used: &Use) 
     let arguments = used.arguments.as_deref()?;
     let whole = !arguments.iter().any(leaves_out) && !used.variables.contains_key("NODE_ENV");
     (some("dependencies") || (whole && some("devDependencies"))).then(|| only.path.clone())
+}
+
+/// Whether nothing beside the uses of the tools of a RUN writes outside of a folder: redirections do.
+fn leaves_only(footprint: &Footprint, folder: &PathClaim) -> bool {
+    let mut writes = footprint.beside_uses().flat_map(|e| &e.writes);
+    writes.all(|w| folder.covers(w))
 }
 
 fn plain(b: u8) -> bool {

@@ -78,7 +78,7 @@ pub(super) enum What {
 impl Brings {
     pub(super) fn of(view: &View<'_>, step: &Step) -> Option<Self> {
         let dest = step.dest.as_ref()?;
-        let at = dest.path.clone()?;
+        let at = dest.sure()?.to_owned();
         let inside = |name: &str| match dest.is_dir {
             true => format!("{}/{name}", at.trim_end_matches('/')),
             false => at.clone(),

@@ -19,7 +19,7 @@ use super::super::flow::{free_name, gap, leaves_triggers, loses_command};
 use super::super::reorder::block;
 use super::super::split_copy::{lines, wanted};
 use super::super::{EditNote, Line, Rewrite, Safety, StageView, View};
-use super::plain;
+use super::{leaves_only, plain};
 use crate::dockerfile::Kind;
 use crate::footprint::Extent;
 use crate::plan::{Base, StepKind};
@@ -44,7 +44,9 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
         _ => return None,
     };
     let over = needs.writes.iter().all(|w| folder.covers(w)) && !needs.writes.is_empty();
-    if !alone || !bare || !over || !needs.names.is_empty() {
+    let footprint = step.footprint.as_ref()?;
+    let lost = !leaves_only(footprint, folder);
+    if !alone || !bare || !over || lost || !needs.names.is_empty() {
         return None;
     }
     // The COPY that brings the folder; what stands between the two is no matter to the RUN, or sets its shell up.
