@@ -375,7 +375,7 @@ fn steps(
                 tally.add(build, p, builds, subject);
             }
         }
-        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
+        let cost = costs.of(step);
         let n = tally.executed + tally.cached + tally.maybe;
         let (lo, hi) = wilson(tally.executed + tally.maybe, n);
         rows.push(StepRow {

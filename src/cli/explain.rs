@@ -53,7 +53,7 @@ pub fn run(cli: &Cli, args: &ExplainArgs) -> Result<Done> {
     document.to = ends.name();
     commits(&ends, &pair, &mut document)?;
     if let Some(file) = &args.log {
-        read_log(file, &pair, &mut document)?;
+        read_log(cli, file, &pair, &mut document)?;
     }
     let to = match ends.to == WORK_TREE {
         true => "the work tree".to_owned(),
@@ -171,7 +171,7 @@ pub fn document(place: &Place, subject: &Subject, pair: &Pair, costs: &CostTable
     };
     let steps = pair.steps.iter().map(|s| {
         let step = &plan.graph[plan.order[s.step]];
-        let cost = costs.step(step.kind.keyword(), &step.text, &step.classes);
+        let cost = costs.of(step);
         let cause = s.why.as_ref().map(|why| CauseRow {
             kind: why.kind.as_str(),
             detail: why.detail.clone(),
@@ -272,7 +272,7 @@ fn uncommitted(ends: &Ends, paths: &[Vec<u8>], head: CommitId) -> Result<Vec<boo
 }
 
 /// Compares a real build's output with the prediction.
-fn read_log(file: &Path, pair: &Pair, document: &mut Explanation) -> Result<()> {
+fn read_log(cli: &Cli, file: &Path, pair: &Pair, document: &mut Explanation) -> Result<()> {
     let shown = file.display();
     let size = std::fs::metadata(file)
         .with_context(|| format!("cannot read {shown}"))?
@@ -281,7 +281,21 @@ fn read_log(file: &Path, pair: &Pair, document: &mut Explanation) -> Result<()> 
         bail!("{shown} has {size} bytes, more than is read");
     }
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
-    let log = log::read(&String::from_utf8_lossy(&bytes)).with_context(|| shown.to_string())?;
+    let mut logs = log::read_file(&bytes).with_context(|| shown.to_string())?;
+    if logs.len() > 1 {
+        let count = logs.len();
+        output::note(
+            cli,
+            &format!("note: {shown} holds {count} builds; the last one is looked at"),
+        );
+    }
+    let log = logs.pop().context("there is no build in it")?;
+    for why in &log.notes {
+        output::note(
+            cli,
+            &format!("note: {shown}: {why}; what stands before it was read"),
+        );
+    }
     let plan = &pair.replayed.plans[0];
     let mut summary = LogSummary {
         format: log.format.as_str(),

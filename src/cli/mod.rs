@@ -9,6 +9,7 @@ mod archives;
 pub mod args;
 mod build_file;
 mod cache_dir;
+mod calibrate;
 mod compare;
 mod context;
 mod context_digests;
@@ -88,6 +89,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
         Command::Affected(a) => affected::run(cli, a),
         Command::WhatIf(a) => what_if::run(cli, a),
         Command::Verify(a) => verify::run(cli, a),
+        Command::Calibrate(a) => calibrate::run(cli, a),
+        Command::Record(a) => calibrate::record(cli, a),
         Command::Inspect(a) => inspect::run(cli, a),
         Command::Context(a) => context::run(cli, a),
         Command::Completions { shell } => {

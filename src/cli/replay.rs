@@ -53,7 +53,7 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
 fn steps(plan: &Plan, costs: &CostTable) -> Vec<Value> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let s = &plan.graph[*n];
-        let cost = costs.step(s.kind.keyword(), &s.text, &s.classes);
+        let cost = costs.of(s);
         json!({
             "id": s.id.to_string(), "name": s.name, "stage": s.id.stage, "instruction": s.kind.keyword(), "line": s.line,
             "cost_s": cost.seconds, "cost_source": cost.source.as_str(),

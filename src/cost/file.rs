@@ -1,13 +1,14 @@
 //! The costs file, `cacheplan.costs/1`.
 //!
-//! Goes in: JSON text. Comes out: a [`CostTable`] or one error. Every check is part of the decoding,
-//! so the JSON reader adds line and column. Linear in the text.
+//! Goes in: JSON text. Comes out: its rules, in their order, or one error. Every check is part of the decoding,
+//! so the JSON reader adds line and column. Written, it has seconds to the millisecond. Linear in the text.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{CostTable, Rule};
+use super::learn::{Learned, Matches, Quantiles};
 use crate::footprint::Class;
+use std::collections::BTreeSet;
 
 /// The only schema read.
 const SCHEMA: &str = "cacheplan.costs/1";
@@ -65,8 +66,7 @@ struct Step {
     matches: Match,
     seconds: Seconds,
     bytes: Option<u64>,
-    #[serde(rename = "n")]
-    _samples: Option<u64>,
+    n: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -131,31 +131,100 @@ impl TryFrom<[f64; 2]> for Percentiles {
     }
 }
 
-/// Reads the file.
-pub(super) fn read(text: &str) -> Result<CostTable, CostError> {
-    let document: Document = serde_json::from_str(text)?;
-    let mut table = CostTable::default();
-    for step in document.steps {
-        let [p50, p90] = step.seconds.cold.0;
-        let rule = Rule {
-            p50,
-            p90,
-            warm: step.seconds.warm.map(|w| w.0[0]),
-            bytes: step.bytes,
-        };
-        let (name, before) = match step.matches {
-            Match::Class(class) => (
-                format!("class `{class}`"),
-                table.by_class.insert(class, rule),
-            ),
-            Match::Text { keyword, text } => (
-                format!("`{keyword} {text}`"),
-                table.by_text.insert((keyword, text), rule),
-            ),
-        };
-        if before.is_some() {
-            return Err(CostError::Duplicate(name));
-        }
+impl From<Percentiles> for Quantiles {
+    fn from(Percentiles([p50, p90]): Percentiles) -> Self {
+        Self { p50, p90 }
     }
-    Ok(table)
+}
+
+/// Reads the file.
+pub(super) fn read(text: &str) -> Result<Vec<Learned>, CostError> {
+    let document: Document = serde_json::from_str(text)?;
+    let mut known = BTreeSet::new();
+    let mut rules = Vec::new();
+    for step in document.steps {
+        let matches = match step.matches {
+            Match::Class(class) => Matches::Class(class),
+            Match::Text { keyword, text } => Matches::Text { keyword, text },
+        };
+        if !known.insert(matches.clone()) {
+            return Err(CostError::Duplicate(match matches {
+                Matches::Class(class) => format!("class `{class}`"),
+                Matches::Text { keyword, text } => format!("`{keyword} {text}`"),
+            }));
+        }
+        rules.push(Learned {
+            matches,
+            cold: step.seconds.cold.into(),
+            warm: step.seconds.warm.map(Quantiles::from),
+            bytes: step.bytes,
+            n: step.n.unwrap_or(1),
+        });
+    }
+    Ok(rules)
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: &'static str,
+    steps: Vec<WrittenStep<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenStep<'a> {
+    #[serde(rename = "match")]
+    matches: WrittenMatch<'a>,
+    seconds: WrittenSeconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    n: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WrittenMatch<'a> {
+    Text { keyword: &'a str, text: &'a str },
+    Class { class: &'static str },
+}
+
+#[derive(Serialize)]
+struct WrittenSeconds {
+    cold: [f64; 2],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm: Option<[f64; 2]>,
+}
+
+/// The text of a file with these rules, one a line.
+///
+/// # Errors
+/// A number that is not finite.
+pub fn write(rules: &[Learned]) -> Result<String, serde_json::Error> {
+    let rounded = |s: f64| (s * 1000.0).round() / 1000.0;
+    let pair = |q: Quantiles| [rounded(q.p50), rounded(q.p90)];
+    let step = |rule: &Learned| {
+        serde_json::to_string(&WrittenStep {
+            matches: match &rule.matches {
+                Matches::Text { keyword, text } => WrittenMatch::Text { keyword, text },
+                Matches::Class(class) => WrittenMatch::Class {
+                    class: class.as_str(),
+                },
+            },
+            seconds: WrittenSeconds {
+                cold: pair(rule.cold),
+                warm: rule.warm.map(pair),
+            },
+            bytes: rule.bytes,
+            n: rule.n,
+        })
+    };
+    let lines: Vec<String> = rules.iter().map(step).collect::<Result<_, _>>()?;
+    let head = serde_json::to_string(&Written {
+        schema: SCHEMA,
+        steps: Vec::new(),
+    })?;
+    let head = head.trim_end_matches("]}");
+    Ok(match lines.is_empty() {
+        true => format!("{head}]}}\n"),
+        false => format!("{head}\n{}\n]}}\n", lines.join(",\n")),
+    })
 }

@@ -5,13 +5,15 @@
 //! `seconds_low <= seconds <= seconds_high`.
 
 mod file;
+pub mod learn;
 pub mod log;
 
 use std::collections::BTreeMap;
 
-use crate::footprint::Class;
+use crate::footprint::{self, Class, RunState};
+use crate::plan::Step;
 
-pub use file::CostError;
+pub use file::{CostError, write};
 
 /// Where a step's cost comes from, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -159,10 +161,66 @@ pub const PRIORS: [Prior; 7] = [
 pub struct CostTable {
     by_text: BTreeMap<(String, String), Rule>,
     by_class: BTreeMap<Class, Rule>,
+    /// Rules for RUNs as they may have been written in other versions of the file.
+    likely: Vec<Likely>,
+}
+
+/// A RUN that a rule is for, to be held against others.
+#[derive(Clone, Debug, PartialEq)]
+struct Likely {
+    words: Vec<String>,
+    commands: usize,
+    classes: Vec<Class>,
+    rule: Rule,
+}
+
+/// How much of the words of two RUNs has to be the same for one to be a version of the other.
+const LIKELY: f64 = 0.8;
+
+impl Likely {
+    fn of(text: &str, classes: &[Class], rule: Rule) -> Self {
+        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        words.sort();
+        Self {
+            commands: text.split("&&").count(),
+            classes: classes.to_vec(),
+            words,
+            rule,
+        }
+    }
+
+    /// Share of the words of both that both have.
+    fn likeness(&self, other: &Self) -> f64 {
+        let (mut a, mut b, mut same) = (
+            self.words.iter().peekable(),
+            other.words.iter().peekable(),
+            0,
+        );
+        while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
+            match x.cmp(y) {
+                std::cmp::Ordering::Less => drop(a.next()),
+                std::cmp::Ordering::Greater => drop(b.next()),
+                std::cmp::Ordering::Equal => {
+                    same += 1;
+                    a.next();
+                    b.next();
+                }
+            }
+        }
+        2.0 * f64::from(same) / (self.words.len() + other.words.len()).max(1) as f64
+    }
+}
+
+/// The rules of a `cacheplan.costs/1` document, in their order.
+///
+/// # Errors
+/// As [`CostTable::from_json`].
+pub fn rules(text: &str) -> Result<Vec<learn::Learned>, CostError> {
+    file::read(text)
 }
 
 /// Figures of one rule of a costs file.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Rule {
     p50: f64,
     p90: f64,
@@ -202,7 +260,75 @@ impl CostTable {
     /// or class, a number that is negative or not finite, a p90 below its p50, or two rules for one
     /// match.
     pub fn from_json(text: &str) -> Result<Self, CostError> {
-        file::read(text)
+        file::read(text).map(Self::of_rules)
+    }
+
+    fn of_rules(rules: Vec<learn::Learned>) -> Self {
+        let mut table = Self::default();
+        for learned in rules {
+            let rule = Rule {
+                p50: learned.cold.p50,
+                p90: learned.cold.p90,
+                warm: learned.warm.map(|w| w.p50),
+                bytes: learned.bytes,
+            };
+            match learned.matches {
+                learn::Matches::Class(class) => {
+                    table.by_class.insert(class, rule);
+                }
+                learn::Matches::Text { keyword, text } => {
+                    if keyword == "RUN" {
+                        let classes = footprint::of_script(&text, &RunState::default()).classes;
+                        table.likely.push(Likely::of(&text, &classes, rule));
+                    }
+                    table.by_text.insert((keyword, text), rule);
+                }
+            }
+        }
+        table
+    }
+
+    /// The cost of a step of a plan: by its text as it is written, or as the builder prints it, with variables expanded; else as
+    /// [`Self::step`] has it.
+    #[must_use]
+    pub fn of(&self, step: &Step) -> StepCost {
+        let keyword = step.kind.keyword();
+        let printed = printed(step);
+        let by_title = printed.filter(|t| self.by_text.contains_key(&key(keyword, t)));
+        self.step(keyword, by_title.unwrap_or(&step.text), &step.classes)
+    }
+
+    /// What the rules say of a step that none of them is for: those for its commands together, or for one that is written much
+    /// like it and does the same kinds of work.
+    fn by_likeness(&self, keyword: &str, text: &str, classes: &[Class]) -> Option<Rule> {
+        if keyword != "RUN" || self.likely.is_empty() {
+            return None;
+        }
+        let parts: Vec<&str> = text.split("&&").map(str::trim).collect();
+        if parts.len() > 1 {
+            let rule = |part: &&str| self.by_text.get(&key(keyword, part)).copied();
+            let rules: Option<Vec<Rule>> = parts.iter().map(rule).collect();
+            if let Some(rules) = rules {
+                return rules.into_iter().reduce(|a, b| Rule {
+                    p50: a.p50 + b.p50,
+                    p90: a.p90 + b.p90,
+                    warm: a.warm.zip(b.warm).map(|(a, b)| a + b),
+                    bytes: a.bytes.zip(b.bytes).map(|(a, b)| a.saturating_add(b)),
+                });
+            }
+        }
+        let own = Likely::of(text, classes, Rule::default());
+        let alike =
+            |other: &&Likely| other.commands == own.commands && other.classes == own.classes;
+        let likeness = |other: &Likely| (other.likeness(&own), other.rule);
+        let all = self.likely.iter().filter(alike).map(likeness);
+        // The first of those that are equally like it.
+        let best = all.fold(None, |best: Option<(f64, Rule)>, one| match best {
+            Some((much, _)) if much >= one.0 => best,
+            _ => Some(one),
+        });
+        best.filter(|(much, _)| *much >= LIKELY)
+            .map(|(_, rule)| rule)
     }
 
     /// The cost of a step. `text` is what follows the keyword, flags left out; blanks around it do not
@@ -210,7 +336,7 @@ impl CostTable {
     /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
     #[must_use]
     pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
-        let key = (keyword.to_ascii_uppercase(), text.trim().to_string());
+        let key = key(keyword, text);
         let classes = distinct(&key.0, classes);
         let mut costs = classes.iter().map(|c| self.class(*c));
         let nothing = StepCost {
@@ -233,22 +359,30 @@ impl CostTable {
                 let bytes = rule.bytes.or(sum.bytes);
                 Rule { bytes, ..*rule }.cost(CostSource::Measured)
             }
-            None => sum,
+            None => match self.by_likeness(&key.0, &key.1, &classes) {
+                Some(rule) => {
+                    let bytes = rule.bytes.or(sum.bytes);
+                    Rule { bytes, ..rule }.cost(CostSource::Learned)
+                }
+                None => sum,
+            },
         }
     }
 
     /// The cost of a step with cache mounts that an earlier build has filled; `filled` are the classes whose caches they
     /// hold. A rule for the text knows by itself; `None` where nobody says that it is any less.
     #[must_use]
-    pub fn warm(
-        &self,
-        keyword: &str,
-        text: &str,
-        classes: &[Class],
-        filled: &[Class],
-    ) -> Option<WarmCost> {
-        let key = (keyword.to_ascii_uppercase(), text.trim().to_string());
-        if let Some(rule) = self.by_text.get(&key) {
+    pub fn warm(&self, step: &Step, filled: &[Class]) -> Option<WarmCost> {
+        let (keyword, classes) = (step.kind.keyword(), &step.classes);
+        let titled = printed(step).and_then(|t| self.by_text.get(&key(keyword, t)));
+        let rule = self
+            .by_text
+            .get(&key(keyword, &step.text))
+            .or(titled)
+            .copied();
+        if let Some(rule) =
+            rule.or_else(|| self.by_likeness(keyword, &step.text, &distinct(keyword, classes)))
+        {
             return rule.warm.map(|seconds| WarmCost {
                 seconds,
                 assumed: false,
@@ -259,7 +393,7 @@ impl CostTable {
             seconds: 0.0,
             assumed: false,
         };
-        for class in distinct(&key.0, classes) {
+        for class in distinct(keyword, classes) {
             let warm = match self.by_class.get(&class) {
                 Some(rule) => rule.warm.map(|w| (w, false)),
                 None => {
@@ -295,6 +429,18 @@ impl CostTable {
             source: CostSource::Prior,
         }
     }
+}
+
+fn key(keyword: &str, text: &str) -> (String, String) {
+    (keyword.to_ascii_uppercase(), text.trim().to_owned())
+}
+
+/// What a builder prints behind the keyword of a step, flags left out.
+fn printed(step: &Step) -> Option<&str> {
+    let text = log::title(&step.name)?.text;
+    let text = text.strip_prefix("ONBUILD ").unwrap_or(text);
+    let (_, rest) = text.split_once([' ', '\t'])?;
+    Some(learn::without_flags(rest).1)
 }
 
 /// The classes of a step, each once; without any the keyword decides.

@@ -53,7 +53,10 @@ fn a_rule_by_text_beats_one_by_class_and_the_rest_are_priors() {
         (measured.bytes, measured.source),
         (Some(7), CostSource::Measured)
     );
-    let learned = t.step("RUN", "npm ci --x", &[Class::Install]);
+    // As it may have been written in another version of the file.
+    let likely = t.step("RUN", "npm  ci --x", &[Class::Install]);
+    assert_eq!((likely.seconds, likely.source), (10.0, CostSource::Learned));
+    let learned = t.step("RUN", "npm install", &[Class::Install]);
     assert_eq!(
         (learned.seconds, learned.source),
         (45.0, CostSource::Learned)
@@ -132,4 +135,55 @@ fn the_page_states_every_row() {
         assert!(page.contains(&row), "missing: {row}");
     }
     assert_eq!(PRIORS.len(), Class::ALL.len());
+}
+
+#[test]
+fn what_is_like_a_step_is_like_it_in_its_work_too() {
+    let t = table(
+        r#"{"match":{"keyword":"RUN","text":"npm ci"},"seconds":{"cold":[10,12],"warm":[2,2]}},
+           {"match":{"keyword":"RUN","text":"mkdir -p /a /b /c"},"seconds":{"cold":[1,1]}},
+           {"match":{"keyword":"COPY","text":"a b"},"seconds":{"cold":[7,7]}}"#,
+    )
+    .unwrap();
+    let seconds = |text: &str, classes: &[Class]| {
+        let cost = t.step("RUN", text, classes);
+        (cost.seconds, cost.source)
+    };
+    let other = [Class::Other];
+    assert_eq!(
+        seconds("mkdir -p /a /b /c /d", &other),
+        (1.0, CostSource::Learned)
+    );
+    // Its commands together.
+    let both = [Class::Install, Class::Other];
+    assert_eq!(
+        seconds("npm ci && mkdir -p /a /b /c", &both),
+        (11.0, CostSource::Learned)
+    );
+    // Other work, more commands, too few words in common: priors.
+    assert_eq!(
+        seconds("npm ci x", &[Class::Install, Class::Build]).1,
+        CostSource::Prior
+    );
+    assert_eq!(
+        seconds("npm ci x && npm ci y", &[Class::Install]).1,
+        CostSource::Prior
+    );
+    assert_eq!(seconds("mkdir /d", &other).1, CostSource::Prior);
+    assert_eq!(t.step("COPY", "a b c", &[]).source, CostSource::Prior);
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let text = r#"{"schema":"cacheplan.costs/1","steps":[
+{"match":{"keyword":"RUN","text":"npm ci"},"seconds":{"cold":[10.5,12.0],"warm":[2.0,2.25]},"bytes":7,"n":3},
+{"match":{"class":"build"},"seconds":{"cold":[1.0,1.0]},"n":1}
+]}
+"#;
+    let rules = super::rules(text).unwrap();
+    assert_eq!(super::write(&rules).unwrap(), text);
+    assert_eq!(
+        super::write(&[]).unwrap(),
+        "{\"schema\":\"cacheplan.costs/1\",\"steps\":[]}\n"
+    );
 }

@@ -47,7 +47,7 @@ impl<'a> Scales<'a> {
         for step in steps(plan) {
             match step.kind {
                 StepKind::Run => {
-                    let own = self.costs.step("RUN", &step.text, &step.classes).bytes;
+                    let own = self.costs.of(step).bytes;
                     let again = changed_in_place(step);
                     let meets = |place: &String| {
                         again.iter().any(|c| c.covers(&PathClaim::exact(&**place)))

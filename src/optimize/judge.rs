@@ -48,9 +48,7 @@ pub struct Evaluated {
 pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        costs
-            .step(step.kind.keyword(), &step.text, &step.classes)
-            .seconds
+        costs.of(step).seconds
     };
     plan.order.iter().map(one).collect()
 }
@@ -60,8 +58,7 @@ pub fn step_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
 pub fn warm_seconds(plan: &Plan, costs: &CostTable) -> Vec<f64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        let (keyword, classes) = (step.kind.keyword(), &step.classes);
-        let cold = costs.step(keyword, &step.text, classes).seconds;
+        let cold = costs.of(step).seconds;
         warm(plan, step, costs).map_or(cold, |w| w.seconds)
     };
     plan.order.iter().map(one).collect()
@@ -73,7 +70,7 @@ pub(super) fn warm(plan: &Plan, step: &Step, costs: &CostTable) -> Option<WarmCo
         return None;
     }
     let filled = filled(plan, step);
-    costs.warm(step.kind.keyword(), &step.text, &step.classes, &filled)
+    costs.warm(step, &filled)
 }
 
 /// Bytes of the layer of every step in a plan's order: of RUN what the costs say, of COPY and ADD
@@ -87,9 +84,7 @@ pub fn step_bytes(
 ) -> Vec<u64> {
     let one = |n: &petgraph::graph::NodeIndex| {
         let step = &plan.graph[*n];
-        let said = costs
-            .step(step.kind.keyword(), &step.text, &step.classes)
-            .bytes;
+        let said = costs.of(step).bytes;
         if !matches!(step.kind, StepKind::Copy | StepKind::Add) {
             return said.unwrap_or(0);
         }

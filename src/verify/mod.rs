@@ -16,6 +16,7 @@ mod noise;
 mod plan;
 mod prediction;
 mod process;
+pub mod record;
 
 pub use buildah::Buildah;
 pub use checkout::{CheckoutError, check_out};

@@ -87,6 +87,7 @@ fn log(seen: Seen) -> Log {
             step("[2/2] RUN a", seen),
         ],
         error: None,
+        notes: Vec::new(),
         last_words: Vec::new(),
     }
 }
@@ -244,6 +245,7 @@ fn equal_steps_of_two_stages_are_one_vertex() {
             seen("[d 2/2] RUN more", Seen::Ran),
         ],
         error: None,
+        notes: Vec::new(),
         last_words: Vec::new(),
     };
     let mut t = Tally::default();

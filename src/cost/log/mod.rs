@@ -7,6 +7,10 @@
 
 mod plain;
 mod rawjson;
+mod record;
+mod several;
+mod trace;
+mod vertices;
 
 /// A log that can be read is shorter.
 pub const MAX_LOG_BYTES: u64 = 256 << 20;
@@ -18,6 +22,10 @@ pub enum LogFormat {
     Plain,
     /// `--progress=rawjson`.
     RawJson,
+    /// A build record, as `docker buildx history export` writes it.
+    Record,
+    /// An OpenTelemetry trace of a build.
+    Trace,
 }
 
 impl LogFormat {
@@ -27,6 +35,8 @@ impl LogFormat {
         match self {
             Self::Plain => "plain",
             Self::RawJson => "rawjson",
+            Self::Record => "record",
+            Self::Trace => "trace",
         }
     }
 }
@@ -82,6 +92,8 @@ pub struct Log {
     pub steps: Vec<LogStep>,
     /// The builder's final `ERROR: …` line, if there is one.
     pub error: Option<String>,
+    /// What could not be read of it and was left out, one sentence each without a full stop.
+    pub notes: Vec<String>,
     /// The last lines that the failed step printed, where the format tells whose a line is.
     pub last_words: Vec<String>,
 }
@@ -94,6 +106,9 @@ pub enum LogError {
         "no line of this log is progress of a build (write one with --progress=plain or --progress=rawjson)"
     )]
     Unknown,
+    /// An archive that is no build record.
+    #[error("this archive is no build record: {0}")]
+    Record(String),
     /// A line that is not what the format has there.
     #[error("line {line}: {reason}")]
     Line {
@@ -104,16 +119,46 @@ pub enum LogError {
     },
 }
 
-/// Reads a log in whichever format it is in.
+/// Reads the logs that a file holds, in whichever format it is in: one for each build that wrote to it, or for each record of an archive.
+///
+/// # Errors
+/// [`LogError`].
+pub fn read_file(bytes: &[u8]) -> Result<Vec<Log>, LogError> {
+    match record::is_record(bytes) {
+        true => record::read(bytes),
+        false => {
+            let text = String::from_utf8_lossy(bytes);
+            // Lines count from the beginning of the file.
+            let read = |(before, part): (usize, &str)| {
+                let mut log = read(part).map_err(|e| match e {
+                    LogError::Line { line, reason } => LogError::Line {
+                        line: line + before,
+                        reason,
+                    },
+                    other => other,
+                })?;
+                log.steps.iter_mut().for_each(|s| s.line += before);
+                Ok(log)
+            };
+            several::parts(&text).into_iter().map(read).collect()
+        }
+    }
+}
+
+/// Reads a log in whichever format of text it is in.
 ///
 /// # Errors
 /// [`LogError`].
 pub fn read(text: &str) -> Result<Log, LogError> {
+    if trace::is_trace(text) {
+        return trace::read(text);
+    }
     for line in text.lines() {
-        if rawjson::is_batch(line) {
+        let line = plain::bare(line);
+        if rawjson::is_batch(&line) {
             return rawjson::read(text);
         }
-        if plain::number(plain::bare(line).as_ref()).is_some() {
+        if plain::number(&line).is_some() {
             return plain::read(text);
         }
     }

@@ -7,6 +7,7 @@
 use super::{Log, LogError, LogFormat, LogStep, Seen};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// The line without a time stamp in front of it, colours and a carriage return at its end.
 pub(super) fn bare(line: &str) -> Cow<'_, str> {
@@ -108,6 +109,7 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
     let mut steps: Vec<LogStep> = Vec::new();
     let mut by_number: FxHashMap<u32, usize> = FxHashMap::default();
     let mut error = None;
+    let mut mixed: BTreeSet<usize> = BTreeSet::new();
     // The step whose title may go on in the next line.
     let mut open: Option<usize> = None;
     for (i, line) in text.lines().enumerate() {
@@ -143,6 +145,11 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
         {
             continue;
         }
+        // Two builds that write at the same time use the same numbers.
+        if super::title(rest).is_some() && super::title(&step.name).is_some() {
+            mixed.insert(at);
+            continue;
+        }
         match said(rest, i + 1)? {
             Said::Cached => step.seen = Seen::Cached,
             Said::Failed => step.seen = Seen::Failed,
@@ -156,7 +163,17 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
     }
     Ok(Log {
         format: LogFormat::Plain,
-        steps,
+        notes: match mixed.len() {
+            0 => Vec::new(),
+            n => vec![format!(
+                "{n} numbers stand for steps of two builds that wrote at the same time: these steps are left out"
+            )],
+        },
+        steps: {
+            let kept = steps.into_iter().enumerate();
+            let kept = kept.filter(|(at, _)| !mixed.contains(at));
+            kept.map(|(_, step)| step).collect()
+        },
         error,
         last_words: Vec::new(),
     })

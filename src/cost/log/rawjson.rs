@@ -1,14 +1,14 @@
 //! `--progress=rawjson`: one status batch a line.
 //!
-//! A vertex is known by its digest; its last `cached` and `error` count, and its seconds are the sum
-//! of its merged intervals, since key computation, load and execution are reported one by one.
+//! Goes in: the text. Comes out: what [`Vertices`] make of it. A last line that is cut off is told and left out.
 
-use super::{Log, LogError, LogFormat, LogStep, Seen};
+use super::plain::bare;
+use super::vertices::{Update, Vertices};
+use super::{Log, LogError, LogFormat};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 #[derive(Deserialize)]
 struct Batch {
@@ -45,12 +45,6 @@ struct Vertex {
     error: String,
 }
 
-struct Known {
-    step: LogStep,
-    /// Start and end of every stretch of work, in nanoseconds.
-    spans: BTreeMap<i128, i128>,
-}
-
 const KEYS: [&str; 4] = ["vertexes", "statuses", "logs", "warnings"];
 
 /// Whether a line is a status batch.
@@ -66,11 +60,14 @@ pub(super) fn is_batch(line: &str) -> bool {
 }
 
 pub(super) fn read(text: &str) -> Result<Log, LogError> {
-    let mut order: Vec<Known> = Vec::new();
-    let mut by_digest: FxHashMap<String, usize> = FxHashMap::default();
+    let mut vertices = Vertices::default();
+    let mut notes = Vec::new();
     let mut printed: FxHashMap<String, Vec<u8>> = FxHashMap::default();
     let (mut error, mut failed_one) = (None, None);
+    let count = text.lines().count();
     for (i, line) in text.lines().enumerate() {
+        let line = bare(line);
+        let line = line.as_ref();
         if !line.starts_with('{') {
             // Lines of the client are mixed in.
             if line.starts_with("ERROR: ") {
@@ -82,8 +79,15 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
             line: i + 1,
             reason,
         };
-        let batch: Batch = serde_json::from_str(line)
-            .map_err(|e| failed(format!("this is no status batch of a build: {e}")))?;
+        let batch: Batch = match serde_json::from_str(line) {
+            Ok(batch) => batch,
+            // What was written last may be cut off, where the builder or the log was stopped.
+            Err(e) if e.is_eof() && i + 1 == count && !vertices.is_empty() => {
+                notes.push(format!("line {}, the last one, is cut off", i + 1));
+                continue;
+            }
+            Err(e) => return Err(failed(format!("this is no status batch of a build: {e}"))),
+        };
         for part in batch.logs.unwrap_or_default() {
             let bytes = BASE64_STANDARD.decode(part.data).unwrap_or_default();
             let kept = printed.entry(part.vertex).or_default();
@@ -94,50 +98,31 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
             if !vertex.error.is_empty() && !vertex.error.contains("context canceled") {
                 failed_one = Some(vertex.digest.clone());
             }
-            let next = order.len();
-            let at = *by_digest.entry(vertex.digest).or_insert(next);
-            if at == next {
-                order.push(Known {
-                    step: LogStep {
-                        name: vertex.name,
-                        seen: Seen::NotStarted,
-                        seconds: None,
-                        line: i + 1,
-                    },
-                    spans: BTreeMap::new(),
-                });
-            }
-            let known = &mut order[at];
-            let Some(started) = vertex.started else {
-                continue;
+            let time = |text: Option<String>| match text {
+                None => Ok(None),
+                Some(text) => nanoseconds(&text)
+                    .map(Some)
+                    .ok_or_else(|| failed(format!("`{text}` is no point in time"))),
             };
-            let canceled = vertex.error.contains("context canceled");
-            known.step.seen = match (vertex.error.is_empty(), vertex.cached) {
-                (false, _) if canceled => Seen::Canceled,
-                (false, _) => Seen::Failed,
-                (true, true) => Seen::Cached,
-                (true, false) => Seen::Ran,
-            };
-            let start = nanoseconds(&started)
-                .ok_or_else(|| failed(format!("`{started}` is no point in time")))?;
-            if let Some(completed) = vertex.completed {
-                let end = nanoseconds(&completed)
-                    .ok_or_else(|| failed(format!("`{completed}` is no point in time")))?;
-                known.spans.insert(start, end);
-            }
+            let (started, completed) = (time(vertex.started)?, time(vertex.completed)?);
+            vertices.update(
+                Update {
+                    digest: vertex.digest,
+                    name: vertex.name,
+                    started,
+                    completed,
+                    cached: vertex.cached,
+                    error: vertex.error,
+                },
+                i + 1,
+            );
         }
     }
-    let steps = order.into_iter().map(|known| {
-        let seconds = (!known.spans.is_empty()).then(|| merged(&known.spans));
-        LogStep {
-            seconds,
-            ..known.step
-        }
-    });
     Ok(Log {
         format: LogFormat::RawJson,
-        steps: steps.collect(),
+        steps: vertices.steps(),
         error,
+        notes,
         last_words: last_lines(failed_one.and_then(|f| printed.remove(&f))),
     })
 }
@@ -150,19 +135,8 @@ fn last_lines(bytes: Option<Vec<u8>>) -> Vec<String> {
     lines[lines.len().saturating_sub(LAST)..].to_vec()
 }
 
-/// Seconds covered by the spans together.
-fn merged(spans: &BTreeMap<i128, i128>) -> f64 {
-    let (mut total, mut covered) = (0i128, i128::MIN);
-    for (start, end) in spans {
-        let from = (*start).max(covered);
-        total += (*end - from).max(0);
-        covered = covered.max(*end);
-    }
-    total as f64 / 1e9
-}
-
 /// RFC 3339 to nanoseconds since 1970.
-fn nanoseconds(text: &str) -> Option<i128> {
+pub(super) fn nanoseconds(text: &str) -> Option<i128> {
     let (date, time) = text.split_once('T')?;
     let mut date = date.splitn(3, '-').map(str::parse::<i64>);
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);

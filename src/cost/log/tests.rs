@@ -108,7 +108,12 @@ fn raw_output() {
 fn what_cannot_be_read_is_named() {
     let cut: String =
         RAW.lines().take(4).collect::<Vec<_>>().join("\n") + "\n{\"vertexes\":[{\"dig";
-    let error = read(&cut).expect_err("is cut off").to_string();
+    let log = read(&cut).expect("what stands before it is read");
+    assert_eq!(log.notes, ["line 5, the last one, is cut off"]);
+    assert_eq!(log.steps.len(), 3);
+    let error = read(&(cut + "\n{}\n"))
+        .expect_err("in the middle")
+        .to_string();
     assert!(
         error.starts_with("line 5: this is no status batch"),
         "{error}"

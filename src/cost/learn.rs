@@ -1,0 +1,399 @@
+//! Costs learned from builds.
+//!
+//! Goes in: logs, in the order in which the builds ran, and maybe a costs file that they are added to. Comes out: rules, one for each step
+//! that ran and one for each class of work, with how many runs stand behind each. Sorting aside linear in the runs. Invariant: only
+//! steps that ran and ended well count; what is not seen to have run teaches nothing.
+
+use super::log::{Log, Seen, title};
+use crate::footprint::{self, Class, RunState};
+use std::collections::BTreeMap;
+
+/// Runs that a rule of the file stands for when more are added: newer builds must be able to move it.
+const MOST_OLD: u64 = 50;
+
+/// Seconds of one rule: median and 90th percentile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantiles {
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+}
+
+/// What a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Matches {
+    /// One step, by its keyword and what follows it, flags left out.
+    Text {
+        /// Upper case.
+        keyword: String,
+        /// Trimmed.
+        text: String,
+    },
+    /// All steps that do this and nothing else.
+    Class(Class),
+}
+
+/// A rule of a costs file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learned {
+    /// What it is for.
+    pub matches: Matches,
+    /// Without what a cache mount may hold.
+    pub cold: Quantiles,
+    /// With it.
+    pub warm: Option<Quantiles>,
+    /// Bytes that the layer adds.
+    pub bytes: Option<u64>,
+    /// Runs that stand behind it.
+    pub n: u64,
+}
+
+/// What a log tells of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Upper case.
+    pub keyword: String,
+    /// What follows it, flags left out.
+    pub text: String,
+    /// Seconds it was at work.
+    pub seconds: f64,
+    /// A cache mount may have held what its tools keep.
+    pub mounted: bool,
+}
+
+/// The steps of a log that ran and ended well, stage by stage in their order. FROM is left out: a pull depends on what the builder has.
+#[must_use]
+pub fn runs(log: &Log) -> Vec<Run> {
+    let run = |name: &str, seconds: f64| {
+        let text = title(name)?.text;
+        let text = text.strip_prefix("ONBUILD ").unwrap_or(text);
+        let (keyword, rest) = text.split_once([' ', '\t'])?;
+        let keyword = keyword.to_ascii_uppercase();
+        if !matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") {
+            return None;
+        }
+        let (flags, text) = without_flags(rest);
+        Some(Run {
+            mounted: flags.iter().any(|f| f.contains("type=cache")),
+            keyword,
+            text: text.to_owned(),
+            seconds,
+        })
+    };
+    let ran = log.steps.iter().filter(|s| s.seen == Seen::Ran);
+    let mut stages: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for step in ran {
+        let (Some(at), Some(run)) = (
+            title(&step.name),
+            step.seconds.and_then(|s| run(&step.name, s)),
+        ) else {
+            continue;
+        };
+        let known = stages.iter().position(|s| *s == at.stage);
+        let stage = known.unwrap_or_else(|| {
+            stages.push(at.stage);
+            stages.len() - 1
+        });
+        out.push(((stage, at.number), run));
+    }
+    // A builder announces them in any order.
+    out.sort_by_key(|(place, _)| *place);
+    out.into_iter().map(|(_, run)| run).collect()
+}
+
+/// The flags in front of an instruction's arguments, and the arguments.
+#[must_use]
+pub fn without_flags(text: &str) -> (Vec<&str>, &str) {
+    let mut rest = text.trim();
+    let mut flags = Vec::new();
+    while rest.starts_with("--") {
+        let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
+        flags.push(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    (flags, rest)
+}
+
+/// Seconds of runs, cold and warm.
+#[derive(Clone, Debug, Default)]
+struct Samples {
+    cold: Vec<f64>,
+    warm: Vec<f64>,
+    bytes: Option<u64>,
+    /// Runs that stand behind them.
+    n: u64,
+}
+
+/// Learns from one build after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Learner {
+    /// In order of first mention.
+    order: Vec<Matches>,
+    samples: BTreeMap<Matches, Samples>,
+    /// Every builder began with empty cache mounts.
+    pub always_cold: bool,
+}
+
+impl Learner {
+    /// One that goes on where a costs file has ended.
+    #[must_use]
+    pub fn after(rules: Vec<Learned>) -> Self {
+        let mut out = Self::default();
+        for rule in rules {
+            let count = rule.n.clamp(1, MOST_OLD);
+            let samples = Samples {
+                cold: spread(rule.cold, count),
+                warm: rule.warm.map(|w| spread(w, count)).unwrap_or_default(),
+                bytes: rule.bytes,
+                n: rule.n.max(1),
+            };
+            out.order.push(rule.matches.clone());
+            out.samples.insert(rule.matches, samples);
+        }
+        out
+    }
+
+    /// Takes the runs of one build. The first run of a step with a cache mount counts as cold, those behind it as warm: its builder lives on.
+    pub fn add(&mut self, runs: &[Run]) {
+        for run in runs {
+            let matches = Matches::Text {
+                keyword: run.keyword.clone(),
+                text: run.text.clone(),
+            };
+            let always_cold = self.always_cold;
+            let own = self.entry(matches);
+            let warm = run.mounted && own.n > 0 && !always_cold;
+            own.n += 1;
+            match warm {
+                true => own.warm.push(run.seconds),
+                false => own.cold.push(run.seconds),
+            }
+            let Some(class) = class_of(run) else {
+                continue;
+            };
+            let all = self.entry(Matches::Class(class));
+            all.n += 1;
+            // A rule for a class has figures without mounts alone: what a mount leaves depends on the step.
+            match warm {
+                true => all.n -= 1,
+                false => all.cold.push(run.seconds),
+            }
+        }
+    }
+
+    fn entry(&mut self, matches: Matches) -> &mut Samples {
+        if !self.samples.contains_key(&matches) {
+            self.order.push(matches.clone());
+        }
+        self.samples.entry(matches).or_default()
+    }
+
+    /// The rules: those for steps in order of first mention, then those for classes.
+    #[must_use]
+    pub fn rules(&self) -> Vec<Learned> {
+        let of = |m: &Matches| {
+            let samples = self.samples.get(m)?;
+            Some(Learned {
+                matches: m.clone(),
+                cold: quantiles(&samples.cold)?,
+                warm: quantiles(&samples.warm),
+                bytes: samples.bytes,
+                n: samples.n,
+            })
+        };
+        let is_class = |m: &&Matches| matches!(m, Matches::Class(_));
+        let texts = self.order.iter().filter(|m| !is_class(m));
+        let mut classes: Vec<&Matches> = self.order.iter().filter(is_class).collect();
+        classes.sort();
+        texts.chain(classes).filter_map(of).collect()
+    }
+}
+
+/// The class of a step that does work of one class alone.
+fn class_of(run: &Run) -> Option<Class> {
+    match run.keyword.as_str() {
+        "COPY" | "ADD" => return Some(Class::Copy),
+        "WORKDIR" => return Some(Class::Workdir),
+        _ => {}
+    }
+    // A title shows no more of a heredoc than its first line.
+    if run.text.starts_with("<<") {
+        return None;
+    }
+    match footprint::of_script(&run.text, &RunState::default()).classes[..] {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// Median and 90th percentile, the figures between two runs in proportion.
+fn quantiles(samples: &[f64]) -> Option<Quantiles> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    let at = |q: f64| {
+        let place = q * last as f64;
+        let below = place.floor() as usize;
+        let above = (below + 1).min(last);
+        let part = place - below as f64;
+        // Exact where both are the same.
+        match sorted[below] == sorted[above] {
+            true => sorted[below],
+            false => sorted[below] + (sorted[above] - sorted[below]) * part,
+        }
+    };
+    Some(Quantiles {
+        p50: at(0.5),
+        p90: at(0.9),
+    })
+}
+
+/// So many runs that have these quantiles: the file keeps no others.
+fn spread(quantiles: Quantiles, count: u64) -> Vec<f64> {
+    let Quantiles { p50, p90 } = quantiles;
+    let low = match p90 > 0.0 {
+        true => p50 * (p50 / p90),
+        false => 0.0,
+    };
+    let last = count.saturating_sub(1).max(1) as f64;
+    let at = |i: u64| {
+        let q = match count {
+            1 => 0.5,
+            _ => i as f64 / last,
+        };
+        match q {
+            q if q <= 0.5 => low + (p50 - low) * (q / 0.5),
+            q if q <= 0.9 => p50 + (p90 - p50) * ((q - 0.5) / 0.4),
+            _ => p90,
+        }
+    };
+    (0..count).map(at).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::log;
+
+    fn run(text: &str, seconds: f64, mounted: bool) -> Run {
+        Run {
+            keyword: "RUN".to_owned(),
+            text: text.to_owned(),
+            seconds,
+            mounted,
+        }
+    }
+
+    fn shown(learner: &Learner) -> Vec<String> {
+        let one = |r: &Learned| {
+            let name = match &r.matches {
+                Matches::Text { keyword, text } => format!("{keyword} {text}"),
+                Matches::Class(class) => class.to_string(),
+            };
+            let warm = r
+                .warm
+                .map_or(String::new(), |w| format!(" warm {:.1}", w.p50));
+            format!(
+                "{name}: {:.1}-{:.1}{warm} n {}",
+                r.cold.p50, r.cold.p90, r.n
+            )
+        };
+        learner.rules().iter().map(one).collect()
+    }
+
+    #[test]
+    fn what_ran_teaches_and_the_rest_does_not() {
+        let text = "#1 [internal] load build definition from Dockerfile\n#1 DONE 0.1s\n#2 [a 1/5] FROM docker.io/x\n#2 DONE 9.0s\n\
+                    #3 [a 2/5] WORKDIR /app\n#3 DONE 0.1s\n#4 [a 3/5] COPY --link --chown=1:2 . .\n#4 CACHED\n\
+                    #5 [a 4/5] RUN --mount=type=cache,target=/c --network=none npm ci\n#5 DONE 12.5s\n#6 [a 5/5] RUN make\n#6 ERROR: no\n\
+                    #7 [b 1/2] ONBUILD RUN x\n#7 DONE 1.0s\n#8 exporting to image\n#8 DONE 3.0s\n";
+        let log = log::read(text).unwrap();
+        let found: Vec<String> = runs(&log)
+            .iter()
+            .map(|r| format!("{} {} {} {}", r.keyword, r.text, r.seconds, r.mounted))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "WORKDIR /app 0.1 false",
+                "RUN npm ci 12.5 true",
+                "RUN x 1 false"
+            ]
+        );
+    }
+
+    #[test]
+    fn quantiles_lie_between_runs() {
+        let mut learner = Learner::default();
+        for seconds in [10.0, 30.0, 20.0] {
+            learner.add(&[
+                run("npm ci", seconds, false),
+                run("npm ci && npm run build", 1.0, false),
+            ]);
+        }
+        assert_eq!(
+            shown(&learner),
+            [
+                "RUN npm ci: 20.0-28.0 n 3",
+                "RUN npm ci && npm run build: 1.0-1.0 n 3",
+                "install: 20.0-28.0 n 3"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_mount_is_empty_once() {
+        let mut learner = Learner::default();
+        for seconds in [30.0, 10.0, 12.0] {
+            learner.add(&[run("npm ci", seconds, true)]);
+        }
+        assert_eq!(
+            shown(&learner),
+            [
+                "RUN npm ci: 30.0-30.0 warm 11.0 n 3",
+                "install: 30.0-30.0 n 1"
+            ]
+        );
+        let mut cold = Learner {
+            always_cold: true,
+            ..Learner::default()
+        };
+        cold.add(&[run("npm ci", 30.0, true)]);
+        cold.add(&[run("npm ci", 34.0, true)]);
+        assert_eq!(
+            shown(&cold),
+            ["RUN npm ci: 32.0-33.6 n 2", "install: 32.0-33.6 n 2"]
+        );
+    }
+
+    #[test]
+    fn a_file_is_gone_on_with() {
+        for n in [1, 2, 3, 5, 11, 400] {
+            let rule = Learned {
+                matches: Matches::Class(Class::Build),
+                cold: Quantiles {
+                    p50: 20.0,
+                    p90: 30.0,
+                },
+                warm: Some(Quantiles { p50: 8.0, p90: 8.0 }),
+                bytes: Some(7),
+                n,
+            };
+            let again = Learner::after(vec![rule.clone()]).rules();
+            assert_eq!(again[0].n, n);
+            assert!((again[0].cold.p50 - 20.0).abs() < 4.0, "{n}: {again:?}");
+            assert_eq!(again[0].bytes, Some(7));
+            let mut more = Learner::after(vec![rule]);
+            for _ in 0..200 {
+                more.add(&[run("make", 100.0, false)]);
+            }
+            let found = more
+                .rules()
+                .into_iter()
+                .find(|r| r.matches == Matches::Class(Class::Build));
+            assert!((found.unwrap().cold.p50 - 100.0).abs() < 1e-9, "{n}");
+        }
+    }
+}

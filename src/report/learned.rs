@@ -1,0 +1,150 @@
+//! What builds have taught.
+//!
+//! Goes in: rules and the logs they come from. Comes out: one screen of text; the JSON is the document itself. Names of steps come from logs
+//! and are escaped. Linear.
+
+use super::escape;
+use crate::cost::learn::{Learned, Matches};
+use serde::Serialize;
+
+/// Rules that text shows.
+const MOST: usize = 20;
+
+/// `cacheplan.calibrate/1`.
+#[derive(Serialize)]
+pub struct LearnedReport {
+    /// Always the same.
+    pub schema: &'static str,
+    /// The costs file that was written.
+    pub file: String,
+    /// What was read.
+    pub logs: Vec<LogRow>,
+    /// All rules of the file now.
+    pub rules: Vec<RuleRow>,
+}
+
+/// One log.
+#[derive(Serialize)]
+pub struct LogRow {
+    /// Where it was read from.
+    pub log: String,
+    /// Its format.
+    pub format: &'static str,
+    /// Steps that ran and taught something.
+    pub executed: usize,
+    /// Steps that were cached.
+    pub cached: usize,
+    /// Steps that failed, or were stopped because another one did.
+    pub failed: usize,
+    /// Seconds of those that ran, together.
+    pub seconds: f64,
+}
+
+/// One rule.
+#[derive(Serialize)]
+pub struct RuleRow {
+    /// Keyword, where it is for one step.
+    pub keyword: Option<String>,
+    /// What follows the keyword, where it is for one step.
+    pub text: Option<String>,
+    /// The class, where it is for one.
+    pub class: Option<&'static str>,
+    /// Seconds, median and 90th percentile.
+    pub cold: [f64; 2],
+    /// The same with filled cache mounts.
+    pub warm: Option<[f64; 2]>,
+    /// Runs behind it.
+    pub n: u64,
+    /// It was not in the file before.
+    pub new: bool,
+}
+
+impl RuleRow {
+    /// The row of a rule.
+    #[must_use]
+    pub fn of(rule: &Learned, new: bool) -> Self {
+        let (keyword, text, class) = match &rule.matches {
+            Matches::Text { keyword, text } => (Some(keyword.clone()), Some(text.clone()), None),
+            Matches::Class(class) => (None, None, Some(class.as_str())),
+        };
+        Self {
+            keyword,
+            text,
+            class,
+            cold: [rule.cold.p50, rule.cold.p90],
+            warm: rule.warm.map(|w| [w.p50, w.p90]),
+            n: rule.n,
+            new,
+        }
+    }
+}
+
+/// The report for a terminal.
+#[must_use]
+pub fn text(report: &LearnedReport, width: usize) -> String {
+    let mut out = String::new();
+    for log in &report.logs {
+        let mut said = vec![format!("{} ran", steps(log.executed))];
+        said.extend((log.cached > 0).then(|| format!("{} cached", log.cached)));
+        said.extend((log.failed > 0).then(|| format!("{} failed or stopped", log.failed)));
+        out.push_str(&format!(
+            "{} ({}): {}, {} of work\n",
+            escape::line(&log.log),
+            log.format,
+            said.join(", "),
+            seconds(log.seconds)
+        ));
+    }
+    let of_step = |r: &&RuleRow| r.class.is_none();
+    let mut own: Vec<&RuleRow> = report.rules.iter().filter(of_step).collect();
+    // The dearest first.
+    own.sort_by(|a, b| b.cold[0].total_cmp(&a.cold[0]));
+    out.push_str("\n  median      90 %      warm  runs  step\n");
+    let classes = report.rules.iter().filter(|r| r.class.is_some());
+    for rule in own.iter().take(MOST).copied().chain(classes) {
+        let name = match (&rule.keyword, &rule.text, rule.class) {
+            (Some(keyword), Some(text), _) => format!("{keyword} {text}"),
+            (_, _, class) => format!("any `{}` step", class.unwrap_or_default()),
+        };
+        let row = format!(
+            "{:>8}  {:>8}  {:>8}  {:>4}  ",
+            seconds(rule.cold[0]),
+            seconds(rule.cold[1]),
+            rule.warm.map_or("-".to_owned(), |w| seconds(w[0])),
+            rule.n
+        );
+        let room = width.saturating_sub(row.len()).max(20);
+        out.push_str(&format!(
+            "{row}{}\n",
+            escape::shortened(&escape::line(&name), room)
+        ));
+    }
+    if own.len() > MOST {
+        out.push_str(&format!("  and {} more steps\n", own.len() - MOST));
+    }
+    let new = report.rules.iter().filter(|r| r.new).count();
+    out.push_str(&format!(
+        "\n{}: {}, {new} of them new\n",
+        escape::line(&report.file),
+        match report.rules.len() {
+            1 => "1 rule".to_owned(),
+            n => format!("{n} rules"),
+        }
+    ));
+    out
+}
+
+fn steps(n: usize) -> String {
+    match n {
+        1 => "1 step".to_owned(),
+        n => format!("{n} steps"),
+    }
+}
+
+fn seconds(s: f64) -> String {
+    match s {
+        s if s >= 100.0 => format!("{s:.0} s"),
+        s if s >= 10.0 => format!("{s:.1} s"),
+        s => format!("{s:.2} s"),
+    }
+}
