@@ -26,7 +26,7 @@ commit() {
     git -C "$1" -c user.name=a -c user.email=a@example.org commit -q --allow-empty -m "$2"
 }
 
-# A manifest with another byte in it that says the same; for apt, one more package.
+# A manifest with another byte in it that says the same; apt has none.
 edit_manifest() {
     [ ! -f "$1/package.json" ] || sed -i '1s/{/{ /' "$1/package.json"
     for manifest in requirements.txt pyproject.toml Cargo.toml; do

@@ -158,6 +158,17 @@ pub struct Edit {
     pub text: Vec<u8>,
 }
 
+impl Edit {
+    /// Puts a text in before a byte.
+    #[must_use]
+    pub fn insert(at: u32, text: String) -> Self {
+        Self {
+            span: Span { start: at, end: at },
+            text: text.into_bytes(),
+        }
+    }
+}
+
 /// Why edits could not be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditError {

@@ -1,6 +1,9 @@
 //! `cacheplan calibrate` as a user runs it.
 
-use serde_json::Value;
+#[path = "common/planned.rs"]
+mod planned;
+
+use planned::{Value, cacheplan};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -14,16 +17,6 @@ fn second() -> String {
         .replace("#3 DONE 0.1s", "#3 CACHED")
         .replace("#4 1.0 hello\n#4 DONE 30.0s", "#4 CACHED")
         .replace("DONE 20.0s", "DONE 24.0s")
-}
-
-fn cacheplan(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cacheplan"))
-        .args(args)
-        .current_dir(dir)
-        .env("NO_COLOR", "1")
-        .env("CACHEPLAN_CACHE_DIR", "none")
-        .output()
-        .expect("the program starts")
 }
 
 fn good(out: &Output) -> String {

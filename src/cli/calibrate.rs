@@ -1,23 +1,21 @@
 //! `cacheplan calibrate` and `cacheplan record`: what builds teach about the costs of steps.
 
 use super::args::{CalibrateArgs, Cli, LearnFlags, RecordArgs, ReplayFormat};
-use super::{Done, output};
+use super::{Done, log_file, output};
 use crate::cost::learn::{Learned, Learner, runs};
-use crate::cost::log::{self, Log, MAX_LOG_BYTES};
+use crate::cost::log::{self, Log};
 use crate::cost::{rules, write};
 use crate::report::escape;
 use crate::report::learned::{LearnedReport, LogRow, RuleRow, text};
 use crate::verify::record;
-use anyhow::{Context as _, Result, bail};
-use std::io::{Read as _, Write as _};
-use std::path::Path;
+use anyhow::{Context as _, Result};
 
 /// `calibrate`.
 pub fn run(cli: &Cli, args: &CalibrateArgs) -> Result<Done> {
     let mut logs = Vec::new();
     for file in &args.logs {
-        match read(file) {
-            Ok(found) => logs.extend(found),
+        match log_file::read(cli, file) {
+            Ok((shown, found)) => logs.extend(found.into_iter().map(|l| (shown.clone(), l))),
             // The others are read all the same.
             Err(e) => output::say(&format!("error: {}", escape::line(&format!("{e:#}")))),
         }
@@ -25,7 +23,7 @@ pub fn run(cli: &Cli, args: &CalibrateArgs) -> Result<Done> {
     if logs.is_empty() {
         return Ok(Done::WrongInput);
     }
-    learn(cli, &args.learn, &logs)?;
+    learn(&args.learn, &logs)?;
     Ok(Done::Fine)
 }
 
@@ -38,7 +36,8 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
             return Ok(Done::BuilderFailed);
         }
     };
-    for why in &seen.notes {
+    let cut_off = seen.logs.iter().flat_map(|l| &l.notes);
+    for why in seen.notes.iter().chain(cut_off) {
         output::note(cli, &format!("note: {why}"));
     }
     let count = seen.logs.len();
@@ -49,7 +48,7 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
     let named = seen.logs.into_iter().enumerate();
     let logs: Vec<(String, Log)> = named.map(|(n, log)| (name(n), log)).collect();
     if !logs.is_empty() {
-        learn(cli, &args.learn, &logs)?;
+        learn(&args.learn, &logs)?;
     }
     Ok(match seen.success {
         true => Done::Fine,
@@ -57,27 +56,7 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
     })
 }
 
-/// The logs of one file, `-` being stdin.
-fn read(file: &Path) -> Result<Vec<(String, Log)>> {
-    let shown = match file == Path::new("-") {
-        true => "stdin".to_owned(),
-        false => file.display().to_string(),
-    };
-    let mut bytes = Vec::new();
-    let limit = MAX_LOG_BYTES + 1;
-    match file == Path::new("-") {
-        true => std::io::stdin().lock().take(limit).read_to_end(&mut bytes),
-        false => std::fs::File::open(file).and_then(|f| f.take(limit).read_to_end(&mut bytes)),
-    }
-    .with_context(|| format!("cannot read {shown}"))?;
-    if bytes.len() as u64 > MAX_LOG_BYTES {
-        bail!("{shown} is larger than {MAX_LOG_BYTES} bytes, more than is read");
-    }
-    let logs = log::read_file(&bytes).with_context(|| shown.clone())?;
-    Ok(logs.into_iter().map(|log| (shown.clone(), log)).collect())
-}
-
-fn learn(cli: &Cli, flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
+fn learn(flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
     let file = &flags.output;
     let before: Vec<Learned> = match std::fs::read_to_string(file) {
         Ok(text) => rules(&text).with_context(|| file.display().to_string())?,
@@ -89,12 +68,6 @@ fn learn(cli: &Cli, flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
     learner.always_cold = flags.cold_mounts;
     let mut rows = Vec::new();
     for (name, log) in logs {
-        for why in &log.notes {
-            output::note(
-                cli,
-                &format!("note: {name}: {why}; what stands before it was read"),
-            );
-        }
         let ran = runs(log);
         let of = |seen: log::Seen| {
             log.steps
@@ -122,30 +95,11 @@ fn learn(cli: &Cli, flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
             .map(|r| RuleRow::of(r, !known.contains(&r.matches)))
             .collect(),
     };
-    replace(file, write(&after)?.as_bytes())?;
+    let new = output::beside(file, write(&after)?.as_bytes())?;
+    output::put(new, file)?;
     let bytes = match flags.format {
         ReplayFormat::Json => output::json(&report)?,
         ReplayFormat::Text => text(&report, output::width()).into_bytes(),
     };
     output::write(None, &bytes)
-}
-
-/// Writes a file all or not at all.
-fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let written = || {
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        new.write_all(bytes)?;
-        // A file of one's own has the usual mode, not that of a temporary one.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let old = std::fs::metadata(file).map(|m| m.permissions());
-            let mode = old.unwrap_or_else(|_| std::fs::Permissions::from_mode(0o644));
-            new.as_file().set_permissions(mode)?;
-        }
-        new.persist(file).map(|_| ()).map_err(|e| e.error)
-    };
-    written().with_context(|| format!("cannot write {}", file.display()))
 }

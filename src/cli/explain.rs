@@ -3,9 +3,9 @@
 use super::args::{Cli, DockerfileFrom, ExplainArgs, ExplainFormat};
 use super::scenario::{self, Ends, Pair, before, found_at, history_flags, pair, read_ends, twin};
 use super::subject::{Place, Subject, load_replayed, only};
-use super::{Done, analyze, output, worktree};
+use super::{Done, analyze, log_file, output, worktree};
 use crate::cost::CostTable;
-use crate::cost::log::{self, Log, MAX_LOG_BYTES, Seen};
+use crate::cost::log::{Log, Seen};
 use crate::history::{CommitId, WORK_TREE};
 use crate::pattern::display;
 use crate::report::explain::{
@@ -273,15 +273,7 @@ fn uncommitted(ends: &Ends, paths: &[Vec<u8>], head: CommitId) -> Result<Vec<boo
 
 /// Compares a real build's output with the prediction.
 fn read_log(cli: &Cli, file: &Path, pair: &Pair, document: &mut Explanation) -> Result<()> {
-    let shown = file.display();
-    let size = std::fs::metadata(file)
-        .with_context(|| format!("cannot read {shown}"))?
-        .len();
-    if size > MAX_LOG_BYTES {
-        bail!("{shown} has {size} bytes, more than is read");
-    }
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
-    let mut logs = log::read_file(&bytes).with_context(|| shown.to_string())?;
+    let (shown, mut logs) = log_file::read(cli, file)?;
     if logs.len() > 1 {
         let count = logs.len();
         output::note(
@@ -290,12 +282,6 @@ fn read_log(cli: &Cli, file: &Path, pair: &Pair, document: &mut Explanation) -> 
         );
     }
     let log = logs.pop().context("there is no build in it")?;
-    for why in &log.notes {
-        output::note(
-            cli,
-            &format!("note: {shown}: {why}; what stands before it was read"),
-        );
-    }
     let plan = &pair.replayed.plans[0];
     let mut summary = LogSummary {
         format: log.format.as_str(),

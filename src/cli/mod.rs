@@ -18,6 +18,7 @@ mod explain;
 mod history_notes;
 mod ignore_place;
 mod inspect;
+mod log_file;
 mod optimize;
 mod output;
 mod replay;

@@ -8,7 +8,6 @@ use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use crate::report::wording;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
@@ -187,20 +186,10 @@ impl Replaced {
         if !path.starts_with(&root) {
             bail!("{} lies outside of the work tree", path.display());
         }
-        let dir = path.parent().context("the file has no folder")?;
-        let mut new = tempfile::NamedTempFile::new_in(dir)
-            .with_context(|| format!("cannot write in {}", dir.display()))?;
-        new.write_all(text.as_bytes())?;
+        let new = output::beside(&path, text.as_bytes())?;
         let now = match there {
-            true => {
-                let permissions = std::fs::metadata(&path)?.permissions();
-                new.as_file().set_permissions(permissions)?;
-                std::fs::read(&path)?
-            }
-            false => {
-                set_mode_of_new(new.as_file())?;
-                Vec::new()
-            }
+            true => std::fs::read(&path)?,
+            false => Vec::new(),
         };
         if now != before {
             bail!(
@@ -212,17 +201,6 @@ impl Replaced {
     }
 
     fn put(self) -> Result<()> {
-        let path = &self.path;
-        self.new
-            .persist(path)
-            .with_context(|| format!("cannot replace {}", path.display()))?;
-        Ok(())
+        output::put(self.new, &self.path)
     }
-}
-
-/// A temporary file is its owner's alone; a new file of the repository is as git would check it out.
-fn set_mode_of_new(file: &std::fs::File) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    Ok(())
 }

@@ -6,8 +6,11 @@ use crate::report::model::DiagnosticRow;
 use crate::report::{escape, snippet};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result};
+use std::fs::Permissions;
 use std::io::{IsTerminal, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Writes to a file, or to stdout; a reader that went away is no error.
 ///
@@ -25,6 +28,35 @@ pub fn write(file: Option<&Path>, text: &[u8]) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// A file that is ready to take the place of another, beside it: it has the mode of that one, and that of a file as git would check it
+/// out where there is none yet (a temporary file is its owner's alone).
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn beside(path: &Path, text: &[u8]) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
+    new.write_all(text)?;
+    let mode = match std::fs::metadata(path) {
+        Ok(old) => old.permissions(),
+        Err(_) => Permissions::from_mode(0o644),
+    };
+    new.as_file().set_permissions(mode)?;
+    Ok(new)
+}
+
+/// Puts it there, all or not at all.
+///
+/// # Errors
+/// When the other can't be replaced.
+pub fn put(new: NamedTempFile, path: &Path) -> Result<()> {
+    new.persist(path)
+        .with_context(|| format!("cannot replace {}", path.display()))?;
+    Ok(())
 }
 
 /// Whether text gets colour.

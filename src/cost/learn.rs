@@ -4,7 +4,7 @@
 //! that ran and one for each class of work, with how many runs stand behind each. Sorting aside linear in the runs. Invariant: only
 //! steps that ran and ended well count; what is not seen to have run teaches nothing.
 
-use super::log::{Log, Seen, title};
+use super::log::{Log, Seen, Title, title};
 use crate::footprint::{self, Class, RunState};
 use std::collections::BTreeMap;
 
@@ -65,30 +65,23 @@ pub struct Run {
 /// The steps of a log that ran and ended well, stage by stage in their order. FROM is left out: a pull depends on what the builder has.
 #[must_use]
 pub fn runs(log: &Log) -> Vec<Run> {
-    let run = |name: &str, seconds: f64| {
-        let text = title(name)?.text;
-        let text = text.strip_prefix("ONBUILD ").unwrap_or(text);
-        let (keyword, rest) = text.split_once([' ', '\t'])?;
+    let run = |title: Title<'_>, seconds: f64| {
+        let (keyword, flags, text) = title.instruction()?;
         let keyword = keyword.to_ascii_uppercase();
-        if !matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR") {
-            return None;
-        }
-        let (flags, text) = without_flags(rest);
-        Some(Run {
+        matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR").then(|| Run {
             mounted: flags.iter().any(|f| f.contains("type=cache")),
             keyword,
             text: text.to_owned(),
             seconds,
         })
     };
-    let ran = log.steps.iter().filter(|s| s.seen == Seen::Ran);
     let mut stages: Vec<&str> = Vec::new();
     let mut out = Vec::new();
-    for step in ran {
-        let (Some(at), Some(run)) = (
-            title(&step.name),
-            step.seconds.and_then(|s| run(&step.name, s)),
-        ) else {
+    for step in log.steps.iter().filter(|s| s.seen == Seen::Ran) {
+        let Some((at, run)) = title(&step.name)
+            .zip(step.seconds)
+            .and_then(|(at, seconds)| Some((at, run(at, seconds)?)))
+        else {
             continue;
         };
         let known = stages.iter().position(|s| *s == at.stage);
@@ -101,19 +94,6 @@ pub fn runs(log: &Log) -> Vec<Run> {
     // A builder announces them in any order.
     out.sort_by_key(|(place, _)| *place);
     out.into_iter().map(|(_, run)| run).collect()
-}
-
-/// The flags in front of an instruction's arguments, and the arguments.
-#[must_use]
-pub fn without_flags(text: &str) -> (Vec<&str>, &str) {
-    let mut rest = text.trim();
-    let mut flags = Vec::new();
-    while rest.starts_with("--") {
-        let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
-        flags.push(&rest[..end]);
-        rest = rest[end..].trim_start();
-    }
-    (flags, rest)
 }
 
 /// Seconds of runs, cold and warm.
@@ -173,12 +153,11 @@ impl Learner {
             let Some(class) = class_of(run) else {
                 continue;
             };
-            let all = self.entry(Matches::Class(class));
-            all.n += 1;
             // A rule for a class has figures without mounts alone: what a mount leaves depends on the step.
-            match warm {
-                true => all.n -= 1,
-                false => all.cold.push(run.seconds),
+            if !warm {
+                let all = self.entry(Matches::Class(class));
+                all.n += 1;
+                all.cold.push(run.seconds);
             }
         }
     }

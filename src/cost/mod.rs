@@ -437,10 +437,8 @@ fn key(keyword: &str, text: &str) -> (String, String) {
 
 /// What a builder prints behind the keyword of a step, flags left out.
 fn printed(step: &Step) -> Option<&str> {
-    let text = log::title(&step.name)?.text;
-    let text = text.strip_prefix("ONBUILD ").unwrap_or(text);
-    let (_, rest) = text.split_once([' ', '\t'])?;
-    Some(learn::without_flags(rest).1)
+    let (_, _, text) = log::title(&step.name)?.instruction()?;
+    Some(text)
 }
 
 /// The classes of a step, each once; without any the keyword decides.

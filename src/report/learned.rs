@@ -4,6 +4,7 @@
 //! and are escaped. Linear.
 
 use super::escape;
+use super::number::count;
 use crate::cost::learn::{Learned, Matches};
 use serde::Serialize;
 
@@ -84,7 +85,7 @@ impl RuleRow {
 pub fn text(report: &LearnedReport, width: usize) -> String {
     let mut out = String::new();
     for log in &report.logs {
-        let mut said = vec![format!("{} ran", steps(log.executed))];
+        let mut said = vec![format!("{} ran", count(log.executed, "step"))];
         said.extend((log.cached > 0).then(|| format!("{} cached", log.cached)));
         said.extend((log.failed > 0).then(|| format!("{} failed or stopped", log.failed)));
         out.push_str(&format!(
@@ -126,21 +127,12 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
     out.push_str(&format!(
         "\n{}: {}, {new} of them new\n",
         escape::line(&report.file),
-        match report.rules.len() {
-            1 => "1 rule".to_owned(),
-            n => format!("{n} rules"),
-        }
+        count(report.rules.len(), "rule")
     ));
     out
 }
 
-fn steps(n: usize) -> String {
-    match n {
-        1 => "1 step".to_owned(),
-        n => format!("{n} steps"),
-    }
-}
-
+/// With a fixed number of decimals, to stand in a column.
 fn seconds(s: f64) -> String {
     match s {
         s if s >= 100.0 => format!("{s:.0} s"),

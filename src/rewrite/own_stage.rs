@@ -102,14 +102,12 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     let end = view.source.line_end();
     let text = |line: &Line<'_>| {
         let span = block(view.source.bytes(), &view.file.instructions[line.at]);
-        let bytes = &view.source.bytes()[span.start as usize..span.end as usize];
-        String::from_utf8_lossy(bytes).into_owned()
+        view.source.text(span).into_owned()
     };
     let name = free_name(view, &format!("{}-packages", &**alias))?;
     let body: String = needed.iter().map(|l| text(l)).chain([text(run)]).collect();
     let mut edits = Vec::new();
     let first = stage.lines.get(ground)?;
-    let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
     if ground == 0 {
         // The whole stage has nothing in common with it but the image.
         let flags = flags_of(from);
@@ -120,12 +118,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
             text: format!("FROM {flags}{written} AS {name}{end}{body}{end}").into_bytes(),
         });
     } else {
-        // Build arguments end with the stage that declares them.
-        let grounded = &stage.lines[..ground];
-        if grounded.iter().any(is_arg)
-            || leaves_triggers(view, grounded)
-            || loses_command(view, &stage.lines, ground)
-        {
+        if !may_stand_below(view, stage, ground) {
             return None;
         }
         let base = free_name(view, &format!("{}-base", &**alias))?;
@@ -203,6 +196,16 @@ fn packages(view: &View<'_>, stage: &StageView<'_>, run: &Line<'_>, used: &Use) 
     let arguments = used.arguments.as_deref()?;
     let whole = !arguments.iter().any(leaves_out) && !used.variables.contains_key("NODE_ENV");
     (some("dependencies") || (whole && some("devDependencies"))).then(|| only.path.clone())
+}
+
+/// Whether the first lines of a stage may become one that others stand on: build arguments end with the stage that declares them,
+/// triggers would run in all of them.
+fn may_stand_below(view: &View<'_>, stage: &StageView<'_>, ground: usize) -> bool {
+    let grounded = &stage.lines[..ground];
+    let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
+    !grounded.iter().any(is_arg)
+        && !leaves_triggers(view, grounded)
+        && !loses_command(view, &stage.lines, ground)
 }
 
 /// Whether nothing beside the uses of the tools of a RUN writes outside of a folder: redirections do.

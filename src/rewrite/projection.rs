@@ -30,7 +30,7 @@ use super::{EditNote, Line, Rewrite, Safety, StageView, View};
 use crate::dockerfile::{Instruction, Kind};
 use crate::footprint::PathClaim;
 use crate::plan::{Base, Plan};
-use crate::source::{Edit, Span};
+use crate::source::Edit;
 use std::collections::BTreeSet;
 
 /// Most names that a `find` keeps: more are no pattern that a reader can check.
@@ -216,7 +216,7 @@ impl Through<'_> {
             self.flags, self.dest
         );
         let first = before.leading_comments.start.min(before.span.start);
-        Some((insert(place, text), insert(first, line), told))
+        Some((Edit::insert(place, text), Edit::insert(first, line), told))
     }
 }
 
@@ -335,13 +335,6 @@ pub(super) fn manifests(
         kept,
         emptied: false,
     })
-}
-
-fn insert(at: u32, text: String) -> Edit {
-    Edit {
-        span: Span { start: at, end: at },
-        text: text.into_bytes(),
-    }
 }
 
 fn base_name(path: &str) -> String {

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// # Errors
 /// The command is no build of `docker`, or cannot be started.
 pub fn build(words: &[OsString]) -> Result<Recorded, BuilderError> {
-    let (at, program) = build_word(words).ok_or_else(|| {
+    let at = build_word(words).ok_or_else(|| {
         BuilderError::Fault(
             "this command is not recorded: it has to be `docker buildx build …`, `docker build …` or `docker buildx bake …`"
                 .to_owned(),
@@ -69,7 +69,7 @@ pub fn build(words: &[OsString]) -> Result<Recorded, BuilderError> {
         });
     }
     for reference in references {
-        match progress(&program, &reference) {
+        match progress(&words[0], &reference) {
             Ok(log) => out.logs.push(log),
             Err(e) => out.notes.push(format!("nothing is learned: {e}")),
         }
@@ -92,10 +92,9 @@ const VALUED: [&str; 11] = [
     "-l",
 ];
 
-/// Where the word `build` or `bake` of a command stands, and what runs buildx.
-fn build_word(words: &[OsString]) -> Option<(usize, OsString)> {
-    let program = words.first()?;
-    let name = Path::new(program).file_name()?.to_str()?;
+/// Where the word `build` or `bake` of a command stands.
+fn build_word(words: &[OsString]) -> Option<usize> {
+    let name = Path::new(words.first()?).file_name()?.to_str()?;
     let first = |mut at: usize| loop {
         let word = words.get(at)?.to_str()?;
         match word {
@@ -104,12 +103,10 @@ fn build_word(words: &[OsString]) -> Option<(usize, OsString)> {
             w => return Some((at, w)),
         }
     };
-    let build = |(at, word): (usize, &str)| {
-        matches!(word, "build" | "b" | "bake").then(|| (at, program.clone()))
-    };
+    let build = |(at, word): (usize, &str)| matches!(word, "build" | "b" | "bake").then_some(at);
     match (name, first(1)?) {
         ("docker", (at, "buildx" | "builder")) => first(at + 1).and_then(build),
-        ("docker", (at, "build")) => Some((at, program.clone())),
+        ("docker", (at, "build")) => Some(at),
         ("docker-buildx" | "buildx", found) => build(found),
         _ => None,
     }
@@ -192,7 +189,7 @@ mod tests {
     fn the_build_in_a_command_is_found() {
         let at = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            build_word(&words).map(|(at, _)| at)
+            build_word(&words)
         };
         for (line, found) in [
             ("docker buildx build .", Some(2)),

@@ -197,6 +197,23 @@ pub fn title(name: &str) -> Option<Title<'_>> {
     })
 }
 
+impl<'a> Title<'a> {
+    /// The instruction's keyword as it is printed, its flags, and what follows them.
+    #[must_use]
+    pub fn instruction(&self) -> Option<(&'a str, Vec<&'a str>, &'a str)> {
+        let text = self.text.strip_prefix("ONBUILD ").unwrap_or(self.text);
+        let (keyword, rest) = text.split_once([' ', '\t'])?;
+        let mut rest = rest.trim();
+        let mut flags = Vec::new();
+        while rest.starts_with("--") {
+            let end = rest.find([' ', '\t', '\n']).unwrap_or(rest.len());
+            flags.push(&rest[..end]);
+            rest = rest[end..].trim_start();
+        }
+        Some((keyword, flags, rest))
+    }
+}
+
 impl Log {
     /// The step with this name: by stage and number first, and where that place is not in the log by
     /// text, since the builder shows equal steps of two stages under one of them.

@@ -11,9 +11,9 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Batch {
+pub(super) struct Batch {
     #[serde(default)]
-    vertexes: Option<Vec<Vertex>>,
+    pub vertexes: Option<Vec<Vertex>>,
     #[serde(default)]
     logs: Option<Vec<Printed>>,
 }
@@ -33,12 +33,12 @@ const KEPT: usize = 2 << 10;
 const LAST: usize = 4;
 
 #[derive(Deserialize)]
-struct Vertex {
-    digest: String,
+pub(super) struct Vertex {
+    pub digest: String,
     #[serde(default)]
     name: String,
-    started: Option<String>,
-    completed: Option<String>,
+    pub started: Option<String>,
+    pub completed: Option<String>,
     #[serde(default)]
     cached: bool,
     #[serde(default)]

@@ -6,25 +6,9 @@
 
 use super::{plain, rawjson};
 use rustc_hash::FxHashMap;
-use serde::Deserialize;
 
 /// What the first lines of every build are about.
 const FIRST: [&str; 2] = ["building with ", "[internal] load "];
-
-#[derive(Deserialize)]
-struct Batch {
-    #[serde(default)]
-    vertexes: Option<Vec<Vertex>>,
-}
-
-#[derive(Deserialize)]
-struct Vertex {
-    digest: String,
-    #[serde(default)]
-    started: Option<String>,
-    #[serde(default)]
-    completed: Option<String>,
-}
 
 /// What is known of the build that writes.
 #[derive(Default)]
@@ -40,7 +24,7 @@ impl Build {
     fn ends_before(&mut self, line: &str) -> bool {
         let line = plain::bare(line);
         if line.starts_with('{') {
-            return rawjson::is_batch(&line) && self.announces_anew(&line);
+            return self.announces_anew(&line);
         }
         let Some((n, text)) = plain::number(&line) else {
             return false;
@@ -60,11 +44,12 @@ impl Build {
     }
 
     fn announces_anew(&mut self, line: &str) -> bool {
-        let Ok(batch) = serde_json::from_str::<Batch>(line) else {
+        let Ok(batch) = serde_json::from_str::<rawjson::Batch>(line) else {
             return false;
         };
         let all = batch.vertexes.unwrap_or_default();
-        let anew = |v: &Vertex| v.started.is_none() && self.digests.get(&v.digest) == Some(&true);
+        let anew =
+            |v: &rawjson::Vertex| v.started.is_none() && self.digests.get(&v.digest) == Some(&true);
         if all.iter().any(anew) {
             return true;
         }

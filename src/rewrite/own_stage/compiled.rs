@@ -15,15 +15,15 @@
 //! cannot stand, whose files would come over its own; what it made is copied over them instead. Invariant: all that the RUN writes
 //! and somebody wants lies in one folder, of which the COPY brings everything.
 
-use super::super::flow::{free_name, gap, leaves_triggers, loses_command};
+use super::super::flow::{free_name, gap};
 use super::super::reorder::block;
 use super::super::split_copy::{lines, wanted};
 use super::super::{EditNote, Line, Rewrite, Safety, StageView, View};
-use super::{leaves_only, plain};
+use super::{leaves_only, may_stand_below, plain};
 use crate::dockerfile::Kind;
 use crate::footprint::Extent;
 use crate::plan::{Base, StepKind};
-use crate::source::{Edit, Span};
+use crate::source::Edit;
 
 /// Tools that leave what they make beside what they make it of, and nothing else that anybody wants.
 const TOOLS: [&str; 1] = ["pybabel"];
@@ -33,10 +33,11 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let run = &stage.lines[at];
     let step = run.step.filter(|s| s.kind == StepKind::Run)?;
     let needs = run.needs?.as_ref().ok()?;
-    let [used] = step.footprint.as_ref()?.uses.as_slice() else {
+    let footprint = step.footprint.as_ref()?;
+    let [used] = footprint.uses.as_slice() else {
         return None;
     };
-    let mut commands = step.footprint.as_ref()?.commands.iter();
+    let mut commands = footprint.commands.iter();
     let alone = TOOLS.contains(&used.tool.as_str()) && commands.all(|c| *c == used.tool);
     let bare = step.inputs.is_empty() && step.mount_targets.is_empty();
     let folder = match needs.adds.iter().collect::<Vec<_>>()[..] {
@@ -44,7 +45,6 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
         _ => return None,
     };
     let over = needs.writes.iter().all(|w| folder.covers(w)) && !needs.writes.is_empty();
-    let footprint = step.footprint.as_ref()?;
     let lost = !leaves_only(footprint, folder);
     if !alone || !bare || !over || lost || !needs.names.is_empty() {
         return None;
@@ -72,13 +72,8 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     }
     between.reverse();
     let ground = found.filter(|g| *g > 0)?;
-    let (grounded, copy) = (&stage.lines[..ground], &stage.lines[ground]);
-    let is_arg = |l: &&Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
-    // Build arguments end with the stage that declares them.
-    if grounded.iter().any(|l| is_arg(&l))
-        || leaves_triggers(view, grounded)
-        || loses_command(view, &stage.lines, ground)
-    {
+    let copy = &stage.lines[ground];
+    if !may_stand_below(view, stage, ground) {
         return None;
     }
     if !matches!(
@@ -95,12 +90,8 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
         return None;
     };
     let end = view.source.line_end();
-    let bytes = view.source.bytes();
-    let block_of = |line: &Line<'_>| block(bytes, &view.file.instructions[line.at]);
-    let text = |line: &Line<'_>| {
-        let span = block_of(line);
-        String::from_utf8_lossy(&bytes[span.start as usize..span.end as usize]).into_owned()
-    };
+    let block_of = |line: &Line<'_>| block(view.source.bytes(), &view.file.instructions[line.at]);
+    let text = |line: &Line<'_>| view.source.text(block_of(line)).into_owned();
     let own = alias.as_ref().map_or("final", |a| &**a);
     let base = free_name(view, &format!("{own}-base"))?;
     let what = folder.path.rsplit('/').next()?;
@@ -120,12 +111,12 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
             span: alias.span(),
             text: base.clone().into_bytes(),
         },
-        None => insert(image_end, format!(" AS {base}")),
+        None => Edit::insert(image_end, format!(" AS {base}")),
     };
     let place = &folder.path;
     let edits = vec![
         alias_edit,
-        insert(
+        Edit::insert(
             block_of(copy).start,
             format!(
                 "{}FROM {base} AS {name}{end}{copies}{settings}{}{end}{back}{end}",
@@ -163,11 +154,4 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
             assumptions: rests_on,
         },
     })
-}
-
-fn insert(at: u32, text: String) -> Edit {
-    Edit {
-        span: Span { start: at, end: at },
-        text: text.into_bytes(),
-    }
 }

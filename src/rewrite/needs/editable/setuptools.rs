@@ -25,7 +25,7 @@ const FOREIGN: [&str; 12] = [
 ];
 
 /// Lines of a `setup.py` that leaves everything to `pyproject.toml`.
-const TRIVIAL: [&str; 9] = [
+const TRIVIAL: [&str; 8] = [
     "from setuptools import setup",
     "import setuptools",
     "setup()",
@@ -33,7 +33,6 @@ const TRIVIAL: [&str; 9] = [
     "if __name__ == \"__main__\":",
     "if __name__ == '__main__':",
     "\"\"\"\"\"\"",
-    "# -*- coding: utf-8 -*-",
     "",
 ];
 
