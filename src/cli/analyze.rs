@@ -1,9 +1,13 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+mod gates;
+mod steps;
+
 use super::archives::archives;
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::epochs::Epochs;
 use super::subject::{Place, Subject, load_replayed};
+use super::clock::{Jobs, Watch};
 use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
 };
@@ -11,24 +15,19 @@ use super::tip_files::TipFiles;
 use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::history::PathId;
 use crate::optimize::{Advice, Evaluated, Judge, Scales, Setting, advise};
-use crate::plan::Plan;
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
-    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, HotPath, PlanRow, ProofRow,
-    StepRow, Target, TargetReport, Timing,
+    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
+    TargetReport, Timing, Wall,
 };
 use crate::report::{diff, markdown, text};
-use crate::simulate::{CauseKind, Context, Outcome, Summary, Verdict, summarize, wilson};
+use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use gates::{Gate, formats, gate};
+use steps::steps;
 use std::time::Instant;
-
-/// Most hot paths listed per step.
-const HOT_PATHS: usize = 5;
 
 pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     let outputs = formats(args)?;
@@ -250,6 +249,10 @@ fn report(
     let commits = &builds.log.commits;
     let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
     let bytes = image_bytes(place, builds, subject, costs)?;
+    let jobs = Jobs::new(&args.jobs, builds, &replayed.outcome);
+    let watch = replayed.watch(costs);
+    let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
+    baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));
     Ok(TargetReport {
         file: subject.file.clone(),
         context: place.shown(&subject.context),
@@ -265,10 +268,12 @@ fn report(
             skipped: summary.skipped,
             policy: args.history.cache_policy.to_string(),
         },
-        baseline: figures(&summary, bytes),
+        baseline,
+        jobs: jobs.as_ref().map(Jobs::row),
+        trend: None,
         base,
         steps: steps(builds, subject, costs, &replayed),
-        plans: plan_rows(place, subject, &searched),
+        plans: plan_rows(place, subject, &searched, costs, jobs.as_ref()),
         findings: Vec::new(),
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
@@ -277,20 +282,28 @@ fn report(
 
 /// A summary as the document has it.
 #[must_use]
-pub fn figures(summary: &Summary, image_bytes_estimate: Option<u64>) -> Baseline {
+pub fn figures(summary: &Summary, wall: Wall, image_bytes_estimate: Option<u64>) -> Baseline {
     Baseline {
         work_s_per_build: summary.work_s_per_build,
         work_s_per_build_min: summary.work_s_per_build_min,
         critical_path_s_per_build: summary.critical_path_s_per_build,
+        wall_s_per_build: wall,
         cold_s: summary.cold_s,
         image_bytes_estimate,
         hit_rate: summary.hit_rate,
+        jobs: None,
     }
 }
 
 /// Plans as the document has them.
 #[must_use]
-pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<PlanRow> {
+pub fn plan_rows(
+    place: &Place,
+    subject: &Subject,
+    searched: &Searched,
+    costs: &CostTable,
+    jobs: Option<&Jobs>,
+) -> Vec<PlanRow> {
     let source = &subject.source;
     let one = |p: &Advice| {
         let new = p.evaluated.source.bytes();
@@ -304,10 +317,13 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
         if let Some((at, after)) = &ignore {
             change.push_str(&diff::unified(&at.before, after, &place.shown(&at.file)));
         }
+        let watch = Watch::of(&p.evaluated, costs);
         PlanRow {
             safety: p.safety.as_str(),
             work_s_per_build: p.evaluated.summary.work_s_per_build,
             critical_path_s_per_build: p.evaluated.summary.critical_path_s_per_build,
+            wall_s_per_build: watch.wall_of_counted(),
+            jobs: jobs.map(|j| watch.jobs(j)),
             cold_s: p.evaluated.summary.cold_s,
             image_bytes_estimate: Some(p.image_bytes),
             saving: p.saving,
@@ -348,136 +364,6 @@ fn edit_row(e: &crate::rewrite::EditNote) -> EditRow {
     }
 }
 
-fn steps(
-    builds: &Builds,
-    subject: &Subject,
-    costs: &CostTable,
-    replayed: &Replayed,
-) -> Vec<StepRow> {
-    let Some(last) = replayed.outcome.builds.iter().rev().find_map(|b| b.plan) else {
-        return Vec::new();
-    };
-    let plan = &replayed.plans[last];
-    let position = |p: &Plan, name: &str| p.order.iter().position(|n| p.graph[*n].name == name);
-    let mut rows = Vec::new();
-    for node in &plan.order {
-        let step = &plan.graph[*node];
-        // In the `each` mode an older Dockerfile may have the step elsewhere, or not at all.
-        let at: Vec<Option<usize>> = replayed
-            .plans
-            .iter()
-            .map(|p| position(p, &step.name))
-            .collect();
-        let mut tally = Tally::default();
-        for i in replayed.outcome.counted() {
-            let build = &replayed.outcome.builds[i];
-            if let Some(p) = build.plan.and_then(|p| at[p]) {
-                tally.add(build, p, builds, subject);
-            }
-        }
-        let cost = costs.of(step);
-        let n = tally.executed + tally.cached + tally.maybe;
-        let (lo, hi) = wilson(tally.executed + tally.maybe, n);
-        rows.push(StepRow {
-            id: step.id.to_string(),
-            name: step.name.clone(),
-            line: step.line,
-            executed: tally.executed,
-            cached: tally.cached,
-            maybe: tally.maybe,
-            rate: if n == 0 {
-                0.0
-            } else {
-                (tally.executed + tally.maybe) as f64 / n as f64
-            },
-            rate_interval: [lo, hi],
-            cost_s: cost.seconds,
-            cost_interval: [cost.seconds_low, cost.seconds_high],
-            cost_source: cost.source.as_str(),
-            direct: tally.direct,
-            inherited: tally.inherited,
-            hot_paths: tally.hot_paths(),
-        });
-    }
-    rows
-}
-
-#[derive(Default)]
-struct Tally {
-    executed: usize,
-    cached: usize,
-    maybe: usize,
-    direct: usize,
-    inherited: usize,
-    paths: BTreeMap<String, usize>,
-}
-
-impl Tally {
-    fn add(
-        &mut self,
-        build: &crate::simulate::BuildOutcome,
-        position: usize,
-        builds: &Builds,
-        subject: &Subject,
-    ) {
-        match build.verdicts[position] {
-            Verdict::Executed => self.executed += 1,
-            Verdict::Cached => self.cached += 1,
-            Verdict::Maybe => self.maybe += 1,
-        }
-        let Some(cause) = build.causes.iter().find(|c| c.step == position) else {
-            return;
-        };
-        if cause.kind == CauseKind::Parent {
-            self.inherited += 1;
-        } else {
-            self.direct += 1;
-        }
-        let mut seen: Vec<String> = cause
-            .paths
-            .iter()
-            .map(|p| group(builds, subject, *p))
-            .collect();
-        if cause.git {
-            seen.push(".git/".to_owned());
-        }
-        seen.sort();
-        seen.dedup();
-        for path in seen {
-            *self.paths.entry(path).or_default() += 1;
-        }
-    }
-
-    fn hot_paths(&self) -> Vec<HotPath> {
-        let mut list: Vec<HotPath> = self
-            .paths
-            .iter()
-            .map(|(path, builds)| HotPath {
-                path: path.clone(),
-                builds: *builds,
-            })
-            .collect();
-        list.sort_by(|a, b| b.builds.cmp(&a.builds).then(a.path.cmp(&b.path)));
-        list.truncate(HOT_PATHS);
-        list
-    }
-}
-
-/// A changed file as people look for it: the folder right below the context, or the file itself.
-fn group(builds: &Builds, subject: &Subject, path: PathId) -> String {
-    let full = builds.log.paths.bytes(path);
-    let skip = if subject.context_prefix.is_empty() {
-        0
-    } else {
-        subject.context_prefix.len() + 1
-    };
-    let cut = full
-        .get(skip..)
-        .and_then(|r| r.iter().position(|b| *b == b'/'));
-    let shown = cut.map_or(&full[..], |i| &full[..=skip + i]);
-    crate::pattern::display(shown)
-}
-
 fn against(
     place: &Place,
     args: &AnalyzeArgs,
@@ -514,7 +400,7 @@ fn against(
     Ok(BaseComparison {
         rev: rev.to_owned(),
         commit: commit.to_string(),
-        baseline: figures(&sums, None),
+        baseline: figures(&sums, replayed.watch(costs).wall_of_counted(), None),
         saving,
         interval: saving_interval(&a, &b),
     })
@@ -545,63 +431,4 @@ pub fn image_bytes(
 ) -> Result<Option<u64>> {
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
     Ok(Some(Scales::new(&files, costs).bytes(&subject.plan, &[])))
-}
-
-fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {
-    let mut out: Vec<(String, Option<PathBuf>)> = Vec::new();
-    for text in &args.format {
-        let (name, file) = match text.split_once('=') {
-            Some((n, f)) => (n, Some(PathBuf::from(f))),
-            None => (text.as_str(), args.output.clone()),
-        };
-        if !["text", "json", "markdown"].contains(&name) {
-            bail!("--format {name}: text, json and markdown exist");
-        }
-        if file.is_none() && out.iter().any(|(_, f)| f.is_none()) {
-            bail!("only one --format can go to stdout: write --format {name}=FILE");
-        }
-        out.push((name.to_owned(), file));
-    }
-    Ok(out)
-}
-
-enum Gate {
-    Rebuild(f64),
-    Severity(&'static [&'static str]),
-}
-
-fn gate(text: &str, args: &AnalyzeArgs) -> Result<Gate> {
-    if let Some(rest) = text.strip_prefix("rebuild-cost+") {
-        let percent = rest
-            .strip_suffix('%')
-            .and_then(|p| p.parse::<f64>().ok())
-            .filter(|p| p.is_finite());
-        let percent =
-            percent.with_context(|| format!("--fail-on {text}: write rebuild-cost+10%"))?;
-        if args.base.is_none() {
-            bail!("--fail-on {text} compares with --base REV: name one");
-        }
-        return Ok(Gate::Rebuild(percent / 100.0));
-    }
-    match text.strip_prefix("severity=") {
-        Some("error") => Ok(Gate::Severity(&["error"])),
-        Some("warning") => Ok(Gate::Severity(&["error", "warning"])),
-        Some("note") => Ok(Gate::Severity(&["error", "warning", "note"])),
-        _ => bail!("--fail-on {text}: rebuild-cost+N% and severity=error|warning|note exist"),
-    }
-}
-
-impl Gate {
-    fn fails(&self, analysis: &Analysis) -> bool {
-        analysis.targets.iter().any(|t| match (self, t) {
-            (Self::Rebuild(limit), Target::Done(t)) => {
-                t.base.as_ref().is_some_and(|b| -b.saving > *limit)
-            }
-            (Self::Severity(bad), Target::Done(t)) => {
-                t.diagnostics.iter().any(|d| bad.contains(&d.severity))
-            }
-            (Self::Severity(_), Target::Failed(_)) => true,
-            (Self::Rebuild(_), Target::Failed(_)) => false,
-        })
-    }
 }

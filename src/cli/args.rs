@@ -9,7 +9,9 @@ use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+mod jobs;
 mod two_builds;
+pub use jobs::JobFlags;
 pub use two_builds::{AffectedArgs, ExplainArgs, PairFlags, VerifyArgs, WhatIfArgs};
 
 /// Tells what a commit rebuilds in a container image, why and at what price, and finds the cheapest
@@ -324,6 +326,9 @@ pub struct AnalyzeArgs {
     /// What plans may do.
     #[command(flatten)]
     pub search: SearchFlags,
+    /// What runner minutes are counted by.
+    #[command(flatten)]
+    pub jobs: JobFlags,
     /// Compare with the Dockerfile at this revision on the same commits.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,

@@ -43,7 +43,11 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
         let bytes = analyze::image_bytes(&place, &builds, subject, &costs)?;
         variants.push(Variant {
             name: name.clone(),
-            figures: analyze::figures(&over(replayed, &shared), bytes),
+            figures: analyze::figures(
+                &over(replayed, &shared),
+                replayed.watch(&costs).wall(&shared),
+                bytes,
+            ),
         });
     }
     let mut pairs = Vec::new();

@@ -10,6 +10,7 @@ pub mod args;
 mod build_file;
 mod cache_dir;
 mod calibrate;
+mod clock;
 mod compare;
 mod context;
 mod context_digests;

@@ -3,6 +3,7 @@
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
+use super::clock::Watch;
 use super::{Done, analyze, history_notes, ignore_place, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use crate::report::wording;
@@ -54,9 +55,13 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             .into_iter()
             .collect();
         output::diagnostics(cli, &none);
-        let plans = analyze::plan_rows(&place, subject, &searched);
+        let plans = analyze::plan_rows(&place, subject, &searched, &costs, None);
         let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
-        let baseline = analyze::figures(&searched.baseline.summary, bytes);
+        let baseline = analyze::figures(
+            &searched.baseline.summary,
+            Watch::of(&searched.baseline, &costs).wall_of_counted(),
+            bytes,
+        );
         let best = best(&plans).map(|i| &plans[i]);
         if let Some(p) = best {
             match args.format {

@@ -4,6 +4,7 @@
 use super::archives::archives;
 use super::args::{Cli, DockerfileFrom, DotGit, HistoryFlags, WalkArg};
 use super::cache_dir::cache_dir;
+use super::clock::Watch;
 use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
 use super::subject::{Place, Subject};
@@ -255,6 +256,16 @@ pub struct Replayed {
 }
 
 impl Replayed {
+    /// Takes its time.
+    #[must_use]
+    pub fn watch<'a>(&'a self, costs: &'a CostTable) -> Watch<'a> {
+        Watch {
+            plans: self.plans.iter().collect(),
+            outcome: &self.outcome,
+            costs,
+        }
+    }
+
     /// The plans as the simulation takes them.
     #[must_use]
     pub fn models(&self) -> Vec<PlanModel<'_>> {

@@ -82,6 +82,12 @@ pub struct TargetReport {
     /// With `--base`: the Dockerfile at that revision on the same commits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseComparison>,
+    /// What the runner minutes of baseline and plans are counted by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobSetting>,
+    /// Seconds over the months.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Trend>,
     /// Its steps.
     pub steps: Vec<StepRow>,
     /// Better Dockerfiles; never empty.
@@ -136,12 +142,135 @@ pub struct Baseline {
     pub work_s_per_build_min: f64,
     /// Mean seconds of the longest chain.
     pub critical_path_s_per_build: f64,
+    /// Mean seconds on the clock, by how many steps may be at work at a time.
+    pub wall_s_per_build: Wall,
     /// Seconds of a build with an empty cache.
     pub cold_s: f64,
     /// Estimated bytes that the target's stages add to their base images; a prior.
     pub image_bytes_estimate: Option<u64>,
     /// Cached over cached, executed and maybe.
     pub hit_rate: f64,
+    /// What that is in runner minutes; absent where it was not asked for or the history is shorter than a week.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobRow>,
+}
+
+/// Seconds on the clock, by how many steps may be at work at a time.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Wall {
+    /// Two.
+    #[serde(rename = "2")]
+    pub two: f64,
+    /// Four.
+    #[serde(rename = "4")]
+    pub four: f64,
+    /// As many as are ready.
+    pub unlimited: f64,
+}
+
+/// Runner minutes a month, and money.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct JobRow {
+    /// With steps at their median, in a month as the mean of them.
+    pub minutes_per_month: f64,
+    /// All steps at the low end of their ranges in a quiet month, and all at the high end in a busy one.
+    pub minutes_interval: [f64; 2],
+    /// With steps at their median where no build finds a cache.
+    pub minutes_per_month_cold: f64,
+    /// Money a month; absent without a price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money_per_month: Option<f64>,
+    /// Its interval, as that of the minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money_interval: Option<[f64; 2]>,
+}
+
+/// What runner minutes are counted by.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobSetting {
+    /// Mean builds a month.
+    pub builds_per_month: f64,
+    /// A quiet month and a busy one: the 10th and the 90th percentile.
+    pub builds_per_month_interval: [f64; 2],
+    /// Whole months of the history behind that; 0: the days of a shorter history, or what was given.
+    pub months: usize,
+    /// Steps that may be at work at a time.
+    pub workers: u32,
+    /// Seconds that a job takes beside its steps.
+    pub job_s: f64,
+    /// Share of builds that find the cache of the policy.
+    pub cache_survives: f64,
+    /// Seconds that each job is rounded up to.
+    pub rounded_up_to_s: f64,
+    /// What a minute costs; absent on free runners.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceRow>,
+}
+
+/// What a minute costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct PriceRow {
+    /// Money a minute.
+    pub rate: f64,
+    /// The currency, as given; empty where none was.
+    pub currency: String,
+    /// The runner of the table, and whose list it is from, with the month in which that was looked up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runner: Option<RunnerRow>,
+}
+
+/// A row of the table of runners.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunnerRow {
+    /// Its name.
+    pub name: &'static str,
+    /// Whose list.
+    pub source: &'static str,
+    /// When that was looked up.
+    pub dated: &'static str,
+}
+
+/// Seconds of work over the months of the history.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trend {
+    /// Months with builds, oldest first.
+    pub months: Vec<TrendMonth>,
+    /// Commits that changed the Dockerfile or the ignore file, oldest first.
+    pub changes: Vec<TrendChange>,
+    /// Older changes that were not looked at.
+    pub changes_left_out: usize,
+}
+
+/// One month.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrendMonth {
+    /// `2026-03`, UTC.
+    pub month: String,
+    /// Builds of it that count.
+    pub builds: usize,
+    /// Mean seconds of work a build, each with the Dockerfile and the ignore file of its own commit.
+    pub own_work_s_per_build: Option<f64>,
+    /// Mean seconds of work a build with today's.
+    pub work_s_per_build: Option<f64>,
+    /// Mean seconds of work a build with the best plan.
+    pub plan_work_s_per_build: Option<f64>,
+}
+
+/// A commit that changed the Dockerfile or the ignore file.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrendChange {
+    /// The commit.
+    pub commit: String,
+    /// The day of it, UTC.
+    pub date: String,
+    /// The first line of its message.
+    pub summary: String,
+    /// Mean seconds of work a build with the files before it.
+    pub before_s_per_build: f64,
+    /// The same with the files behind it, on the same commits.
+    pub after_s_per_build: f64,
+    /// How many commits that are: those that can be built with both.
+    pub builds: usize,
 }
 
 /// The Dockerfile of another revision on the same commits.
@@ -210,6 +339,11 @@ pub struct PlanRow {
     pub work_s_per_build: f64,
     /// Mean seconds of the longest chain.
     pub critical_path_s_per_build: f64,
+    /// Mean seconds on the clock, by how many steps may be at work at a time.
+    pub wall_s_per_build: Wall,
+    /// What that is in runner minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobRow>,
     /// Seconds of a build with an empty cache.
     pub cold_s: f64,
     /// Bytes of the image above its base image, an estimate: files of the context, and what the costs file says of RUNs.

@@ -36,14 +36,25 @@ fn step(
     }
 }
 
+/// One stage behind the other.
+fn wall(work: f64) -> Wall {
+    Wall {
+        two: work,
+        four: work,
+        unlimited: work,
+    }
+}
+
 pub fn baseline(work: f64) -> Baseline {
     Baseline {
         work_s_per_build: work,
         work_s_per_build_min: work,
         critical_path_s_per_build: work * 0.8,
+        wall_s_per_build: wall(work),
         cold_s: 180.0,
         image_bytes_estimate: None,
         hit_rate: 0.61,
+        jobs: None,
     }
 }
 
@@ -52,6 +63,8 @@ pub fn plan() -> PlanRow {
         safety: "assumed",
         work_s_per_build: 31.0,
         critical_path_s_per_build: 28.0,
+        wall_s_per_build: wall(31.0),
+        jobs: None,
         cold_s: 182.0,
         image_bytes_estimate: None,
         saving: 1.0 - 31.0 / 73.2,
@@ -87,6 +100,7 @@ pub fn no_plan() -> PlanRow {
         safety: "proven",
         work_s_per_build: 73.2,
         critical_path_s_per_build: 73.2 * 0.8,
+        wall_s_per_build: wall(73.2),
         saving: 0.0,
         held_out_saving: None,
         bound_s: 73.2,
@@ -128,6 +142,8 @@ pub fn target() -> TargetReport {
             policy: "local".to_owned(),
         },
         baseline: baseline(73.2),
+        jobs: None,
+        trend: None,
         base: None,
         steps: vec![
             step("[1/5] FROM node:22", 1, 0, 0, 10.0, &[]),

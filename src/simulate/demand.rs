@@ -331,9 +331,16 @@ impl Visited {
             _ if sequential && !p.first => Verdict::Cached,
             verdict => verdict,
         };
+        let same_as = |(i, p): (usize, &Place)| {
+            let first = match p.first {
+                true => Some(i),
+                false => self.places.iter().position(|o| o.step == p.step),
+            };
+            u32::try_from(first.unwrap_or(i)).unwrap_or(u32::MAX)
+        };
         BuildOutcome {
             verdicts: self.places.iter().map(verdict).collect(),
-            first: self.places.iter().map(|p| p.first).collect(),
+            same_as: self.places.iter().enumerate().map(same_as).collect(),
             ..BuildOutcome::default()
         }
     }

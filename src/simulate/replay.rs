@@ -111,14 +111,22 @@ pub struct BuildOutcome {
     pub plan: Option<usize>,
     /// One verdict per step of the plan's order.
     pub verdicts: Vec<Verdict>,
-    /// False where a step is the same vertex as an earlier one of this build: its cost counts once.
-    pub first: Vec<bool>,
+    /// Position of the first step that is the same vertex, which is mostly the step itself: the cost of a vertex counts once.
+    pub same_as: Vec<u32>,
     /// Where every cache mount of the step was written to by an earlier build and is still there.
     pub warm: Vec<bool>,
     /// Causes of everything not cached, in order.
     pub causes: Vec<Cause>,
     /// The builder refuses this build.
     pub fails: Option<Failure>,
+}
+
+impl BuildOutcome {
+    /// Whether no step before this one is the same vertex.
+    #[must_use]
+    pub fn is_first(&self, position: usize) -> bool {
+        self.same_as[position] as usize == position
+    }
 }
 
 /// All builds.

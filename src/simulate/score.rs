@@ -2,6 +2,7 @@
 
 use super::replay::{BuildOutcome, Outcome, PlanModel};
 use super::store::Verdict;
+use crate::plan::Plan;
 use petgraph::Direction;
 use petgraph::visit::EdgeRef;
 
@@ -50,7 +51,7 @@ pub fn build_costs(
     seconds: &[Vec<f64>],
     warm: &[Vec<f64>],
 ) -> Vec<BuildCost> {
-    let edges: Vec<Vec<Vec<usize>>> = models.iter().map(predecessors).collect();
+    let edges: Vec<Vec<Vec<usize>>> = models.iter().map(|m| predecessors(m.plan)).collect();
     let cost = |b: &BuildOutcome| match b.plan {
         Some(p) => one(b, &edges[p], &seconds[p], &warm[p]),
         None => BuildCost::default(),
@@ -58,8 +59,8 @@ pub fn build_costs(
     outcome.builds.iter().map(cost).collect()
 }
 
-fn predecessors(model: &PlanModel<'_>) -> Vec<Vec<usize>> {
-    let plan = model.plan;
+/// For every step in the plan's order, the positions of those that it waits for.
+pub(super) fn predecessors(plan: &Plan) -> Vec<Vec<usize>> {
     let position = plan.positions();
     let before = |n| {
         let edges = plan.graph.edges_directed(n, Direction::Incoming);
@@ -85,7 +86,7 @@ fn one(build: &BuildOutcome, before: &[Vec<usize>], seconds: &[f64], warm: &[f64
             Verdict::Maybe => (takes, 0.0),
             Verdict::Cached => (0.0, 0.0),
         };
-        if build.first[i] {
+        if build.is_first(i) {
             cost.work_s += most;
             cost.work_s_min += least;
         }

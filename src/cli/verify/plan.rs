@@ -32,7 +32,7 @@ pub fn run(
         output::diagnostics(cli, &[(subject.source.clone(), d)]);
         return Ok((None, Done::WrongInput));
     }
-    let rows = analyze::plan_rows(place, subject, &searched);
+    let rows = analyze::plan_rows(place, subject, &searched, &costs, None);
     let best = optimize::best(&rows).and_then(|i| Some((&rows[i], searched.plans.get(i)?)));
     let context_of = match args.worktree {
         true => worktree::NAME.to_owned(),
