@@ -12,6 +12,7 @@ use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
 };
 use super::tip_files::TipFiles;
+use super::trend::{self, Course};
 use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -19,7 +20,7 @@ use crate::optimize::{Advice, Evaluated, Judge, Scales, Setting, advise};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
     Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
-    TargetReport, Timing, Wall,
+    TargetReport, Timing, Trend, Wall,
 };
 use crate::report::{diff, markdown, text};
 use crate::simulate::{Context, Outcome, Summary, summarize};
@@ -160,6 +161,15 @@ pub struct Searched {
     pub shared: bool,
 }
 
+impl Searched {
+    /// The plan that saves most, if any changes something.
+    #[must_use]
+    pub fn best(&self) -> Option<&Advice> {
+        let changed = self.plans.iter().filter(|p| !p.edits.is_empty());
+        changed.reduce(|a, b| if b.saving > a.saving + 1e-9 { b } else { a })
+    }
+}
+
 /// Replays the Dockerfile as it is and searches for plans.
 ///
 /// # Errors
@@ -249,6 +259,7 @@ fn report(
     let commits = &builds.log.commits;
     let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
     let bytes = image_bytes(place, builds, subject, costs)?;
+    let trend = trend_of(place, args, builds, subject, costs, &searched);
     let jobs = Jobs::new(&args.jobs, builds, &replayed.outcome);
     let watch = replayed.watch(costs);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
@@ -270,7 +281,7 @@ fn report(
         },
         baseline,
         jobs: jobs.as_ref().map(Jobs::row),
-        trend: None,
+        trend,
         base,
         steps: steps(builds, subject, costs, &replayed),
         plans: plan_rows(place, subject, &searched, costs, jobs.as_ref()),
@@ -278,6 +289,21 @@ fn report(
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
     })
+}
+
+/// The months of the history, and what commits did to the Dockerfile; nothing where an older one can't be read or replayed.
+fn trend_of(
+    place: &Place,
+    args: &AnalyzeArgs,
+    builds: &Builds,
+    subject: &Subject,
+    costs: &CostTable,
+    searched: &Searched,
+) -> Option<Trend> {
+    let setting = (place, &args.history, builds, subject, costs);
+    let plan = searched.best().map(|p| Course::of(&p.evaluated));
+    let found = trend::of(setting, &Course::of(&searched.baseline), plan.as_ref()).ok()?;
+    (!found.months.is_empty()).then_some(found)
 }
 
 /// A summary as the document has it.

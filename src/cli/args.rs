@@ -50,6 +50,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Benchmark Dockerfile variants over the same commits.
     Compare(CompareArgs),
+    /// Seconds a build over the months, and which commits changed them.
+    Trend(TrendArgs),
     /// The parsed Dockerfile and its step graph.
     Inspect(InspectArgs),
     /// What the builder would be sent.
@@ -381,6 +383,26 @@ pub struct ReplayArgs {
     /// One more build of the work tree as it is, with what is not committed.
     #[arg(long, conflicts_with_all = ["reference", "range"])]
     pub worktree: bool,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
+    pub format: ReplayFormat,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `trend`.
+#[derive(Clone, Debug, Args)]
+pub struct TrendArgs {
+    /// Where to look, and what is built.
+    #[command(flatten)]
+    pub place: Where,
+    /// Which commits, which cache, which costs.
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    /// What plans may do.
+    #[command(flatten)]
+    pub search: SearchFlags,
     /// What to print.
     #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
     pub format: ReplayFormat,

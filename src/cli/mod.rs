@@ -28,6 +28,7 @@ mod subject;
 mod submodules;
 mod timeline;
 mod tip_files;
+mod trend;
 mod verify;
 mod what_if;
 mod worktree;
@@ -80,6 +81,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
     match &cli.command {
         Command::Analyze(a) => a.place.build.builder_profile.simulated()?,
         Command::Optimize(a) => a.place.build.builder_profile.simulated()?,
+        Command::Trend(a) => a.place.build.builder_profile.simulated()?,
         _ => {}
     }
     match &cli.command {
@@ -87,6 +89,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
         Command::Optimize(a) => optimize::run(cli, a),
         Command::Replay(a) => replay::run(cli, a),
         Command::Compare(a) => compare::run(cli, a),
+        Command::Trend(a) => trend::run(cli, a),
         Command::Explain(a) => explain::run(cli, a),
         Command::Affected(a) => affected::run(cli, a),
         Command::WhatIf(a) => what_if::run(cli, a),

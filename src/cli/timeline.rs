@@ -21,8 +21,8 @@ use crate::pattern::{SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::recipes;
 use crate::simulate::{
-    BuildCost, Context, Facts, Outcome, PlanModel, Policy, Prepared, Selection, Timeline,
-    build_costs, prepare, replay_with,
+    BuildCost, Context, Facts, Outcome, Policy, Prepared, Selection, Timeline,
+    build_costs, prepare, prepare_for_all, replay_with,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -249,8 +249,6 @@ pub struct Replayed {
     pub prepared: Prepared,
     /// Verdicts.
     pub outcome: Outcome,
-    /// Seconds of each plan's steps.
-    pub seconds: Vec<Vec<f64>>,
     /// Seconds of every build.
     pub costs: Vec<BuildCost>,
 }
@@ -264,12 +262,6 @@ impl Replayed {
             outcome: &self.outcome,
             costs,
         }
-    }
-
-    /// The plans as the simulation takes them.
-    #[must_use]
-    pub fn models(&self) -> Vec<PlanModel<'_>> {
-        self.prepared.models(&self.plans)
     }
 }
 
@@ -318,70 +310,113 @@ pub fn replay_epochs(
     costs: &CostTable,
     epochs: Epochs,
 ) -> Result<Replayed> {
-    let all: Vec<Selection> = epochs
-        .selections()
-        .into_iter()
-        .flatten()
-        .flatten()
-        .collect();
-    need_links(builds, subject, &all)?;
-    let archives = archives(place, builds, subject, &epochs)?;
-    let Epochs {
-        mut plans,
-        rules,
-        plan_rules,
-        timeline,
-        new_bases,
-        ..
-    } = epochs;
-    let context = Context {
-        log: &builds.log,
-        prefix: subject.context_prefix.as_bytes(),
-        rules: &rules,
-        links: &builds.links,
-        dot_git: dot_git(flags),
-        umask: flags.umask,
-        archives: &archives,
-    };
-    note_recipes(place, builds, subject, &mut plans);
-    let prepared = prepare(&context, &plans, &plan_rules, &timeline);
-    let seconds: Vec<Vec<f64>> = plans.iter().map(|p| step_seconds(p, costs)).collect();
-    let warm: Vec<Vec<f64>> = plans.iter().map(|p| warm_seconds(p, costs)).collect();
-    let mut facts = Facts {
-        seconds: times(builds),
-        ..Facts::default()
-    };
-    if flags.cache_policy.needs_sizes() {
-        let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
-        let bytes = |p| step_bytes(p, costs, &|c| sizes.of(c));
-        facts.bytes = plans.iter().map(bytes).collect();
+    let timeline = epochs.timeline.clone();
+    let setting = (place, flags, builds, subject, costs);
+    let replays = Replays::new(setting, epochs, Some(&timeline))?;
+    let (outcome, costs) = replays.of(timeline);
+    Ok(Replayed {
+        plans: replays.plans,
+        prepared: replays.prepared,
+        outcome,
+        costs,
+    })
+}
+
+/// Dockerfiles in the context of a subject, ready to be replayed.
+pub struct Replays {
+    plans: Vec<Plan>,
+    prepared: Prepared,
+    seconds: Vec<Vec<f64>>,
+    warm: Vec<Vec<f64>>,
+    facts: Facts,
+    base_changes: Vec<(String, u32)>,
+    policy: Policy,
+    assume_reproducible: bool,
+}
+
+/// Where, by which flags, over which builds, of what, at what costs.
+pub type ReplaySetting<'a> = (
+    &'a Place,
+    &'a HistoryFlags,
+    &'a Builds,
+    &'a Subject,
+    &'a CostTable,
+);
+
+impl Replays {
+    /// Computes what the Dockerfiles read: those of a timeline in its builds, without one all of them in every build.
+    ///
+    /// # Errors
+    /// As [`replay_epochs`].
+    pub fn new(
+        (place, flags, builds, subject, costs): ReplaySetting<'_>,
+        epochs: Epochs,
+        timeline: Option<&[Option<usize>]>,
+    ) -> Result<Self> {
+        let all: Vec<Selection> = epochs
+            .selections()
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        need_links(builds, subject, &all)?;
+        let archives = archives(place, builds, subject, &epochs)?;
+        let Epochs {
+            mut plans,
+            rules,
+            plan_rules,
+            new_bases,
+            ..
+        } = epochs;
+        let context = Context {
+            log: &builds.log,
+            prefix: subject.context_prefix.as_bytes(),
+            rules: &rules,
+            links: &builds.links,
+            dot_git: dot_git(flags),
+            umask: flags.umask,
+            archives: &archives,
+        };
+        note_recipes(place, builds, subject, &mut plans);
+        let prepared = match timeline {
+            Some(timeline) => prepare(&context, &plans, &plan_rules, timeline),
+            None => prepare_for_all(&context, &plans, &plan_rules),
+        };
+        let mut facts = Facts {
+            seconds: times(builds),
+            ..Facts::default()
+        };
+        if flags.cache_policy.needs_sizes() {
+            let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
+            let bytes = |p| step_bytes(p, costs, &|c| sizes.of(c));
+            facts.bytes = plans.iter().map(bytes).collect();
+        }
+        Ok(Self {
+            seconds: plans.iter().map(|p| step_seconds(p, costs)).collect(),
+            warm: plans.iter().map(|p| warm_seconds(p, costs)).collect(),
+            plans,
+            prepared,
+            facts,
+            base_changes: [base_changes(place, builds, flags)?, new_bases].concat(),
+            policy: flags.cache_policy,
+            assume_reproducible: flags.assume_reproducible,
+        })
     }
-    let mut replayed = Replayed {
-        plans,
-        prepared,
-        outcome: Outcome::default(),
-        seconds,
-        costs: Vec::new(),
-    };
-    let timeline = Timeline {
-        plan: timeline,
-        base_changes: [base_changes(place, builds, flags)?, new_bases].concat(),
-        policy: flags.cache_policy,
-        assume_reproducible: flags.assume_reproducible,
-    };
-    replayed.outcome = replay_with(
-        &replayed.models(),
-        &timeline,
-        &replayed.prepared.matrix,
-        &facts,
-    );
-    replayed.costs = build_costs(
-        &replayed.outcome,
-        &replayed.models(),
-        &replayed.seconds,
-        &warm,
-    );
-    Ok(replayed)
+
+    /// Replays them, each in the builds that a timeline says.
+    #[must_use]
+    pub fn of(&self, timeline: Vec<Option<usize>>) -> (Outcome, Vec<BuildCost>) {
+        let models = self.prepared.models(&self.plans);
+        let timeline = Timeline {
+            plan: timeline,
+            base_changes: self.base_changes.clone(),
+            policy: self.policy,
+            assume_reproducible: self.assume_reproducible,
+        };
+        let outcome = replay_with(&models, &timeline, &self.prepared.matrix, &self.facts);
+        let costs = build_costs(&outcome, &models, &self.seconds, &self.warm);
+        (outcome, costs)
+    }
 }
 
 /// When the builds were made: the times of their commits.

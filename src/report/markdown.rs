@@ -10,7 +10,7 @@ use super::model::{
     Analysis, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepRow, TargetReport,
 };
 use super::number::{count, percent, seconds};
-use super::wording;
+use super::{minutes, trend, wording};
 
 /// What GitHub takes as one comment, in characters.
 pub const LIMIT: usize = 65_536;
@@ -172,7 +172,15 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
 fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
     let mut head = format!("\n#### {}\n\n{}.", title(t), wording::history(&t.history));
     let costs = wording::cost_source(&t.steps);
-    head.push_str(&format!(" {} {costs}\n", wording::cost(&t.baseline)));
+    let clock = minutes::clock(&t.baseline);
+    head.push_str(&format!(" {}{clock} {costs}\n", wording::cost(&t.baseline)));
+    if let (Some(setting), Some(row)) = (&t.jobs, &t.baseline.jobs) {
+        let month = markdown_text(&minutes::month(setting, row));
+        head.push_str(&format!("\n{month}\n"));
+    }
+    if let Some(text) = t.trend.as_ref().and_then(trend::in_short) {
+        head.push_str(&format!("\n{}\n", sentence(&text)));
+    }
     if let Some(base) = &t.base {
         head.push_str(&format!(
             "\nAgainst {}: {}.\n",
@@ -282,6 +290,10 @@ fn plan(pieces: &mut Vec<Piece>, t: &TargetReport) {
         wording::safety(plan.safety),
         wording::saves(&t.baseline, plan)
     );
+    let time = minutes::of_plan(t.jobs.as_ref(), &t.baseline, plan);
+    if !time.is_empty() {
+        out.push_str(&format!("In time: {}.\n\n", markdown_text(&time)));
+    }
     for edit in plan.edits.iter().take(MOST_ROWS_BELOW) {
         out.push_str(&format!(
             "- line {}: {} ({}, {})\n",

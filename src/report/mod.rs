@@ -7,12 +7,14 @@ pub mod escape;
 pub mod explain;
 pub mod learned;
 pub mod markdown;
+pub mod minutes;
 pub mod model;
 pub mod number;
 #[cfg(test)]
 mod sample;
 pub mod snippet;
 pub mod text;
+pub mod trend;
 pub mod verify;
 pub mod verify_plan;
 #[cfg(test)]

@@ -72,6 +72,42 @@ pub fn grouped(n: usize) -> String {
     out
 }
 
+/// A number of something that was counted up: whole from 10 on, `1,234`.
+#[must_use]
+pub fn amount(n: f64) -> String {
+    if !n.is_finite() {
+        "?".to_owned()
+    } else if n >= 9.95 {
+        grouped(n.round() as usize)
+    } else if n != 0.0 && n < 0.05 {
+        "<0.1".to_owned()
+    } else if (n - n.round()).abs() < 1e-9 {
+        format!("{n:.0}")
+    } else {
+        format!("{n:.1}")
+    }
+}
+
+/// Money: `$1.86`, `1.86 CHF`, and without a currency the figure alone.
+#[must_use]
+pub fn money(n: f64, currency: &str) -> String {
+    let digits = if !n.is_finite() {
+        "?".to_owned()
+    } else if n != 0.0 && n < 0.005 {
+        "<0.01".to_owned()
+    } else {
+        let cents = (n * 100.0).round();
+        format!("{}.{:02}", grouped((cents / 100.0) as usize), cents % 100.0)
+    };
+    match currency {
+        "USD" => format!("${digits}"),
+        "EUR" => format!("€{digits}"),
+        "GBP" => format!("£{digits}"),
+        "" => digits,
+        code => format!("{digits} {code}"),
+    }
+}
+
 /// A bar of `width` cells, at least one full cell for a share above zero.
 #[must_use]
 pub fn bar(share: f64, width: usize) -> String {
@@ -141,6 +177,26 @@ mod tests {
         ];
         for (p, text) in cases {
             assert_eq!(percent(p), text);
+        }
+        for (n, text) in [
+            (0.0, "0"),
+            (0.01, "<0.1"),
+            (4.25, "4.2"),
+            (4.0, "4"),
+            (9.96, "10"),
+            (1234.4, "1,234"),
+            (f64::INFINITY, "?"),
+        ] {
+            assert_eq!(amount(n), text);
+        }
+        for (n, currency, text) in [
+            (1.856, "USD", "$1.86"),
+            (0.999, "", "1.00"),
+            (12345.6, "CHF", "12,345.60 CHF"),
+            (0.001, "EUR", "€<0.01"),
+            (0.0, "GBP", "£0.00"),
+        ] {
+            assert_eq!(money(n, currency), text);
         }
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(123), "123");

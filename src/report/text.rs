@@ -7,7 +7,7 @@
 use super::escape::{line, shortened, terminal, without_commands};
 use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
 use super::number::{bar, count, percent, seconds};
-use super::wording;
+use super::{minutes, trend, wording};
 use anstyle::{AnsiColor, Effects};
 use std::collections::BTreeSet;
 
@@ -184,11 +184,19 @@ fn target(page: &mut Page, t: &TargetReport) {
         &(wording::history(h) + &range),
     );
     let cost = format!(
-        "{} {}",
+        "{}{} {}",
         wording::cost(&t.baseline),
+        minutes::clock(&t.baseline),
         wording::cost_source(&t.steps)
     );
     page.wrapped(anstyle::Style::new(), "", "  ", &cost);
+    if let (Some(setting), Some(row)) = (&t.jobs, &t.baseline.jobs) {
+        let month = line(&minutes::month(setting, row));
+        page.wrapped(anstyle::Style::new(), "", "  ", &month);
+    }
+    if let Some(text) = t.trend.as_ref().and_then(trend::in_short) {
+        page.wrapped(anstyle::Style::new(), "", "  ", &line(&text));
+    }
     if let Some(base) = &t.base {
         let text = format!(
             "against {}: {}",
@@ -374,6 +382,10 @@ fn plans(page: &mut Page, t: &TargetReport) {
         wording::saves(&t.baseline, plan)
     );
     page.wrapped(BOLD, "", "  ", &head);
+    let more = minutes::of_plan(t.jobs.as_ref(), &t.baseline, plan);
+    if !more.is_empty() {
+        page.wrapped(anstyle::Style::new(), "  ", "  ", &line(&more));
+    }
     for edit in &plan.edits {
         let text = format!(
             "{}: {} ({}, {})",

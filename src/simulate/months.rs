@@ -40,11 +40,20 @@ pub struct Pace {
 const DAYS: f64 = 30.436_875;
 const DAY_S: f64 = 86400.0;
 
-/// The year and month of a time in seconds since 1970.
-fn month_of(seconds: i64) -> Option<(i16, i8)> {
+/// The date of a time in seconds since 1970, UTC.
+fn date_of(seconds: i64) -> Option<jiff::civil::Date> {
     let at = jiff::Timestamp::from_second(seconds).ok()?;
-    let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    Some((date.year(), date.month()))
+    Some(at.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
+fn month_of(seconds: i64) -> Option<(i16, i8)> {
+    date_of(seconds).map(|d| (d.year(), d.month()))
+}
+
+/// The day of a time in seconds since 1970, `2026-03-02` (UTC); `None` where it is no date.
+#[must_use]
+pub fn day(seconds: i64) -> Option<String> {
+    date_of(seconds).map(|d| d.to_string())
 }
 
 /// The months that have builds; `seconds` is when each build of the history was made, `builds` which of them count.
@@ -110,31 +119,33 @@ mod tests {
     /// 1 January 2026.
     const START: i64 = 1_767_225_600;
 
-    fn day(n: i64) -> i64 {
+    fn at(n: i64) -> i64 {
         START + n * 86400
     }
 
     #[test]
     fn builds_stand_in_their_months() {
-        let times = [day(0), day(31) - 1, day(31), day(400), i64::MAX];
+        let times = [at(0), at(31) - 1, at(31), at(400), i64::MAX];
         let found = months(&times, 0..9);
         let shown: Vec<String> = found.iter().map(|m| format!("{m} {:?}", m.builds)).collect();
         assert_eq!(shown, ["2026-01 [0, 1]", "2026-02 [2]", "2027-02 [3]"]);
         assert_eq!(months(&[-1], 0..1)[0].to_string(), "1969-12");
+        assert_eq!(day(START).as_deref(), Some("2026-01-01"));
+        assert_eq!(day(i64::MAX), None);
     }
 
     #[test]
     fn only_whole_months_are_counted() {
         // January to April: 1, 2, 4, 1 builds.
         let times = [
-            day(20),
-            day(32),
-            day(33),
-            day(60),
-            day(61),
-            day(62),
-            day(63),
-            day(90),
+            at(20),
+            at(32),
+            at(33),
+            at(60),
+            at(61),
+            at(62),
+            at(63),
+            at(90),
         ];
         let found = pace(&times, 0..times.len()).unwrap();
         assert_eq!(
@@ -147,7 +158,7 @@ mod tests {
             }
         );
         // A year in which nothing happened between two builds.
-        let found = pace(&[day(0), day(380)], 0..2).unwrap();
+        let found = pace(&[at(0), at(380)], 0..2).unwrap();
         assert_eq!(
             found,
             Pace {
@@ -158,7 +169,7 @@ mod tests {
             }
         );
         // Twelve days, 7 builds.
-        let times: Vec<i64> = (0..7).map(|n| day(2 * n)).collect();
+        let times: Vec<i64> = (0..7).map(|n| at(2 * n)).collect();
         let found = pace(&times, 0..7).unwrap();
         assert!((found.mean - 7.0 / 12.0 * DAYS).abs() < 1e-9 && found.months == 0);
         assert_eq!(pace(&times[..3], 0..3), None);

@@ -41,6 +41,21 @@ pub fn prepare(
     rules: &[usize],
     timeline: &[Option<usize>],
 ) -> Prepared {
+    prepared(context, plans, rules, Some(timeline))
+}
+
+/// The same where any build may run any of the plans.
+#[must_use]
+pub fn prepare_for_all(context: &Context<'_>, plans: &[Plan], rules: &[usize]) -> Prepared {
+    prepared(context, plans, rules, None)
+}
+
+fn prepared(
+    context: &Context<'_>,
+    plans: &[Plan],
+    rules: &[usize],
+    timeline: Option<&[Option<usize>]>,
+) -> Prepared {
     let pairs = || plans.iter().zip(rules);
     let wanted: Vec<_> = pairs().map(|(p, r)| selections_of(p, *r)).collect();
     let mut all: Vec<Selection> = wanted.iter().flatten().flatten().cloned().collect();
@@ -109,19 +124,22 @@ pub fn columns(wanted: &[Vec<Selection>], matrix: &InputMatrix) -> Option<Vec<Ve
         .collect()
 }
 
-/// Every view once, with the builds whose plan has it.
-fn view_requests(views: &[Vec<Vec<Option<View>>>], timeline: &[Option<usize>]) -> Vec<ViewRequest> {
+/// Every view once, with the builds whose plan has it; all builds without a timeline.
+fn view_requests(
+    views: &[Vec<Vec<Option<View>>>],
+    timeline: Option<&[Option<usize>]>,
+) -> Vec<ViewRequest> {
     let mut out: Vec<ViewRequest> = Vec::new();
     for (p, plan) in views.iter().enumerate() {
         for view in plan.iter().flatten().flatten() {
             let at = out.iter().position(|r| r.view == *view).unwrap_or_else(|| {
                 out.push(ViewRequest {
                     view: view.clone(),
-                    builds: Some(vec![false; timeline.len()]),
+                    builds: timeline.map(|t| vec![false; t.len()]),
                 });
                 out.len() - 1
             });
-            if let Some(builds) = &mut out[at].builds {
+            if let (Some(builds), Some(timeline)) = (&mut out[at].builds, timeline) {
                 for (build, plan) in builds.iter_mut().zip(timeline) {
                     *build |= *plan == Some(p);
                 }

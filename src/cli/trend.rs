@@ -1,0 +1,225 @@
+//! `cacheplan trend`, and the trend of `analyze`: seconds over the months of a history, and which commits changed them.
+//!
+//! Every version of the Dockerfile and its ignore file is replayed over all commits, so what a commit did to them is told on the same builds before and behind it.
+
+use super::analyze::{self, shared_builds};
+use super::args::{Cli, ReplayFormat, TrendArgs};
+use super::epochs::{Epochs, each};
+use super::subject::{Place, load_replayed, only};
+use super::timeline::{ReplaySetting, Replays, read_builds, times};
+use super::{Done, history_notes, output, worktree};
+use crate::optimize::Evaluated;
+use crate::report::model::{Trend, TrendChange, TrendMonth};
+use crate::report::{text::Style, trend};
+use crate::simulate::{BuildCost, Outcome, months};
+use anyhow::Result;
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+
+/// Changes looked at, the newest: each is a replay of the whole history.
+const MOST_CHANGES: usize = 60;
+
+/// What a replay says of each build.
+pub struct Course<'a> {
+    pub outcome: &'a Outcome,
+    pub costs: &'a [BuildCost],
+}
+
+impl<'a> Course<'a> {
+    /// That of a candidate.
+    pub fn of(evaluated: &'a Evaluated) -> Self {
+        Self {
+            outcome: &evaluated.outcome,
+            costs: &evaluated.costs,
+        }
+    }
+
+    /// Mean seconds of work over those of some builds that count.
+    fn mean(&self, builds: &[usize]) -> Option<f64> {
+        let first = self.outcome.cold()?;
+        let counts = |b: &&usize| {
+            let build = &self.outcome.builds[**b];
+            **b != first && build.plan.is_some() && build.fails.is_none()
+        };
+        let (mut sum, mut n) = (0.0, 0u32);
+        for b in builds.iter().filter(counts) {
+            sum += self.costs[*b].work_s;
+            n += 1;
+        }
+        (n > 0).then(|| sum / f64::from(n))
+    }
+}
+
+pub fn run(cli: &Cli, args: &TrendArgs) -> Result<Done> {
+    let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
+    place.repository()?;
+    let costs = analyze::costs(&place, &args.history)?;
+    let found = load_replayed(&place, &args.place.build, &args.history)?;
+    output::diagnostics(cli, &found.diagnostics);
+    let subject = only(found)?;
+    output::diagnostics(cli, &subject.diagnostics);
+    if subject.failed() {
+        return Ok(Done::WrongInput);
+    }
+    let builds = read_builds(cli, &place, &args.history, &[&subject])?;
+    output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
+    let searched = analyze::search(
+        &place,
+        &args.history,
+        &args.search,
+        &builds,
+        &subject,
+        &costs,
+    )?;
+    let setting = (&place, &args.history, &builds, &subject, &costs);
+    let plan = searched.best().map(|p| Course::of(&p.evaluated));
+    let trend = of(setting, &Course::of(&searched.baseline), plan.as_ref())?;
+    let document = trend::Document {
+        schema: "cacheplan.trend/1",
+        file: subject.file.clone(),
+        context: place.shown(&subject.context),
+        target: subject.options.target.clone(),
+        policy: args.history.cache_policy.to_string(),
+        trend,
+    };
+    let text = match args.format {
+        ReplayFormat::Json => output::json(&document)?,
+        ReplayFormat::Text => {
+            let color = args.output.is_none() && output::color_stdout(cli);
+            let width = output::width();
+            trend::text(&document, Style { color, width }).into_bytes()
+        }
+    };
+    output::write(args.output.as_deref(), &text)?;
+    Ok(Done::Fine)
+}
+
+/// The trend of a subject; `today` is the replay of its files as they are, `plan` that of the best plan.
+///
+/// # Errors
+/// When an older file can't be read from the repository.
+pub fn of(
+    setting: ReplaySetting<'_>,
+    today: &Course<'_>,
+    plan: Option<&Course<'_>>,
+) -> Result<Trend> {
+    let (place, _, builds, subject, _) = setting;
+    let epochs = each(place, builds, subject)?;
+    let timeline = epochs.timeline.clone();
+    let versions = Versions::new(setting, epochs)?;
+    let own = versions.replayed(timeline.clone());
+    let own_course = Course {
+        outcome: &own.0,
+        costs: &own.1,
+    };
+    let seconds = times(builds);
+    let all = months(&seconds, today.outcome.counted());
+    let month = |m: &crate::simulate::Month| TrendMonth {
+        month: m.to_string(),
+        builds: m.builds.len(),
+        own_work_s_per_build: own_course.mean(&versions.sound(&m.builds, &timeline)),
+        work_s_per_build: today.mean(&m.builds),
+        plan_work_s_per_build: plan.and_then(|p| p.mean(&m.builds)),
+    };
+    let steps = changes_of(&timeline);
+    let left_out = steps.len().saturating_sub(MOST_CHANGES);
+    let steps = &steps[left_out..];
+    let sound = |(_, before, after): &&(usize, usize, usize)| {
+        !versions.is_broken(*before) && !versions.is_broken(*after)
+    };
+    let sound: Vec<_> = steps.iter().filter(sound).collect();
+    let mut wanted: Vec<usize> = sound.iter().flat_map(|(_, a, b)| [*a, *b]).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let everywhere = |v: &usize| (*v, versions.replayed(vec![Some(*v); timeline.len()]));
+    let known: FxHashMap<usize, _> = wanted.par_iter().map(everywhere).collect();
+    let mut changes = Vec::new();
+    for (at, before, after) in sound {
+        let (a, b) = (&known[before], &known[after]);
+        let both = shared_builds(&[&a.0, &b.0]);
+        if both.is_empty() {
+            continue;
+        }
+        let mean = |costs: &[BuildCost]| {
+            both.iter().map(|i| costs[*i].work_s).sum::<f64>() / both.len() as f64
+        };
+        let commit = &builds.log.commits[*at];
+        changes.push(TrendChange {
+            commit: worktree::name(commit.id),
+            date: crate::simulate::day(commit.seconds).unwrap_or_default(),
+            summary: commit.summary.clone(),
+            before_s_per_build: mean(&a.1),
+            after_s_per_build: mean(&b.1),
+            builds: both.len(),
+        });
+    }
+    Ok(Trend {
+        months: all.iter().map(month).collect(),
+        changes,
+        changes_left_out: left_out,
+    })
+}
+
+/// Builds at which another version of the files begins, with the version before and the one behind. Commits without the
+/// Dockerfile between two versions count as no version.
+fn changes_of(timeline: &[Option<usize>]) -> Vec<(usize, usize, usize)> {
+    let mut out = Vec::new();
+    let mut last = None;
+    for (i, version) in timeline.iter().enumerate() {
+        let Some(now) = *version else { continue };
+        if let Some(before) = last.filter(|b| *b != now) {
+            out.push((i, before, now));
+        }
+        last = Some(now);
+    }
+    out
+}
+
+/// All versions of the files, ready to be replayed over any builds.
+struct Versions {
+    replays: Replays,
+    broken: Vec<bool>,
+}
+
+impl Versions {
+    fn new(setting: ReplaySetting<'_>, epochs: Epochs) -> Result<Self> {
+        let broken = epochs
+            .plans
+            .iter()
+            .map(|p| p.diagnostics.iter().any(|d| d.is_error()))
+            .collect();
+        let replays = Replays::new(setting, epochs, None)?;
+        Ok(Self { replays, broken })
+    }
+
+    /// The builder refuses the file.
+    fn is_broken(&self, version: usize) -> bool {
+        self.broken[version]
+    }
+
+    /// Those of the builds whose version the builder takes.
+    fn sound(&self, builds: &[usize], timeline: &[Option<usize>]) -> Vec<usize> {
+        let sound = |b: &&usize| timeline[**b].is_some_and(|v| !self.broken[v]);
+        builds.iter().filter(sound).copied().collect()
+    }
+
+    fn replayed(&self, timeline: Vec<Option<usize>>) -> (Outcome, Vec<BuildCost>) {
+        self.replays.of(timeline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::changes_of;
+
+    #[test]
+    fn a_change_is_where_another_version_begins() {
+        let none: Vec<(usize, usize, usize)> = Vec::new();
+        assert_eq!(changes_of(&[]), none);
+        assert_eq!(changes_of(&[None, Some(0), Some(0), None, Some(0)]), none);
+        assert_eq!(
+            changes_of(&[Some(0), Some(1), None, Some(0), Some(0), Some(2)]),
+            [(1, 0, 1), (3, 1, 0), (5, 0, 2)]
+        );
+    }
+}
