@@ -1,6 +1,6 @@
 //! `cacheplan trend`, and the trend of `analyze`: seconds over the months of a history, and which commits changed them.
 //!
-//! Every version of the Dockerfile and its ignore file is replayed over all commits, so what a commit did to them is told on the same builds before and behind it.
+//! What a commit did to the Dockerfile and its ignore file is told on the same builds, those around it, with the files before it and those behind it.
 
 use super::analyze::{self, shared_builds};
 use super::args::{Cli, ReplayFormat, TrendArgs};
@@ -11,13 +11,14 @@ use super::{Done, history_notes, output, worktree};
 use crate::optimize::Evaluated;
 use crate::report::model::{Trend, TrendChange, TrendMonth};
 use crate::report::{text::Style, trend};
-use crate::simulate::{BuildCost, Outcome, months};
+use crate::simulate::{BuildCost, Month, Outcome, day, months};
 use anyhow::Result;
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 
-/// Changes looked at, the newest: each is a replay of the whole history.
+/// Changes looked at, the newest.
 const MOST_CHANGES: usize = 60;
+/// Builds before a change, and from it on, over which the files before and behind it are compared.
+const AROUND: usize = 100;
 
 /// What a replay says of each build.
 pub struct Course<'a> {
@@ -114,7 +115,7 @@ pub fn of(
     };
     let seconds = times(builds);
     let all = months(&seconds, today.outcome.counted());
-    let month = |m: &crate::simulate::Month| TrendMonth {
+    let month = |m: &Month| TrendMonth {
         month: m.to_string(),
         builds: m.builds.len(),
         own_work_s_per_build: own_course.mean(&versions.sound(&m.builds, &timeline)),
@@ -128,31 +129,28 @@ pub fn of(
         !versions.is_broken(*before) && !versions.is_broken(*after)
     };
     let sound: Vec<_> = steps.iter().filter(sound).collect();
-    let mut wanted: Vec<usize> = sound.iter().flat_map(|(_, a, b)| [*a, *b]).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let everywhere = |v: &usize| (*v, versions.replayed(vec![Some(*v); timeline.len()]));
-    let known: FxHashMap<usize, _> = wanted.par_iter().map(everywhere).collect();
-    let mut changes = Vec::new();
-    for (at, before, after) in sound {
-        let (a, b) = (&known[before], &known[after]);
+    let change = |(at, before, after): &&(usize, usize, usize)| {
+        let around = at.saturating_sub(AROUND)..(at + AROUND).min(timeline.len());
+        let with = |version: usize| {
+            let of = |i: usize| around.contains(&i).then_some(version);
+            versions.replayed((0..timeline.len()).map(of).collect())
+        };
+        let (a, b) = (with(*before), with(*after));
         let both = shared_builds(&[&a.0, &b.0]);
-        if both.is_empty() {
-            continue;
-        }
         let mean = |costs: &[BuildCost]| {
             both.iter().map(|i| costs[*i].work_s).sum::<f64>() / both.len() as f64
         };
         let commit = &builds.log.commits[*at];
-        changes.push(TrendChange {
+        (!both.is_empty()).then(|| TrendChange {
             commit: worktree::name(commit.id),
-            date: crate::simulate::day(commit.seconds).unwrap_or_default(),
+            date: day(commit.seconds).unwrap_or_default(),
             summary: commit.summary.clone(),
             before_s_per_build: mean(&a.1),
             after_s_per_build: mean(&b.1),
             builds: both.len(),
-        });
-    }
+        })
+    };
+    let changes: Vec<TrendChange> = sound.par_iter().filter_map(change).collect();
     Ok(Trend {
         months: all.iter().map(month).collect(),
         changes,

@@ -24,8 +24,8 @@ pub struct Runner {
     pub source: &'static str,
 }
 
-const GITHUB: &str = "GitHub, Actions runner pricing, rates since 1 January 2026";
-const GITLAB: &str = "GitLab, compute minutes at 10 USD per 1000 times the runner's cost factor";
+const GITHUB: &str = "GitHub's list";
+const GITLAB: &str = "GitLab's compute minutes at 10 USD per 1000, times the cost factor";
 
 const fn github(name: &'static str, rate: f64, cores: u32) -> Runner {
     Runner {

@@ -269,7 +269,7 @@ pub struct TrendChange {
     pub before_s_per_build: f64,
     /// The same with the files behind it, on the same commits.
     pub after_s_per_build: f64,
-    /// How many commits that are: those that can be built with both.
+    /// How many commits that are: those around it that can be built with both.
     pub builds: usize,
 }
 

@@ -45,25 +45,31 @@ impl TrendChange {
     }
 }
 
-/// The commit that made builds dearer than any other, if one made them noticeably dearer.
+/// The commit that made builds dearer than any other, of those that made them noticeably dearer and of whose increase no later one took half
+/// away again.
 #[must_use]
 pub fn in_short(trend: &Trend) -> Option<String> {
-    let dearer = |c: &&TrendChange| {
+    let all = &trend.changes;
+    let stays = |(i, c): &(usize, &TrendChange)| {
+        let mut since = 0.0;
+        all[i + 1..].iter().all(|later| {
+            since += later.more();
+            since > -c.more() / 2.0
+        })
+    };
+    let dearer = |(_, c): &(usize, &TrendChange)| {
         c.more() >= (c.before_s_per_build * 0.05).max(0.5) && c.is_noticeable()
     };
-    let worst = trend
-        .changes
-        .iter()
-        .filter(dearer)
-        .max_by(|a, b| a.more().total_cmp(&b.more()))?;
+    let found = all.iter().enumerate().filter(dearer).filter(stays);
+    let (_, worst) = found.max_by(|(_, a), (_, b)| a.more().total_cmp(&b.more()))?;
     Some(format!(
-        "Since {} ({}, “{}”) a build costs {} instead of {}: the dearest of {} to Dockerfile and ignore file (cacheplan trend shows all).",
+        "Dearest change: {} ({}, “{}”) made a build cost {} instead of {}; `cacheplan trend` shows all {} to Dockerfile and ignore file.",
         short_commit(&worst.commit),
         worst.date,
         shortened(&worst.summary, 60),
         seconds(worst.after_s_per_build),
         seconds(worst.before_s_per_build),
-        count(trend.changes.len(), "change"),
+        count(all.len(), "change"),
     ))
 }
 
@@ -147,7 +153,7 @@ fn changes(trend: &Trend, width: usize, put: &mut dyn FnMut(&str, bool)) {
     shown.sort_by_key(|c| all.iter().position(|o| std::ptr::eq(o, *c)));
     if !shown.is_empty() {
         put(
-            "Commits that changed it, each on all builds that work with both versions:",
+            "Commits that changed it; before and behind each on the same builds around it:",
             false,
         );
     }
@@ -249,7 +255,10 @@ mod tests {
     fn the_dearest_change_in_a_sentence() {
         let mut d = document();
         insta::assert_snapshot!(in_short(&d.trend).unwrap());
-        d.trend.changes.remove(1);
+        // Taken back by a later commit.
+        d.trend.changes.push(change("d", 40.0, 25.0, "Revert"));
+        assert_eq!(in_short(&d.trend), None);
+        d.trend.changes.truncate(1);
         assert_eq!(in_short(&d.trend), None);
     }
 }
