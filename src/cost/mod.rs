@@ -7,6 +7,7 @@
 mod file;
 pub mod learn;
 pub mod log;
+pub mod overhead;
 pub mod price;
 
 use std::collections::BTreeMap;

@@ -78,6 +78,7 @@ fn log(seen: Seen) -> Log {
         seen,
         seconds: None,
         line: 1,
+            parts: Vec::new(),
     };
     Log {
         format: LogFormat::RawJson,
@@ -235,6 +236,7 @@ fn equal_steps_of_two_stages_are_one_vertex() {
         seen,
         seconds: None,
         line: 1,
+            parts: Vec::new(),
     };
     let log = Log {
         format: LogFormat::RawJson,

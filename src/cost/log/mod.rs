@@ -12,6 +12,8 @@ mod several;
 mod trace;
 mod vertices;
 
+use rustc_hash::FxHashMap;
+
 /// A log that can be read is shorter.
 pub const MAX_LOG_BYTES: u64 = 256 << 20;
 
@@ -70,6 +72,47 @@ impl Seen {
     }
 }
 
+/// A piece of a vertex's work that the builder tells of by itself: a layer, a file that is sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// What the builder calls it, e.g. `extracting sha256:…`.
+    pub id: String,
+    /// Bytes of it, as far as they are told.
+    pub bytes: u64,
+    /// Begin and end, nanoseconds since 1970, where the log says so.
+    pub span: Option<(i128, i128)>,
+    /// Seconds that it took, where the log says no more.
+    pub seconds: Option<f64>,
+}
+
+/// Parts that are kept of a vertex.
+const MOST_PARTS: usize = 4096;
+
+/// Parts of a vertex under their names, to be told of again and again.
+#[derive(Default)]
+struct Parts {
+    all: Vec<Part>,
+    by_id: FxHashMap<String, usize>,
+}
+
+impl Parts {
+    /// The part of a name; `None` where there are too many.
+    fn of(&mut self, id: &str) -> Option<&mut Part> {
+        if let Some(at) = self.by_id.get(id) {
+            return self.all.get_mut(*at);
+        }
+        if self.all.len() >= MOST_PARTS {
+            return None;
+        }
+        self.by_id.insert(id.to_owned(), self.all.len());
+        self.all.push(Part {
+            id: id.to_owned(),
+            ..Part::default()
+        });
+        self.all.last_mut()
+    }
+}
+
 /// One vertex of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogStep {
@@ -81,6 +124,8 @@ pub struct LogStep {
     pub seconds: Option<f64>,
     /// Line of the log that mentions it first, 1-based.
     pub line: usize,
+    /// Pieces of its work, in order of first mention; none where the format does not tell.
+    pub parts: Vec<Part>,
 }
 
 /// A log, read.

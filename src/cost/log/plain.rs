@@ -4,7 +4,7 @@
 //! may go on over lines without a number; the last `CACHED`, `DONE`, `ERROR` or `CANCELED` of it counts.
 //! A time stamp that a CI system puts in front of every line is taken off, colours too.
 
-use super::{Log, LogError, LogFormat, LogStep, Seen};
+use super::{Log, LogError, LogFormat, LogStep, Parts, Seen};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -105,8 +105,63 @@ fn said(text: &str, line: usize) -> Result<Said, LogError> {
     }
 }
 
+/// `sha256:… 1.14MB / 1.14MB 0.3s done`, `transferring context: 1.2MB done`, `pushing layers 1.5s done`: a piece of a step's work, its size and the
+/// seconds it took so far. Anything else, such as what a step prints, is nothing.
+fn part(text: &str, parts: &mut Parts) {
+    let known = [
+        "sha256:",
+        "extracting sha256:",
+        "transferring context",
+        "pushing ",
+    ];
+    if !known.iter().any(|k| text.starts_with(k)) {
+        return;
+    }
+    let mut words: Vec<&str> = text.split(' ').collect();
+    if words.last() == Some(&"done") {
+        words.pop();
+    }
+    let seconds = words.last().and_then(|w| w.strip_suffix('s'));
+    let seconds = seconds
+        .filter(|s| !s.ends_with(|c: char| c.is_ascii_alphabetic()))
+        .and_then(|s| s.parse::<f64>().ok())
+        .filter(|s| s.is_finite() && *s >= 0.0);
+    if seconds.is_some() {
+        words.pop();
+    }
+    let size = words.last().and_then(|w| size(w));
+    if size.is_some() {
+        words.pop();
+        if words.last() == Some(&"/") {
+            words.truncate(words.len().saturating_sub(2));
+        }
+    }
+    let Some(part) = parts.of(&words.join(" ")) else {
+        return;
+    };
+    part.bytes = part.bytes.max(size.unwrap_or(0));
+    part.seconds = seconds.or(part.seconds);
+}
+
+/// `30.01MB`, in decimal units as the builder prints them.
+fn size(word: &str) -> Option<u64> {
+    let at = word.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = word.split_at(at);
+    let factor = match unit {
+        "B" => 1.0,
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        _ => return None,
+    };
+    let number: f64 = number.parse().ok()?;
+    (number.is_finite() && number >= 0.0).then_some((number * factor) as u64)
+}
+
 pub(super) fn read(text: &str) -> Result<Log, LogError> {
     let mut steps: Vec<LogStep> = Vec::new();
+    let mut parts: Vec<Parts> = Vec::new();
     let mut by_number: FxHashMap<u32, usize> = FxHashMap::default();
     let mut error = None;
     let mut mixed: BTreeSet<usize> = BTreeSet::new();
@@ -136,7 +191,9 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
                 seen: Seen::NotStarted,
                 seconds: None,
                 line: i + 1,
+                parts: Vec::new(),
             });
+            parts.push(Parts::default());
             continue;
         };
         let step = &mut steps[at];
@@ -158,7 +215,7 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
                 step.seen = Seen::Ran;
                 step.seconds = seconds;
             }
-            Said::Other => {}
+            Said::Other => part(rest, &mut parts[at]),
         }
     }
     Ok(Log {
@@ -170,7 +227,12 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
             )],
         },
         steps: {
-            let kept = steps.into_iter().enumerate();
+            let told = steps.into_iter().zip(parts);
+            let told = told.map(|(step, parts)| LogStep {
+                parts: parts.all,
+                ..step
+            });
+            let kept = told.enumerate();
             let kept = kept.filter(|(at, _)| !mixed.contains(at));
             kept.map(|(_, step)| step).collect()
         },

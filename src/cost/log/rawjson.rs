@@ -3,7 +3,7 @@
 //! Goes in: the text. Comes out: what [`Vertices`] make of it. A last line that is cut off is told and left out.
 
 use super::plain::bare;
-use super::vertices::{Update, Vertices};
+use super::vertices::{PartUpdate, Update, Vertices};
 use super::{Log, LogError, LogFormat};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,7 +15,23 @@ pub(super) struct Batch {
     #[serde(default)]
     pub vertexes: Option<Vec<Vertex>>,
     #[serde(default)]
+    statuses: Option<Vec<Status>>,
+    #[serde(default)]
     logs: Option<Vec<Printed>>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default)]
+    id: String,
+    #[serde(default)]
+    vertex: String,
+    #[serde(default)]
+    current: i64,
+    #[serde(default)]
+    total: i64,
+    started: Option<String>,
+    completed: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +78,7 @@ pub(super) fn is_batch(line: &str) -> bool {
 pub(super) fn read(text: &str) -> Result<Log, LogError> {
     let mut vertices = Vertices::default();
     let mut notes = Vec::new();
+    let mut statuses: Vec<Status> = Vec::new();
     let mut printed: FxHashMap<String, Vec<u8>> = FxHashMap::default();
     let (mut error, mut failed_one) = (None, None);
     let count = text.lines().count();
@@ -88,6 +105,8 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
             }
             Err(e) => return Err(failed(format!("this is no status batch of a build: {e}"))),
         };
+        // One may come before its vertex.
+        statuses.extend(batch.statuses.unwrap_or_default());
         for part in batch.logs.unwrap_or_default() {
             let bytes = BASE64_STANDARD.decode(part.data).unwrap_or_default();
             let kept = printed.entry(part.vertex).or_default();
@@ -117,6 +136,17 @@ pub(super) fn read(text: &str) -> Result<Log, LogError> {
                 i + 1,
             );
         }
+    }
+    for status in statuses {
+        let time = |t: Option<String>| t.as_deref().and_then(nanoseconds);
+        let bytes = status.current.max(status.total);
+        vertices.part(PartUpdate {
+            vertex: status.vertex,
+            id: status.id,
+            bytes: u64::try_from(bytes).unwrap_or(0),
+            started: time(status.started),
+            completed: time(status.completed),
+        });
     }
     Ok(Log {
         format: LogFormat::RawJson,

@@ -4,7 +4,7 @@
 //! manifest's `application/vnd.buildkit.status.v0` holds what the progress was made of, each message with its length in four bytes before it
 //! (little end first; seen in records of BuildKit 0.25); where there is none its trace is read.
 
-use super::vertices::{Update, Vertices};
+use super::vertices::{PartUpdate, Update, Vertices};
 use super::{Log, LogError, LogFormat, MAX_LOG_BYTES, trace};
 use flate2::read::GzDecoder;
 use prost::Message;
@@ -43,6 +43,25 @@ struct Descriptor {
 struct Status {
     #[prost(message, repeated, tag = "1")]
     vertexes: Vec<Vertex>,
+    #[prost(message, repeated, tag = "2")]
+    statuses: Vec<VertexStatus>,
+}
+
+/// `moby.buildkit.v1.VertexStatus`.
+#[derive(Clone, PartialEq, Message)]
+struct VertexStatus {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(string, tag = "2")]
+    vertex: String,
+    #[prost(int64, tag = "4")]
+    current: i64,
+    #[prost(int64, tag = "5")]
+    total: i64,
+    #[prost(message, optional, tag = "7")]
+    started: Option<Timestamp>,
+    #[prost(message, optional, tag = "8")]
+    completed: Option<Timestamp>,
 }
 
 /// `moby.buildkit.v1.Vertex`.
@@ -166,6 +185,15 @@ fn status_log(bytes: &[u8]) -> Log {
                 error: vertex.error,
             };
             vertices.update(update, 0);
+        }
+        for status in status.statuses {
+            vertices.part(PartUpdate {
+                vertex: status.vertex,
+                id: status.id,
+                bytes: u64::try_from(status.current.max(status.total)).unwrap_or(0),
+                started: status.started.map(Timestamp::nanoseconds),
+                completed: status.completed.map(Timestamp::nanoseconds),
+            });
         }
     }
     Log {
