@@ -16,6 +16,8 @@ pub mod disk;
 pub mod dockerfile;
 pub mod footprint;
 pub mod history;
+pub mod image;
+pub mod layers;
 pub mod optimize;
 pub mod pattern;
 pub mod plan;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Module, floor, and modules of the same floor that it may use.
-const FLOORS: [(&str, u8, &[&str]); 20] = [
+const FLOORS: [(&str, u8, &[&str]); 22] = [
     ("source", 0, &[]),
     ("diagnostic", 0, &["source"]),
     ("dockerfile", 1, &[]),
@@ -15,8 +15,10 @@ const FLOORS: [(&str, u8, &[&str]); 20] = [
     ("project", 3, &[]),
     ("context", 3, &[]),
     ("history", 3, &[]),
-    ("cost", 3, &[]),
+    ("image", 3, &[]),
+    ("cost", 3, &["image"]),
     ("simulate", 4, &[]),
+    ("layers", 4, &[]),
     ("rewrite", 5, &[]),
     ("optimize", 5, &["rewrite"]),
     ("rules", 5, &["rewrite"]),

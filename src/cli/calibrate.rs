@@ -2,29 +2,82 @@
 
 use super::args::{CalibrateArgs, Cli, LearnFlags, RecordArgs, ReplayFormat};
 use super::{Done, log_file, output};
-use crate::cost::learn::{Learned, Learner, runs};
+use crate::cost::learn::{Learner, Run, runs};
 use crate::cost::log::{self, Log};
-use crate::cost::{rules, write};
+use crate::cost::sizes::{self, Sizes};
+use crate::cost::{CostFile, rules, write};
+use crate::image::{Image, ImageError};
 use crate::report::escape;
 use crate::report::learned::{LearnedReport, LogRow, RuleRow, text};
 use crate::verify::record;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use std::io::Read as _;
+use std::path::Path;
+
+/// What a file teaches.
+enum Lesson {
+    /// Seconds of steps.
+    Log(Log),
+    /// Bytes of layers, and the name of the format they stood in.
+    Layers(&'static str, Sizes),
+}
+
+type Lessons = Vec<(String, Lesson)>;
 
 /// `calibrate`.
 pub fn run(cli: &Cli, args: &CalibrateArgs) -> Result<Done> {
-    let mut logs = Vec::new();
+    let mut lessons = Lessons::new();
     for file in &args.logs {
-        match log_file::read(cli, file) {
-            Ok((shown, found)) => logs.extend(found.into_iter().map(|l| (shown.clone(), l))),
+        match read(cli, file) {
+            Ok((shown, found)) => lessons.extend(found.into_iter().map(|l| (shown.clone(), l))),
             // The others are read all the same.
             Err(e) => output::say(&format!("error: {}", escape::line(&format!("{e:#}")))),
         }
     }
-    if logs.is_empty() {
+    if lessons.is_empty() {
         return Ok(Done::WrongInput);
     }
-    learn(&args.learn, &logs)?;
+    learn(&args.learn, &lessons)?;
     Ok(Done::Fine)
+}
+
+/// What one file teaches, in whichever format it is in.
+fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Lesson>)> {
+    if let Some(image) = image_archive(file)? {
+        let shown = file.display().to_string();
+        let sizes = sizes::of_image(&image.with_context(|| shown.clone())?);
+        if sizes.layers.is_empty() {
+            bail!("{shown}: the image's history names no step with a layer");
+        }
+        return Ok((shown, vec![Lesson::Layers("image", sizes)]));
+    }
+    let (shown, bytes) = log_file::bytes(file)?;
+    let text = std::str::from_utf8(&bytes).ok();
+    if let Some(sizes) = text.and_then(sizes::read) {
+        for why in &sizes.notes {
+            output::note(cli, &format!("note: {shown}: {why}"));
+        }
+        return Ok((shown, vec![Lesson::Layers("history", sizes)]));
+    }
+    let logs = log_file::logs(cli, &shown, &bytes)?;
+    Ok((shown, logs.into_iter().map(Lesson::Log).collect()))
+}
+
+/// The image in a file that begins like a tar; `None` for any other file.
+pub fn image_archive(file: &Path) -> Result<Option<Result<Image, ImageError>>> {
+    const MAGIC: std::ops::Range<usize> = 257..262;
+    // A pipe cannot be read twice.
+    if !std::fs::metadata(file).is_ok_and(|m| m.is_file()) {
+        return Ok(None);
+    }
+    let mut opened = std::fs::File::open(file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let mut head = Vec::new();
+    (&mut opened).take(512).read_to_end(&mut head)?;
+    Ok(match head.get(MAGIC) == Some(b"ustar") {
+        true => Some(Image::read(opened)),
+        false => None,
+    })
 }
 
 /// `record`.
@@ -46,9 +99,9 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
         _ => format!("build {}", n + 1),
     };
     let named = seen.logs.into_iter().enumerate();
-    let logs: Vec<(String, Log)> = named.map(|(n, log)| (name(n), log)).collect();
-    if !logs.is_empty() {
-        learn(&args.learn, &logs)?;
+    let lessons: Lessons = named.map(|(n, log)| (name(n), Lesson::Log(log))).collect();
+    if !lessons.is_empty() {
+        learn(&args.learn, &lessons)?;
     }
     Ok(match seen.success {
         true => Done::Fine,
@@ -56,41 +109,51 @@ pub fn record(cli: &Cli, args: &RecordArgs) -> Result<Done> {
     })
 }
 
-fn learn(flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
+fn learn(flags: &LearnFlags, lessons: &[(String, Lesson)]) -> Result<()> {
     let file = &flags.output;
-    let before: Vec<Learned> = match std::fs::read_to_string(file) {
+    let before = match std::fs::read_to_string(file) {
         Ok(text) => rules(&text).with_context(|| file.display().to_string())?,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => CostFile::default(),
         Err(e) => return Err(e).with_context(|| format!("cannot read {}", file.display())),
     };
-    let known: Vec<_> = before.iter().map(|r| r.matches.clone()).collect();
-    let mut learner = Learner::after(before);
+    let known: Vec<_> = before.rules.iter().map(|r| r.matches.clone()).collect();
+    let mut disk = before.disk;
+    let mut learner = Learner::after(before.rules);
     learner.always_cold = flags.cold_mounts;
     let mut rows = Vec::new();
-    for (name, log) in logs {
-        let ran = runs(log);
-        let of = |seen: log::Seen| {
-            log.steps
-                .iter()
-                .filter(|s| log::title(&s.name).is_some() && s.seen == seen)
-                .count()
-        };
-        rows.push(LogRow {
-            log: name.clone(),
-            format: log.format.as_str(),
-            executed: ran.len(),
-            cached: of(log::Seen::Cached),
-            failed: of(log::Seen::Failed) + of(log::Seen::Canceled),
-            seconds: ran.iter().map(|r| r.seconds).sum(),
-        });
-        learner.add(&ran);
+    for (name, lesson) in lessons {
+        match lesson {
+            Lesson::Log(log) => {
+                let ran = runs(log);
+                rows.push(log_row(name, log, &ran));
+                learner.add(&ran);
+            }
+            Lesson::Layers(format, sizes) => {
+                rows.push(LogRow {
+                    log: name.clone(),
+                    format,
+                    executed: 0,
+                    cached: 0,
+                    failed: 0,
+                    seconds: 0.0,
+                    layers: Some(sizes.layers.len()),
+                    layer_bytes: Some(sizes.layers.iter().map(|l| l.bytes).sum()),
+                });
+                learner.add_layers(&sizes.layers);
+                disk = sizes.disk.or(disk);
+            }
+        }
     }
-    let after = learner.rules();
+    let after = CostFile {
+        rules: learner.rules(),
+        disk,
+    };
     let report = LearnedReport {
         schema: "cacheplan.calibrate/1",
         file: file.display().to_string(),
         logs: rows,
         rules: after
+            .rules
             .iter()
             .map(|r| RuleRow::of(r, !known.contains(&r.matches)))
             .collect(),
@@ -102,4 +165,23 @@ fn learn(flags: &LearnFlags, logs: &[(String, Log)]) -> Result<()> {
         ReplayFormat::Text => text(&report, output::width()).into_bytes(),
     };
     output::write(None, &bytes)
+}
+
+fn log_row(name: &str, log: &Log, ran: &[Run]) -> LogRow {
+    let of = |seen: log::Seen| {
+        log.steps
+            .iter()
+            .filter(|s| log::title(&s.name).is_some() && s.seen == seen)
+            .count()
+    };
+    LogRow {
+        log: name.to_owned(),
+        format: log.format.as_str(),
+        executed: ran.len(),
+        cached: of(log::Seen::Cached),
+        failed: of(log::Seen::Failed) + of(log::Seen::Canceled),
+        seconds: ran.iter().map(|r| r.seconds).sum(),
+        layers: None,
+        layer_bytes: None,
+    }
 }

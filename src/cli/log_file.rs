@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, bail};
 use std::io::Read as _;
 use std::path::Path;
 
-/// The logs of one file, `-` being stdin, and what reports call it; what could not be read of them is said on stderr.
+/// The bytes of one file, `-` being stdin, and what reports call it.
 ///
 /// # Errors
-/// It cannot be read, is too large, or is no log.
-pub fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Log>)> {
+/// It cannot be read, or is too large.
+pub fn bytes(file: &Path) -> Result<(String, Vec<u8>)> {
     let stdin = file == Path::new("-");
     let shown = match stdin {
         true => "stdin".to_owned(),
@@ -27,12 +27,30 @@ pub fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Log>)> {
     if bytes.len() as u64 > MAX_LOG_BYTES {
         bail!("{shown} is larger than {MAX_LOG_BYTES} bytes, more than is read");
     }
-    let logs = log::read_file(&bytes).with_context(|| shown.clone())?;
+    Ok((shown, bytes))
+}
+
+/// The logs of one file, `-` being stdin, and what reports call it; what could not be read of them is said on stderr.
+///
+/// # Errors
+/// It cannot be read, is too large, or is no log.
+pub fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Log>)> {
+    let (shown, bytes) = bytes(file)?;
+    let logs = logs(cli, &shown, &bytes)?;
+    Ok((shown, logs))
+}
+
+/// The logs in some bytes; what could not be read of them is said on stderr.
+///
+/// # Errors
+/// It is no log.
+pub fn logs(cli: &Cli, shown: &str, bytes: &[u8]) -> Result<Vec<Log>> {
+    let logs = log::read_file(bytes).with_context(|| shown.to_owned())?;
     for why in logs.iter().flat_map(|l| &l.notes) {
         output::note(
             cli,
             &format!("note: {shown}: {why}; what stands before it was read"),
         );
     }
-    Ok((shown, logs))
+    Ok(logs)
 }

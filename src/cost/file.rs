@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::CostFile;
 use super::learn::{Learned, Matches, Quantiles};
 use crate::footprint::Class;
+use crate::image::Disk;
 use std::collections::BTreeSet;
 
 /// The only schema read.
@@ -40,7 +42,24 @@ impl CostError {
 struct Document {
     #[serde(rename = "schema")]
     _schema: Schema,
+    disk: Option<KnownDisk>,
     steps: Vec<Step>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct KnownDisk(Disk);
+
+impl TryFrom<String> for KnownDisk {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let all = [Disk::Ext4, Disk::Tmpfs];
+        let found = all.into_iter().find(|d| d.as_str() == text);
+        found
+            .map(Self)
+            .ok_or_else(|| format!("the disk is `{text}`, expected `ext4` or `tmpfs`"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,13 +79,41 @@ impl TryFrom<String> for Schema {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "RawStep")]
 struct Step {
-    #[serde(rename = "match")]
     matches: Match,
-    seconds: Seconds,
+    seconds: Option<Seconds>,
     bytes: Option<u64>,
     n: Option<u64>,
+    bytes_n: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    #[serde(rename = "match")]
+    matches: Match,
+    seconds: Option<Seconds>,
+    bytes: Option<u64>,
+    n: Option<u64>,
+    bytes_n: Option<u64>,
+}
+
+impl TryFrom<RawStep> for Step {
+    type Error = &'static str;
+
+    fn try_from(raw: RawStep) -> Result<Self, Self::Error> {
+        if raw.seconds.is_none() && raw.bytes.is_none() {
+            return Err("a rule states `seconds`, `bytes` or both");
+        }
+        Ok(Self {
+            matches: raw.matches,
+            seconds: raw.seconds,
+            bytes: raw.bytes,
+            n: raw.n,
+            bytes_n: raw.bytes_n,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,7 +185,7 @@ impl From<Percentiles> for Quantiles {
 }
 
 /// Reads the file.
-pub(super) fn read(text: &str) -> Result<Vec<Learned>, CostError> {
+pub(super) fn read(text: &str) -> Result<CostFile, CostError> {
     let document: Document = serde_json::from_str(text)?;
     let mut known = BTreeSet::new();
     let mut rules = Vec::new();
@@ -155,18 +202,24 @@ pub(super) fn read(text: &str) -> Result<Vec<Learned>, CostError> {
         }
         rules.push(Learned {
             matches,
-            cold: step.seconds.cold.into(),
-            warm: step.seconds.warm.map(Quantiles::from),
+            cold: step.seconds.as_ref().map(|s| s.cold.into()),
+            warm: step.seconds.and_then(|s| s.warm).map(Quantiles::from),
             bytes: step.bytes,
             n: step.n.unwrap_or(1),
+            bytes_n: step.bytes_n.unwrap_or(1),
         });
     }
-    Ok(rules)
+    Ok(CostFile {
+        rules,
+        disk: document.disk.map(|d| d.0),
+    })
 }
 
 #[derive(Serialize)]
 struct Written<'a> {
     schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<&'static str>,
     steps: Vec<WrittenStep<'a>>,
 }
 
@@ -174,10 +227,13 @@ struct Written<'a> {
 struct WrittenStep<'a> {
     #[serde(rename = "match")]
     matches: WrittenMatch<'a>,
-    seconds: WrittenSeconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<WrittenSeconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes: Option<u64>,
     n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_n: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -198,7 +254,7 @@ struct WrittenSeconds {
 ///
 /// # Errors
 /// A number that is not finite.
-pub fn write(rules: &[Learned]) -> Result<String, serde_json::Error> {
+pub fn write(file: &CostFile) -> Result<String, serde_json::Error> {
     let rounded = |s: f64| (s * 1000.0).round() / 1000.0;
     let pair = |q: Quantiles| [rounded(q.p50), rounded(q.p90)];
     let step = |rule: &Learned| {
@@ -209,17 +265,19 @@ pub fn write(rules: &[Learned]) -> Result<String, serde_json::Error> {
                     class: class.as_str(),
                 },
             },
-            seconds: WrittenSeconds {
-                cold: pair(rule.cold),
+            seconds: rule.cold.map(|cold| WrittenSeconds {
+                cold: pair(cold),
                 warm: rule.warm.map(pair),
-            },
+            }),
             bytes: rule.bytes,
             n: rule.n,
+            bytes_n: rule.bytes.and(Some(rule.bytes_n)).filter(|n| *n > 1),
         })
     };
-    let lines: Vec<String> = rules.iter().map(step).collect::<Result<_, _>>()?;
+    let lines: Vec<String> = file.rules.iter().map(step).collect::<Result<_, _>>()?;
     let head = serde_json::to_string(&Written {
         schema: SCHEMA,
+        disk: file.disk.map(Disk::as_str),
         steps: Vec::new(),
     })?;
     let head = head.trim_end_matches("]}");

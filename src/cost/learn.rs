@@ -39,14 +39,16 @@ pub enum Matches {
 pub struct Learned {
     /// What it is for.
     pub matches: Matches,
-    /// Without what a cache mount may hold.
-    pub cold: Quantiles,
+    /// Without what a cache mount may hold; `None` where only bytes are known.
+    pub cold: Option<Quantiles>,
     /// With it.
     pub warm: Option<Quantiles>,
     /// Bytes that the layer adds.
     pub bytes: Option<u64>,
-    /// Runs that stand behind it.
+    /// Runs that stand behind it; layers, where only bytes are known.
     pub n: u64,
+    /// Layers that stand behind the bytes.
+    pub bytes_n: u64,
 }
 
 /// What a log tells of one step.
@@ -60,6 +62,17 @@ pub struct Run {
     pub seconds: f64,
     /// A cache mount may have held what its tools keep.
     pub mounted: bool,
+}
+
+/// A layer of an image, and the step that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayerSize {
+    /// Upper case.
+    pub keyword: String,
+    /// What follows it, flags left out.
+    pub text: String,
+    /// Bytes that the layer adds.
+    pub bytes: u64,
 }
 
 /// The steps of a log that ran and ended well, stage by stage in their order. FROM is left out: a pull depends on what the builder has.
@@ -101,7 +114,9 @@ pub fn runs(log: &Log) -> Vec<Run> {
 struct Samples {
     cold: Vec<f64>,
     warm: Vec<f64>,
-    bytes: Option<u64>,
+    /// Bytes of layers, those of the file as often as it says, up to [`MOST_OLD`] times.
+    bytes: Vec<u64>,
+    bytes_n: u64,
     /// Runs that stand behind them.
     n: u64,
 }
@@ -123,11 +138,14 @@ impl Learner {
         let mut out = Self::default();
         for rule in rules {
             let count = rule.n.clamp(1, MOST_OLD);
+            let layers = rule.bytes_n.clamp(1, MOST_OLD);
+            let bytes = rule.bytes.into_iter();
             let samples = Samples {
-                cold: spread(rule.cold, count),
+                cold: rule.cold.map(|c| spread(c, count)).unwrap_or_default(),
                 warm: rule.warm.map(|w| spread(w, count)).unwrap_or_default(),
-                bytes: rule.bytes,
-                n: rule.n.max(1),
+                bytes: bytes.flat_map(|b| (0..layers).map(move |_| b)).collect(),
+                bytes_n: rule.bytes.map_or(0, |_| rule.bytes_n.max(1)),
+                n: rule.cold.map_or(0, |_| rule.n.max(1)),
             };
             out.order.push(rule.matches.clone());
             out.samples.insert(rule.matches, samples);
@@ -150,7 +168,7 @@ impl Learner {
                 true => own.warm.push(run.seconds),
                 false => own.cold.push(run.seconds),
             }
-            let Some(class) = class_of(run) else {
+            let Some(class) = class_of(&run.keyword, &run.text) else {
                 continue;
             };
             // A rule for a class has figures without mounts alone: what a mount leaves depends on the step.
@@ -158,6 +176,25 @@ impl Learner {
                 let all = self.entry(Matches::Class(class));
                 all.n += 1;
                 all.cold.push(run.seconds);
+            }
+        }
+    }
+
+    /// Takes the layers of one image.
+    pub fn add_layers(&mut self, layers: &[LayerSize]) {
+        // What a WORKDIR adds is known.
+        for layer in layers.iter().filter(|l| l.keyword != "WORKDIR") {
+            let matches = Matches::Text {
+                keyword: layer.keyword.clone(),
+                text: layer.text.clone(),
+            };
+            // What COPY brings is different in every image: the files tell.
+            let class = class_of(&layer.keyword, &layer.text);
+            let class = class.filter(|c| !matches!(c, Class::Copy | Class::Workdir));
+            for matches in std::iter::once(matches).chain(class.map(Matches::Class)) {
+                let samples = self.entry(matches);
+                samples.bytes.push(layer.bytes);
+                samples.bytes_n += 1;
             }
         }
     }
@@ -174,12 +211,17 @@ impl Learner {
     pub fn rules(&self) -> Vec<Learned> {
         let of = |m: &Matches| {
             let samples = self.samples.get(m)?;
-            Some(Learned {
+            let (cold, bytes) = (quantiles(&samples.cold), median(&samples.bytes));
+            (cold.is_some() || bytes.is_some()).then(|| Learned {
                 matches: m.clone(),
-                cold: quantiles(&samples.cold)?,
+                cold,
                 warm: quantiles(&samples.warm),
-                bytes: samples.bytes,
-                n: samples.n,
+                bytes,
+                n: match cold {
+                    Some(_) => samples.n,
+                    None => samples.bytes_n,
+                },
+                bytes_n: samples.bytes_n,
             })
         };
         let is_class = |m: &&Matches| matches!(m, Matches::Class(_));
@@ -191,20 +233,28 @@ impl Learner {
 }
 
 /// The class of a step that does work of one class alone.
-fn class_of(run: &Run) -> Option<Class> {
-    match run.keyword.as_str() {
+fn class_of(keyword: &str, text: &str) -> Option<Class> {
+    match keyword {
         "COPY" | "ADD" => return Some(Class::Copy),
         "WORKDIR" => return Some(Class::Workdir),
         _ => {}
     }
     // A title shows no more of a heredoc than its first line.
-    if run.text.starts_with("<<") {
+    if text.starts_with("<<") {
         return None;
     }
-    match footprint::of_script(&run.text, &RunState::default()).classes[..] {
+    match footprint::of_script(text, &RunState::default()).classes[..] {
         [one] => Some(one),
         _ => None,
     }
+}
+
+/// The middle one, the lower of two.
+fn median(samples: &[u64]) -> Option<u64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let middle = sorted.len().checked_sub(1)? / 2;
+    sorted.get(middle).copied()
 }
 
 /// Median and 90th percentile, the figures between two runs in proportion.
@@ -274,10 +324,9 @@ mod tests {
             let warm = r
                 .warm
                 .map_or(String::new(), |w| format!(" warm {:.1}", w.p50));
-            format!(
-                "{name}: {:.1}-{:.1}{warm} n {}",
-                r.cold.p50, r.cold.p90, r.n
-            )
+            let cold = r.cold.map_or(String::new(), |c| format!(" {:.1}-{:.1}", c.p50, c.p90));
+            let bytes = r.bytes.map_or(String::new(), |b| format!(" {b} B of {}", r.bytes_n));
+            format!("{name}:{cold}{warm} n {}{bytes}", r.n)
         };
         learner.rules().iter().map(one).collect()
     }
@@ -352,17 +401,19 @@ mod tests {
         for n in [1, 2, 3, 5, 11, 400] {
             let rule = Learned {
                 matches: Matches::Class(Class::Build),
-                cold: Quantiles {
+                cold: Some(Quantiles {
                     p50: 20.0,
                     p90: 30.0,
-                },
+                }),
                 warm: Some(Quantiles { p50: 8.0, p90: 8.0 }),
                 bytes: Some(7),
                 n,
+                bytes_n: 2,
             };
             let again = Learner::after(vec![rule.clone()]).rules();
             assert_eq!(again[0].n, n);
-            assert!((again[0].cold.p50 - 20.0).abs() < 4.0, "{n}: {again:?}");
+            let cold = again[0].cold.expect("seconds");
+            assert!((cold.p50 - 20.0).abs() < 4.0, "{n}: {again:?}");
             assert_eq!(again[0].bytes, Some(7));
             let mut more = Learner::after(vec![rule]);
             for _ in 0..200 {
@@ -372,7 +423,39 @@ mod tests {
                 .rules()
                 .into_iter()
                 .find(|r| r.matches == Matches::Class(Class::Build));
-            assert!((found.unwrap().cold.p50 - 100.0).abs() < 1e-9, "{n}");
+            let cold = found.and_then(|r| r.cold).expect("seconds");
+            assert!((cold.p50 - 100.0).abs() < 1e-9, "{n}");
         }
+    }
+
+    #[test]
+    fn layers_teach_bytes_and_leave_seconds_alone() {
+        let layer = |keyword: &str, text: &str, bytes| LayerSize {
+            keyword: keyword.to_owned(),
+            text: text.to_owned(),
+            bytes,
+        };
+        let mut learner = Learner::default();
+        learner.add(&[run("npm ci", 30.0, false)]);
+        for bytes in [300, 100, 200] {
+            learner.add_layers(&[
+                layer("RUN", "npm ci", bytes),
+                layer("RUN", "npm ci && make", 1),
+                layer("COPY", "/a /b", 5),
+            ]);
+        }
+        let expected = [
+            "RUN npm ci: 30.0-30.0 n 1 200 B of 3",
+            "RUN npm ci && make: n 3 1 B of 3",
+            "COPY /a /b: n 3 5 B of 3",
+            "install: 30.0-30.0 n 1 200 B of 3",
+        ];
+        assert_eq!(shown(&learner), expected);
+        // And go on from a file.
+        let mut again = Learner::after(learner.rules());
+        assert_eq!(shown(&again), expected);
+        again.add_layers(&[layer("COPY", "/a /b", 7)]);
+        (0..4).for_each(|_| again.add_layers(&[layer("COPY", "/a /b", 9)]));
+        assert_eq!(shown(&again)[2], "COPY /a /b: n 8 7 B of 8");
     }
 }

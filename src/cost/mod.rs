@@ -9,10 +9,12 @@ pub mod learn;
 pub mod log;
 pub mod overhead;
 pub mod price;
+pub mod sizes;
 
 use std::collections::BTreeMap;
 
 use crate::footprint::{self, Class, RunState};
+use crate::image::Disk;
 use crate::plan::Step;
 
 pub use file::{CostError, write};
@@ -53,6 +55,8 @@ pub struct StepCost {
     pub bytes: Option<u64>,
     /// Where the seconds come from.
     pub source: CostSource,
+    /// Where the bytes come from.
+    pub bytes_source: CostSource,
 }
 
 /// What running a step costs where cache mounts hold what its tools keep.
@@ -165,6 +169,8 @@ pub struct CostTable {
     by_class: BTreeMap<Class, Rule>,
     /// Rules for RUNs as they may have been written in other versions of the file.
     likely: Vec<Likely>,
+    /// The file system below the store whose sizes were learned.
+    disk: Option<Disk>,
 }
 
 /// A RUN that a rule is for, to be held against others.
@@ -217,33 +223,53 @@ impl Likely {
 ///
 /// # Errors
 /// As [`CostTable::from_json`].
-pub fn rules(text: &str) -> Result<Vec<learn::Learned>, CostError> {
+pub fn rules(text: &str) -> Result<CostFile, CostError> {
     file::read(text)
+}
+
+/// A costs file as it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CostFile {
+    /// Its rules, in their order.
+    pub rules: Vec<learn::Learned>,
+    /// The file system below the containerd store whose sizes are in it, where that was seen.
+    pub disk: Option<Disk>,
 }
 
 /// Figures of one rule of a costs file.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Rule {
-    p50: f64,
-    p90: f64,
+    seconds: Option<learn::Quantiles>,
     /// Median with warm cache mounts.
     warm: Option<f64>,
     bytes: Option<u64>,
 }
 
 impl Rule {
-    fn cost(self, source: CostSource) -> StepCost {
-        StepCost {
-            seconds: self.p50,
+    fn has_seconds(&self) -> bool {
+        self.seconds.is_some()
+    }
+
+    fn has_bytes(&self) -> bool {
+        self.bytes.is_some()
+    }
+}
+
+impl StepCost {
+    /// The same with the seconds of a rule.
+    fn taking(self, seconds: learn::Quantiles, source: CostSource) -> Self {
+        let learn::Quantiles { p50, p90 } = seconds;
+        Self {
+            seconds: p50,
             // As far below the median as the 90th percentile is above it, in proportion.
-            seconds_low: if self.p90 > 0.0 {
-                (self.p50 * (self.p50 / self.p90)).min(self.p50)
+            seconds_low: if p90 > 0.0 {
+                (p50 * (p50 / p90)).min(p50)
             } else {
                 0.0
             },
-            seconds_high: self.p90,
-            bytes: self.bytes,
+            seconds_high: p90,
             source,
+            ..self
         }
     }
 }
@@ -262,15 +288,17 @@ impl CostTable {
     /// or class, a number that is negative or not finite, a p90 below its p50, or two rules for one
     /// match.
     pub fn from_json(text: &str) -> Result<Self, CostError> {
-        file::read(text).map(Self::of_rules)
+        file::read(text).map(Self::of_file)
     }
 
-    fn of_rules(rules: Vec<learn::Learned>) -> Self {
-        let mut table = Self::default();
-        for learned in rules {
+    fn of_file(file: CostFile) -> Self {
+        let mut table = Self {
+            disk: file.disk,
+            ..Self::default()
+        };
+        for learned in file.rules {
             let rule = Rule {
-                p50: learned.cold.p50,
-                p90: learned.cold.p90,
+                seconds: learned.cold,
                 warm: learned.warm.map(|w| w.p50),
                 bytes: learned.bytes,
             };
@@ -295,33 +323,75 @@ impl CostTable {
     #[must_use]
     pub fn of(&self, step: &Step) -> StepCost {
         let keyword = step.kind.keyword();
-        let printed = printed(step);
-        let by_title = printed.filter(|t| self.by_text.contains_key(&key(keyword, t)));
-        self.step(keyword, by_title.unwrap_or(&step.text), &step.classes)
+        match printed(step) {
+            Some(title) => self.by_texts(keyword, &[title, &step.text], &step.classes),
+            None => self.step(keyword, &step.text, &step.classes),
+        }
+    }
+
+    /// The file system below the containerd store whose sizes were learned, where that was seen.
+    #[must_use]
+    pub fn disk(&self) -> Option<Disk> {
+        self.disk
+    }
+
+    /// Bytes that a rule for this very text states.
+    #[must_use]
+    pub fn bytes_of_text(&self, keyword: &str, text: &str) -> Option<u64> {
+        self.by_text.get(&key(keyword, text))?.bytes
+    }
+
+    /// The rule for a step that states what is asked for, by one of its texts, the better one first, or by its likeness to others.
+    fn rule(
+        &self,
+        keyword: &str,
+        texts: &[&str],
+        classes: &[Class],
+        states: fn(&Rule) -> bool,
+    ) -> Option<(Rule, CostSource)> {
+        let own = |text: &&str| self.by_text.get(&key(keyword, text)).copied();
+        let mut measured = texts.iter().filter_map(own);
+        if let Some(rule) = measured.find(states) {
+            return Some((rule, CostSource::Measured));
+        }
+        // The text as it is written, whose variables other versions have too.
+        let text = texts.last().copied().unwrap_or_default().trim();
+        let likely = self.by_likeness(keyword, text, classes, states);
+        likely.map(|rule| (rule, CostSource::Learned))
     }
 
     /// What the rules say of a step that none of them is for: those for its commands together, or for one that is written much
     /// like it and does the same kinds of work.
-    fn by_likeness(&self, keyword: &str, text: &str, classes: &[Class]) -> Option<Rule> {
+    fn by_likeness(
+        &self,
+        keyword: &str,
+        text: &str,
+        classes: &[Class],
+        states: fn(&Rule) -> bool,
+    ) -> Option<Rule> {
         if keyword != "RUN" || self.likely.is_empty() {
             return None;
         }
         let parts: Vec<&str> = text.split("&&").map(str::trim).collect();
         if parts.len() > 1 {
             let rule = |part: &&str| self.by_text.get(&key(keyword, part)).copied();
-            let rules: Option<Vec<Rule>> = parts.iter().map(rule).collect();
+            let rules: Option<Vec<Rule>> =
+                parts.iter().map(|p| rule(p).filter(states)).collect();
             if let Some(rules) = rules {
                 return rules.into_iter().reduce(|a, b| Rule {
-                    p50: a.p50 + b.p50,
-                    p90: a.p90 + b.p90,
+                    seconds: a.seconds.zip(b.seconds).map(|(a, b)| learn::Quantiles {
+                        p50: a.p50 + b.p50,
+                        p90: a.p90 + b.p90,
+                    }),
                     warm: a.warm.zip(b.warm).map(|(a, b)| a + b),
                     bytes: a.bytes.zip(b.bytes).map(|(a, b)| a.saturating_add(b)),
                 });
             }
         }
         let own = Likely::of(text, classes, Rule::default());
-        let alike =
-            |other: &&Likely| other.commands == own.commands && other.classes == own.classes;
+        let alike = |other: &&Likely| {
+            states(&other.rule) && other.commands == own.commands && other.classes == own.classes
+        };
         let likeness = |other: &Likely| (other.likeness(&own), other.rule);
         let all = self.likely.iter().filter(alike).map(likeness);
         // The first of those that are equally like it.
@@ -338,8 +408,12 @@ impl CostTable {
     /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
     #[must_use]
     pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
-        let key = key(keyword, text);
-        let classes = distinct(&key.0, classes);
+        self.by_texts(keyword, &[text], classes)
+    }
+
+    fn by_texts(&self, keyword: &str, texts: &[&str], classes: &[Class]) -> StepCost {
+        let keyword = keyword.to_ascii_uppercase();
+        let classes = distinct(&keyword, classes);
         let mut costs = classes.iter().map(|c| self.class(*c));
         let nothing = StepCost {
             seconds: 0.0,
@@ -347,6 +421,7 @@ impl CostTable {
             seconds_high: 0.0,
             bytes: Some(0),
             source: CostSource::Prior,
+            bytes_source: CostSource::Prior,
         };
         let first = costs.next().unwrap_or(nothing);
         let sum = costs.fold(first, |sum, c| StepCost {
@@ -355,20 +430,17 @@ impl CostTable {
             seconds_high: sum.seconds_high + c.seconds_high,
             bytes: sum.bytes.zip(c.bytes).map(|(a, b)| a.saturating_add(b)),
             source: sum.source.min(c.source),
+            bytes_source: sum.bytes_source.min(c.bytes_source),
         });
-        match self.by_text.get(&key) {
-            Some(rule) => {
-                let bytes = rule.bytes.or(sum.bytes);
-                Rule { bytes, ..*rule }.cost(CostSource::Measured)
-            }
-            None => match self.by_likeness(&key.0, &key.1, &classes) {
-                Some(rule) => {
-                    let bytes = rule.bytes.or(sum.bytes);
-                    Rule { bytes, ..rule }.cost(CostSource::Learned)
-                }
-                None => sum,
-            },
+        let mut cost = sum;
+        let find = |states| self.rule(&keyword, texts, &classes, states);
+        if let Some((Rule { seconds: Some(seconds), .. }, source)) = find(Rule::has_seconds) {
+            cost = cost.taking(seconds, source);
         }
+        if let Some((rule, source)) = find(Rule::has_bytes) {
+            (cost.bytes, cost.bytes_source) = (rule.bytes, source);
+        }
+        cost
     }
 
     /// The cost of a step with cache mounts that an earlier build has filled; `filled` are the classes whose caches they
@@ -376,15 +448,10 @@ impl CostTable {
     #[must_use]
     pub fn warm(&self, step: &Step, filled: &[Class]) -> Option<WarmCost> {
         let (keyword, classes) = (step.kind.keyword(), &step.classes);
-        let titled = printed(step).and_then(|t| self.by_text.get(&key(keyword, t)));
-        let rule = self
-            .by_text
-            .get(&key(keyword, &step.text))
-            .or(titled)
-            .copied();
-        if let Some(rule) =
-            rule.or_else(|| self.by_likeness(keyword, &step.text, &distinct(keyword, classes)))
-        {
+        let mut texts: Vec<&str> = printed(step).into_iter().collect();
+        texts.push(&step.text);
+        let own = distinct(keyword, classes);
+        if let Some((rule, _)) = self.rule(keyword, &texts, &own, Rule::has_seconds) {
             return rule.warm.map(|seconds| WarmCost {
                 seconds,
                 assumed: false,
@@ -396,7 +463,7 @@ impl CostTable {
             assumed: false,
         };
         for class in distinct(keyword, classes) {
-            let warm = match self.by_class.get(&class) {
+            let warm = match self.by_class.get(&class).filter(|r| r.has_seconds()) {
                 Some(rule) => rule.warm.map(|w| (w, false)),
                 None => {
                     let prior = PRIORS.iter().find(|p| p.class == class);
@@ -419,16 +486,21 @@ impl CostTable {
     fn class(&self, class: Class) -> StepCost {
         let prior = PRIORS.iter().find(|p| p.class == class);
         let bytes = prior.and_then(|p| p.bytes);
-        if let Some(rule) = self.by_class.get(&class) {
-            let bytes = rule.bytes.or(bytes);
-            return Rule { bytes, ..*rule }.cost(CostSource::Learned);
-        }
-        StepCost {
+        let rule = self.by_class.get(&class).copied().unwrap_or_default();
+        let of_prior = StepCost {
             seconds: prior.map_or(0.0, |p| p.seconds),
             seconds_low: prior.map_or(0.0, |p| p.low),
             seconds_high: prior.map_or(0.0, |p| p.high),
-            bytes,
+            bytes: rule.bytes.or(bytes),
             source: CostSource::Prior,
+            bytes_source: match rule.bytes {
+                Some(_) => CostSource::Learned,
+                None => CostSource::Prior,
+            },
+        };
+        match rule.seconds {
+            Some(seconds) => of_prior.taking(seconds, CostSource::Learned),
+            None => of_prior,
         }
     }
 }

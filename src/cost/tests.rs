@@ -95,6 +95,10 @@ fn files_that_make_no_sense_are_refused_with_their_place() {
             "either `keyword` and `text`",
         ),
         (
+            r#"{"match":{"class":"other"},"n":2}"#,
+            "a rule states `seconds`, `bytes` or both",
+        ),
+        (
             r#"{"match":{"class":"other"},"second":{"cold":[1,2]}}"#,
             "unknown field `second`",
         ),
@@ -182,8 +186,41 @@ fn what_is_written_is_read_again() {
 "#;
     let rules = super::rules(text).unwrap();
     assert_eq!(super::write(&rules).unwrap(), text);
+    let layers = r#"{"schema":"cacheplan.costs/1","disk":"ext4","steps":[
+{"match":{"keyword":"RUN","text":"npm ci"},"bytes":7,"n":3,"bytes_n":3}
+]}
+"#;
+    let file = super::rules(layers).unwrap();
+    assert_eq!(super::write(&file).unwrap(), layers);
     assert_eq!(
-        super::write(&[]).unwrap(),
+        super::write(&CostFile::default()).unwrap(),
         "{\"schema\":\"cacheplan.costs/1\",\"steps\":[]}\n"
+    );
+}
+
+#[test]
+fn bytes_and_seconds_come_from_rules_of_their_own() {
+    let t = table(
+        r#"{"match":{"keyword":"RUN","text":"npm ci"},"bytes":7},
+           {"match":{"keyword":"RUN","text":"npm ci --x"},"seconds":{"cold":[9,9]}},
+           {"match":{"class":"build"},"bytes":50}"#,
+    )
+    .unwrap();
+    let shown = |text: &str, classes: &[Class]| {
+        let c = t.step("RUN", text, classes);
+        (c.seconds, c.source.as_str(), c.bytes, c.bytes_source.as_str())
+    };
+    // Another version of the step tells the bytes.
+    assert_eq!(
+        shown("npm ci --x", &[Class::Install]),
+        (9.0, "measured", Some(7), "learned")
+    );
+    assert_eq!(
+        shown("npm ci", &[Class::Install]),
+        (30.0, "prior", Some(7), "measured")
+    );
+    assert_eq!(
+        shown("make", &[Class::Build]),
+        (60.0, "prior", Some(50), "learned")
     );
 }

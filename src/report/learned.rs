@@ -39,6 +39,12 @@ pub struct LogRow {
     pub failed: usize,
     /// Seconds of those that ran, together.
     pub seconds: f64,
+    /// Layers with their sizes, where the source tells those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// Their bytes together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_bytes: Option<u64>,
 }
 
 /// One rule.
@@ -51,9 +57,11 @@ pub struct RuleRow {
     /// The class, where it is for one.
     pub class: Option<&'static str>,
     /// Seconds, median and 90th percentile.
-    pub cold: [f64; 2],
+    pub cold: Option<[f64; 2]>,
     /// The same with filled cache mounts.
     pub warm: Option<[f64; 2]>,
+    /// Bytes that the layer adds, the median.
+    pub bytes: Option<u64>,
     /// Runs behind it.
     pub n: u64,
     /// It was not in the file before.
@@ -72,8 +80,9 @@ impl RuleRow {
             keyword,
             text,
             class,
-            cold: [rule.cold.p50, rule.cold.p90],
+            cold: rule.cold.map(|c| [c.p50, c.p90]),
             warm: rule.warm.map(|w| [w.p50, w.p90]),
+            bytes: rule.bytes,
             n: rule.n,
             new,
         }
@@ -85,6 +94,16 @@ impl RuleRow {
 pub fn text(report: &LearnedReport, width: usize) -> String {
     let mut out = String::new();
     for log in &report.logs {
+        if let (Some(layers), Some(all)) = (log.layers, log.layer_bytes) {
+            out.push_str(&format!(
+                "{} ({}): {}, {}\n",
+                escape::line(&log.log),
+                log.format,
+                count(layers, "layer"),
+                super::number::bytes(all)
+            ));
+            continue;
+        }
         let mut said = vec![format!("{} ran", count(log.executed, "step"))];
         said.extend((log.cached > 0).then(|| format!("{} cached", log.cached)));
         said.extend((log.failed > 0).then(|| format!("{} failed or stopped", log.failed)));
@@ -99,8 +118,22 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
     let of_step = |r: &&RuleRow| r.class.is_none();
     let mut own: Vec<&RuleRow> = report.rules.iter().filter(of_step).collect();
     // The dearest first.
-    own.sort_by(|a, b| b.cold[0].total_cmp(&a.cold[0]));
-    out.push_str("\n  median      90 %      warm  runs  step\n");
+    let weight = |r: &RuleRow| (r.cold.map_or(-1.0, |c| c[0]), r.bytes.unwrap_or(0));
+    own.sort_by(|a, b| {
+        let (a, b) = (weight(a), weight(b));
+        b.0.total_cmp(&a.0).then(b.1.cmp(&a.1))
+    });
+    // Bytes have a column where there are any.
+    let sized = report.rules.iter().any(|r| r.bytes.is_some());
+    let column = |text: String| match sized {
+        true => format!("  {text:>8}"),
+        false => String::new(),
+    };
+    let head = column("layer".to_owned());
+    out.push_str(&format!(
+        "\n  median      90 %      warm{head}  runs  step\n"
+    ));
+    let figure = |s: Option<f64>| s.map_or("-".to_owned(), seconds);
     let classes = report.rules.iter().filter(|r| r.class.is_some());
     for rule in own.iter().take(MOST).copied().chain(classes) {
         let name = match (&rule.keyword, &rule.text, rule.class) {
@@ -108,10 +141,11 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
             (_, _, class) => format!("any `{}` step", class.unwrap_or_default()),
         };
         let row = format!(
-            "{:>8}  {:>8}  {:>8}  {:>4}  ",
-            seconds(rule.cold[0]),
-            seconds(rule.cold[1]),
-            rule.warm.map_or("-".to_owned(), |w| seconds(w[0])),
+            "{:>8}  {:>8}  {:>8}{}  {:>4}  ",
+            figure(rule.cold.map(|c| c[0])),
+            figure(rule.cold.map(|c| c[1])),
+            figure(rule.warm.map(|w| w[0])),
+            column(rule.bytes.map_or("-".to_owned(), super::number::bytes)),
             rule.n
         );
         let room = width.saturating_sub(row.len()).max(20);

@@ -1,6 +1,6 @@
 //! Two images that differ in one way, and what counts as noise.
 
-use super::image::made::{Layer, archive, image};
+use crate::image::made::{Layer, archive, image};
 use super::images::{Archive, Comparison, compare_archives};
 use super::*;
 use std::io::Cursor;

@@ -10,7 +10,6 @@ mod buildah;
 mod checkout;
 mod compare;
 mod docker;
-mod image;
 mod images;
 mod noise;
 mod plan;
@@ -22,7 +21,7 @@ pub use buildah::Buildah;
 pub use checkout::{CheckoutError, check_out};
 pub use compare::{Difference, Predicted, PredictedStep, Tally};
 pub use docker::Docker;
-pub use image::{Image, ImageError, Inode, Kind};
+pub use crate::image::{Image, ImageError, Inode, Kind};
 pub use images::{
     Archive, Comparison, Field, ImageDifference, compare_archives, compare_files, shown,
 };

@@ -6,7 +6,7 @@
 //! anything else than time from it; `/etc/ld.so.cache`, say, is not on the list, since it is how a plan that moves a
 //! library behind `ldconfig` would show.
 
-use super::image::{Image, Inode, Kind};
+use crate::image::{Image, Inode, Kind};
 use super::images::{self, ABSENT, Field, ImageDifference, Texts};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The builds of a plan's verification, with a builder that writes what it is told to.
 
-use super::image::made::{Layer, image};
+use crate::image::made::{Layer, image};
 use super::*;
 use std::cell::RefCell;
 

@@ -5,6 +5,8 @@
 //! takes away is what lower layers put there, in whatever order its members stand.
 
 use super::members::{Member, MemberKind, Members};
+use super::made_of::{Loss, LossKind};
+use super::store::{Amount, Folder};
 use super::{ImageError, Inode, Kind, MAX_HELD, Slot};
 use crate::pattern::display;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +29,26 @@ const ENTRY: u64 = 192;
 pub struct Tree {
     paths: BTreeMap<Vec<u8>, Slot>,
     inodes: Vec<Inode>,
+    /// How many paths name each of them.
+    names: Vec<u32>,
+    /// What is in each layer.
+    amounts: Vec<Amount>,
+    /// The folders of the layer at hand, with the names in them.
+    folders: BTreeMap<Vec<u8>, Folder>,
+    losses: Vec<Loss>,
     held: u64,
+}
+
+/// What the layers come to.
+pub struct Finished {
+    /// Paths and what they name.
+    pub paths: BTreeMap<Vec<u8>, Slot>,
+    /// What is named.
+    pub inodes: Vec<Inode>,
+    /// What is in each layer.
+    pub amounts: Vec<Amount>,
+    /// What later layers take away or cover.
+    pub losses: Vec<Loss>,
 }
 
 /// An error in a layer.
@@ -55,6 +76,9 @@ impl Tree {
         let mut gone = Gone::default();
         let mut last = Vec::new();
         let mut number = 0;
+        self.amounts.push(Amount::default());
+        self.folders.clear();
+        self.folders.insert(Vec::new(), Folder::default());
         loop {
             let next = members.next_member();
             let next = next.map_err(|e| match last.is_empty() {
@@ -73,6 +97,7 @@ impl Tree {
                 // Other names that start so are a union file system's own.
                 if !name.starts_with(WHITEOUT) && !name.is_empty() {
                     self.hold(path.len())?;
+                    self.count_name(folder, name)?;
                     gone.whole.insert(join(folder, name));
                 }
             } else {
@@ -83,14 +108,93 @@ impl Tree {
             number += 1;
             last = member.name;
         }
-        self.take_away(layer, &gone);
+        self.take_away(layer, &gone)?;
+        let folders = std::mem::take(&mut self.folders);
+        if let Some(amount) = self.amounts.last_mut() {
+            folders.into_values().for_each(|f| amount.folder(f));
+        }
         Ok(())
     }
 
-    /// Paths and inodes.
+    /// All there is to say.
     #[must_use]
-    pub fn finish(self) -> (BTreeMap<Vec<u8>, Slot>, Vec<Inode>) {
-        (self.paths, self.inodes)
+    pub fn finish(self) -> Finished {
+        Finished {
+            paths: self.paths,
+            inodes: self.inodes,
+            amounts: self.amounts,
+            losses: self.losses,
+        }
+    }
+
+    /// Counts a name in a folder of the layer at hand, and the way there.
+    fn count_name(&mut self, folder: &[u8], name: &[u8]) -> Result<(), ImageError> {
+        let (mut at, mut name) = (folder, name);
+        loop {
+            let length = name.len();
+            if let Some(known) = self.folders.get_mut(at) {
+                known.name(length);
+                return Ok(());
+            }
+            self.hold(at.len())?;
+            let mut new = Folder::default();
+            new.name(length);
+            self.folders.insert(at.to_vec(), new);
+            (at, name) = split(at);
+        }
+    }
+
+    /// Counts what a member adds to the layer at hand.
+    fn count(&mut self, path: &[u8], inode: usize, new: bool) -> Result<(), ImageError> {
+        let (folder, name) = split(path);
+        match &self.inodes[inode].kind {
+            Kind::Folder => {
+                if !self.folders.contains_key(path) {
+                    self.hold(path.len())?;
+                    self.folders.insert(path.to_vec(), Folder::default());
+                    self.count_name(folder, name)?;
+                }
+                return Ok(());
+            }
+            kind if new => {
+                if let Some(amount) = self.amounts.last_mut() {
+                    match kind {
+                        Kind::File { size, .. } => amount.file(*size),
+                        Kind::Symlink(text) => amount.link(text.len()),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.count_name(folder, name)
+    }
+
+    /// One name less; where it was the last of a file of a lower layer, those bytes are lost.
+    fn lose(&mut self, by: usize, path: &[u8], inode: usize, above: Option<usize>) -> Result<(), ImageError> {
+        self.names[inode] = self.names[inode].saturating_sub(1);
+        let old = &self.inodes[inode];
+        let Kind::File { size, digest, .. } = old.kind else {
+            return Ok(());
+        };
+        let holder = old.source.0;
+        if self.names[inode] > 0 || holder >= by {
+            return Ok(());
+        }
+        let kind = match above.map(|i| &self.inodes[i].kind) {
+            None => LossKind::Deleted,
+            Some(Kind::File { digest: new, .. }) if *new == digest => LossKind::Attributes,
+            Some(_) => LossKind::Overwritten,
+        };
+        self.hold(path.len())?;
+        self.losses.push(Loss {
+            path: path.to_vec(),
+            size,
+            holder,
+            by,
+            kind,
+        });
+        Ok(())
     }
 
     fn hold(&mut self, bytes: usize) -> Result<(), ImageError> {
@@ -168,6 +272,7 @@ impl Tree {
             if target == path {
                 return Err(said("a hard link to itself"));
             }
+            self.count(&path, inode, false)?;
             return self.set(layer, path, inode);
         };
         let xattrs = member.xattrs.iter().map(|(k, v)| k.len() + v.len() + 64);
@@ -181,6 +286,8 @@ impl Tree {
             xattrs: member.xattrs.clone(),
             source: (layer, number),
         });
+        self.names.push(0);
+        self.count(&path, self.inodes.len() - 1, true)?;
         self.set(layer, path, self.inodes.len() - 1)
     }
 
@@ -196,15 +303,21 @@ impl Tree {
                 xattrs: BTreeMap::new(),
                 source: (layer, 0),
             });
+            self.names.push(0);
             self.set(layer, above.to_vec(), self.inodes.len() - 1)?;
         }
         if self.is_folder(&path) && self.inodes[inode].kind != Kind::Folder {
             for below in self.below(&path) {
-                self.paths.remove(&below);
+                if let Some(old) = self.paths.remove(&below) {
+                    self.lose(layer, &below, old.inode, None)?;
+                }
             }
         }
         self.hold(path.len())?;
-        self.paths.insert(path, Slot { inode, layer });
+        self.names[inode] += 1;
+        if let Some(old) = self.paths.insert(path.clone(), Slot { inode, layer }) {
+            self.lose(layer, &path, old.inode, Some(inode))?;
+        }
         Ok(())
     }
 
@@ -226,7 +339,7 @@ impl Tree {
         self.paths.range((from, to))
     }
 
-    fn take_away(&mut self, layer: usize, gone: &Gone) {
+    fn take_away(&mut self, layer: usize, gone: &Gone) -> Result<(), ImageError> {
         let mut lost: Vec<Vec<u8>> = Vec::new();
         for path in gone.whole.iter().filter(|p| !gone.covers(p)) {
             let own = self.paths.get_key_value(path);
@@ -241,10 +354,13 @@ impl Tree {
         // From below: a folder that holds something of this layer stays.
         lost.sort_unstable();
         for path in lost.iter().rev() {
-            if self.range(path).next().is_none() {
-                self.paths.remove(path);
+            if self.range(path).next().is_none()
+                && let Some(old) = self.paths.remove(path)
+            {
+                self.lose(layer, path, old.inode, None)?;
             }
         }
+        Ok(())
     }
 }
 

@@ -8,10 +8,15 @@
 
 mod layers;
 #[cfg(test)]
-pub(super) mod made;
-mod members;
+pub(crate) mod made;
+pub mod members;
+mod made_of;
+mod store;
 #[cfg(test)]
 mod tests;
+
+pub use made_of::{ImageLayer, Loss, LossKind};
+pub use store::{Amount, BLOCK, Disk, Folder, Store};
 
 use crate::pattern::display;
 use flate2::bufread::MultiGzDecoder;
@@ -123,6 +128,8 @@ pub struct Image {
     inodes: Vec<Inode>,
     config: BTreeMap<String, Value>,
     layers: Vec<Blob>,
+    made_of: Vec<ImageLayer>,
+    losses: Vec<Loss>,
 }
 
 /// A part of the outer archive.
@@ -139,7 +146,7 @@ impl Image {
     /// When it cannot be read, is no image of one platform, or holds more than is read.
     pub fn read<R: Read + Seek>(mut archive: R) -> Result<Self, ImageError> {
         let blobs = blobs(&mut archive)?;
-        let (config, layers) = parts(&mut archive, &blobs)?;
+        let (config, history, layers) = parts(&mut archive, &blobs)?;
         if layers.len() > MAX_LAYERS {
             return Err(ImageError::TooMuch("layers"));
         }
@@ -149,13 +156,34 @@ impl Image {
             let content = open(&mut archive, *layer).map_err(read)?;
             tree.apply(i, &mut Members::new(content))?;
         }
-        let (paths, inodes) = tree.finish();
+        let layers::Finished {
+            paths,
+            inodes,
+            amounts,
+            losses,
+        } = tree.finish();
+        let packed = layers.iter().map(|b| b.size);
+        let made_of = made_of::layers(history, amounts.into_iter().zip(packed));
         Ok(Self {
             paths,
             inodes,
             config,
             layers,
+            made_of,
+            losses,
         })
+    }
+
+    /// What it was made of, first to last: a layer each, and what of the history has none.
+    #[must_use]
+    pub fn made_of(&self) -> &[ImageLayer] {
+        &self.made_of
+    }
+
+    /// Files of which a later layer takes away or covers the last name.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 
     /// Number of paths, the root among them.
@@ -174,6 +202,12 @@ impl Image {
     #[must_use]
     pub fn get(&self, path: &[u8]) -> Option<&Inode> {
         self.paths.get(path).map(|slot| &self.inodes[slot.inode])
+    }
+
+    /// Number of the layer that holds the content of what a path names, from 0.
+    #[must_use]
+    pub fn holder(&self, path: &[u8]) -> Option<usize> {
+        self.get(path).map(|inode| inode.source.0)
     }
 
     /// All paths with what they are, in the order of their bytes.
@@ -282,11 +316,11 @@ fn blobs<R: Read + Seek>(archive: &mut R) -> Result<BTreeMap<Vec<u8>, Blob>, Ima
 
 type Config = BTreeMap<String, Value>;
 
-/// The configuration and the layers, lowest first.
+/// The configuration, the history and the layers, lowest first.
 fn parts<R: Read + Seek>(
     archive: &mut R,
     blobs: &BTreeMap<Vec<u8>, Blob>,
-) -> Result<(Config, Vec<Blob>), ImageError> {
+) -> Result<(Config, Vec<made_of::Entry>, Vec<Blob>), ImageError> {
     let find = |name: &str| {
         let found = blobs.get(name.as_bytes()).copied();
         found.ok_or_else(|| damaged(&display(name.as_bytes()), "it is not there"))
@@ -326,7 +360,7 @@ fn parts<R: Read + Seek>(
         (blob(&image["Config"])?, layers?)
     };
     let config = document(archive, config, "its configuration")?;
-    Ok((fields(&config)?, layers))
+    Ok((fields(&config)?, made_of::history(&config), layers))
 }
 
 fn list<'v>(value: &'v Value, place: &str) -> Result<&'v [Value], ImageError> {
@@ -426,8 +460,10 @@ fn open<R: Read + Seek>(archive: &mut R, layer: Blob) -> io::Result<BufReader<Bo
     let content: Box<dyn Read + '_> = if start.starts_with(&[0x1f, 0x8b]) {
         Box::new(MultiGzDecoder::new(raw))
     } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        let why = "it is compressed with zstd, which is not read";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        let mut zstd = zstd::Decoder::with_buffer(raw)?;
+        // What a window may take while it is unpacked: 128 MB, as the format's own tools allow.
+        zstd.window_log_max(27)?;
+        Box::new(zstd)
     } else {
         Box::new(raw)
     };

@@ -244,9 +244,80 @@ fn hostile_layers_are_refused_with_their_place() {
         twice.get(b"a").expect("there").kind,
         Kind::File { size: 2, .. }
     ));
-    let zstd = archive(&[b"\x28\xb5\x2f\xfdrest".to_vec()], "{}");
-    let said = Image::read(zstd).expect_err("not read").to_string();
-    assert!(said.contains("zstd"), "{said}");
+    let damaged = archive(&[b"\x28\xb5\x2f\xfdrest".to_vec()], "{}");
+    let said = Image::read(damaged).expect_err("damaged").to_string();
+    assert!(said.starts_with("the image archive, layer 1"), "{said}");
+    let packed = zstd::encode_all(&layer().file("a", "1").0[..], 3).expect("packed");
+    let two = archive(&[[packed.clone(), packed].concat()], "{}");
+    assert_eq!(paths(&Image::read(two).expect("an image")), ["", "a"]);
+}
+
+/// What each layer holds, and what later ones take away, as text.
+fn amounts(layers: &[Layer]) -> Vec<String> {
+    let image = read(layers);
+    let of_layer = image.made_of().iter().map(|l| {
+        let a = l.amount;
+        let stores = [Disk::Tmpfs, Disk::Ext4].map(|d| Store::Containerd(d).bytes(&a) / BLOCK);
+        format!("{} files, {} B, {} folders, {stores:?}", a.files, a.bytes, a.folders)
+    });
+    let losses = image.losses().iter().map(|l| {
+        let (path, kind) = (display(&l.path), l.kind.as_str());
+        format!("{path} {} of {} {kind} by {}", l.size, l.holder, l.by)
+    });
+    of_layer.chain(losses).collect()
+}
+
+#[test]
+fn layers_are_weighed_and_what_they_hide_is_told() {
+    let link = "x".repeat(60);
+    let low = layer()
+        .folder("d")
+        .file("d/a", "12345")
+        .file("d/b", "1")
+        .file("d/e", "")
+        .link("d/c", "d/b")
+        .symlink("l", &link)
+        .file("o/x", "12")
+        .file("f/y", "1234");
+    let high = layer()
+        .file("d/.wh.a", "")
+        .file("d/.wh.b", "")
+        .file("o/.wh..wh..opq", "")
+        .member(b'0', "f/y", "", 0o755, b"1234")
+        .file("d/e", "new");
+    let top = layer().file("d/c", "2").file("d/e", "old").file("d/e", "odd");
+    assert_eq!(
+        amounts(&[low, high, top]),
+        [
+            "5 files, 12 B, 4 folders, [4, 9]",
+            "2 files, 7 B, 3 folders, [2, 5]",
+            "3 files, 7 B, 2 folders, [3, 5]",
+            "f/y 4 of 0 attributes by 1",
+            "d/e 0 of 0 overwritten by 1",
+            "o/x 2 of 0 deleted by 1",
+            "d/a 5 of 0 deleted by 1",
+            "d/c 1 of 0 overwritten by 2",
+            "d/e 3 of 1 overwritten by 2",
+        ]
+    );
+}
+
+#[test]
+fn a_history_that_fits_names_the_layers() {
+    let config = |history: &str| {
+        let layers = [layer().file("a", "1").0, layer().file("b", "1").0];
+        let config = format!(r#"{{}},"history":{history},"x":{{}}"#);
+        let image = Image::read(archive(&layers, &config)).expect("an image");
+        let one = |l: &ImageLayer| format!("{}={:?}", l.created_by, l.layer);
+        image.made_of().iter().map(one).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        config(r#"[{"created_by":"A"},{"created_by":"E","empty_layer":true},{"created_by":"B"}]"#),
+        ["A=Some(0)", "E=None", "B=Some(1)"]
+    );
+    for odd in ["7", "[]", r#"[{"created_by":"A"}]"#] {
+        assert_eq!(config(odd), ["=Some(0)", "=Some(1)"], "{odd}");
+    }
 }
 
 #[test]
