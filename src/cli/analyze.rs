@@ -260,7 +260,13 @@ fn report(
     let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
     let bytes = image_bytes(place, builds, subject, costs)?;
     let trend = trend_of(place, args, builds, subject, costs, &searched);
-    let jobs = Jobs::new(&args.jobs, builds, &replayed.outcome);
+    let jobs = Jobs::new(
+        &args.jobs,
+        args.history.cache_policy,
+        builds,
+        &replayed.outcome,
+        costs,
+    );
     let watch = replayed.watch(costs);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));

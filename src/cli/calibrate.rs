@@ -4,6 +4,7 @@ use super::args::{CalibrateArgs, Cli, LearnFlags, RecordArgs, ReplayFormat};
 use super::{Done, log_file, output};
 use crate::cost::learn::{Learner, Run, runs};
 use crate::cost::log::{self, Log};
+use crate::cost::overhead::spent;
 use crate::cost::sizes::{self, Sizes};
 use crate::cost::{CostFile, rules, write};
 use crate::image::{Image, ImageError};
@@ -127,6 +128,7 @@ fn learn(flags: &LearnFlags, lessons: &[(String, Lesson)]) -> Result<()> {
                 let ran = runs(log);
                 rows.push(log_row(name, log, &ran));
                 learner.add(&ran);
+                learner.add_overheads(&spent(log));
             }
             Lesson::Layers(format, sizes) => {
                 rows.push(LogRow {

@@ -3,10 +3,11 @@
 use super::args::JobFlags;
 use super::timeline::{Builds, times};
 use crate::cost::CostTable;
+use crate::cost::overhead::Overhead;
 use crate::optimize::{Evaluated, warm_seconds};
 use crate::plan::Plan;
 use crate::report::model::{JobRow, JobSetting, PriceRow, RunnerRow, Wall};
-use crate::simulate::{Clock, Clocks, JobModel, Outcome, Pace, Workers, pace};
+use crate::simulate::{Clock, Clocks, JobModel, Outcome, Pace, Policy, Workers, pace};
 
 /// Workers that jobs are counted with where nothing is said: the cores of an ordinary runner.
 const WORKERS: u32 = 2;
@@ -115,11 +116,19 @@ pub struct Jobs {
     model: JobModel,
     pace: Pace,
     workers: u32,
+    /// Seconds that each kind of work beside the steps takes, as builds taught them.
+    overheads: Vec<(Overhead, f64)>,
 }
 
 impl Jobs {
-    /// What the flags and the history say; nothing where the history is shorter than a week and no number of builds was given.
-    pub fn new(flags: &JobFlags, builds: &Builds, outcome: &Outcome) -> Option<Self> {
+    /// What the flags, the history and the costs say; nothing where the history is shorter than a week and no number of builds was given.
+    pub fn new(
+        flags: &JobFlags,
+        policy: Policy,
+        builds: &Builds,
+        outcome: &Outcome,
+        costs: &CostTable,
+    ) -> Option<Self> {
         let given = |n: f64| Pace {
             mean: n,
             low: n,
@@ -131,15 +140,24 @@ impl Jobs {
             None => pace(&times(builds), outcome.counted())?,
         };
         let price = flags.price.clone().unwrap_or_default();
+        // A builder that lives on has its base images.
+        let pulls = !policy.is_persistent();
+        let kinds = Overhead::ALL.into_iter();
+        let kinds = kinds.filter(|k| pulls || *k != Overhead::Pull);
+        let overheads: Vec<(Overhead, f64)> = kinds
+            .filter_map(|k| Some((k, costs.overhead(k)?.p50)))
+            .collect();
+        let learned: f64 = overheads.iter().map(|(_, s)| s).sum();
         let cores = price.runner.map(|r| r.cores);
         Some(Self {
             workers: flags.workers.or(cores).unwrap_or(WORKERS),
             model: JobModel {
                 price,
-                job_s: flags.job_seconds,
+                job_s: flags.job_seconds + learned,
                 cache_survives: flags.cache_survives,
             },
             pace,
+            overheads,
         })
     }
 
@@ -152,6 +170,11 @@ impl Jobs {
             months: self.pace.months,
             workers: self.workers,
             job_s: self.model.job_s,
+            learned_s: self
+                .overheads
+                .iter()
+                .map(|(k, s)| (k.as_str(), *s))
+                .collect(),
             cache_survives: self.model.cache_survives,
             rounded_up_to_s: price.unit_s(),
             price: price.rate.map(|rate| PriceRow {

@@ -8,8 +8,10 @@ use thiserror::Error;
 
 use super::CostFile;
 use super::learn::{Learned, Matches, Quantiles};
+use super::overhead::Overhead;
 use crate::footprint::Class;
 use crate::image::Disk;
+use crate::plan::Between;
 use std::collections::BTreeSet;
 
 /// The only schema read.
@@ -86,6 +88,7 @@ struct Step {
     bytes: Option<u64>,
     n: Option<u64>,
     bytes_n: Option<u64>,
+    between: Option<[String; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,7 @@ struct RawStep {
     bytes: Option<u64>,
     n: Option<u64>,
     bytes_n: Option<u64>,
+    between: Option<[String; 2]>,
 }
 
 impl TryFrom<RawStep> for Step {
@@ -112,6 +116,7 @@ impl TryFrom<RawStep> for Step {
             bytes: raw.bytes,
             n: raw.n,
             bytes_n: raw.bytes_n,
+            between: raw.between,
         })
     }
 }
@@ -121,6 +126,7 @@ impl TryFrom<RawStep> for Step {
 enum Match {
     Text { keyword: String, text: String },
     Class(Class),
+    Overhead(Overhead),
 }
 
 #[derive(Deserialize)]
@@ -129,22 +135,27 @@ struct RawMatch {
     keyword: Option<String>,
     text: Option<String>,
     class: Option<String>,
+    overhead: Option<String>,
 }
 
 impl TryFrom<RawMatch> for Match {
     type Error = String;
 
     fn try_from(raw: RawMatch) -> Result<Self, String> {
-        match (raw.keyword, raw.text, raw.class) {
-            (Some(keyword), Some(text), None) => Ok(Self::Text {
+        match (raw.keyword, raw.text, raw.class, raw.overhead) {
+            (Some(keyword), Some(text), None, None) => Ok(Self::Text {
                 keyword: keyword.to_ascii_uppercase(),
                 text: text.trim().to_string(),
             }),
-            (None, None, Some(class)) => class
+            (None, None, None, Some(kind)) => kind
+                .parse()
+                .map(Self::Overhead)
+                .map_err(|e: super::overhead::UnknownOverhead| e.to_string()),
+            (None, None, Some(class), None) => class
                 .parse()
                 .map(Self::Class)
                 .map_err(|e: crate::footprint::UnknownClass| e.to_string()),
-            _ => Err("a match is either `keyword` and `text`, or `class`".to_string()),
+            _ => Err("a match is either `keyword` and `text`, or `class`, or `overhead`".to_string()),
         }
     }
 }
@@ -192,11 +203,13 @@ pub(super) fn read(text: &str) -> Result<CostFile, CostError> {
     for step in document.steps {
         let matches = match step.matches {
             Match::Class(class) => Matches::Class(class),
+            Match::Overhead(kind) => Matches::Overhead(kind),
             Match::Text { keyword, text } => Matches::Text { keyword, text },
         };
         if !known.insert(matches.clone()) {
             return Err(CostError::Duplicate(match matches {
                 Matches::Class(class) => format!("class `{class}`"),
+                Matches::Overhead(kind) => format!("overhead `{kind}`"),
                 Matches::Text { keyword, text } => format!("`{keyword} {text}`"),
             }));
         }
@@ -207,6 +220,7 @@ pub(super) fn read(text: &str) -> Result<CostFile, CostError> {
             bytes: step.bytes,
             n: step.n.unwrap_or(1),
             bytes_n: step.bytes_n.unwrap_or(1),
+            between: step.between.map(|[above, below]| Between { above, below }),
         });
     }
     Ok(CostFile {
@@ -234,6 +248,8 @@ struct WrittenStep<'a> {
     n: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     bytes_n: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    between: Option<[&'a str; 2]>,
 }
 
 #[derive(Serialize)]
@@ -241,6 +257,7 @@ struct WrittenStep<'a> {
 enum WrittenMatch<'a> {
     Text { keyword: &'a str, text: &'a str },
     Class { class: &'static str },
+    Overhead { overhead: &'static str },
 }
 
 #[derive(Serialize)]
@@ -248,6 +265,11 @@ struct WrittenSeconds {
     cold: [f64; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
     warm: Option<[f64; 2]>,
+}
+
+/// Neighbours are looked at for RUNs alone.
+fn is_run(matches: &Matches) -> bool {
+    matches!(matches, Matches::Text { keyword, .. } if keyword == "RUN")
 }
 
 /// The text of a file with these rules, one a line.
@@ -264,6 +286,9 @@ pub fn write(file: &CostFile) -> Result<String, serde_json::Error> {
                 Matches::Class(class) => WrittenMatch::Class {
                     class: class.as_str(),
                 },
+                Matches::Overhead(kind) => WrittenMatch::Overhead {
+                    overhead: kind.as_str(),
+                },
             },
             seconds: rule.cold.map(|cold| WrittenSeconds {
                 cold: pair(cold),
@@ -272,6 +297,7 @@ pub fn write(file: &CostFile) -> Result<String, serde_json::Error> {
             bytes: rule.bytes,
             n: rule.n,
             bytes_n: rule.bytes.and(Some(rule.bytes_n)).filter(|n| *n > 1),
+            between: rule.between.as_ref().filter(|_| is_run(&rule.matches)).map(|b| [b.above.as_str(), b.below.as_str()]),
         })
     };
     let lines: Vec<String> = file.rules.iter().map(step).collect::<Result<_, _>>()?;

@@ -5,7 +5,9 @@
 //! steps that ran and ended well count; what is not seen to have run teaches nothing.
 
 use super::log::{Log, Seen, Title, title};
+use super::overhead::{Overhead, Spent};
 use crate::footprint::{self, Class, RunState};
+use crate::plan::Between;
 use std::collections::BTreeMap;
 
 /// Runs that a rule of the file stands for when more are added: newer builds must be able to move it.
@@ -32,6 +34,8 @@ pub enum Matches {
     },
     /// All steps that do this and nothing else.
     Class(Class),
+    /// Work beside the steps.
+    Overhead(Overhead),
 }
 
 /// A rule of a costs file.
@@ -49,6 +53,8 @@ pub struct Learned {
     pub n: u64,
     /// Layers that stand behind the bytes.
     pub bytes_n: u64,
+    /// Where the step stood when it was seen last.
+    pub between: Option<Between>,
 }
 
 /// What a log tells of one step.
@@ -62,6 +68,8 @@ pub struct Run {
     pub seconds: f64,
     /// A cache mount may have held what its tools keep.
     pub mounted: bool,
+    /// Where it stands in its stage.
+    pub between: Between,
 }
 
 /// A layer of an image, and the step that made it.
@@ -78,14 +86,25 @@ pub struct LayerSize {
 /// The steps of a log that ran and ended well, stage by stage in their order. FROM is left out: a pull depends on what the builder has.
 #[must_use]
 pub fn runs(log: &Log) -> Vec<Run> {
-    let run = |title: Title<'_>, seconds: f64| {
-        let (keyword, flags, text) = title.instruction()?;
+    let mut places: BTreeMap<(&str, u32), &str> = BTreeMap::new();
+    for step in &log.steps {
+        if let Some(at) = title(&step.name).filter(|t| !t.text.starts_with("LINK ")) {
+            places.entry((at.stage, at.number)).or_insert(at.text);
+        }
+    }
+    let run = |at: Title<'_>, seconds: f64| {
+        let (keyword, flags, text) = at.instruction()?;
         let keyword = keyword.to_ascii_uppercase();
+        let place = |number: Option<u32>| places.get(&(at.stage, number?)).copied();
         matches!(keyword.as_str(), "RUN" | "COPY" | "ADD" | "WORKDIR").then(|| Run {
             mounted: flags.iter().any(|f| f.contains("type=cache")),
             keyword,
             text: text.to_owned(),
             seconds,
+            between: Between::titles(
+                place(at.number.checked_sub(1)),
+                place(at.number.checked_add(1)),
+            ),
         })
     };
     let mut stages: Vec<&str> = Vec::new();
@@ -117,6 +136,7 @@ struct Samples {
     /// Bytes of layers, those of the file as often as it says, up to [`MOST_OLD`] times.
     bytes: Vec<u64>,
     bytes_n: u64,
+    between: Option<Between>,
     /// Runs that stand behind them.
     n: u64,
 }
@@ -145,6 +165,7 @@ impl Learner {
                 warm: rule.warm.map(|w| spread(w, count)).unwrap_or_default(),
                 bytes: bytes.flat_map(|b| (0..layers).map(move |_| b)).collect(),
                 bytes_n: rule.bytes.map_or(0, |_| rule.bytes_n.max(1)),
+                between: rule.between,
                 n: rule.cold.map_or(0, |_| rule.n.max(1)),
             };
             out.order.push(rule.matches.clone());
@@ -164,6 +185,7 @@ impl Learner {
             let own = self.entry(matches);
             let warm = run.mounted && own.n > 0 && !always_cold;
             own.n += 1;
+            own.between = Some(run.between.clone());
             match warm {
                 true => own.warm.push(run.seconds),
                 false => own.cold.push(run.seconds),
@@ -176,6 +198,19 @@ impl Learner {
                 let all = self.entry(Matches::Class(class));
                 all.n += 1;
                 all.cold.push(run.seconds);
+            }
+        }
+    }
+
+    /// Takes what one build spent beside its steps.
+    pub fn add_overheads(&mut self, spent: &[Spent]) {
+        for one in spent {
+            let samples = self.entry(Matches::Overhead(one.kind));
+            samples.n += 1;
+            samples.cold.push(one.seconds);
+            if let Some(bytes) = one.bytes {
+                samples.bytes.push(bytes);
+                samples.bytes_n += 1;
             }
         }
     }
@@ -206,7 +241,7 @@ impl Learner {
         self.samples.entry(matches).or_default()
     }
 
-    /// The rules: those for steps in order of first mention, then those for classes.
+    /// The rules: those for steps in order of first mention, then those for classes and for work beside the steps.
     #[must_use]
     pub fn rules(&self) -> Vec<Learned> {
         let of = |m: &Matches| {
@@ -217,6 +252,7 @@ impl Learner {
                 cold,
                 warm: quantiles(&samples.warm),
                 bytes,
+                between: samples.between.clone(),
                 n: match cold {
                     Some(_) => samples.n,
                     None => samples.bytes_n,
@@ -224,11 +260,11 @@ impl Learner {
                 bytes_n: samples.bytes_n,
             })
         };
-        let is_class = |m: &&Matches| matches!(m, Matches::Class(_));
-        let texts = self.order.iter().filter(|m| !is_class(m));
-        let mut classes: Vec<&Matches> = self.order.iter().filter(is_class).collect();
-        classes.sort();
-        texts.chain(classes).filter_map(of).collect()
+        let is_text = |m: &&Matches| matches!(m, Matches::Text { .. });
+        let texts = self.order.iter().filter(is_text);
+        let mut others: Vec<&Matches> = self.order.iter().filter(|m| !is_text(m)).collect();
+        others.sort();
+        texts.chain(others).filter_map(of).collect()
     }
 }
 
@@ -239,8 +275,8 @@ fn class_of(keyword: &str, text: &str) -> Option<Class> {
         "WORKDIR" => return Some(Class::Workdir),
         _ => {}
     }
-    // A title shows no more of a heredoc than its first line.
-    if text.starts_with("<<") {
+    // A title shows no more of a heredoc than its first line, and may be cut off.
+    if text.starts_with("<<") || text.ends_with("...") {
         return None;
     }
     match footprint::of_script(text, &RunState::default()).classes[..] {
@@ -312,6 +348,7 @@ mod tests {
             text: text.to_owned(),
             seconds,
             mounted,
+            between: Between::default(),
         }
     }
 
@@ -320,6 +357,7 @@ mod tests {
             let name = match &r.matches {
                 Matches::Text { keyword, text } => format!("{keyword} {text}"),
                 Matches::Class(class) => class.to_string(),
+                Matches::Overhead(kind) => kind.to_string(),
             };
             let warm = r
                 .warm
@@ -350,6 +388,36 @@ mod tests {
                 "RUN x 1 false"
             ]
         );
+    }
+
+    #[test]
+    fn steps_know_their_neighbours() {
+        let text = "#2 [a 1/4] FROM docker.io/x@sha256:1\n#2 CACHED\n#3 [a 2/4] COPY --link package.json ./\n#3 CACHED\n\
+                    #4 [a 3/4] RUN --network=none npm ci\n#4 DONE 1.0s\n#5 [a 4/4] COPY . .\n#5 DONE 0.1s\n#6 [b 1/1] RUN x\n#6 DONE 0.1s\n";
+        let shown: Vec<String> = runs(&log::read(text).unwrap())
+            .iter()
+            .map(|r| format!("{} | {} | {}", r.between.above, r.text, r.between.below))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "COPY package.json ./ | npm ci | COPY . .",
+                "RUN npm ci | . . | ",
+                " | x | "
+            ]
+        );
+    }
+
+    #[test]
+    fn work_beside_the_steps_is_a_rule_of_its_own() {
+        let text = |s: &str| {
+            format!("#4 [internal] load build context\n#4 transferring context: 2MB 0.2s done\n#4 DONE {s}s\n")
+        };
+        let mut learner = Learner::default();
+        for s in ["1.0", "3.0"] {
+            learner.add_overheads(&super::super::overhead::spent(&log::read(&text(s)).unwrap()));
+        }
+        assert_eq!(shown(&learner), ["transfer: 2.0-2.8 n 2 2000000 B of 2"]);
     }
 
     #[test]
@@ -408,6 +476,7 @@ mod tests {
                 warm: Some(Quantiles { p50: 8.0, p90: 8.0 }),
                 bytes: Some(7),
                 n,
+                between: None,
                 bytes_n: 2,
             };
             let again = Learner::after(vec![rule.clone()]).rules();

@@ -6,6 +6,7 @@
 
 mod file;
 pub mod learn;
+mod likely;
 pub mod log;
 pub mod overhead;
 pub mod price;
@@ -13,9 +14,10 @@ pub mod sizes;
 
 use std::collections::BTreeMap;
 
-use crate::footprint::{self, Class, RunState};
+use crate::footprint::Class;
 use crate::image::Disk;
-use crate::plan::Step;
+use crate::plan::{Between, Step};
+use overhead::Overhead;
 
 pub use file::{CostError, write};
 
@@ -168,55 +170,11 @@ pub struct CostTable {
     by_text: BTreeMap<(String, String), Rule>,
     by_class: BTreeMap<Class, Rule>,
     /// Rules for RUNs as they may have been written in other versions of the file.
-    likely: Vec<Likely>,
+    likely: Vec<likely::Likely>,
     /// The file system below the store whose sizes were learned.
     disk: Option<Disk>,
-}
-
-/// A RUN that a rule is for, to be held against others.
-#[derive(Clone, Debug, PartialEq)]
-struct Likely {
-    words: Vec<String>,
-    commands: usize,
-    classes: Vec<Class>,
-    rule: Rule,
-}
-
-/// How much of the words of two RUNs has to be the same for one to be a version of the other.
-const LIKELY: f64 = 0.8;
-
-impl Likely {
-    fn of(text: &str, classes: &[Class], rule: Rule) -> Self {
-        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        words.sort();
-        Self {
-            commands: text.split("&&").count(),
-            classes: classes.to_vec(),
-            words,
-            rule,
-        }
-    }
-
-    /// Share of the words of both that both have.
-    fn likeness(&self, other: &Self) -> f64 {
-        let (mut a, mut b, mut same) = (
-            self.words.iter().peekable(),
-            other.words.iter().peekable(),
-            0,
-        );
-        while let (Some(x), Some(y)) = (a.peek(), b.peek()) {
-            match x.cmp(y) {
-                std::cmp::Ordering::Less => drop(a.next()),
-                std::cmp::Ordering::Greater => drop(b.next()),
-                std::cmp::Ordering::Equal => {
-                    same += 1;
-                    a.next();
-                    b.next();
-                }
-            }
-        }
-        2.0 * f64::from(same) / (self.words.len() + other.words.len()).max(1) as f64
-    }
+    /// Seconds of a build beside its steps.
+    overheads: BTreeMap<Overhead, learn::Quantiles>,
 }
 
 /// The rules of a `cacheplan.costs/1` document, in their order.
@@ -306,10 +264,13 @@ impl CostTable {
                 learn::Matches::Class(class) => {
                     table.by_class.insert(class, rule);
                 }
+                learn::Matches::Overhead(kind) => {
+                    table.overheads.extend(rule.seconds.map(|s| (kind, s)));
+                }
                 learn::Matches::Text { keyword, text } => {
                     if keyword == "RUN" {
-                        let classes = footprint::of_script(&text, &RunState::default()).classes;
-                        table.likely.push(Likely::of(&text, &classes, rule));
+                        let likely = likely::Likely::of(&text, learned.between, rule);
+                        table.likely.push(likely);
                     }
                     table.by_text.insert((keyword, text), rule);
                 }
@@ -323,16 +284,21 @@ impl CostTable {
     #[must_use]
     pub fn of(&self, step: &Step) -> StepCost {
         let keyword = step.kind.keyword();
-        match printed(step) {
-            Some(title) => self.by_texts(keyword, &[title, &step.text], &step.classes),
-            None => self.step(keyword, &step.text, &step.classes),
-        }
+        let mut texts: Vec<&str> = printed(step).into_iter().collect();
+        texts.push(&step.text);
+        self.by_texts(keyword, &texts, &step.classes, Some(&step.between))
     }
 
     /// The file system below the containerd store whose sizes were learned, where that was seen.
     #[must_use]
     pub fn disk(&self) -> Option<Disk> {
         self.disk
+    }
+
+    /// Seconds of a kind of work beside the steps, where builds taught them.
+    #[must_use]
+    pub fn overhead(&self, kind: Overhead) -> Option<learn::Quantiles> {
+        self.overheads.get(&kind).copied()
     }
 
     /// Bytes that a rule for this very text states.
@@ -347,6 +313,7 @@ impl CostTable {
         keyword: &str,
         texts: &[&str],
         classes: &[Class],
+        between: Option<&Between>,
         states: fn(&Rule) -> bool,
     ) -> Option<(Rule, CostSource)> {
         let own = |text: &&str| self.by_text.get(&key(keyword, text)).copied();
@@ -354,53 +321,8 @@ impl CostTable {
         if let Some(rule) = measured.find(states) {
             return Some((rule, CostSource::Measured));
         }
-        // The text as it is written, whose variables other versions have too.
-        let text = texts.last().copied().unwrap_or_default().trim();
-        let likely = self.by_likeness(keyword, text, classes, states);
-        likely.map(|rule| (rule, CostSource::Learned))
-    }
-
-    /// What the rules say of a step that none of them is for: those for its commands together, or for one that is written much
-    /// like it and does the same kinds of work.
-    fn by_likeness(
-        &self,
-        keyword: &str,
-        text: &str,
-        classes: &[Class],
-        states: fn(&Rule) -> bool,
-    ) -> Option<Rule> {
-        if keyword != "RUN" || self.likely.is_empty() {
-            return None;
-        }
-        let parts: Vec<&str> = text.split("&&").map(str::trim).collect();
-        if parts.len() > 1 {
-            let rule = |part: &&str| self.by_text.get(&key(keyword, part)).copied();
-            let rules: Option<Vec<Rule>> =
-                parts.iter().map(|p| rule(p).filter(states)).collect();
-            if let Some(rules) = rules {
-                return rules.into_iter().reduce(|a, b| Rule {
-                    seconds: a.seconds.zip(b.seconds).map(|(a, b)| learn::Quantiles {
-                        p50: a.p50 + b.p50,
-                        p90: a.p90 + b.p90,
-                    }),
-                    warm: a.warm.zip(b.warm).map(|(a, b)| a + b),
-                    bytes: a.bytes.zip(b.bytes).map(|(a, b)| a.saturating_add(b)),
-                });
-            }
-        }
-        let own = Likely::of(text, classes, Rule::default());
-        let alike = |other: &&Likely| {
-            states(&other.rule) && other.commands == own.commands && other.classes == own.classes
-        };
-        let likeness = |other: &Likely| (other.likeness(&own), other.rule);
-        let all = self.likely.iter().filter(alike).map(likeness);
-        // The first of those that are equally like it.
-        let best = all.fold(None, |best: Option<(f64, Rule)>, one| match best {
-            Some((much, _)) if much >= one.0 => best,
-            _ => Some(one),
-        });
-        best.filter(|(much, _)| *much >= LIKELY)
-            .map(|(_, rule)| rule)
+        let likely = (keyword == "RUN").then(|| likely::find(self, texts, classes, between, states));
+        likely.flatten().map(|rule| (rule, CostSource::Learned))
     }
 
     /// The cost of a step. `text` is what follows the keyword, flags left out; blanks around it do not
@@ -408,10 +330,16 @@ impl CostTable {
     /// `classes` are summed. Without classes the keyword decides; FROM costs nothing.
     #[must_use]
     pub fn step(&self, keyword: &str, text: &str, classes: &[Class]) -> StepCost {
-        self.by_texts(keyword, &[text], classes)
+        self.by_texts(keyword, &[text], classes, None)
     }
 
-    fn by_texts(&self, keyword: &str, texts: &[&str], classes: &[Class]) -> StepCost {
+    fn by_texts(
+        &self,
+        keyword: &str,
+        texts: &[&str],
+        classes: &[Class],
+        between: Option<&Between>,
+    ) -> StepCost {
         let keyword = keyword.to_ascii_uppercase();
         let classes = distinct(&keyword, classes);
         let mut costs = classes.iter().map(|c| self.class(*c));
@@ -433,7 +361,7 @@ impl CostTable {
             bytes_source: sum.bytes_source.min(c.bytes_source),
         });
         let mut cost = sum;
-        let find = |states| self.rule(&keyword, texts, &classes, states);
+        let find = |states| self.rule(&keyword, texts, &classes, between, states);
         if let Some((Rule { seconds: Some(seconds), .. }, source)) = find(Rule::has_seconds) {
             cost = cost.taking(seconds, source);
         }
@@ -451,7 +379,7 @@ impl CostTable {
         let mut texts: Vec<&str> = printed(step).into_iter().collect();
         texts.push(&step.text);
         let own = distinct(keyword, classes);
-        if let Some((rule, _)) = self.rule(keyword, &texts, &own, Rule::has_seconds) {
+        if let Some((rule, _)) = self.rule(keyword, &texts, &own, Some(&step.between), Rule::has_seconds) {
             return rule.warm.map(|seconds| WarmCost {
                 seconds,
                 assumed: false,

@@ -224,3 +224,57 @@ fn bytes_and_seconds_come_from_rules_of_their_own() {
         (60.0, "prior", Some(50), "learned")
     );
 }
+
+#[test]
+fn a_step_between_the_same_neighbours_is_another_version_of_it() {
+    use crate::dockerfile::parse;
+    use crate::plan::{BuildOptions, lower};
+    use crate::source::SourceFile;
+    let costs = CostTable::from_json(
+        r#"{"schema":"cacheplan.costs/1","steps":[
+        {"match":{"keyword":"RUN","text":"npm install --no-audit"},"seconds":{"cold":[7,9]},"between":["COPY package.json ./","COPY . ."]},
+        {"match":{"keyword":"RUN","text":"make one"},"seconds":{"cold":[3,3]},"between":["COPY . .",""]},
+        {"match":{"keyword":"RUN","text":"make two"},"seconds":{"cold":[4,4]},"between":["COPY . .",""]}]}"#,
+    )
+    .unwrap();
+    let of = |text: &str, nth: usize| {
+        let source = SourceFile::new("Dockerfile", text);
+        let plan = lower(&parse(&source).tree, &BuildOptions::default());
+        let cost = costs.of(&plan.graph[plan.order[nth]]);
+        (cost.seconds, cost.source)
+    };
+    let prior = |class| PRIORS.iter().find(|p| p.class == class).unwrap().seconds;
+    let file = |run: &str, below: &str| {
+        format!("FROM node\nCOPY --link package.json ./\nRUN {run}\n{below}\nRUN x\n")
+    };
+    assert_eq!(of(&file("npm ci", "COPY . ."), 2), (7.0, CostSource::Learned));
+    // Other work, and another place.
+    assert_eq!(
+        of(&file("npm run build", "COPY . ."), 2),
+        (prior(Class::Build), CostSource::Prior)
+    );
+    assert_eq!(
+        of(&file("npm ci", "COPY src src"), 2),
+        (prior(Class::Install), CostSource::Prior)
+    );
+    // Two stood there.
+    assert_eq!(
+        of("FROM a\nCOPY . .\nRUN make three\n", 2),
+        (prior(Class::Build), CostSource::Prior)
+    );
+}
+
+#[test]
+fn the_beginning_of_a_title_is_enough_where_no_other_begins_so() {
+    let costs = CostTable::from_json(
+        r#"{"schema":"cacheplan.costs/1","steps":[
+        {"match":{"keyword":"RUN","text":"echo aaaaaaaaaaaaaaaaaaaaaaaa bbbb..."},"seconds":{"cold":[7,9]}},
+        {"match":{"keyword":"RUN","text":"echo ccccccccccccccccccccccc..."},"seconds":{"cold":[7,9]}},
+        {"match":{"keyword":"RUN","text":"echo ccccccccccccccccccccccccc..."},"seconds":{"cold":[7,9]}}]}"#,
+    )
+    .unwrap();
+    let of = |text: &str| costs.step("RUN", text, &[]).source;
+    assert_eq!(of("echo aaaaaaaaaaaaaaaaaaaaaaaa bbbbbbb && x"), CostSource::Learned);
+    assert_eq!(of("echo aaaaaaaaaaaaaaaaaaaaaaaaa bbbb"), CostSource::Prior);
+    assert_eq!(of("echo cccccccccccccccccccccccccccc"), CostSource::Prior);
+}

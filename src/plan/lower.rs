@@ -4,6 +4,7 @@
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
 use super::builder;
+use super::Between;
 use super::footprints::Command;
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};
@@ -63,6 +64,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
         low.order();
         super::sent::note(&mut low.plan);
         super::footprints::fill(&mut low.plan, &low.commands);
+        super::note_neighbours(&mut low.plan);
     }
     diagnostic::sort(&mut low.plan.diagnostics);
     low.plan.diagnostics.dedup();
@@ -379,6 +381,7 @@ impl Lowering<'_> {
             inline: Vec::new(),
             parents: false,
             fails: None,
+            between: Between::default(),
         });
         let stage = &mut self.plan.stages[index];
         stage.steps.push(node);
@@ -572,6 +575,7 @@ impl Lowering<'_> {
             inline: Vec::new(),
             parents: false,
             fails: None,
+            between: Between::default(),
         }
     }
 

@@ -264,6 +264,56 @@ pub struct Step {
     pub parents: bool,
     /// The builder's message where the step fails whenever it is executed.
     pub fails: Option<&'static str>,
+    /// The steps before and behind it in its stage.
+    pub between: Between,
+}
+
+/// What stands right before a step in its stage and right behind it: keyword and text without flags, as the builder prints them. The
+/// first FROM is its keyword alone, since an image's name goes with its version; a stage's end is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// Before it.
+    pub above: String,
+    /// Behind it.
+    pub below: String,
+}
+
+impl Between {
+    /// Of the titles of the steps before and behind, without the brackets.
+    #[must_use]
+    pub fn titles(above: Option<&str>, below: Option<&str>) -> Self {
+        let of = |title: Option<&str>| title.map(without_flags).unwrap_or_default();
+        Self {
+            above: of(above),
+            below: of(below),
+        }
+    }
+}
+
+/// `RUN --network=none make` as `RUN make`, and a FROM by its keyword alone.
+fn without_flags(title: &str) -> String {
+    let mut words = title.split([' ', '\t']);
+    let keyword = words.next().unwrap_or_default();
+    if keyword == "FROM" {
+        return keyword.to_owned();
+    }
+    let rest: Vec<&str> = words.skip_while(|w| w.starts_with("--") || w.is_empty()).collect();
+    format!("{keyword} {}", rest.join(" ").trim_end())
+}
+
+/// Tells every step what stands before and behind it.
+fn note_neighbours(plan: &mut Plan) {
+    fn text(name: &str) -> &str {
+        name.split_once("] ").map_or(name, |(_, text)| text)
+    }
+    for stage in 0..plan.stages.len() {
+        let steps = plan.stages[stage].steps.clone();
+        for (i, node) in steps.iter().enumerate() {
+            let name = |at: Option<usize>| Some(text(&plan.graph[*steps.get(at?)?].name));
+            let between = Between::titles(name(i.checked_sub(1)), name(Some(i + 1)));
+            plan.graph[*node].between = between;
+        }
+    }
 }
 
 /// Where COPY, ADD or WORKDIR writes.

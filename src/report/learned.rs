@@ -56,6 +56,9 @@ pub struct RuleRow {
     pub text: Option<String>,
     /// The class, where it is for one.
     pub class: Option<&'static str>,
+    /// The kind of work beside the steps, where it is for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overhead: Option<&'static str>,
     /// Seconds, median and 90th percentile.
     pub cold: Option<[f64; 2]>,
     /// The same with filled cache mounts.
@@ -72,14 +75,20 @@ impl RuleRow {
     /// The row of a rule.
     #[must_use]
     pub fn of(rule: &Learned, new: bool) -> Self {
-        let (keyword, text, class) = match &rule.matches {
-            Matches::Text { keyword, text } => (Some(keyword.clone()), Some(text.clone()), None),
-            Matches::Class(class) => (None, None, Some(class.as_str())),
-        };
+        let (mut keyword, mut text, mut class, mut overhead) = (None, None, None, None);
+        match &rule.matches {
+            Matches::Text {
+                keyword: k,
+                text: t,
+            } => (keyword, text) = (Some(k.clone()), Some(t.clone())),
+            Matches::Class(of) => class = Some(of.as_str()),
+            Matches::Overhead(kind) => overhead = Some(kind.as_str()),
+        }
         Self {
             keyword,
             text,
             class,
+            overhead,
             cold: rule.cold.map(|c| [c.p50, c.p90]),
             warm: rule.warm.map(|w| [w.p50, w.p90]),
             bytes: rule.bytes,
@@ -115,7 +124,7 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
             seconds(log.seconds)
         ));
     }
-    let of_step = |r: &&RuleRow| r.class.is_none();
+    let of_step = |r: &&RuleRow| r.keyword.is_some();
     let mut own: Vec<&RuleRow> = report.rules.iter().filter(of_step).collect();
     // The dearest first.
     let weight = |r: &RuleRow| (r.cold.map_or(-1.0, |c| c[0]), r.bytes.unwrap_or(0));
@@ -134,11 +143,12 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
         "\n  median      90 %      warm{head}  runs  step\n"
     ));
     let figure = |s: Option<f64>| s.map_or("-".to_owned(), seconds);
-    let classes = report.rules.iter().filter(|r| r.class.is_some());
-    for rule in own.iter().take(MOST).copied().chain(classes) {
-        let name = match (&rule.keyword, &rule.text, rule.class) {
-            (Some(keyword), Some(text), _) => format!("{keyword} {text}"),
-            (_, _, class) => format!("any `{}` step", class.unwrap_or_default()),
+    let others = report.rules.iter().filter(|r| r.keyword.is_none());
+    for rule in own.iter().take(MOST).copied().chain(others) {
+        let name = match (&rule.keyword, &rule.text, rule.class, rule.overhead) {
+            (Some(keyword), Some(text), _, _) => format!("{keyword} {text}"),
+            (_, _, Some(class), _) => format!("any `{class}` step"),
+            (_, _, _, overhead) => format!("{}, once a build", overhead.unwrap_or_default()),
         };
         let row = format!(
             "{:>8}  {:>8}  {:>8}{}  {:>4}  ",

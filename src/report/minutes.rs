@@ -78,10 +78,14 @@ pub fn month(setting: &JobSetting, row: &JobRow) -> String {
         false => String::new(),
     };
     let mut out = format!(
-        "A month: {} builds{spread}, {} runner minutes ({}), {}",
+        "A month: {} builds{spread}, {} runner minutes ({}){}, {}",
         amount(setting.builds_per_month),
         amount(row.minutes_per_month),
         range(row.minutes_interval),
+        match setting.job_s > 0.0 {
+            true => "",
+            false => " for the steps alone",
+        },
         rounding(setting),
     );
     if setting.job_s > 0.0 {
@@ -224,6 +228,7 @@ mod tests {
             months: 11,
             workers: 2,
             job_s: 0.0,
+            learned_s: std::collections::BTreeMap::new(),
             cache_survives: 1.0,
             rounded_up_to_s: 60.0,
             price: None,
@@ -235,7 +240,7 @@ mod tests {
         let free = setting();
         assert_eq!(
             month(&free, &row(62.0, None)),
-            "A month: 41 builds (22 .. 63), 62 runner minutes (31 .. 186), each job rounded up to a whole minute."
+            "A month: 41 builds (22 .. 63), 62 runner minutes (31 .. 186) for the steps alone, each job rounded up to a whole minute."
         );
         let paid = JobSetting {
             job_s: 40.0,

@@ -3,6 +3,7 @@
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A diagnostic, as JSON.
 #[derive(Clone, Debug, Serialize)]
@@ -196,8 +197,11 @@ pub struct JobSetting {
     pub months: usize,
     /// Steps that may be at work at a time.
     pub workers: u32,
-    /// Seconds that a job takes beside its steps.
+    /// Seconds that a job takes beside its steps: those given, and those of `learned_s`.
     pub job_s: f64,
+    /// Seconds of transfer, export and the like in it, as builds taught them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned_s: BTreeMap<&'static str, f64>,
     /// Share of builds that find the cache of the policy.
     pub cache_survives: f64,
     /// Seconds that each job is rounded up to.
