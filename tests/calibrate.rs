@@ -53,8 +53,8 @@ fn logs_become_rules_and_rules_grow() {
     assert_eq!(told, expected);
     let written = "{\"schema\":\"cacheplan.costs/1\",\"steps\":[\n\
                    {\"match\":{\"keyword\":\"COPY\",\"text\":\"package.json ./\"},\"seconds\":{\"cold\":[0.1,0.1]},\"n\":1},\n\
-                   {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"seconds\":{\"cold\":[30.0,30.0]},\"n\":1},\n\
-                   {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm run build\"},\"seconds\":{\"cold\":[22.0,23.6]},\"n\":2},\n\
+                   {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"seconds\":{\"cold\":[30.0,30.0]},\"n\":1,\"between\":[\"COPY package.json ./\",\"RUN npm run build\"]},\n\
+                   {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm run build\"},\"seconds\":{\"cold\":[22.0,23.6]},\"n\":2,\"between\":[\"RUN npm ci\",\"\"]},\n\
                    {\"match\":{\"class\":\"install\"},\"seconds\":{\"cold\":[30.0,30.0]},\"n\":1},\n\
                    {\"match\":{\"class\":\"build\"},\"seconds\":{\"cold\":[22.0,23.6]},\"n\":2},\n\
                    {\"match\":{\"class\":\"copy\"},\"seconds\":{\"cold\":[0.1,0.1]},\"n\":1}\n]}\n";

@@ -5,9 +5,9 @@ mod steps;
 
 use super::archives::archives;
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
+use super::clock::{Jobs, Watch};
 use super::epochs::Epochs;
 use super::subject::{Place, Subject, load_replayed};
-use super::clock::{Jobs, Watch};
 use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
 };
@@ -27,8 +27,8 @@ use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use gates::{Gate, formats, gate};
-use steps::steps;
 use std::time::Instant;
+use steps::steps;
 
 pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     let outputs = formats(args)?;

@@ -1,9 +1,9 @@
 //! `cacheplan optimize`: the best plan as a diff, a file, a document, or in place.
 
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
+use super::clock::Watch;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
-use super::clock::Watch;
 use super::{Done, analyze, history_notes, ignore_place, output};
 use crate::report::model::{FailedTarget, Optimized, OptimizedTarget, PlanRow};
 use crate::report::wording;

@@ -21,8 +21,8 @@ use crate::pattern::{SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::recipes;
 use crate::simulate::{
-    BuildCost, Context, Facts, Outcome, Policy, Prepared, Selection, Timeline,
-    build_costs, prepare, prepare_for_all, replay_with,
+    BuildCost, Context, Facts, Outcome, Policy, Prepared, Selection, Timeline, build_costs,
+    prepare, prepare_for_all, replay_with,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};

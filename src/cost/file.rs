@@ -155,7 +155,9 @@ impl TryFrom<RawMatch> for Match {
                 .parse()
                 .map(Self::Class)
                 .map_err(|e: crate::footprint::UnknownClass| e.to_string()),
-            _ => Err("a match is either `keyword` and `text`, or `class`, or `overhead`".to_string()),
+            _ => {
+                Err("a match is either `keyword` and `text`, or `class`, or `overhead`".to_string())
+            }
         }
     }
 }
@@ -297,7 +299,11 @@ pub fn write(file: &CostFile) -> Result<String, serde_json::Error> {
             bytes: rule.bytes,
             n: rule.n,
             bytes_n: rule.bytes.and(Some(rule.bytes_n)).filter(|n| *n > 1),
-            between: rule.between.as_ref().filter(|_| is_run(&rule.matches)).map(|b| [b.above.as_str(), b.below.as_str()]),
+            between: rule
+                .between
+                .as_ref()
+                .filter(|_| is_run(&rule.matches))
+                .map(|b| [b.above.as_str(), b.below.as_str()]),
         })
     };
     let lines: Vec<String> = file.rules.iter().map(step).collect::<Result<_, _>>()?;

@@ -362,8 +362,12 @@ mod tests {
             let warm = r
                 .warm
                 .map_or(String::new(), |w| format!(" warm {:.1}", w.p50));
-            let cold = r.cold.map_or(String::new(), |c| format!(" {:.1}-{:.1}", c.p50, c.p90));
-            let bytes = r.bytes.map_or(String::new(), |b| format!(" {b} B of {}", r.bytes_n));
+            let cold = r
+                .cold
+                .map_or(String::new(), |c| format!(" {:.1}-{:.1}", c.p50, c.p90));
+            let bytes = r
+                .bytes
+                .map_or(String::new(), |b| format!(" {b} B of {}", r.bytes_n));
             format!("{name}:{cold}{warm} n {}{bytes}", r.n)
         };
         learner.rules().iter().map(one).collect()
@@ -411,11 +415,15 @@ mod tests {
     #[test]
     fn work_beside_the_steps_is_a_rule_of_its_own() {
         let text = |s: &str| {
-            format!("#4 [internal] load build context\n#4 transferring context: 2MB 0.2s done\n#4 DONE {s}s\n")
+            format!(
+                "#4 [internal] load build context\n#4 transferring context: 2MB 0.2s done\n#4 DONE {s}s\n"
+            )
         };
         let mut learner = Learner::default();
         for s in ["1.0", "3.0"] {
-            learner.add_overheads(&super::super::overhead::spent(&log::read(&text(s)).unwrap()));
+            learner.add_overheads(&super::super::overhead::spent(
+                &log::read(&text(s)).unwrap(),
+            ));
         }
         assert_eq!(shown(&learner), ["transfer: 2.0-2.8 n 2 2000000 B of 2"]);
     }

@@ -321,7 +321,8 @@ impl CostTable {
         if let Some(rule) = measured.find(states) {
             return Some((rule, CostSource::Measured));
         }
-        let likely = (keyword == "RUN").then(|| likely::find(self, texts, classes, between, states));
+        let likely =
+            (keyword == "RUN").then(|| likely::find(self, texts, classes, between, states));
         likely.flatten().map(|rule| (rule, CostSource::Learned))
     }
 
@@ -362,7 +363,14 @@ impl CostTable {
         });
         let mut cost = sum;
         let find = |states| self.rule(&keyword, texts, &classes, between, states);
-        if let Some((Rule { seconds: Some(seconds), .. }, source)) = find(Rule::has_seconds) {
+        if let Some((
+            Rule {
+                seconds: Some(seconds),
+                ..
+            },
+            source,
+        )) = find(Rule::has_seconds)
+        {
             cost = cost.taking(seconds, source);
         }
         if let Some((rule, source)) = find(Rule::has_bytes) {
@@ -379,7 +387,13 @@ impl CostTable {
         let mut texts: Vec<&str> = printed(step).into_iter().collect();
         texts.push(&step.text);
         let own = distinct(keyword, classes);
-        if let Some((rule, _)) = self.rule(keyword, &texts, &own, Some(&step.between), Rule::has_seconds) {
+        if let Some((rule, _)) = self.rule(
+            keyword,
+            &texts,
+            &own,
+            Some(&step.between),
+            Rule::has_seconds,
+        ) {
             return rule.warm.map(|seconds| WarmCost {
                 seconds,
                 assumed: false,

@@ -59,7 +59,9 @@ impl fmt::Display for Overhead {
 
 /// A word that names no such work.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{0}` is no work beside the steps (transfer, pull, export, push, cache-import, cache-export)")]
+#[error(
+    "`{0}` is no work beside the steps (transfer, pull, export, push, cache-import, cache-export)"
+)]
 pub struct UnknownOverhead(String);
 
 impl FromStr for Overhead {
@@ -199,7 +201,10 @@ mod tests {
         // Nothing of that.
         assert!(shown("#6 [2/2] COPY a /a2\n#6 DONE 0.1s\n").is_empty());
         // What failed or was stopped took its time for nothing.
-        assert!(shown("#8 exporting to image\n#8 pushing layers 1.5s done\n#8 ERROR: denied\n").is_empty());
+        assert!(
+            shown("#8 exporting to image\n#8 pushing layers 1.5s done\n#8 ERROR: denied\n")
+                .is_empty()
+        );
     }
 
     #[test]

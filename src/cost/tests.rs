@@ -208,7 +208,12 @@ fn bytes_and_seconds_come_from_rules_of_their_own() {
     .unwrap();
     let shown = |text: &str, classes: &[Class]| {
         let c = t.step("RUN", text, classes);
-        (c.seconds, c.source.as_str(), c.bytes, c.bytes_source.as_str())
+        (
+            c.seconds,
+            c.source.as_str(),
+            c.bytes,
+            c.bytes_source.as_str(),
+        )
     };
     // Another version of the step tells the bytes.
     assert_eq!(
@@ -247,7 +252,10 @@ fn a_step_between_the_same_neighbours_is_another_version_of_it() {
     let file = |run: &str, below: &str| {
         format!("FROM node\nCOPY --link package.json ./\nRUN {run}\n{below}\nRUN x\n")
     };
-    assert_eq!(of(&file("npm ci", "COPY . ."), 2), (7.0, CostSource::Learned));
+    assert_eq!(
+        of(&file("npm ci", "COPY . ."), 2),
+        (7.0, CostSource::Learned)
+    );
     // Other work, and another place.
     assert_eq!(
         of(&file("npm run build", "COPY . ."), 2),
@@ -274,7 +282,10 @@ fn the_beginning_of_a_title_is_enough_where_no_other_begins_so() {
     )
     .unwrap();
     let of = |text: &str| costs.step("RUN", text, &[]).source;
-    assert_eq!(of("echo aaaaaaaaaaaaaaaaaaaaaaaa bbbbbbb && x"), CostSource::Learned);
+    assert_eq!(
+        of("echo aaaaaaaaaaaaaaaaaaaaaaaa bbbbbbb && x"),
+        CostSource::Learned
+    );
     assert_eq!(of("echo aaaaaaaaaaaaaaaaaaaaaaaaa bbbb"), CostSource::Prior);
     assert_eq!(of("echo cccccccccccccccccccccccccccc"), CostSource::Prior);
 }

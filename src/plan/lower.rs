@@ -3,8 +3,8 @@
 //! Stages first (`stages.rs`), then every instruction of the stages in file order with the state before
 //! it; COPY and ADD are in `transfer.rs`, RUN in `run.rs`. Rules: grammar section 9, cache keys 1-3.
 
-use super::builder;
 use super::Between;
+use super::builder;
 use super::footprints::Command;
 use super::key::{Key, owner_key};
 use super::stages::{Named, Record};

@@ -297,7 +297,9 @@ fn without_flags(title: &str) -> String {
     if keyword == "FROM" {
         return keyword.to_owned();
     }
-    let rest: Vec<&str> = words.skip_while(|w| w.starts_with("--") || w.is_empty()).collect();
+    let rest: Vec<&str> = words
+        .skip_while(|w| w.starts_with("--") || w.is_empty())
+        .collect();
     format!("{keyword} {}", rest.join(" ").trim_end())
 }
 

@@ -133,7 +133,8 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
         b.0.total_cmp(&a.0).then(b.1.cmp(&a.1))
     });
     // Bytes have a column where there are any.
-    let sized = report.rules.iter().any(|r| r.bytes.is_some());
+    let layer = |r: &RuleRow| r.bytes.is_some() && r.overhead.is_none();
+    let sized = report.rules.iter().any(layer);
     let column = |text: String| match sized {
         true => format!("  {text:>8}"),
         false => String::new(),
@@ -148,14 +149,22 @@ pub fn text(report: &LearnedReport, width: usize) -> String {
         let name = match (&rule.keyword, &rule.text, rule.class, rule.overhead) {
             (Some(keyword), Some(text), _, _) => format!("{keyword} {text}"),
             (_, _, Some(class), _) => format!("any `{class}` step"),
-            (_, _, _, overhead) => format!("{}, once a build", overhead.unwrap_or_default()),
+            (_, _, _, overhead) => {
+                let moved = rule.bytes.map(super::number::bytes);
+                let moved = moved.map_or(String::new(), |b| format!(" of {b}"));
+                format!("{}{moved}, once a build", overhead.unwrap_or_default())
+            }
         };
         let row = format!(
             "{:>8}  {:>8}  {:>8}{}  {:>4}  ",
             figure(rule.cold.map(|c| c[0])),
             figure(rule.cold.map(|c| c[1])),
             figure(rule.warm.map(|w| w[0])),
-            column(rule.bytes.map_or("-".to_owned(), super::number::bytes)),
+            column(
+                rule.bytes
+                    .filter(|_| rule.overhead.is_none())
+                    .map_or("-".to_owned(), super::number::bytes)
+            ),
             rule.n
         );
         let room = width.saturating_sub(row.len()).max(20);

@@ -198,10 +198,7 @@ mod tests {
             " On the clock: 58 s with 2 steps at a time or more."
         );
         let mut plan = sample::plan();
-        assert_eq!(
-            clock_of_plan(&base, &plan),
-            "on the clock 58 s -> 31 s"
-        );
+        assert_eq!(clock_of_plan(&base, &plan), "on the clock 58 s -> 31 s");
         plan.wall_s_per_build = wall(30.0, 28.0, 28.0);
         assert_eq!(
             clock_of_plan(&base, &plan),

@@ -85,9 +85,10 @@ pub fn text(d: &Document, style: Style) -> String {
             false => format!("{text}\n"),
         });
     };
-    let stage = d.target.as_ref().map_or_else(String::new, |s| {
-        format!(", target {}", line(s))
-    });
+    let stage = d
+        .target
+        .as_ref()
+        .map_or_else(String::new, |s| format!(", target {}", line(s)));
     let policy = super::wording::under(&d.policy);
     put(
         &format!(
@@ -145,7 +146,10 @@ fn changes(trend: &Trend, width: usize, put: &mut dyn FnMut(&str, bool)) {
     let all = &trend.changes;
     let mut shown: Vec<&TrendChange> = all.iter().filter(|c| c.is_noticeable()).collect();
     if all.is_empty() {
-        put("No commit changed the Dockerfile or its ignore file.", false);
+        put(
+            "No commit changed the Dockerfile or its ignore file.",
+            false,
+        );
         return;
     }
     shown.sort_by(|a, b| b.more().abs().total_cmp(&a.more().abs()));
@@ -230,7 +234,12 @@ mod tests {
                 ],
                 changes: vec![
                     change("a", 20.0, 20.0, "Comments"),
-                    change("b", 20.0, 41.0, "Frontend @team \u{202e}<b>\n::set-output name=x::y"),
+                    change(
+                        "b",
+                        20.0,
+                        41.0,
+                        "Frontend @team \u{202e}<b>\n::set-output name=x::y",
+                    ),
                     change("c", 41.0, 40.0, "Less"),
                 ],
                 changes_left_out: 2,
@@ -246,8 +255,15 @@ mod tests {
         empty.trend.changes.clear();
         empty.trend.changes_left_out = 0;
         assert_eq!(
-            text(&empty, Style::default()).lines().skip(2).collect::<Vec<_>>(),
-            ["No build to count.", "", "No commit changed the Dockerfile or its ignore file."]
+            text(&empty, Style::default())
+                .lines()
+                .skip(2)
+                .collect::<Vec<_>>(),
+            [
+                "No build to count.",
+                "",
+                "No commit changed the Dockerfile or its ignore file."
+            ]
         );
     }
 

@@ -34,7 +34,9 @@ pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
 pub use jobs::{Clocks, JobModel, Minutes};
 pub use months::{Month, Pace, day, months, pace};
 pub use policy::{Horizon, InvalidPolicy, Policy, Size};
-pub use prepare::{Prepared, columns, prepare, prepare_for_all, selections_of, view_columns, views_of};
+pub use prepare::{
+    Prepared, columns, prepare, prepare_for_all, selections_of, view_columns, views_of,
+};
 pub use program::View;
 pub use replay::{
     BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,

@@ -127,7 +127,10 @@ mod tests {
     fn builds_stand_in_their_months() {
         let times = [at(0), at(31) - 1, at(31), at(400), i64::MAX];
         let found = months(&times, 0..9);
-        let shown: Vec<String> = found.iter().map(|m| format!("{m} {:?}", m.builds)).collect();
+        let shown: Vec<String> = found
+            .iter()
+            .map(|m| format!("{m} {:?}", m.builds))
+            .collect();
         assert_eq!(shown, ["2026-01 [0, 1]", "2026-02 [2]", "2027-02 [3]"]);
         assert_eq!(months(&[-1], 0..1)[0].to_string(), "1969-12");
         assert_eq!(day(START).as_deref(), Some("2026-01-01"));

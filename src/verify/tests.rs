@@ -78,7 +78,7 @@ fn log(seen: Seen) -> Log {
         seen,
         seconds: None,
         line: 1,
-            parts: Vec::new(),
+        parts: Vec::new(),
     };
     Log {
         format: LogFormat::RawJson,
@@ -236,7 +236,7 @@ fn equal_steps_of_two_stages_are_one_vertex() {
         seen,
         seconds: None,
         line: 1,
-            parts: Vec::new(),
+        parts: Vec::new(),
     };
     let log = Log {
         format: LogFormat::RawJson,
