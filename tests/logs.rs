@@ -66,3 +66,31 @@ fn a_failed_build_says_where() {
         );
     }
 }
+
+#[test]
+fn both_formats_of_a_build_that_pulls_and_pushes_say_the_same() {
+    use cacheplan::cost::overhead::{Overhead, spent};
+    let [plain, raw] = ["plain", "rawjson"].map(|format| spent(&log("push", format)));
+    let expected = [
+        (Overhead::Transfer, Some(12_002_235)),
+        (Overhead::Pull, Some(31_144_888)),
+        (Overhead::Export, None),
+        (Overhead::Push, None),
+    ];
+    let exact: Vec<_> = raw.iter().map(|s| (s.kind, s.bytes)).collect();
+    assert_eq!(exact, expected);
+    assert_eq!(plain.len(), raw.len());
+    for (plain, raw) in plain.iter().zip(&raw) {
+        assert_eq!(plain.kind, raw.kind);
+        // Tenths of a second, of two parts.
+        assert!(
+            (plain.seconds - raw.seconds).abs() <= 0.1,
+            "{plain:?} {raw:?}"
+        );
+        let off = |b: u64| b.abs_diff(raw.bytes.unwrap_or(0));
+        assert!(
+            plain.bytes.is_none_or(|b| off(b) < 10_000),
+            "{plain:?} {raw:?}"
+        );
+    }
+}

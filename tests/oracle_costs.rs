@@ -7,6 +7,7 @@ mod common;
 
 use cacheplan::cost::learn::runs;
 use cacheplan::cost::log::{Log, read_file};
+use cacheplan::cost::overhead::{Overhead, Spent, spent};
 use common::builder;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -178,6 +179,17 @@ fn every_format_says_what_the_builder_says() {
     );
     let exported = std::fs::read(root.join("one.dockerbuild")).expect("a record");
     agrees("record", &only(&exported), seconds);
+    // What was sent, in both formats that tell bytes.
+    let sent = |log: &Log| {
+        let all = spent(log).into_iter();
+        let sent: Vec<Spent> = all.filter(|s| s.kind == Overhead::Transfer).collect();
+        assert!(
+            matches!(&sent[..], [one] if one.bytes.is_some_and(|b| b > 0)),
+            "{sent:?}"
+        );
+        sent
+    };
+    assert_eq!(sent(&only(&exported)), sent(&only(&logs("rawjson"))));
     let (trace, otlp) = traces(root, &builder, &record);
     agrees("trace as it is kept", &only(&trace), seconds);
     agrees("trace as OTLP", &only(&otlp), seconds);

@@ -105,7 +105,18 @@ pub fn of(
     plan: Option<&Course<'_>>,
 ) -> Result<Trend> {
     let (place, _, builds, subject, _) = setting;
+    if subject.target.inline.is_some() {
+        let all = months(&times(builds), today.outcome.counted());
+        let month = |m: &Month| month_of(m, None, today, plan);
+        return Ok(Trend {
+            months: all.iter().map(month).collect(),
+            changes: Vec::new(),
+            changes_left_out: 0,
+            versions: 0,
+        });
+    }
     let epochs = each(place, builds, subject)?;
+    let count = epochs.plans.len();
     let timeline = epochs.timeline.clone();
     let versions = Versions::new(setting, epochs)?;
     let own = versions.replayed(timeline.clone());
@@ -115,12 +126,9 @@ pub fn of(
     };
     let seconds = times(builds);
     let all = months(&seconds, today.outcome.counted());
-    let month = |m: &Month| TrendMonth {
-        month: m.to_string(),
-        builds: m.builds.len(),
-        own_work_s_per_build: own_course.mean(&versions.sound(&m.builds, &timeline)),
-        work_s_per_build: today.mean(&m.builds),
-        plan_work_s_per_build: plan.and_then(|p| p.mean(&m.builds)),
+    let month = |m: &Month| {
+        let own = own_course.mean(&versions.sound(&m.builds, &timeline));
+        month_of(m, own, today, plan)
     };
     let steps = changes_of(&timeline);
     let left_out = steps.len().saturating_sub(MOST_CHANGES);
@@ -155,7 +163,23 @@ pub fn of(
         months: all.iter().map(month).collect(),
         changes,
         changes_left_out: left_out,
+        versions: count,
     })
+}
+
+fn month_of(
+    month: &Month,
+    own: Option<f64>,
+    today: &Course<'_>,
+    plan: Option<&Course<'_>>,
+) -> TrendMonth {
+    TrendMonth {
+        month: month.to_string(),
+        builds: month.builds.len(),
+        own_work_s_per_build: own,
+        work_s_per_build: today.mean(&month.builds),
+        plan_work_s_per_build: plan.and_then(|p| p.mean(&month.builds)),
+    }
 }
 
 /// Builds at which another version of the files begins, with the version before and the one behind. Commits without the

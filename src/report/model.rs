@@ -243,6 +243,8 @@ pub struct Trend {
     pub changes: Vec<TrendChange>,
     /// Older changes that were not looked at.
     pub changes_left_out: usize,
+    /// Versions of these files in the history; 0 for a Dockerfile that stands in a compose or bake file, whose versions are not looked at.
+    pub versions: usize,
 }
 
 /// One month.

@@ -131,7 +131,7 @@ pub fn text(d: &Document, style: Style) -> String {
             false,
         );
     }
-    if !months.is_empty() {
+    if !months.is_empty() && d.trend.versions > 0 {
         put(
             "as it was: each commit's own Dockerfile and ignore file; today's and the plan: those on the same commits",
             true,
@@ -145,6 +145,11 @@ pub fn text(d: &Document, style: Style) -> String {
 fn changes(trend: &Trend, width: usize, put: &mut dyn FnMut(&str, bool)) {
     let all = &trend.changes;
     let mut shown: Vec<&TrendChange> = all.iter().filter(|c| c.is_noticeable()).collect();
+    if trend.versions == 0 {
+        let file = "Older versions of a Dockerfile that stands in another file are not looked at.";
+        put(file, false);
+        return;
+    }
     if all.is_empty() {
         put(
             "No commit changed the Dockerfile or its ignore file.",
@@ -243,6 +248,7 @@ mod tests {
                     change("c", 41.0, 40.0, "Less"),
                 ],
                 changes_left_out: 2,
+                versions: 4,
             },
         }
     }
