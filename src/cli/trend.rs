@@ -4,11 +4,12 @@
 
 use super::analyze::{self, shared_builds};
 use super::args::{Cli, ReplayFormat, TrendArgs};
-use super::epochs::{Epochs, each};
+use super::epochs::each;
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{ReplaySetting, Replays, read_builds, times};
 use super::{Done, history_notes, output, worktree};
 use crate::optimize::Evaluated;
+use crate::plan::Plan;
 use crate::report::model::{Trend, TrendChange, TrendMonth};
 use crate::report::{text::Style, trend};
 use crate::simulate::{BuildCost, Month, Outcome, day, months};
@@ -118,8 +119,12 @@ pub fn of(
     let epochs = each(place, builds, subject)?;
     let count = epochs.plans.len();
     let timeline = epochs.timeline.clone();
-    let versions = Versions::new(setting, epochs)?;
-    let own = versions.replayed(timeline.clone());
+    // A commit with a file that the builder refuses is no version: what it began is judged with the one that mends it.
+    let refused: Vec<bool> = epochs.plans.iter().map(Plan::has_errors).collect();
+    let taken = timeline.iter().map(|v| v.filter(|v| !refused[*v]));
+    let steps = changes_of(taken);
+    let versions = Replays::new(setting, epochs, None)?;
+    let own = versions.of(timeline.clone());
     let own_course = Course {
         outcome: &own.0,
         costs: &own.1,
@@ -127,21 +132,15 @@ pub fn of(
     let seconds = times(builds);
     let all = months(&seconds, today.outcome.counted());
     let month = |m: &Month| {
-        let own = own_course.mean(&versions.sound(&m.builds, &timeline));
+        let own = own_course.mean(&m.builds);
         month_of(m, own, today, plan)
     };
-    let steps = changes_of(&timeline);
     let left_out = steps.len().saturating_sub(MOST_CHANGES);
-    let steps = &steps[left_out..];
-    let sound = |(_, before, after): &&(usize, usize, usize)| {
-        !versions.is_broken(*before) && !versions.is_broken(*after)
-    };
-    let sound: Vec<_> = steps.iter().filter(sound).collect();
-    let change = |(at, before, after): &&(usize, usize, usize)| {
+    let change = |(at, before, after): &(usize, usize, usize)| {
         let around = at.saturating_sub(AROUND)..(at + AROUND).min(timeline.len());
         let with = |version: usize| {
             let of = |i: usize| around.contains(&i).then_some(version);
-            versions.replayed((0..timeline.len()).map(of).collect())
+            versions.of((0..timeline.len()).map(of).collect())
         };
         let (a, b) = (with(*before), with(*after));
         let both = shared_builds(&[&a.0, &b.0]);
@@ -158,7 +157,7 @@ pub fn of(
             builds: both.len(),
         })
     };
-    let changes: Vec<TrendChange> = sound.par_iter().filter_map(change).collect();
+    let changes: Vec<TrendChange> = steps[left_out..].par_iter().filter_map(change).collect();
     Ok(Trend {
         months: all.iter().map(month).collect(),
         changes,
@@ -182,52 +181,19 @@ fn month_of(
     }
 }
 
-/// Builds at which another version of the files begins, with the version before and the one behind. Commits without the
-/// Dockerfile between two versions count as no version.
-fn changes_of(timeline: &[Option<usize>]) -> Vec<(usize, usize, usize)> {
+/// Builds at which another version of the files begins, with the version before and the one behind; commits without one
+/// stand for none.
+fn changes_of(timeline: impl Iterator<Item = Option<usize>>) -> Vec<(usize, usize, usize)> {
     let mut out = Vec::new();
     let mut last = None;
-    for (i, version) in timeline.iter().enumerate() {
-        let Some(now) = *version else { continue };
+    for (i, version) in timeline.enumerate() {
+        let Some(now) = version else { continue };
         if let Some(before) = last.filter(|b| *b != now) {
             out.push((i, before, now));
         }
         last = Some(now);
     }
     out
-}
-
-/// All versions of the files, ready to be replayed over any builds.
-struct Versions {
-    replays: Replays,
-    broken: Vec<bool>,
-}
-
-impl Versions {
-    fn new(setting: ReplaySetting<'_>, epochs: Epochs) -> Result<Self> {
-        let broken = epochs
-            .plans
-            .iter()
-            .map(|p| p.diagnostics.iter().any(|d| d.is_error()))
-            .collect();
-        let replays = Replays::new(setting, epochs, None)?;
-        Ok(Self { replays, broken })
-    }
-
-    /// The builder refuses the file.
-    fn is_broken(&self, version: usize) -> bool {
-        self.broken[version]
-    }
-
-    /// Those of the builds whose version the builder takes.
-    fn sound(&self, builds: &[usize], timeline: &[Option<usize>]) -> Vec<usize> {
-        let sound = |b: &&usize| timeline[**b].is_some_and(|v| !self.broken[v]);
-        builds.iter().filter(sound).copied().collect()
-    }
-
-    fn replayed(&self, timeline: Vec<Option<usize>>) -> (Outcome, Vec<BuildCost>) {
-        self.replays.of(timeline)
-    }
 }
 
 #[cfg(test)]
@@ -237,10 +203,13 @@ mod tests {
     #[test]
     fn a_change_is_where_another_version_begins() {
         let none: Vec<(usize, usize, usize)> = Vec::new();
-        assert_eq!(changes_of(&[]), none);
-        assert_eq!(changes_of(&[None, Some(0), Some(0), None, Some(0)]), none);
+        assert_eq!(changes_of([].into_iter()), none);
         assert_eq!(
-            changes_of(&[Some(0), Some(1), None, Some(0), Some(0), Some(2)]),
+            changes_of([None, Some(0), Some(0), None, Some(0)].into_iter()),
+            none
+        );
+        assert_eq!(
+            changes_of([Some(0), Some(1), None, Some(0), Some(0), Some(2)].into_iter()),
             [(1, 0, 1), (3, 1, 0), (5, 0, 2)]
         );
     }
