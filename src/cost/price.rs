@@ -62,8 +62,8 @@ pub const RUNNERS: [Runner; 11] = [
     gitlab("gitlab-large", 0.03, 8),
 ];
 
-/// What a minute costs.
-#[derive(Clone, Debug, PartialEq)]
+/// What a minute costs; nothing, without more.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Price {
     /// Money a minute; none on free runners.
     pub rate: Option<f64>,
@@ -71,16 +71,6 @@ pub struct Price {
     pub currency: String,
     /// The runner, where it was named.
     pub runner: Option<Runner>,
-}
-
-impl Default for Price {
-    fn default() -> Self {
-        Self {
-            rate: None,
-            currency: String::new(),
-            runner: None,
-        }
-    }
 }
 
 /// Why `--price` can't be used.
