@@ -12,7 +12,7 @@ use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::history::PathId;
-use crate::optimize::{Advice, Evaluated, Judge, Scales, Setting, advise};
+use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
 use crate::plan::Plan;
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
@@ -544,6 +544,7 @@ pub fn image_bytes(
     costs: &CostTable,
 ) -> Result<Option<u64>> {
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
+    let files = Bytes(&files);
     Ok(Some(Scales::new(&files, costs).bytes(&subject.plan, &[])))
 }
 

@@ -33,6 +33,8 @@ pub struct Entry {
     pub what: What,
     /// Digest of a file's content, where that is known.
     pub digest: Option<[u8; 32]>,
+    /// Permission bits, where they are known.
+    pub mode: Option<u32>,
     /// What all names of one file have in common, where it has several.
     pub same: Option<(u64, u64)>,
 }
@@ -75,6 +77,7 @@ impl<'a> Sent<'a> {
             path,
             what: What::Folder,
             digest: None,
+            mode: None,
             same: None,
         }));
         entries.sort_by(|a, b| a.path.cmp(&b.path));

@@ -30,7 +30,7 @@ use crate::plan::{BuildOptions, ContextInput};
 use crate::rewrite::{ContextFiles, EditNote, Safety};
 use crate::simulate::{BuildCost, Context, Policy, Summary};
 use crate::source::SourceFile;
-pub use bytes::Scales;
+pub use bytes::{Bytes, Scales};
 use certificate::Proof;
 pub use judge::{Evaluated, Judge, step_bytes, step_seconds, warm_seconds, with_lines};
 use search::{Candidate, Search};
@@ -169,7 +169,8 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     let objective = setting.objective;
     let cold = baseline.outcome.cold().into_iter();
     let counted: Vec<usize> = cold.chain(baseline.outcome.counted()).collect();
-    let scales = Scales::new(setting.files, setting.costs);
+    let files = Bytes(setting.files);
+    let scales = Scales::new(&files, setting.costs);
     let bytes = |c: &Candidate| scales.bytes(&c.evaluated.plan, &c.ignore);
     let rewrites = search::find_rewrites(judge, baseline);
     let mut plans: Vec<Advice> = Vec::new();
