@@ -14,6 +14,8 @@ mod run;
 pub mod sent;
 mod taken;
 mod unpack;
+#[cfg(test)]
+mod tests;
 
 pub use pushed::{Pushed, pushed};
 pub use sent::Sent;

@@ -116,15 +116,22 @@ fn pairs(image: &Image, layers: &ImageLayers) -> Vec<Option<usize>> {
 
 /// Whether a layer says that it was made by this step; one that says nothing may be.
 fn is_of(made: &ImageLayer, step: &Step) -> bool {
-    let Some((keyword, text)) = made_by(&made.created_by) else {
-        // Or not where its command begins.
-        let run = made.created_by.starts_with("RUN |") && step.kind == StepKind::Run;
-        return made.created_by.is_empty() || run;
-    };
-    let words = |t: &str| t.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let words = |t: &str| -> Vec<String> { t.split_whitespace().map(str::to_owned).collect() };
     let title = crate::cost::log::title(&step.name).and_then(|t| t.instruction());
     let printed = title.map_or("", |(_, _, text)| text);
     let texts = [step.text.as_str(), printed];
+    // An exec form behind values of arguments: nothing tells where it begins.
+    let created = made.created_by.trim_end_matches(" # buildkit");
+    if created.starts_with("RUN |") && step.kind == StepKind::Run {
+        let created = words(created);
+        let ends = |t: &&str| !t.is_empty() && created.ends_with(&words(t));
+        if texts.iter().any(ends) {
+            return true;
+        }
+    }
+    let Some((keyword, text)) = made_by(&made.created_by) else {
+        return made.created_by.is_empty();
+    };
     let own = texts.iter().any(|t| words(t) == words(&text));
     // Paths are printed as they are written, a working directory resolved.
     let of_place = keyword == "WORKDIR" || text.starts_with("<<");

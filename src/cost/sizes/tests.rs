@@ -9,7 +9,9 @@ fn steps_of_real_histories() {
         ("RUN /bin/bash -euxo pipefail -c a | b # buildkit", Some("RUN a | b")),
         ("RUN bash -o pipefail -c make # buildkit", Some("RUN make")),
         ("RUN |1 A=b echo x y # buildkit", Some("RUN echo x y")),
-        ("RUN |2 A=b C=d e echo x y # buildkit", None),
+        // A value with a blank, and no shell that would tell where it ends.
+        ("RUN |2 A=b C=d e echo x y # buildkit", Some("RUN e echo x y")),
+        ("RUN |2 A=b c d # buildkit", None),
         ("RUN echo x y # buildkit", Some("RUN echo x y")),
         ("RUN /opt/run sh -c x # buildkit", Some("RUN /opt/run sh -c x")),
         ("RUN /bin/sh -c echo one\necho two > /two\n # buildkit", Some("RUN echo one\necho two > /two")),
