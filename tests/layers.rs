@@ -61,7 +61,10 @@ fn a_folder_without_git_has_layers_too() {
     assert_eq!(document["schema"], "cacheplan.layers/1");
     assert_eq!(document["store"]["counts"], "file-bytes");
     let layer = &document["layers"][3];
-    assert_eq!((&layer["id"], &layer["bytes"]), (&"0.4".into(), &11000.into()));
+    assert_eq!(
+        (&layer["id"], &layer["bytes"]),
+        (&"0.4".into(), &11000.into())
+    );
     assert_eq!(layer["lost"][0]["kind"], "deleted");
     assert_eq!(layer["lost_bytes"], 11000);
     assert_eq!(document["history"], Value::Null);
@@ -72,7 +75,9 @@ fn a_folder_without_git_has_layers_too() {
     assert_eq!(document["layers"][3]["bytes"], 16384 + 4 * 4096);
     let told = good(&cacheplan(dir.path(), &["layers", "--format", "markdown"]));
     assert!(
-        told.contains("| 5 | 16.4 kB | context | `COPY src src` | 8.2 kB of it deleted by line 6; "),
+        told.contains(
+            "| 5 | 16.4 kB | context | `COPY src src` | 8.2 kB of it deleted by line 6; "
+        ),
         "{told}"
     );
 }
@@ -81,10 +86,16 @@ fn a_folder_without_git_has_layers_too() {
 fn what_commits_push_again() {
     let repo = repository(
         &[
-            ("Dockerfile", "FROM node AS made\nCOPY src /src\nRUN make -C /src\nFROM node\nCOPY --from=made /src/out /out\nCOPY package.json /\nCOPY src /src\n"),
+            (
+                "Dockerfile",
+                "FROM node AS made\nCOPY src /src\nRUN make -C /src\nFROM node\nCOPY --from=made /src/out /out\nCOPY package.json /\nCOPY src /src\n",
+            ),
             ("package.json", "{}\n"),
             ("src/a", "a\n"),
-            ("cacheplan.costs.json", r#"{"schema":"cacheplan.costs/1","steps":[{"match":{"keyword":"COPY","text":"/src/out /out"},"bytes":1000}]}"#),
+            (
+                "cacheplan.costs.json",
+                r#"{"schema":"cacheplan.costs/1","steps":[{"match":{"keyword":"COPY","text":"/src/out /out"},"bytes":1000}]}"#,
+            ),
         ],
         &["src/a", "README", "package.json", "src/a"],
     );
@@ -95,7 +106,10 @@ fn what_commits_push_again() {
         .iter()
         .map(|l| {
             let p = &l["pushed"];
-            format!("{} {} {} {} {}", l["bytes"], p["anew"], p["maybe"], p["bytes_per_build"], p["bytes_per_build_min"])
+            format!(
+                "{} {} {} {} {}",
+                l["bytes"], p["anew"], p["maybe"], p["bytes_per_build"], p["bytes_per_build_min"]
+            )
         })
         .collect();
     assert_eq!(
@@ -115,7 +129,10 @@ fn what_commits_push_again() {
     assert!(told.contains("A build pushes "), "{told}");
     assert!(told.contains("1-3/4"), "{told}");
     // A commit, without a checkout.
-    let document = json(&repo.root, &["--ref", "HEAD~1", "--builder-profile", "buildkit-overlay2"]);
+    let document = json(
+        &repo.root,
+        &["--ref", "HEAD~1", "--builder-profile", "buildkit-overlay2"],
+    );
     assert_eq!(document["layers"][2]["bytes"], 6);
     let out = cacheplan(&repo.root, &["layers", "--dockerfile-from", "each"]);
     assert_eq!(out.status.code(), Some(2));
@@ -129,9 +146,15 @@ fn histories_teach_sizes_and_logs_seconds() {
     let dir = folder(&[
         ("a.log", log),
         ("history.json", history),
-        ("Dockerfile", "FROM node\nWORKDIR /w\nRUN npm ci\nRUN npm run build\nRUN npm ci --x\n"),
+        (
+            "Dockerfile",
+            "FROM node\nWORKDIR /w\nRUN npm ci\nRUN npm run build\nRUN npm ci --x\n",
+        ),
     ]);
-    let told = good(&cacheplan(dir.path(), &["calibrate", "a.log", "history.json"]));
+    let told = good(&cacheplan(
+        dir.path(),
+        &["calibrate", "a.log", "history.json"],
+    ));
     let expected = "a.log (plain): 2 steps ran, 50.0 s of work\nhistory.json (history): 3 layers, 57.3 kB\n\n\
                     \x20 median      90 %      warm     layer  runs  step\n\
                     \x20 30.0 s    30.0 s         -   41.0 kB     1  RUN npm ci\n\
@@ -140,7 +163,8 @@ fn histories_teach_sizes_and_logs_seconds() {
                     \x20 20.0 s    20.0 s         -    8.2 kB     1  any `build` step\n\n\
                     cacheplan.costs.json: 4 rules, 4 of them new\n";
     assert_eq!(told, expected);
-    let costs = std::fs::read_to_string(dir.path().join("cacheplan.costs.json")).expect("a costs file");
+    let costs =
+        std::fs::read_to_string(dir.path().join("cacheplan.costs.json")).expect("a costs file");
     let start = "{\"schema\":\"cacheplan.costs/1\",\"disk\":\"ext4\",\"steps\":[\n\
                  {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"seconds\":{\"cold\":[30.0,30.0]},\"bytes\":40960,\"n\":1},\n";
     assert!(costs.starts_with(start), "{costs}");
@@ -161,7 +185,16 @@ fn histories_teach_sizes_and_logs_seconds() {
         ]
     );
     // Sizes alone are a rule.
-    good(&cacheplan(dir.path(), &["calibrate", "history.json", "history.json", "-o", "sizes.json"]));
+    good(&cacheplan(
+        dir.path(),
+        &[
+            "calibrate",
+            "history.json",
+            "history.json",
+            "-o",
+            "sizes.json",
+        ],
+    ));
     let costs = std::fs::read_to_string(dir.path().join("sizes.json")).expect("a costs file");
     let rule = "{\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"bytes\":40960,\"n\":2,\"bytes_n\":2},\n";
     assert!(costs.contains(rule), "{costs}");
@@ -169,7 +202,10 @@ fn histories_teach_sizes_and_logs_seconds() {
     std::fs::write(dir.path().join("cut.txt"), cut).expect("a file");
     let out = cacheplan(dir.path(), &["calibrate", "cut.txt", "-o", "cut.json"]);
     let errors = String::from_utf8_lossy(&out.stderr);
-    assert!(errors.contains("write it with `docker history --no-trunc`"), "{errors}");
+    assert!(
+        errors.contains("write it with `docker history --no-trunc`"),
+        "{errors}"
+    );
 }
 
 /// An image of layers of one file each: path and content, or what takes one away.
@@ -191,7 +227,8 @@ fn image(dir: &Path, history: &[&str], layers: &[&[(&str, &str)]]) {
             header.set_uid(0);
             header.set_gid(0);
             header.set_mtime(0);
-            tar.append_data(&mut header, path, bytes.as_slice()).expect("a member");
+            tar.append_data(&mut header, path, bytes.as_slice())
+                .expect("a member");
         }
         tar.into_inner().expect("a tar")
     };
@@ -206,15 +243,22 @@ fn image(dir: &Path, history: &[&str], layers: &[&[(&str, &str)]]) {
         .collect();
     let config = serde_json::json!({"os": "linux", "config": {}, "history": history});
     let config = put(config.to_string().into_bytes());
-    let manifest = put(format!("{{\"config\":{config},\"layers\":[{}]}}", list.join(",")).into_bytes());
-    blobs.push(("index.json".to_owned(), format!("{{\"manifests\":[{manifest}]}}").into_bytes()));
+    let manifest =
+        put(format!("{{\"config\":{config},\"layers\":[{}]}}", list.join(",")).into_bytes());
+    blobs.push((
+        "index.json".to_owned(),
+        format!("{{\"manifests\":[{manifest}]}}").into_bytes(),
+    ));
     std::fs::write(dir.join("image.tar"), tar(&blobs)).expect("a file");
 }
 
 #[test]
 fn an_image_is_held_against_the_estimate() {
     let dir = folder(&[
-        ("Dockerfile", "FROM node\nENV A=b\nCOPY a /\nRUN wget -q https://example.org/x.tgz\nRUN rm /x.tgz\n"),
+        (
+            "Dockerfile",
+            "FROM node\nENV A=b\nCOPY a /\nRUN wget -q https://example.org/x.tgz\nRUN rm /x.tgz\n",
+        ),
         ("a", "12345"),
     ]);
     let x = "x".repeat(10_000);
@@ -234,35 +278,76 @@ fn an_image_is_held_against_the_estimate() {
         "RUN /bin/sh -c rm /x.tgz # buildkit",
     ];
     image(dir.path(), &history, &layers);
-    let document = json(dir.path(), &["--image", "image.tar", "--builder-profile", "buildkit-overlay2"]);
+    let document = json(
+        dir.path(),
+        &[
+            "--image",
+            "image.tar",
+            "--builder-profile",
+            "buildkit-overlay2",
+        ],
+    );
     let found = &document["image"];
     assert_eq!(found["matches"], true, "{found}");
-    assert_eq!((&found["base_layers"], &found["base_bytes"]), (&2.into(), &10_002.into()));
+    assert_eq!(
+        (&found["base_layers"], &found["base_bytes"]),
+        (&2.into(), &10_002.into())
+    );
     assert_eq!(found["bytes"], 10_005);
-    let lost = |n: usize| format!("{} {} {}", found["lost"][n]["path"], found["lost"][n]["bytes"], found["lost"][n]["by"]);
+    let lost = |n: usize| {
+        format!(
+            "{} {} {}",
+            found["lost"][n]["path"], found["lost"][n]["bytes"], found["lost"][n]["by"]
+        )
+    };
     assert_eq!([lost(0), lost(1)], ["\"/x.tgz\" 10000 4", "\"/b\" 1 4"]);
     let beside = |n: usize| &document["layers"][n]["image"];
-    assert_eq!((&beside(0)["bytes"], &beside(0)["difference"]), (&5.into(), &0.0.into()));
+    assert_eq!(
+        (&beside(0)["bytes"], &beside(0)["difference"]),
+        (&5.into(), &0.0.into())
+    );
     assert_eq!(beside(1)["difference"], 990_000.0);
     assert_eq!(beside(2)["layer"], 4);
     // What the image says is what the next estimate knows.
     let told = good(&cacheplan(dir.path(), &["calibrate", "image.tar"]));
-    assert!(told.starts_with("image.tar (image): 4 layers, 20.5 kB\n"), "{told}");
-    let told = good(&cacheplan(dir.path(), &["layers", "--image", "image.tar", "--quiet"]));
+    assert!(
+        told.starts_with("image.tar (image): 4 layers, 20.5 kB\n"),
+        "{told}"
+    );
+    let told = good(&cacheplan(
+        dir.path(),
+        &["layers", "--image", "image.tar", "--quiet"],
+    ));
     assert!(
         told.contains("    4    12.3 kB  measured    12.3 kB       0 %  RUN wget -q https://example.org/x.tgz\n       12.3 kB of it deleted by line 5\n"),
         "{told}"
     );
-    assert!(told.contains("    12.3 kB  /x.tgz of layer 3, deleted in layer 4\n"), "{told}");
+    assert!(
+        told.contains("    12.3 kB  /x.tgz of layer 3, deleted in layer 4\n"),
+        "{told}"
+    );
     // Of another Dockerfile.
-    std::fs::write(dir.path().join("Dockerfile"), "FROM node\nCOPY a /\nRUN other\nRUN rm /x.tgz\n").expect("a file");
+    std::fs::write(
+        dir.path().join("Dockerfile"),
+        "FROM node\nCOPY a /\nRUN other\nRUN rm /x.tgz\n",
+    )
+    .expect("a file");
     let document = json(dir.path(), &["--image", "image.tar"]);
     assert_eq!(document["image"]["matches"], false);
-    let told = good(&cacheplan(dir.path(), &["layers", "--image", "image.tar", "--format", "markdown"]));
-    assert!(told.contains("the image is of another Dockerfile"), "{told}");
+    let told = good(&cacheplan(
+        dir.path(),
+        &["layers", "--image", "image.tar", "--format", "markdown"],
+    ));
+    assert!(
+        told.contains("the image is of another Dockerfile"),
+        "{told}"
+    );
     // No image.
     std::fs::write(dir.path().join("text"), "text").expect("a file");
-    for (file, why) in [("text", "is no image archive"), ("gone", "cannot read gone")] {
+    for (file, why) in [
+        ("text", "is no image archive"),
+        ("gone", "cannot read gone"),
+    ] {
         let out = cacheplan(dir.path(), &["layers", "--image", file]);
         assert_eq!(out.status.code(), Some(2));
         let errors = String::from_utf8_lossy(&out.stderr);
@@ -273,19 +358,33 @@ fn an_image_is_held_against_the_estimate() {
 #[test]
 fn hostile_names_act_on_nothing() {
     let dir = folder(&[
-        ("Dockerfile", "FROM a\nCOPY . /x\nRUN rm /x/a # \u{1b}[31m ::error:: \u{202e}\nCOPY [\"::error|`<b>`\", \"/y\"]\n"),
+        (
+            "Dockerfile",
+            "FROM a\nCOPY . /x\nRUN rm /x/a # \u{1b}[31m ::error:: \u{202e}\nCOPY [\"::error|`<b>`\", \"/y\"]\n",
+        ),
         ("a", "same"),
         ("::error|`<b>`", "other"),
         ("\u{202e}gpj\nb", "other"),
     ]);
     let name = "RUN /bin/sh -c \u{1b}[31m@octo | <b> ::set-output # buildkit";
-    image(dir.path(), &[name, name, name], &[&[("\u{1b}[2Ja", "same")], &[("::b", "same")], &[("c", "same")]]);
+    image(
+        dir.path(),
+        &[name, name, name],
+        &[
+            &[("\u{1b}[2Ja", "same")],
+            &[("::b", "same")],
+            &[("c", "same")],
+        ],
+    );
     for format in ["text", "markdown"] {
         for more in [&[][..], &["--image", "image.tar"]] {
             let args = [&["layers", "--quiet", "--format", format], more].concat();
             let told = good(&cacheplan(dir.path(), &args));
             assert!(!told.contains(['\u{1b}', '\u{202e}']), "{told:?}");
-            assert!(!told.lines().any(|l| l.trim_start().starts_with("::")), "{told}");
+            assert!(
+                !told.lines().any(|l| l.trim_start().starts_with("::")),
+                "{told}"
+            );
             if format == "markdown" {
                 assert!(!told.contains("<b>`") || told.contains('`'), "{told}");
                 let rows = told.lines().filter(|l| l.starts_with('|'));
@@ -300,6 +399,9 @@ fn hostile_names_act_on_nothing() {
         std::fs::write(dir.path().join("cut.tar"), &whole[..length]).expect("a file");
         let out = cacheplan(dir.path(), &["layers", "--image", "cut.tar"]);
         let errors = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(matches!(out.status.code(), Some(0 | 2)), "{length}: {errors}");
+        assert!(
+            matches!(out.status.code(), Some(0 | 2)),
+            "{length}: {errors}"
+        );
     }
 }

@@ -50,7 +50,11 @@ fn cases() -> Vec<Case> {
         };
         Case {
             name: name.trim().to_owned(),
-            parts: format!("\n{rest}").split("\n-- ").skip(1).map(part).collect(),
+            parts: format!("\n{rest}")
+                .split("\n-- ")
+                .skip(1)
+                .map(part)
+                .collect(),
         }
     };
     let all = text.split("\n== ").skip(1).map(case);
@@ -64,7 +68,9 @@ fn content(path: &str, size: usize) -> Vec<u8> {
         state = (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     }
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
     (0..size).map(|_| next()).collect()
@@ -160,7 +166,14 @@ fn built(host: Option<&str>, root: &Path) -> Result<Vec<Said>, String> {
     let context = root.to_string_lossy().into_owned();
     let build = ["build", "--network=none", "-q", "-t", &tag, &context];
     docker(host, &build)?;
-    let history = ["history", "--human=false", "--no-trunc", "--format", "json", &tag];
+    let history = [
+        "history",
+        "--human=false",
+        "--no-trunc",
+        "--format",
+        "json",
+        &tag,
+    ];
     let text = docker(host, &history);
     // The cache stays; the image's name must go.
     docker(host, &["image", "rm", "-f", &tag])?;
@@ -169,7 +182,10 @@ fn built(host: Option<&str>, root: &Path) -> Result<Vec<Said>, String> {
         let row: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
         let by = row["CreatedBy"].as_str().unwrap_or_default().to_owned();
         let size = row["Size"].as_str().and_then(|s| s.parse().ok());
-        if matches!(by.split(' ').next(), Some("RUN" | "COPY" | "ADD" | "WORKDIR")) {
+        if matches!(
+            by.split(' ').next(),
+            Some("RUN" | "COPY" | "ADD" | "WORKDIR")
+        ) {
             said.push((size.ok_or("a size that is none")?, by));
         }
     }
@@ -217,17 +233,31 @@ fn compare(store: (&str, &str), case: &Case, first: &[Said], second: &[Said], to
         }
         std::fs::write(beside.join("history.json"), lines).expect("a file");
         cacheplan(beside, &["calibrate", "history.json", "-o", "costs.json"]);
-        let mut args = vec!["layers", "context", "--format", "json", "--builder-profile", profile];
+        let mut args = vec![
+            "layers",
+            "context",
+            "--format",
+            "json",
+            "--builder-profile",
+            profile,
+        ];
         args.extend(["--costs", "../costs.json"]);
         if !disk.is_empty() {
             args.extend(["--disk", disk]);
         }
         let document: Value = serde_json::from_str(&cacheplan(beside, &args)).expect("JSON");
         let layers = document["layers"].as_array().expect("layers");
-        let label = format!("{} {disk}, {}, build {}", profile, case.name, u8::from(build) + 1);
+        let label = format!(
+            "{} {disk}, {}, build {}",
+            profile,
+            case.name,
+            u8::from(build) + 1
+        );
         if layers.len() != said.len() {
             let found = layers.len();
-            total.wrong.push(format!("{label}: {found} layers, {} built", said.len()));
+            total
+                .wrong
+                .push(format!("{label}: {found} layers, {} built", said.len()));
             continue;
         }
         for (layer, (size, by)) in layers.iter().zip(said) {
@@ -250,7 +280,9 @@ fn compare(store: (&str, &str), case: &Case, first: &[Said], second: &[Said], to
                 }
             };
             if !fits {
-                total.wrong.push(format!("{label}: {bytes:?} ({source}) for {size} of {by:?}"));
+                total.wrong.push(format!(
+                    "{label}: {bytes:?} ({source}) for {size} of {by:?}"
+                ));
             }
         }
     }
@@ -316,7 +348,11 @@ fn layers_equal_kept_histories() {
             compare(store, case, &read(first), &read(second), &mut total);
         }
         finish(&format!("{profile} {disk}, kept"), &total);
-        assert!(total.images >= 40 || all.len() < 20, "only {} images", total.images);
+        assert!(
+            total.images >= 40 || all.len() < 20,
+            "only {} images",
+            total.images
+        );
     }
 }
 
@@ -339,7 +375,8 @@ fn layers_equal_a_real_builder() {
         };
         let host = host.as_deref();
         // The daemon on PATH may have another store.
-        let driver = docker(host, &["info", "--format", "{{json .DriverStatus}}"]).expect("a daemon");
+        let driver =
+            docker(host, &["info", "--format", "{{json .DriverStatus}}"]).expect("a daemon");
         if driver.contains("io.containerd.snapshotter") != (profile == "buildkit") {
             eprintln!("skipped: the daemon's store is not that of {profile}");
             continue;
@@ -353,7 +390,13 @@ fn layers_equal_a_real_builder() {
                 built(host, dir.path()).unwrap_or_else(|e| panic!("{}: {e}", case.name))
             };
             let (first, second) = (build(false), build(true));
-            let _ = write!(text, "\n== {}\n{}\n{}", case.name, written(&first), written(&second));
+            let _ = write!(
+                text,
+                "\n== {}\n{}\n{}",
+                case.name,
+                written(&first),
+                written(&second)
+            );
             // Without a figure of its own the file system below is told by the sizes.
             compare((profile, disk), &case, &first, &second, &mut total);
         }

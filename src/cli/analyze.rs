@@ -249,7 +249,7 @@ fn report(
     };
     let commits = &builds.log.commits;
     let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
-    let bytes = image_bytes(place, builds, subject, costs)?;
+    let bytes = weight(place, builds, subject, costs, Some(&searched.baseline))?;
     Ok(TargetReport {
         file: subject.file.clone(),
         context: place.shown(&subject.context),
@@ -277,13 +277,14 @@ fn report(
 
 /// A summary as the document has it.
 #[must_use]
-pub fn figures(summary: &Summary, image_bytes_estimate: Option<u64>) -> Baseline {
+pub fn figures(summary: &Summary, weight: Weight) -> Baseline {
     Baseline {
         work_s_per_build: summary.work_s_per_build,
         work_s_per_build_min: summary.work_s_per_build_min,
         critical_path_s_per_build: summary.critical_path_s_per_build,
         cold_s: summary.cold_s,
-        image_bytes_estimate,
+        image_bytes_estimate: weight.image_bytes,
+        pushed_bytes_per_build: weight.pushed_bytes,
         hit_rate: summary.hit_rate,
     }
 }
@@ -310,6 +311,7 @@ pub fn plan_rows(place: &Place, subject: &Subject, searched: &Searched) -> Vec<P
             critical_path_s_per_build: p.evaluated.summary.critical_path_s_per_build,
             cold_s: p.evaluated.summary.cold_s,
             image_bytes_estimate: Some(p.image_bytes),
+            pushed_bytes_per_build: Some(p.pushed_bytes),
             saving: p.saving,
             held_out_saving: p.held_out_saving,
             bound_s: p.bound_s,
@@ -514,7 +516,7 @@ fn against(
     Ok(BaseComparison {
         rev: rev.to_owned(),
         commit: commit.to_string(),
-        baseline: figures(&sums, None),
+        baseline: figures(&sums, Weight::default()),
         saving,
         interval: saving_interval(&a, &b),
     })
@@ -533,19 +535,33 @@ pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
     (0..n).filter(counts).filter(|i| *i > cold).collect()
 }
 
-/// What the image weighs above its base image, an estimate.
+/// What an image weighs, an estimate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weight {
+    /// Bytes above its base image.
+    pub image_bytes: Option<u64>,
+    /// Mean bytes a build that are pushed again.
+    pub pushed_bytes: Option<f64>,
+}
+
+/// What the image weighs above its base image, and where its builds were replayed what they push again.
 ///
 /// # Errors
 /// When trees are missing.
-pub fn image_bytes(
+pub fn weight(
     place: &Place,
     builds: &Builds,
     subject: &Subject,
     costs: &CostTable,
-) -> Result<Option<u64>> {
+    replayed: Option<&Evaluated>,
+) -> Result<Weight> {
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
     let files = Bytes(&files);
-    Ok(Some(Scales::new(&files, costs).bytes(&subject.plan, &[])))
+    let scales = Scales::new(&files, costs);
+    Ok(Weight {
+        image_bytes: Some(scales.bytes(&subject.plan, &[])),
+        pushed_bytes: replayed.map(|r| scales.pushed(&r.plan, &r.outcome, &[])),
+    })
 }
 
 fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {

@@ -72,8 +72,8 @@ pub fn image_archive(file: &Path) -> Result<Option<Result<Image, ImageError>>> {
     if !std::fs::metadata(file).is_ok_and(|m| m.is_file()) {
         return Ok(None);
     }
-    let mut opened = std::fs::File::open(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let mut opened =
+        std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut head = Vec::new();
     (&mut opened).take(512).read_to_end(&mut head)?;
     Ok(match head.get(MAGIC) == Some(b"ustar") {

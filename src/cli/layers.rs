@@ -29,7 +29,11 @@ pub fn run(cli: &Cli, args: &LayersArgs) -> Result<Done> {
         bail!("--dockerfile-from each: `layers` looks at the layers of today's Dockerfile");
     }
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let subject = only(load(&place, &args.place.build, &args.history.volatile_args)?)?;
+    let subject = only(load(
+        &place,
+        &args.place.build,
+        &args.history.volatile_args,
+    )?)?;
     output::diagnostics(cli, &subject.diagnostics);
     if subject.failed() {
         return Ok(Done::WrongInput);
@@ -200,7 +204,11 @@ fn report(
         unknown_layers: rows.iter().filter(|r| r.bytes.is_none()).count(),
         wasted_bytes: sum(&|r| r.lost_bytes),
         wasted_bytes_max: sum(&|r| r.lost_bytes_max),
-        duplicate_bytes: found.duplicates.iter().map(layers::Duplicates::wasted).sum(),
+        duplicate_bytes: found
+            .duplicates
+            .iter()
+            .map(layers::Duplicates::wasted)
+            .sum(),
         pushed_bytes_per_build: per_build(&|p| p.bytes_per_build),
         pushed_bytes_per_build_min: per_build(&|p| p.bytes_per_build_min),
     };

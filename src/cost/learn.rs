@@ -324,8 +324,12 @@ mod tests {
             let warm = r
                 .warm
                 .map_or(String::new(), |w| format!(" warm {:.1}", w.p50));
-            let cold = r.cold.map_or(String::new(), |c| format!(" {:.1}-{:.1}", c.p50, c.p90));
-            let bytes = r.bytes.map_or(String::new(), |b| format!(" {b} B of {}", r.bytes_n));
+            let cold = r
+                .cold
+                .map_or(String::new(), |c| format!(" {:.1}-{:.1}", c.p50, c.p90));
+            let bytes = r
+                .bytes
+                .map_or(String::new(), |b| format!(" {b} B of {}", r.bytes_n));
             format!("{name}:{cold}{warm} n {}{bytes}", r.n)
         };
         learner.rules().iter().map(one).collect()

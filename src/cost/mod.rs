@@ -373,8 +373,7 @@ impl CostTable {
         let parts: Vec<&str> = text.split("&&").map(str::trim).collect();
         if parts.len() > 1 {
             let rule = |part: &&str| self.by_text.get(&key(keyword, part)).copied();
-            let rules: Option<Vec<Rule>> =
-                parts.iter().map(|p| rule(p).filter(states)).collect();
+            let rules: Option<Vec<Rule>> = parts.iter().map(|p| rule(p).filter(states)).collect();
             if let Some(rules) = rules {
                 return rules.into_iter().reduce(|a, b| Rule {
                     seconds: a.seconds.zip(b.seconds).map(|(a, b)| learn::Quantiles {
@@ -432,7 +431,14 @@ impl CostTable {
         });
         let mut cost = sum;
         let find = |states| self.rule(&keyword, texts, &classes, states);
-        if let Some((Rule { seconds: Some(seconds), .. }, source)) = find(Rule::has_seconds) {
+        if let Some((
+            Rule {
+                seconds: Some(seconds),
+                ..
+            },
+            source,
+        )) = find(Rule::has_seconds)
+        {
             cost = cost.taking(seconds, source);
         }
         if let Some((rule, source)) = find(Rule::has_bytes) {

@@ -157,8 +157,7 @@ fn size(text: &str) -> Option<(u64, bool)> {
     let number: f64 = digits.trim().parse().ok()?;
     let bytes = number * unit;
     // No layer is larger, and any figure below is exact enough.
-    (number.is_finite() && (0.0..1e16).contains(&bytes))
-        .then(|| (bytes.round() as u64, unit > 1.0))
+    (number.is_finite() && (0.0..1e16).contains(&bytes)).then(|| (bytes.round() as u64, unit > 1.0))
 }
 
 #[cfg(test)]

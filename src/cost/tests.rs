@@ -208,7 +208,12 @@ fn bytes_and_seconds_come_from_rules_of_their_own() {
     .unwrap();
     let shown = |text: &str, classes: &[Class]| {
         let c = t.step("RUN", text, classes);
-        (c.seconds, c.source.as_str(), c.bytes, c.bytes_source.as_str())
+        (
+            c.seconds,
+            c.source.as_str(),
+            c.bytes,
+            c.bytes_source.as_str(),
+        )
     };
     // Another version of the step tells the bytes.
     assert_eq!(

@@ -4,8 +4,8 @@
 //! pass over what is taken away. Invariants: a path that is there has folders all the way up; what a layer
 //! takes away is what lower layers put there, in whatever order its members stand.
 
-use super::members::{Member, MemberKind, Members};
 use super::made_of::{Loss, LossKind};
+use super::members::{Member, MemberKind, Members};
 use super::store::{Amount, Folder};
 use super::{ImageError, Inode, Kind, MAX_HELD, Slot};
 use crate::pattern::display;
@@ -171,7 +171,13 @@ impl Tree {
     }
 
     /// One name less; where it was the last of a file of a lower layer, those bytes are lost.
-    fn lose(&mut self, by: usize, path: &[u8], inode: usize, above: Option<usize>) -> Result<(), ImageError> {
+    fn lose(
+        &mut self,
+        by: usize,
+        path: &[u8],
+        inode: usize,
+        above: Option<usize>,
+    ) -> Result<(), ImageError> {
         self.names[inode] = self.names[inode].saturating_sub(1);
         let old = &self.inodes[inode];
         let Kind::File { size, digest, .. } = old.kind else {

@@ -9,8 +9,8 @@
 mod layers;
 #[cfg(test)]
 pub(crate) mod made;
-pub mod members;
 mod made_of;
+pub mod members;
 mod store;
 #[cfg(test)]
 mod tests;

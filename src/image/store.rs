@@ -128,7 +128,11 @@ impl Folder {
     fn blocks(self) -> u64 {
         match self.names + OWN_NAMES <= BLOCK {
             true => 1,
-            false => 1 + (self.names.saturating_mul(4) / 3).div_ceil(BLOCK - 12).max(2),
+            false => {
+                1 + (self.names.saturating_mul(4) / 3)
+                    .div_ceil(BLOCK - 12)
+                    .max(2)
+            }
         }
     }
 }

@@ -258,7 +258,10 @@ fn amounts(layers: &[Layer]) -> Vec<String> {
     let of_layer = image.made_of().iter().map(|l| {
         let a = l.amount;
         let stores = [Disk::Tmpfs, Disk::Ext4].map(|d| Store::Containerd(d).bytes(&a) / BLOCK);
-        format!("{} files, {} B, {} folders, {stores:?}", a.files, a.bytes, a.folders)
+        format!(
+            "{} files, {} B, {} folders, {stores:?}",
+            a.files, a.bytes, a.folders
+        )
     });
     let losses = image.losses().iter().map(|l| {
         let (path, kind) = (display(&l.path), l.kind.as_str());
@@ -285,7 +288,10 @@ fn layers_are_weighed_and_what_they_hide_is_told() {
         .file("o/.wh..wh..opq", "")
         .member(b'0', "f/y", "", 0o755, b"1234")
         .file("d/e", "new");
-    let top = layer().file("d/c", "2").file("d/e", "old").file("d/e", "odd");
+    let top = layer()
+        .file("d/c", "2")
+        .file("d/e", "old")
+        .file("d/e", "odd");
     assert_eq!(
         amounts(&[low, high, top]),
         [

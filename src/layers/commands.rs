@@ -45,7 +45,12 @@ pub fn commands(step: &Step) -> Vec<Command> {
         // In exec form there is one command, and nothing that it could be read in.
         let text = match step.text.starts_with('[') {
             true => words_of(&step.text),
-            false => step.text.get(e.span.range()).unwrap_or_default().trim().to_owned(),
+            false => step
+                .text
+                .get(e.span.range())
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
         };
         let name = text.split_whitespace().next().unwrap_or_default();
         let name = name.rsplit('/').next().unwrap_or(name);
@@ -58,7 +63,10 @@ pub fn commands(step: &Step) -> Vec<Command> {
     if footprint.evidence.iter().all(|e| e.writes.is_empty()) {
         let claims = footprint.writes.claims.clone();
         let one = Command {
-            act: act(exec.rsplit('/').next().unwrap_or(exec), &words_of(&step.text)),
+            act: act(
+                exec.rsplit('/').next().unwrap_or(exec),
+                &words_of(&step.text),
+            ),
             claims,
             text: step.text.clone(),
         };
@@ -94,7 +102,10 @@ fn operand(text: &str, mode: bool) -> String {
     let words = text.split_whitespace().skip(1);
     let is_mode = |w: &str| mode && w[1..].chars().all(|c| "rwxXst".contains(c)) && w.len() > 1;
     let mut own = words.filter(|w| !w.starts_with('-') || is_mode(w));
-    own.next().unwrap_or_default().trim_matches(['"', '\'']).to_owned()
+    own.next()
+        .unwrap_or_default()
+        .trim_matches(['"', '\''])
+        .to_owned()
 }
 
 /// An exec form as words.
@@ -121,7 +132,7 @@ fn claims(name: &str, text: &str, writes: &[PathClaim]) -> Vec<PathClaim> {
 fn downloaded(text: &str) -> Option<&str> {
     let own_name = |w: &&str| w.starts_with("-O") || w.starts_with("--output-document");
     let words: Vec<&str> = text.split_whitespace().collect();
-    if words.iter().any(|w| own_name(&w)) {
+    if words.iter().any(own_name) {
         return None;
     }
     let mut urls = words.iter().map(|w| w.trim_matches(['"', '\'']));

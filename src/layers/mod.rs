@@ -13,9 +13,9 @@ mod pushed;
 mod run;
 pub mod sent;
 mod taken;
-mod unpack;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 pub use pushed::{Pushed, pushed};
 pub use sent::Sent;
@@ -221,7 +221,9 @@ fn steps(plan: &Plan) -> impl Iterator<Item = NodeIndex> + '_ {
         chain.push(*below);
     }
     let steps = chain.into_iter().rev().flat_map(|s| &plan.stages[s].steps);
-    steps.copied().filter(|n| plan.graph[*n].kind != StepKind::From)
+    steps
+        .copied()
+        .filter(|n| plan.graph[*n].kind != StepKind::From)
 }
 
 /// Stages whose files the target's image has a part of, in their order.
@@ -279,7 +281,9 @@ impl Pile<'_> {
             incomplete,
         } = taken(step, self.model.sent, self.model.ignored, &self.ground);
         // The last one at a place stays.
-        let brought = brought.into_iter().map(|(place, what, mode)| (place, (what, mode)));
+        let brought = brought
+            .into_iter()
+            .map(|(place, what, mode)| (place, (what, mode)));
         let brought: BTreeMap<String, (Brought, Option<u32>)> = brought.collect();
         let containerd = store != Store::Overlay2;
         let apart = containerd && !step.keyed_by_parent;
@@ -339,7 +343,10 @@ impl Pile<'_> {
             None => crate::pattern::clean(&format!("/{}", step.text)),
         };
         let attributes = Attributes::brought(step.dest.as_ref(), Some(0o755));
-        if self.ground.add_folder(path.trim_end_matches('/'), &attributes) {
+        if self
+            .ground
+            .add_folder(path.trim_end_matches('/'), &attributes)
+        {
             draft.folder(&path);
         }
         let amount = draft.finish();
@@ -358,7 +365,11 @@ impl Pile<'_> {
 
     fn lose_bytes(&mut self, holder: usize, by: usize, kind: LossKind, bytes: u64, at_most: bool) {
         // A layer that other stages share has another number there, and is not in this pile.
-        let Some(layer) = self.layers.get_mut(holder).filter(|_| holder < by && bytes > 0) else {
+        let Some(layer) = self
+            .layers
+            .get_mut(holder)
+            .filter(|_| holder < by && bytes > 0)
+        else {
             return;
         };
         let same = |l: &&mut Lost| (l.by, l.kind, l.at_most) == (by, kind, at_most);
@@ -376,8 +387,9 @@ impl Pile<'_> {
 
 /// Files with one content at several places.
 fn duplicates(ground: &Ground, store: Store) -> Vec<Duplicates> {
-    let mut groups: BTreeMap<(Option<[u8; 32]>, Option<Origin>), Vec<(usize, String, u64)>> =
-        BTreeMap::new();
+    /// What is in a file, or where it comes from.
+    type Content = (Option<[u8; 32]>, Option<Origin>);
+    let mut groups: BTreeMap<Content, Vec<(usize, String, u64)>> = BTreeMap::new();
     for (place, held) in &ground.files {
         if let Brought::File {
             origin,

@@ -30,7 +30,10 @@ impl Pushed {
 #[must_use]
 pub fn pushed(layers: &ImageLayers, plan: &Plan, outcome: &Outcome) -> (Vec<Pushed>, usize) {
     let positions = plan.positions();
-    let places = layers.layers.iter().map(|l| positions.get(&l.step).copied());
+    let places = layers
+        .layers
+        .iter()
+        .map(|l| positions.get(&l.step).copied());
     let places: Vec<Option<usize>> = places.collect();
     let mut out = vec![Pushed::default(); places.len()];
     let mut builds = 0;

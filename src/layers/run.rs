@@ -31,7 +31,9 @@ impl Pile<'_> {
         let known = store.bytes(&added).saturating_add(doubled);
         let writes: Vec<(&Command, bool)> = writes(&commands);
         if writes.is_empty() && !opaque {
-            let measured = cost.bytes.filter(|_| cost.bytes_source == CostSource::Measured);
+            let measured = cost
+                .bytes
+                .filter(|_| cost.bytes_source == CostSource::Measured);
             return match measured {
                 Some(bytes) if !exact => (Some(bytes), measured_source(), added),
                 // Files that had the mode already stay below.

@@ -119,9 +119,7 @@ impl<'a> Sent<'a> {
     }
 
     fn find(&self, path: &str) -> Option<usize> {
-        let found = self
-            .entries
-            .binary_search_by(|e| e.path.as_str().cmp(path));
+        let found = self.entries.binary_search_by(|e| e.path.as_str().cmp(path));
         found.ok()
     }
 
@@ -146,7 +144,10 @@ impl<'a> Sent<'a> {
             SourceKind::Root => vec![(String::new(), None)],
             SourceKind::Plain(path) => {
                 let found = self.follow(path);
-                found.map(|n| (path.to_owned(), Some(n))).into_iter().collect()
+                found
+                    .map(|n| (path.to_owned(), Some(n)))
+                    .into_iter()
+                    .collect()
             }
             SourceKind::Wildcard { prefix_dir } => {
                 let real = match prefix_dir {

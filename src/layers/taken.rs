@@ -60,10 +60,19 @@ pub struct Taken {
 
 /// Looks up what a COPY or ADD brings; `ignored` are further lines of the ignore file.
 #[must_use]
-pub fn taken(step: &Step, sent: &Sent<'_>, ignored: Option<&IgnoreRules>, ground: &Ground) -> Taken {
+pub fn taken(
+    step: &Step,
+    sent: &Sent<'_>,
+    ignored: Option<&IgnoreRules>,
+    ground: &Ground,
+) -> Taken {
     let mut out = Taken::default();
     let dest = step.dest.as_ref();
-    let path = dest.and_then(|d| d.path.as_deref().or(d.likely.as_ref().map(|l| l.path.as_str())));
+    let path = dest.and_then(|d| {
+        d.path
+            .as_deref()
+            .or(d.likely.as_ref().map(|l| l.path.as_str()))
+    });
     let path = path.unwrap_or("/").trim_end_matches('/');
     let to = Destination {
         path,
@@ -93,7 +102,12 @@ pub fn taken(step: &Step, sent: &Sent<'_>, ignored: Option<&IgnoreRules>, ground
                 };
                 copy.input(input, &to);
             }
-            Input::Stage { stage, sources, excludes, .. } if excludes.is_empty() && !step.parents => {
+            Input::Stage {
+                stage,
+                sources,
+                excludes,
+                ..
+            } if excludes.is_empty() && !step.parents => {
                 match ground.of_stage(*stage, sources, to.path, to.is_dir) {
                     Some(found) => out.brought.extend(found),
                     None => out.incomplete = true,
@@ -234,7 +248,9 @@ impl Copy<'_> {
             }
             Unpacked::Members(members) => members,
         };
-        self.out.brought.push((to.path.to_owned(), Brought::Folder, None));
+        self.out
+            .brought
+            .push((to.path.to_owned(), Brought::Folder, None));
         for (i, (path, member)) in members.into_iter().enumerate() {
             let place = format!("{}/{}", to.path, display(&path));
             let origin = Origin::Member(number, i);

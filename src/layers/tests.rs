@@ -40,7 +40,14 @@ fn given(files: &[&str]) -> (Vec<Entry>, Given) {
     (entries, Given(sizes))
 }
 
-const FILES: &[&str] = &["a 10", "src/b 100", "src/c 1000", "src/d/e 4097", "l -> src", "b2 100 = src/b"];
+const FILES: &[&str] = &[
+    "a 10",
+    "src/b 100",
+    "src/c 1000",
+    "src/d/e 4097",
+    "l -> src",
+    "b2 100 = src/b",
+];
 
 fn costs(steps: &str) -> CostTable {
     let text = format!(r#"{{"schema":"cacheplan.costs/1","steps":[{steps}]}}"#);
@@ -49,7 +56,10 @@ fn costs(steps: &str) -> CostTable {
 
 fn found(dockerfile: &str, store: Store, costs: &CostTable) -> (Plan, ImageLayers) {
     let options = BuildOptions::default();
-    let plan = lower(&parse(&SourceFile::new("Dockerfile", dockerfile)).tree, &options);
+    let plan = lower(
+        &parse(&SourceFile::new("Dockerfile", dockerfile)).tree,
+        &options,
+    );
     assert!(!plan.has_errors(), "{:?}", plan.diagnostics);
     let (entries, source) = given(FILES);
     let sent = Sent::new(entries, &source);
@@ -75,7 +85,11 @@ fn table(dockerfile: &str, store: Store, costs: &CostTable) -> Vec<String> {
             format!(" -{most}{} {} by {}", x.bytes, x.kind.as_str(), line(x.by))
         });
         let step = plan.graph[l.step].line;
-        format!("{step} {bytes} {}{}", l.source.as_str(), lost.collect::<String>())
+        format!(
+            "{step} {bytes} {}{}",
+            l.source.as_str(),
+            lost.collect::<String>()
+        )
     };
     found.layers.iter().map(one).collect()
 }
@@ -88,7 +102,10 @@ fn copies_count_what_they_bring() {
     let priors = CostTable::priors();
     let file = "FROM x\nCOPY . /x\nCOPY src/b a /x/src/\nCOPY --from=y /z /z\nADD https://e.org/f /f\nCOPY l /l\nCOPY src/b /x/src/\n\
                 FROM scratch\nCOPY --from=0 /x/src /s\nWORKDIR /w\n";
-    assert_eq!(table(file, BYTES, &priors), ["9 5207 context", "10 0 context"]);
+    assert_eq!(
+        table(file, BYTES, &priors),
+        ["9 5207 context", "10 0 context"]
+    );
     let first = file.split("FROM scratch").next().expect("a stage");
     assert_eq!(
         table(first, BYTES, &priors),
@@ -118,7 +135,10 @@ fn copies_count_what_they_bring() {
 fn what_commands_take_away_or_change_is_hidden_below() {
     let priors = CostTable::priors();
     for (lines, layers) in [
-        ("COPY . /x\nRUN rm -rf /x/src/d /x/a", &["2 5307 context -4107 deleted by 3", "3 0 context"][..]),
+        (
+            "COPY . /x\nRUN rm -rf /x/src/d /x/a",
+            &["2 5307 context -4107 deleted by 3", "3 0 context"][..],
+        ),
         (
             "COPY . /x\nRUN chown -R app /x/src\nRUN rm -r /x",
             &[
@@ -130,15 +150,33 @@ fn what_commands_take_away_or_change_is_hidden_below() {
         (
             "COPY src /x\nRUN npm ci --prefix /x\nRUN chown -R app /x",
             // npm leaves something elsewhere too: how much of its bytes is there once more nobody knows.
-            &["2 5197 context -5197 attributes by 4", "3 150000000 prior", "4 5197 derived"],
+            &[
+                "2 5197 context -5197 attributes by 4",
+                "3 150000000 prior",
+                "4 5197 derived",
+            ],
         ),
         (
             "WORKDIR /x\nCOPY a .\nRUN npm ci\nRUN rm -rf node_modules",
-            &["2 0 context", "3 10 context", "4 150000000 prior -<=150000000 deleted by 5", "5 0 context"],
+            &[
+                "2 0 context",
+                "3 10 context",
+                "4 150000000 prior -<=150000000 deleted by 5",
+                "5 0 context",
+            ],
         ),
-        ("COPY a /\nRUN echo hi && true", &["2 10 context", "3 0 context"]),
-        ("COPY a /\nRUN echo x > /a", &["2 10 context -10 overwritten by 3", "3 1000000 prior"]),
-        ("COPY a /\nRUN [\"rm\", \"/a\"]", &["2 10 context -10 deleted by 3", "3 0 context"]),
+        (
+            "COPY a /\nRUN echo hi && true",
+            &["2 10 context", "3 0 context"],
+        ),
+        (
+            "COPY a /\nRUN echo x > /a",
+            &["2 10 context -10 overwritten by 3", "3 1000000 prior"],
+        ),
+        (
+            "COPY a /\nRUN [\"rm\", \"/a\"]",
+            &["2 10 context -10 deleted by 3", "3 0 context"],
+        ),
     ] {
         let file = format!("FROM x\n{lines}\n");
         let found = table(&file, BYTES, &priors);
@@ -155,11 +193,22 @@ fn a_download_deleted_in_its_own_step_stays_in_the_image() {
     let url = "https://example.org/archive.tar.gz";
     for (fetch, unpack) in [
         (format!("wget -q {url}"), "tar -xzf archive.tar.gz -C /opt"),
-        (format!("curl -fsSLO {url}"), "tar -xzf archive.tar.gz -C /opt"),
-        (format!("wget -q {url} -O /tmp/archive.tar.gz"), "tar -xzf /tmp/archive.tar.gz -C /opt"),
+        (
+            format!("curl -fsSLO {url}"),
+            "tar -xzf archive.tar.gz -C /opt",
+        ),
+        (
+            format!("wget -q {url} -O /tmp/archive.tar.gz"),
+            "tar -xzf /tmp/archive.tar.gz -C /opt",
+        ),
     ] {
-        let file = if fetch.contains("-O /tmp") { "/tmp/archive.tar.gz" } else { "archive.tar.gz" };
-        let rule = format!(r#"{{"match":{{"keyword":"RUN","text":"{fetch}"}},"bytes":{DOWNLOAD}}}"#);
+        let file = if fetch.contains("-O /tmp") {
+            "/tmp/archive.tar.gz"
+        } else {
+            "archive.tar.gz"
+        };
+        let rule =
+            format!(r#"{{"match":{{"keyword":"RUN","text":"{fetch}"}},"bytes":{DOWNLOAD}}}"#);
         let costs = costs(&rule);
         let weigh = |lines: &str| {
             let file = format!("FROM debian\nWORKDIR /w\n{lines}\n");
@@ -169,7 +218,11 @@ fn a_download_deleted_in_its_own_step_stays_in_the_image() {
         let one = weigh(&format!("RUN {fetch} && {unpack} && rm {file}"));
         assert_eq!(apart.bytes() - one.bytes(), DOWNLOAD, "{fetch}");
         let lost = &apart.layers[1].lost;
-        assert_eq!((lost[0].bytes, lost[0].by, lost[0].at_most), (DOWNLOAD, 3, false), "{fetch}");
+        assert_eq!(
+            (lost[0].bytes, lost[0].by, lost[0].at_most),
+            (DOWNLOAD, 3, false),
+            "{fetch}"
+        );
         assert!(one.layers.iter().all(|l| l.lost.is_empty()));
         // Without a step between the two.
         let apart = weigh(&format!("RUN {fetch}\nRUN rm {file}"));
@@ -177,7 +230,11 @@ fn a_download_deleted_in_its_own_step_stays_in_the_image() {
         assert_eq!((apart.bytes(), one.bytes()), (DOWNLOAD, 0), "{fetch}");
         // Nobody else takes it away.
         let kept = weigh(&format!("RUN {fetch}\nRUN rm -rf /var/lib/apt/lists"));
-        assert!(kept.layers[1].lost.is_empty(), "{fetch}: {:?}", kept.layers[1].lost);
+        assert!(
+            kept.layers[1].lost.is_empty(),
+            "{fetch}: {:?}",
+            kept.layers[1].lost
+        );
     }
 }
 
@@ -220,7 +277,11 @@ fn equal_files_are_duplicates_wherever_they_come_from() {
         .collect();
     assert_eq!(
         shown,
-        ["4097 2:/x/e 0:/x/src/d/e", "100 0:/x/b2 0:/x/src/b", "10 1:/a 0:/x/a"]
+        [
+            "4097 2:/x/e 0:/x/src/d/e",
+            "100 0:/x/b2 0:/x/src/b",
+            "10 1:/a 0:/x/a"
+        ]
     );
 }
 

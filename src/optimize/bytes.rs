@@ -6,10 +6,11 @@
 use crate::cost::CostTable;
 use crate::image::Store;
 use crate::layers::sent::{Entry, Source, What};
-use crate::layers::{Model, Sent};
+use crate::layers::{ImageLayers, Model, Sent, pushed};
 use crate::pattern::IgnoreRules;
 use crate::plan::Plan;
 use crate::rewrite::ContextFiles;
+use crate::simulate::Outcome;
 use crate::source::SourceFile;
 
 /// Links whose texts are read: most lead nowhere that counts.
@@ -66,6 +67,21 @@ impl<'a> Scales<'a> {
     /// The bytes of a target's image above its base image; `more` are further lines of the ignore file.
     #[must_use]
     pub fn bytes(&self, plan: &Plan, more: &[String]) -> u64 {
+        self.layers(plan, more).bytes()
+    }
+
+    /// Mean bytes a build whose layers are made anew, and so pushed and pulled again; a step that may have run counts, as in seconds.
+    #[must_use]
+    pub fn pushed(&self, plan: &Plan, outcome: &Outcome, more: &[String]) -> f64 {
+        let found = self.layers(plan, more);
+        let (pushed, builds) = pushed(&found, plan, outcome);
+        let layers = found.layers.iter().zip(pushed);
+        layers
+            .map(|(l, p)| p.per_build(l.bytes.unwrap_or(0), builds).0)
+            .sum()
+    }
+
+    fn layers(&self, plan: &Plan, more: &[String]) -> ImageLayers {
         let text = more.join("\n");
         let (ignored, _) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
         let model = Model {
@@ -75,7 +91,7 @@ impl<'a> Scales<'a> {
             store: Store::Overlay2,
             ignored: (!more.is_empty()).then_some(&ignored),
         };
-        model.layers().bytes()
+        model.layers()
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Advice {
     pub optimal: bool,
     /// Bytes of the image above its base image, an estimate ([`Scales`]).
     pub image_bytes: u64,
+    /// Mean bytes a build of layers that are made anew, an estimate.
+    pub pushed_bytes: f64,
 }
 
 /// Plans that save less than this share are not worth anybody's review.
@@ -249,6 +251,10 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         let weight = scales.bytes(&baseline.plan, &[]);
         plans.push(nothing_to_do(baseline, weight, bound_s, optimal));
     }
+    for plan in &mut plans {
+        let of = &plan.evaluated;
+        plan.pushed_bytes = scales.pushed(&of.plan, &of.outcome, &plan.ignore);
+    }
     plans
 }
 
@@ -282,6 +288,7 @@ fn advice(
         bound_s: bound_s.min(after),
         optimal: candidate.optimal,
         image_bytes,
+        pushed_bytes: 0.0,
         ignore: candidate.ignore.clone(),
         edits: candidate.edits.clone(),
         assumptions: candidate.assumptions.clone(),
@@ -298,6 +305,7 @@ fn nothing_to_do(baseline: &Evaluated, image_bytes: u64, bound_s: f64, optimal: 
         bound_s,
         optimal,
         image_bytes,
+        pushed_bytes: 0.0,
         ignore: Vec::new(),
         edits: Vec::new(),
         assumptions: Vec::new(),

@@ -335,9 +335,18 @@ fn sums(r: &LayersReport) -> Vec<String> {
 #[must_use]
 pub fn text(r: &LayersReport, width: usize) -> String {
     let mut out = String::new();
-    let target = r.target.as_ref().map_or(String::new(), |t| format!(", target {}", line(t)));
+    let target = r
+        .target
+        .as_ref()
+        .map_or(String::new(), |t| format!(", target {}", line(t)));
     // Writing to a String cannot fail.
-    let _ = writeln!(out, "{} (context {}{target}), counted as {}", line(&r.file), line(&r.context), counted(r));
+    let _ = writeln!(
+        out,
+        "{} (context {}{target}), counted as {}",
+        line(&r.file),
+        line(&r.context),
+        counted(r)
+    );
     let base = match &r.base {
         Some(base) => format!("on {}, whose own layers are left out", shortened(base, 60)),
         None => "on nothing".to_owned(),
@@ -355,12 +364,19 @@ pub fn text(r: &LayersReport, width: usize) -> String {
     for l in &r.layers {
         let mut row = format!("{:>5}  {:>9}  {:<8}", l.line, size(l.bytes), l.bytes_source);
         if let (Some(builds), Some(p)) = (builds, &l.pushed) {
-            row.push_str(&format!("  {:>9}  {:>9}", runs(p, builds), mean(p.bytes_per_build)));
+            row.push_str(&format!(
+                "  {:>9}  {:>9}",
+                runs(p, builds),
+                mean(p.bytes_per_build)
+            ));
         }
         if r.image.is_some() {
-            let (there, off) = l.image.as_ref().map_or(("-".to_owned(), "-".to_owned()), |b| {
-                (bytes(b.bytes), difference(b))
-            });
+            let (there, off) = l
+                .image
+                .as_ref()
+                .map_or(("-".to_owned(), "-".to_owned()), |b| {
+                    (bytes(b.bytes), difference(b))
+                });
             row.push_str(&format!("  {there:>9}  {off:>8}"));
         }
         let room = width.saturating_sub(row.chars().count() + 2).max(24);
@@ -383,7 +399,12 @@ pub fn text(r: &LayersReport, width: usize) -> String {
 
 fn duplicates(out: &mut String, list: &[DuplicateRow], more: usize) {
     for d in list.iter().take(MOST) {
-        let places: Vec<String> = d.places.iter().take(4).map(|p| shortened(&p.path, 60)).collect();
+        let places: Vec<String> = d
+            .places
+            .iter()
+            .take(4)
+            .map(|p| shortened(&p.path, 60))
+            .collect();
         let others = d.places.len() + d.more - places.len();
         let others = match others {
             0 => String::new(),
@@ -485,7 +506,12 @@ pub fn markdown(r: &LayersReport) -> String {
         let _ = writeln!(out, "- {sentence}");
     }
     for d in r.duplicates.iter().take(MOST) {
-        let places: Vec<String> = d.places.iter().take(4).map(|p| markdown_code(&shortened(&p.path, 60))).collect();
+        let places: Vec<String> = d
+            .places
+            .iter()
+            .take(4)
+            .map(|p| markdown_code(&shortened(&p.path, 60)))
+            .collect();
         let _ = writeln!(out, "  - {}: {}", bytes(d.wasted), places.join(", "));
     }
     if let Some(image) = &r.image {

@@ -43,6 +43,7 @@ pub fn baseline(work: f64) -> Baseline {
         critical_path_s_per_build: work * 0.8,
         cold_s: 180.0,
         image_bytes_estimate: None,
+        pushed_bytes_per_build: None,
         hit_rate: 0.61,
     }
 }
@@ -54,6 +55,7 @@ pub fn plan() -> PlanRow {
         critical_path_s_per_build: 28.0,
         cold_s: 182.0,
         image_bytes_estimate: None,
+        pushed_bytes_per_build: None,
         saving: 1.0 - 31.0 / 73.2,
         held_out_saving: Some(0.55),
         bound_s: 31.0,

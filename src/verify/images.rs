@@ -5,8 +5,8 @@
 //! worth showing. Invariants: a difference is in exactly one of the two lists; a path counts as noise only for a
 //! reason that is given with it (see [`super::noise`]); times of modification, layers and history are not looked at.
 
-use crate::image::{Image, ImageError, Inode, Kind};
 use super::noise::{self, Noise};
+use crate::image::{Image, ImageError, Inode, Kind};
 use crate::pattern::display;
 use serde_json::Value;
 use std::collections::BTreeMap;

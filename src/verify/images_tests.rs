@@ -1,8 +1,8 @@
 //! Two images that differ in one way, and what counts as noise.
 
-use crate::image::made::{Layer, archive, image};
 use super::images::{Archive, Comparison, compare_archives};
 use super::*;
+use crate::image::made::{Layer, archive, image};
 use std::io::Cursor;
 
 type Bytes = Cursor<Vec<u8>>;

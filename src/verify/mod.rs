@@ -17,11 +17,11 @@ mod prediction;
 mod process;
 pub mod record;
 
+pub use crate::image::{Image, ImageError, Inode, Kind};
 pub use buildah::Buildah;
 pub use checkout::{CheckoutError, check_out};
 pub use compare::{Difference, Predicted, PredictedStep, Tally};
 pub use docker::Docker;
-pub use crate::image::{Image, ImageError, Inode, Kind};
 pub use images::{
     Archive, Comparison, Field, ImageDifference, compare_archives, compare_files, shown,
 };

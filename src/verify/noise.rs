@@ -6,8 +6,8 @@
 //! anything else than time from it; `/etc/ld.so.cache`, say, is not on the list, since it is how a plan that moves a
 //! library behind `ldconfig` would show.
 
-use crate::image::{Image, Inode, Kind};
 use super::images::{self, ABSENT, Field, ImageDifference, Texts};
+use crate::image::{Image, Inode, Kind};
 use std::collections::BTreeMap;
 
 /// One difference that is none of the plan's.

@@ -1,7 +1,7 @@
 //! The builds of a plan's verification, with a builder that writes what it is told to.
 
-use crate::image::made::{Layer, image};
 use super::*;
+use crate::image::made::{Layer, image};
 use std::cell::RefCell;
 
 /// A file `f` of that content, or what goes wrong.

@@ -10,7 +10,7 @@ use crate::layers::ImageLayers;
 use crate::pattern::display;
 use crate::plan::{Plan, Step, StepKind};
 use crate::report::layers::{
-    BesideRow, DuplicateRow, ImageLayerRow, ImageReport, ImageLossRow, LayerRow, PlaceRow,
+    BesideRow, DuplicateRow, ImageLayerRow, ImageLossRow, ImageReport, LayerRow, PlaceRow,
 };
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
@@ -85,7 +85,10 @@ pub fn report(file: &Path, plan: &Plan, store: Store, layers: &ImageLayers) -> R
 /// Puts what the image has beside each step.
 pub fn beside(rows: &mut [LayerRow], image: &ImageReport) {
     for row in rows {
-        let made = image.layers.iter().find(|l| l.step.as_ref() == Some(&row.id));
+        let made = image
+            .layers
+            .iter()
+            .find(|l| l.step.as_ref() == Some(&row.id));
         row.image = made.map(|l| BesideRow {
             layer: l.number,
             bytes: l.bytes,
@@ -186,7 +189,7 @@ fn duplicates(image: &Image, store: Store) -> (Vec<DuplicateRow>, u64) {
         })
         .collect();
     let total = rows.iter().map(|r| r.wasted).fold(0, u64::saturating_add);
-    rows.sort_by(|a, b| b.wasted.cmp(&a.wasted));
+    rows.sort_by_key(|r| std::cmp::Reverse(r.wasted));
     rows.truncate(MOST);
     (rows, total)
 }

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 /// A shell up to its command.
 static SHELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let unix = r"(?:/\S*/)?(?:sh|bash|ash|dash|zsh|ksh)(?: +(?:-[A-Za-z]+|pipefail))*? +-[A-Za-z]*c +";
+    let unix =
+        r"(?:/\S*/)?(?:sh|bash|ash|dash|zsh|ksh)(?: +(?:-[A-Za-z]+|pipefail))*? +-[A-Za-z]*c +";
     let windows = r"(?:\S*[/\\])?(?:cmd(?:\.exe)?(?: +/\S+)*? +/[Cc] +|(?:powershell|pwsh)(?:\.exe)?(?: +-\w+)*? +-(?:Command|c) +)";
     Regex::new(&format!("(?:^| )(?:{unix}|{windows})")).ok()
 });

@@ -4,21 +4,45 @@ use super::*;
 fn steps_of_real_histories() {
     for (created_by, step) in [
         ("RUN /bin/sh -c npm ci # buildkit", Some("RUN npm ci")),
-        ("RUN |2 A=b C=d e /bin/sh -c echo $A # buildkit", Some("RUN echo $A")),
-        ("RUN |2 A=b C=d e /bin/sh -e -c echo shell # buildkit", Some("RUN echo shell")),
-        ("RUN /bin/bash -euxo pipefail -c a | b # buildkit", Some("RUN a | b")),
+        (
+            "RUN |2 A=b C=d e /bin/sh -c echo $A # buildkit",
+            Some("RUN echo $A"),
+        ),
+        (
+            "RUN |2 A=b C=d e /bin/sh -e -c echo shell # buildkit",
+            Some("RUN echo shell"),
+        ),
+        (
+            "RUN /bin/bash -euxo pipefail -c a | b # buildkit",
+            Some("RUN a | b"),
+        ),
         ("RUN bash -o pipefail -c make # buildkit", Some("RUN make")),
         ("RUN |1 A=b echo x y # buildkit", Some("RUN echo x y")),
         // A value with a blank, and no shell that would tell where it ends.
-        ("RUN |2 A=b C=d e echo x y # buildkit", Some("RUN e echo x y")),
+        (
+            "RUN |2 A=b C=d e echo x y # buildkit",
+            Some("RUN e echo x y"),
+        ),
         ("RUN |2 A=b c d # buildkit", None),
         ("RUN echo x y # buildkit", Some("RUN echo x y")),
-        ("RUN /opt/run sh -c x # buildkit", Some("RUN /opt/run sh -c x")),
-        ("RUN /bin/sh -c echo one\necho two > /two\n # buildkit", Some("RUN echo one\necho two > /two")),
+        (
+            "RUN /opt/run sh -c x # buildkit",
+            Some("RUN /opt/run sh -c x"),
+        ),
+        (
+            "RUN /bin/sh -c echo one\necho two > /two\n # buildkit",
+            Some("RUN echo one\necho two > /two"),
+        ),
         ("RUN cmd /S /C dir # buildkit", Some("RUN dir")),
-        ("RUN powershell -NoProfile -Command ls # buildkit", Some("RUN ls")),
+        (
+            "RUN powershell -NoProfile -Command ls # buildkit",
+            Some("RUN ls"),
+        ),
         ("COPY . . # buildkit", Some("COPY . .")),
-        ("COPY --chown=app --chmod=755 a /m # buildkit", Some("COPY a /m")),
+        (
+            "COPY --chown=app --chmod=755 a /m # buildkit",
+            Some("COPY a /m"),
+        ),
         ("ADD t.tar /t # buildkit", Some("ADD t.tar /t")),
         ("WORKDIR /w", Some("WORKDIR /w")),
         // The classic builder.
@@ -54,7 +78,11 @@ fn histories_in_every_format() {
          {missing}COPY a /new/ # buildkit   10B       \n\
          <missing>   6 minutes ago                                                                   2.07MB    Imported from -\n"
     );
-    let expected = ["COPY a /new/: 10", "RUN echo one\necho two > /two: 4", "RUN cp -r /s     /s2: 12400"];
+    let expected = [
+        "COPY a /new/: 10",
+        "RUN echo one\necho two > /two: 4",
+        "RUN cp -r /s     /s2: 12400",
+    ];
     let found = read(&table).expect("a table");
     assert_eq!(shown(&found), expected);
     assert_eq!(found.disk, None);
@@ -65,7 +93,15 @@ fn histories_in_every_format() {
     assert!(found.notes[0].contains("--no-trunc"), "{:?}", found.notes);
     let podman = "[{\"CreatedBy\":\"/bin/sh -c make\",\"size\":7}]";
     assert_eq!(shown(&read(podman).expect("a list")), ["RUN make: 7"]);
-    for other in ["", "#1 [internal] load\n", "{\"vertexes\":[]}\n", "[]", "{\"CreatedBy\":7}", "IMAGE\n", "[{]"] {
+    for other in [
+        "",
+        "#1 [internal] load\n",
+        "{\"vertexes\":[]}\n",
+        "[]",
+        "{\"CreatedBy\":7}",
+        "IMAGE\n",
+        "[{]",
+    ] {
         assert!(read(other).is_none(), "{other}");
     }
 }
@@ -82,7 +118,10 @@ fn sizes_in_blocks_tell_the_store() {
         let exact: Vec<(u64, bool)> = sizes.iter().map(|s| (*s, false)).collect();
         assert_eq!(super::disk(&exact), disk, "{sizes:?}");
     }
-    assert_eq!(super::disk(&[(8190, true), (12300, true), (4100, true)]), Some(Disk::Ext4));
+    assert_eq!(
+        super::disk(&[(8190, true), (12300, true), (4100, true)]),
+        Some(Disk::Ext4)
+    );
     assert_eq!(size("4.1kB"), Some((4100, true)));
     for odd in ["", "kB", "-1B", "1e400B", "NaNB", "9PB9", "99999999PB"] {
         assert_eq!(size(odd), None, "{odd}");
