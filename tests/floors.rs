@@ -18,7 +18,7 @@ const FLOORS: [(&str, u8, &[&str]); 22] = [
     ("image", 3, &[]),
     ("cost", 3, &["image"]),
     ("simulate", 4, &[]),
-    ("layers", 4, &[]),
+    ("layers", 4, &["simulate"]),
     ("rewrite", 5, &[]),
     ("optimize", 5, &["rewrite"]),
     ("rules", 5, &["rewrite"]),

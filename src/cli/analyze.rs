@@ -16,7 +16,7 @@ use super::trend::{self, Course};
 use super::{Done, history_notes, ignore_place, output};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::optimize::{Advice, Evaluated, Judge, Scales, Setting, advise};
+use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
     Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
@@ -258,7 +258,7 @@ fn report(
     };
     let commits = &builds.log.commits;
     let id = |i: Option<&crate::history::CommitInfo>| i.map_or(String::new(), |c| c.id.to_string());
-    let bytes = image_bytes(place, builds, subject, costs)?;
+    let bytes = weight(place, builds, subject, costs, Some(&searched.baseline))?;
     let trend = trend_of(place, args, builds, subject, costs, &searched);
     let jobs = Jobs::new(
         &args.jobs,
@@ -314,14 +314,15 @@ fn trend_of(
 
 /// A summary as the document has it.
 #[must_use]
-pub fn figures(summary: &Summary, wall: Wall, image_bytes_estimate: Option<u64>) -> Baseline {
+pub fn figures(summary: &Summary, wall: Wall, weight: Weight) -> Baseline {
     Baseline {
         work_s_per_build: summary.work_s_per_build,
         work_s_per_build_min: summary.work_s_per_build_min,
         critical_path_s_per_build: summary.critical_path_s_per_build,
         wall_s_per_build: wall,
         cold_s: summary.cold_s,
-        image_bytes_estimate,
+        image_bytes_estimate: weight.image_bytes,
+        pushed_bytes_per_build: weight.pushed_bytes,
         hit_rate: summary.hit_rate,
         jobs: None,
     }
@@ -358,6 +359,7 @@ pub fn plan_rows(
             jobs: jobs.map(|j| watch.jobs(j)),
             cold_s: p.evaluated.summary.cold_s,
             image_bytes_estimate: Some(p.image_bytes),
+            pushed_bytes_per_build: Some(p.pushed_bytes),
             saving: p.saving,
             held_out_saving: p.held_out_saving,
             bound_s: p.bound_s,
@@ -432,7 +434,11 @@ fn against(
     Ok(BaseComparison {
         rev: rev.to_owned(),
         commit: commit.to_string(),
-        baseline: figures(&sums, replayed.watch(costs).wall_of_counted(), None),
+        baseline: figures(
+            &sums,
+            replayed.watch(costs).wall_of_counted(),
+            Weight::default(),
+        ),
         saving,
         interval: saving_interval(&a, &b),
     })
@@ -451,16 +457,31 @@ pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
     (0..n).filter(counts).filter(|i| *i > cold).collect()
 }
 
-/// What the image weighs above its base image, an estimate.
+/// What an image weighs, an estimate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weight {
+    /// Bytes above its base image.
+    pub image_bytes: Option<u64>,
+    /// Mean bytes a build that are pushed again.
+    pub pushed_bytes: Option<f64>,
+}
+
+/// What the image weighs above its base image, and where its builds were replayed what they push again.
 ///
 /// # Errors
 /// When trees are missing.
-pub fn image_bytes(
+pub fn weight(
     place: &Place,
     builds: &Builds,
     subject: &Subject,
     costs: &CostTable,
-) -> Result<Option<u64>> {
+    replayed: Option<&Evaluated>,
+) -> Result<Weight> {
     let files = TipFiles::new(place.repository()?, builds.tip, subject)?;
-    Ok(Some(Scales::new(&files, costs).bytes(&subject.plan, &[])))
+    let files = Bytes(&files);
+    let scales = Scales::new(&files, costs);
+    Ok(Weight {
+        image_bytes: Some(scales.bytes(&subject.plan, &[])),
+        pushed_bytes: replayed.map(|r| scales.pushed(&r.plan, &r.outcome, &[])),
+    })
 }

@@ -56,6 +56,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// What the builder would be sent.
     Context(ContextArgs),
+    /// What each layer of the image adds, hides and holds twice, and what is pushed again.
+    Layers(LayersArgs),
     /// Why each step would run again behind another build.
     Explain(ExplainArgs),
     /// Which targets' images change between two commits.
@@ -527,12 +529,58 @@ pub struct ContextArgs {
     pub output: Option<PathBuf>,
 }
 
+/// `layers`.
+#[derive(Clone, Debug, Args)]
+pub struct LayersArgs {
+    /// Where to look, and what is built.
+    #[command(flatten)]
+    pub place: Where,
+    /// What the commits of the history push again.
+    #[command(flatten)]
+    pub history: HistoryFlags,
+    /// An image of this Dockerfile, as `docker save` or `type=oci` writes it, to hold the figures against.
+    #[arg(long, value_name = "ARCHIVE")]
+    pub image: Option<PathBuf>,
+    /// The file system below a containerd store: on ext4 folders take blocks. Without it what the costs file was
+    /// learned from, else tmpfs, where they take none.
+    #[arg(long, value_enum, value_name = "DISK")]
+    pub disk: Option<DiskArg>,
+    /// What to print.
+    #[arg(long, value_enum, default_value_t = LayersFormat::Text)]
+    pub format: LayersFormat,
+    /// Write to FILE instead of stdout.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
     };
+}
+
+choices! {
+    /// A file system.
+    DiskArg {
+        /// Folders take blocks.
+        Ext4,
+        /// They take none.
+        Tmpfs,
+    }
+}
+
+choices! {
+    /// Formats of `layers`.
+    LayersFormat {
+        /// A table for a terminal.
+        Text,
+        /// One document.
+        Json,
+        /// For a comment.
+        Markdown,
+    }
 }
 
 choices! {

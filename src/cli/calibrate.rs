@@ -7,7 +7,7 @@ use crate::cost::log::{self, Log};
 use crate::cost::overhead::spent;
 use crate::cost::sizes::{self, Sizes};
 use crate::cost::{CostFile, rules, write};
-use crate::image::{Image, ImageError};
+use crate::image::{Image, ImageError, Store};
 use crate::report::escape;
 use crate::report::learned::{LearnedReport, LogRow, RuleRow, text};
 use crate::verify::record;
@@ -19,8 +19,10 @@ use std::path::Path;
 enum Lesson {
     /// Seconds of steps.
     Log(Log),
-    /// Bytes of layers, and the name of the format they stood in.
-    Layers(&'static str, Sizes),
+    /// Bytes of layers.
+    History(Sizes),
+    /// The same, still to be counted.
+    Image(Box<Image>),
 }
 
 type Lessons = Vec<(String, Lesson)>;
@@ -46,11 +48,11 @@ pub fn run(cli: &Cli, args: &CalibrateArgs) -> Result<Done> {
 fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Lesson>)> {
     if let Some(image) = image_archive(file)? {
         let shown = file.display().to_string();
-        let sizes = sizes::of_image(&image.with_context(|| shown.clone())?);
-        if sizes.layers.is_empty() {
+        let image = image.with_context(|| shown.clone())?;
+        if sizes::of_image(&image, Store::Overlay2).layers.is_empty() {
             bail!("{shown}: the image's history names no step with a layer");
         }
-        return Ok((shown, vec![Lesson::Layers("image", sizes)]));
+        return Ok((shown, vec![Lesson::Image(Box::new(image))]));
     }
     let (shown, bytes) = log_file::bytes(file)?;
     let text = std::str::from_utf8(&bytes).ok();
@@ -58,7 +60,7 @@ fn read(cli: &Cli, file: &Path) -> Result<(String, Vec<Lesson>)> {
         for why in &sizes.notes {
             output::note(cli, &format!("note: {shown}: {why}"));
         }
-        return Ok((shown, vec![Lesson::Layers("history", sizes)]));
+        return Ok((shown, vec![Lesson::History(sizes)]));
     }
     let logs = log_file::logs(cli, &shown, &bytes)?;
     Ok((shown, logs.into_iter().map(Lesson::Log).collect()))
@@ -130,19 +132,16 @@ fn learn(flags: &LearnFlags, lessons: &[(String, Lesson)]) -> Result<()> {
                 learner.add(&ran);
                 learner.add_overheads(&spent(log));
             }
-            Lesson::Layers(format, sizes) => {
-                rows.push(LogRow {
-                    log: name.clone(),
-                    format,
-                    executed: 0,
-                    cached: 0,
-                    failed: 0,
-                    seconds: 0.0,
-                    layers: Some(sizes.layers.len()),
-                    layer_bytes: Some(sizes.layers.iter().map(|l| l.bytes).sum()),
-                });
+            Lesson::History(sizes) => {
+                rows.push(size_row(name, "history", sizes));
                 learner.add_layers(&sizes.layers);
                 disk = sizes.disk.or(disk);
+            }
+            Lesson::Image(image) => {
+                let store = Store::Containerd(disk.unwrap_or_default());
+                let sizes = sizes::of_image(image, store);
+                rows.push(size_row(name, "image", &sizes));
+                learner.add_layers(&sizes.layers);
             }
         }
     }
@@ -167,6 +166,20 @@ fn learn(flags: &LearnFlags, lessons: &[(String, Lesson)]) -> Result<()> {
         ReplayFormat::Text => text(&report, output::width()).into_bytes(),
     };
     output::write(None, &bytes)
+}
+
+fn size_row(name: &str, format: &'static str, sizes: &Sizes) -> LogRow {
+    let all = sizes.layers.iter().map(|l| l.bytes);
+    LogRow {
+        log: name.to_owned(),
+        format,
+        executed: 0,
+        cached: 0,
+        failed: 0,
+        seconds: 0.0,
+        layers: Some(sizes.layers.len()),
+        layer_bytes: Some(all.fold(0, u64::saturating_add)),
+    }
 }
 
 fn log_row(name: &str, log: &Log, ran: &[Run]) -> LogRow {

@@ -40,7 +40,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     }
     let mut variants = Vec::new();
     for ((name, subject), replayed) in args.variants.iter().zip(&subjects).zip(&replays) {
-        let bytes = analyze::image_bytes(&place, &builds, subject, &costs)?;
+        let bytes = analyze::weight(&place, &builds, subject, &costs, None)?;
         variants.push(Variant {
             name: name.clone(),
             figures: analyze::figures(

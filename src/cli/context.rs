@@ -3,7 +3,7 @@
 mod archives;
 mod deps;
 mod document;
-mod source;
+pub(super) mod source;
 mod text;
 
 use super::args::{Cli, ContextArgs, ContextFormat};

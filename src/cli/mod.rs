@@ -19,6 +19,7 @@ mod explain;
 mod history_notes;
 mod ignore_place;
 mod inspect;
+mod layers;
 mod log_file;
 mod optimize;
 mod output;
@@ -98,6 +99,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
         Command::Record(a) => calibrate::record(cli, a),
         Command::Inspect(a) => inspect::run(cli, a),
         Command::Context(a) => context::run(cli, a),
+        Command::Layers(a) => layers::run(cli, a),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "cacheplan", &mut text);

@@ -56,7 +56,7 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             .collect();
         output::diagnostics(cli, &none);
         let plans = analyze::plan_rows(&place, subject, &searched, &costs, None);
-        let bytes = analyze::image_bytes(&place, builds, subject, &costs)?;
+        let bytes = analyze::weight(&place, builds, subject, &costs, Some(&searched.baseline))?;
         let baseline = analyze::figures(
             &searched.baseline.summary,
             Watch::of(&searched.baseline, &costs).wall_of_counted(),

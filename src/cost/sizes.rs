@@ -2,7 +2,8 @@
 //!
 //! Goes in: the output of `docker history --no-trunc` as a table or as JSON, or an image that was read. Comes out: a [`LayerSize`] for every
 //! step whose layer is told, first to last, and what can be told of the store that counted. Linear. Invariant: a step that does not say whole what it
-//! was made by teaches nothing; sizes are what the source says, rounded where it rounds.
+//! was made by teaches nothing; sizes are what the source says, rounded where it rounds; those of an archive are
+//! counted as a containerd store does.
 
 mod created_by;
 mod table;
@@ -10,7 +11,7 @@ mod table;
 pub use created_by::made_by;
 
 use super::learn::LayerSize;
-use crate::image::{BLOCK, Disk, Image};
+use crate::image::{BLOCK, Disk, Image, Store};
 use serde_json::Value;
 
 /// What one image tells.
@@ -39,16 +40,16 @@ pub fn read(text: &str) -> Option<Sizes> {
     Some(of_rows(rows))
 }
 
-/// The layers of an image with their sizes as bytes of files, which no store has rounded.
+/// The layers of an image with their sizes as a store would count them.
 #[must_use]
-pub fn of_image(image: &Image) -> Sizes {
+pub fn of_image(image: &Image, store: Store) -> Sizes {
     let layer = |layer: &crate::image::ImageLayer| {
         let (keyword, text) = made_by(&layer.created_by)?;
         // A step whose layer holds nothing may have none.
         Some(LayerSize {
             keyword,
             text,
-            bytes: layer.amount.bytes,
+            bytes: store.bytes(&layer.amount),
         })
     };
     Sizes {

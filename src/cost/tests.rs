@@ -222,7 +222,7 @@ fn bytes_and_seconds_come_from_rules_of_their_own() {
     );
     assert_eq!(
         shown("npm ci", &[Class::Install]),
-        (30.0, "prior", Some(7), "measured")
+        (9.0, "learned", Some(7), "measured")
     );
     assert_eq!(
         shown("make", &[Class::Build]),

@@ -33,6 +33,8 @@ pub struct Entry {
     pub what: What,
     /// Digest of a file's content, where that is known.
     pub digest: Option<[u8; 32]>,
+    /// Permission bits, where they are known.
+    pub mode: Option<u32>,
     /// What all names of one file have in common, where it has several.
     pub same: Option<(u64, u64)>,
 }
@@ -75,6 +77,7 @@ impl<'a> Sent<'a> {
             path,
             what: What::Folder,
             digest: None,
+            mode: None,
             same: None,
         }));
         entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -116,9 +119,7 @@ impl<'a> Sent<'a> {
     }
 
     fn find(&self, path: &str) -> Option<usize> {
-        let found = self
-            .entries
-            .binary_search_by(|e| e.path.as_str().cmp(path));
+        let found = self.entries.binary_search_by(|e| e.path.as_str().cmp(path));
         found.ok()
     }
 
@@ -143,7 +144,10 @@ impl<'a> Sent<'a> {
             SourceKind::Root => vec![(String::new(), None)],
             SourceKind::Plain(path) => {
                 let found = self.follow(path);
-                found.map(|n| (path.to_owned(), Some(n))).into_iter().collect()
+                found
+                    .map(|n| (path.to_owned(), Some(n)))
+                    .into_iter()
+                    .collect()
             }
             SourceKind::Wildcard { prefix_dir } => {
                 let real = match prefix_dir {

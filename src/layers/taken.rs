@@ -6,7 +6,7 @@
 
 use super::ground::Ground;
 use super::sent::{Sent, What};
-use super::unpack::{Unpacked, unpack};
+use super::unpack::{Member, Unpacked, unpack};
 use crate::pattern::{ExcludeRules, IgnoreRules, SourcePattern, display};
 use crate::plan::{ContextInput, Input, Step, StepKind};
 use std::collections::BTreeMap;
@@ -36,8 +36,13 @@ pub enum Brought {
         /// Digest of its content, where that is known.
         digest: Option<[u8; 32]>,
     },
-    /// A symbolic link with a text of so many bytes.
-    Link(usize),
+    /// A symbolic link.
+    Link {
+        /// What it comes from.
+        origin: Origin,
+        /// Bytes of its text.
+        text: usize,
+    },
     /// A folder.
     Folder,
     /// A pipe or a device.
@@ -47,18 +52,27 @@ pub enum Brought {
 /// What a step brings.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// By place, in the order in which they come.
-    pub brought: Vec<(String, Brought)>,
+    /// By place, in the order in which they come, each with its mode where that is known.
+    pub brought: Vec<(String, Brought, Option<u32>)>,
     /// That is not all.
     pub incomplete: bool,
 }
 
 /// Looks up what a COPY or ADD brings; `ignored` are further lines of the ignore file.
 #[must_use]
-pub fn taken(step: &Step, sent: &Sent<'_>, ignored: Option<&IgnoreRules>, ground: &Ground) -> Taken {
+pub fn taken(
+    step: &Step,
+    sent: &Sent<'_>,
+    ignored: Option<&IgnoreRules>,
+    ground: &Ground,
+) -> Taken {
     let mut out = Taken::default();
     let dest = step.dest.as_ref();
-    let path = dest.and_then(|d| d.path.as_deref().or(d.likely.as_ref().map(|l| l.path.as_str())));
+    let path = dest.and_then(|d| {
+        d.path
+            .as_deref()
+            .or(d.likely.as_ref().map(|l| l.path.as_str()))
+    });
     let path = path.unwrap_or("/").trim_end_matches('/');
     let to = Destination {
         path,
@@ -73,7 +87,7 @@ pub fn taken(step: &Step, sent: &Sent<'_>, ignored: Option<&IgnoreRules>, ground
             again: false,
             digest,
         };
-        out.brought.push((place, file));
+        out.brought.push((place, file, Some(0o644)));
     }
     for input in &step.inputs {
         match input {
@@ -88,7 +102,12 @@ pub fn taken(step: &Step, sent: &Sent<'_>, ignored: Option<&IgnoreRules>, ground
                 };
                 copy.input(input, &to);
             }
-            Input::Stage { stage, sources, excludes, .. } if excludes.is_empty() && !step.parents => {
+            Input::Stage {
+                stage,
+                sources,
+                excludes,
+                ..
+            } if excludes.is_empty() && !step.parents => {
                 match ground.of_stage(*stage, sources, to.path, to.is_dir) {
                     Some(found) => out.brought.extend(found),
                     None => out.incomplete = true,
@@ -153,7 +172,8 @@ impl Copy<'_> {
                     "" => to.path.to_owned(),
                     parents => format!("{}/{parents}", to.path),
                 };
-                self.out.brought.push((path.clone(), Brought::Folder));
+                let mode = node.and_then(|n| self.sent.entry(n).mode);
+                self.out.brought.push((path.clone(), Brought::Folder, mode));
                 let all: Vec<usize> = self.sent.below(folder).collect();
                 let skip = folder.len() + usize::from(!folder.is_empty());
                 self.entries(&all, |entry| {
@@ -190,7 +210,10 @@ impl Copy<'_> {
             }
             let brought = match &entry.what {
                 What::Folder => Brought::Folder,
-                What::Link(text) => Brought::Link(text.len()),
+                What::Link(text) => Brought::Link {
+                    origin: Origin::Entry(*number),
+                    text: text.len(),
+                },
                 What::Other => Brought::Other,
                 What::File => {
                     let own = Origin::Entry(*number);
@@ -203,7 +226,7 @@ impl Copy<'_> {
                     }
                 }
             };
-            self.out.brought.push((place, brought));
+            self.out.brought.push((place, brought, entry.mode));
         }
     }
 
@@ -225,22 +248,24 @@ impl Copy<'_> {
             }
             Unpacked::Members(members) => members,
         };
-        self.out.brought.push((to.path.to_owned(), Brought::Folder));
+        self.out
+            .brought
+            .push((to.path.to_owned(), Brought::Folder, None));
         for (i, (path, member)) in members.into_iter().enumerate() {
             let place = format!("{}/{}", to.path, display(&path));
+            let origin = Origin::Member(number, i);
             let brought = match member {
-                super::unpack::Member::File(size) => Brought::File {
-                    origin: Origin::Member(number, i),
+                Member::File(size) => Brought::File {
+                    origin,
                     size,
                     again: false,
                     digest: None,
                 },
-                super::unpack::Member::Again => Brought::Other,
-                super::unpack::Member::Link(text) => Brought::Link(text),
-                super::unpack::Member::Folder => Brought::Folder,
-                super::unpack::Member::Other => Brought::Other,
+                Member::Link(text) => Brought::Link { origin, text },
+                Member::Folder => Brought::Folder,
+                Member::Again | Member::Other => Brought::Other,
             };
-            self.out.brought.push((place, brought));
+            self.out.brought.push((place, brought, None));
         }
         true
     }

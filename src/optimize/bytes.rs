@@ -1,125 +1,98 @@
 //! What an image weighs, as far as the build context and a costs file tell.
 //!
-//! Goes in: a plan and the context. Comes out: bytes, an estimate: files that COPY takes from the context, once more where a RUN
-//! gives them another owner or mode, and what the costs file says of RUNs. The base image is left out. Linear in the files.
+//! Goes in: a plan and the context. Comes out: bytes, an estimate: the layers of [`crate::layers`], counted as bytes of files. The base image is left out. Linear in the files.
 //! Invariant: sizes of files are looked up once.
 
 use crate::cost::CostTable;
-use crate::footprint::PathClaim;
+use crate::image::Store;
+use crate::layers::sent::{Entry, Source, What};
+use crate::layers::{ImageLayers, Model, Sent, pushed};
 use crate::pattern::IgnoreRules;
-use crate::plan::{Input, Plan, Step, StepKind};
+use crate::plan::Plan;
 use crate::rewrite::ContextFiles;
-use crate::rewrite::flow::chain;
-use crate::rewrite::layout::brought_by;
+use crate::simulate::Outcome;
 use crate::source::SourceFile;
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+
+/// Links whose texts are read: most lead nowhere that counts.
+const MOST_LINKS: usize = 1000;
+
+/// Files of a context as layers are made of them.
+pub struct Bytes<'a>(pub &'a dyn ContextFiles);
+
+impl Source for Bytes<'_> {
+    fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        self.0.sizes(paths)
+    }
+}
+
+impl Bytes<'_> {
+    /// All entries.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        let links = self.0.links_in("").unwrap_or_default();
+        let few = links.len() <= MOST_LINKS;
+        let one = |path: String| Entry {
+            what: match links.binary_search(&path).is_ok() || self.0.is_link(&path) {
+                true => What::Link(match few {
+                    true => self.0.link_text(&path).unwrap_or_default(),
+                    false => String::new(),
+                }),
+                false => What::File,
+            },
+            path,
+            digest: None,
+            mode: None,
+            same: None,
+        };
+        self.0.below("").into_iter().map(one).collect()
+    }
+}
 
 /// Weighs images of one context.
 pub struct Scales<'a> {
-    files: &'a dyn ContextFiles,
+    sent: Sent<'a>,
     costs: &'a CostTable,
-    sizes: RefCell<BTreeMap<String, u64>>,
 }
 
 impl<'a> Scales<'a> {
     /// Scales that know no size yet.
     #[must_use]
-    pub fn new(files: &'a dyn ContextFiles, costs: &'a CostTable) -> Self {
+    pub fn new(files: &'a Bytes<'a>, costs: &'a CostTable) -> Self {
         Self {
-            files,
+            sent: Sent::new(files.entries(), files),
             costs,
-            sizes: RefCell::default(),
         }
     }
 
     /// The bytes of a target's image above its base image; `more` are further lines of the ignore file.
     #[must_use]
     pub fn bytes(&self, plan: &Plan, more: &[String]) -> u64 {
+        self.layers(plan, more).bytes()
+    }
+
+    /// Mean bytes a build whose layers are made anew, and so pushed and pulled again; a step that may have run counts, as in seconds.
+    #[must_use]
+    pub fn pushed(&self, plan: &Plan, outcome: &Outcome, more: &[String]) -> f64 {
+        let found = self.layers(plan, more);
+        let (pushed, builds) = pushed(&found, plan, outcome);
+        let layers = found.layers.iter().zip(pushed);
+        layers
+            .map(|(l, p)| p.per_build(l.bytes.unwrap_or(0), builds).0)
+            .sum()
+    }
+
+    fn layers(&self, plan: &Plan, more: &[String]) -> ImageLayers {
         let text = more.join("\n");
         let (ignored, _) = IgnoreRules::parse(&SourceFile::new(".dockerignore", text));
-        let size = |from: &String| match ignored.is_ignored(from.as_bytes()) {
-            true => 0,
-            false => self.sizes.borrow().get(from).copied().unwrap_or(0),
+        let model = Model {
+            plan,
+            sent: &self.sent,
+            costs: self.costs,
+            store: Store::Overlay2,
+            ignored: (!more.is_empty()).then_some(&ignored),
         };
-        let mut total = 0u64;
-        let mut laid: Vec<(String, String)> = Vec::new();
-        for step in steps(plan) {
-            match step.kind {
-                StepKind::Run => {
-                    let own = self.costs.of(step).bytes;
-                    let again = changed_in_place(step);
-                    let meets = |place: &String| {
-                        again.iter().any(|c| c.covers(&PathClaim::exact(&**place)))
-                    };
-                    let copies = laid.iter().filter(|(place, _)| meets(place));
-                    total += own.unwrap_or(0) + copies.map(|(_, from)| size(from)).sum::<u64>();
-                }
-                StepKind::Copy | StepKind::Add => {
-                    let brought = self.taken(step);
-                    self.look_up(&brought);
-                    total += brought.iter().map(|(_, from)| size(from)).sum::<u64>();
-                    laid.retain(|(place, _)| !brought.iter().any(|(p, _)| p == place));
-                    laid.extend(brought);
-                }
-                _ => {}
-            }
-        }
-        total
+        model.layers()
     }
-
-    /// Looks up what is not known yet.
-    fn look_up(&self, brought: &[(String, String)]) {
-        let mut sizes = self.sizes.borrow_mut();
-        let new = brought.iter().map(|(_, from)| from);
-        let new: Vec<String> = new.filter(|f| !sizes.contains_key(*f)).cloned().collect();
-        let found = self.files.sizes(&new);
-        sizes.extend(new.into_iter().zip(found).map(|(p, s)| (p, s.unwrap_or(0))));
-    }
-
-    /// What a COPY or ADD takes from the context: place and path there.
-    fn taken(&self, step: &Step) -> Vec<(String, String)> {
-        if let Some(brought) = brought_by(step, &PathClaim::subtree("/"), self.files) {
-            return brought;
-        }
-        // Where exactly it goes is not known.
-        let mut out = Vec::new();
-        for input in &step.inputs {
-            let Input::Context(context) = input else {
-                continue;
-            };
-            let sources: Vec<_> = context
-                .sources
-                .iter()
-                .map(|s| crate::pattern::SourcePattern::lenient(s))
-                .collect();
-            let all = self.files.below("").into_iter();
-            let taken = all.filter(|p| sources.iter().any(|s| s.select(p.as_bytes()).is_some()));
-            out.extend(taken.map(|p| (String::new(), p)));
-        }
-        out
-    }
-}
-
-/// The steps that the target's image consists of, first to last.
-fn steps(plan: &Plan) -> impl Iterator<Item = &Step> {
-    let stages: Vec<usize> = chain(plan, plan.target).collect();
-    let steps = stages.into_iter().rev().flat_map(|s| &plan.stages[s].steps);
-    steps.map(|n| &plan.graph[*n])
-}
-
-/// Where a RUN gives files another owner or mode: a layer holds such a file once more.
-fn changed_in_place(step: &Step) -> Vec<PathClaim> {
-    let Some(footprint) = &step.footprint else {
-        return Vec::new();
-    };
-    let of_mode = |e: &&crate::footprint::Evidence| {
-        let text = step.text.get(e.span.range()).unwrap_or_default();
-        let name = text.split_whitespace().next();
-        matches!(name, Some("chmod" | "chown" | "chgrp")) && !e.idle
-    };
-    let found = footprint.evidence.iter().filter(of_mode);
-    found.flat_map(|e| e.writes.clone()).collect()
 }
 
 #[cfg(test)]
@@ -176,17 +149,18 @@ mod tests {
             .step("RUN", "true", &[crate::footprint::Class::Other])
             .bytes
             .unwrap_or(0);
-        let scales = Scales::new(&Four, &costs);
+        let files = Bytes(&Four);
+        let scales = Scales::new(&files, &costs);
         for (text, more, runs, bytes) in [
             ("FROM a\nCOPY . /x\n", &[][..], 0, 11110),
             ("FROM a\nCOPY . /x\n", &["src"][..], 0, 10010),
             ("FROM a\nCOPY src /x\nCOPY a run.sh /x/\n", &[], 0, 11110),
-            // Once more in a layer of its own.
-            ("FROM a\nCOPY . /x\nRUN chmod +x /x/run.sh\n", &[], 1, 21110),
+            // Once more in a layer of its own, which holds nothing else.
+            ("FROM a\nCOPY . /x\nRUN chmod +x /x/run.sh\n", &[], 0, 21110),
             (
                 "FROM a\nCOPY . /x\nRUN mkdir /y && chown -R 1 /x/src\n",
                 &[],
-                1,
+                0,
                 12210,
             ),
             (
@@ -206,7 +180,7 @@ mod tests {
             (
                 "FROM a AS b\nCOPY src /x\nRUN true\nFROM b\nCOPY a /\nRUN chown 1 /a\n",
                 &[],
-                2,
+                0,
                 1120,
             ),
         ] {

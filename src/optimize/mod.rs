@@ -30,7 +30,7 @@ use crate::plan::{BuildOptions, ContextInput};
 use crate::rewrite::{ContextFiles, EditNote, Safety};
 use crate::simulate::{BuildCost, Context, Policy, Summary};
 use crate::source::SourceFile;
-pub use bytes::Scales;
+pub use bytes::{Bytes, Scales};
 use certificate::Proof;
 pub use judge::{Evaluated, Judge, step_bytes, step_seconds, warm_seconds, with_lines};
 use search::{Candidate, Search};
@@ -128,6 +128,8 @@ pub struct Advice {
     pub optimal: bool,
     /// Bytes of the image above its base image, an estimate ([`Scales`]).
     pub image_bytes: u64,
+    /// Mean bytes a build of layers that are made anew, an estimate.
+    pub pushed_bytes: f64,
 }
 
 /// Plans that save less than this share are not worth anybody's review.
@@ -169,7 +171,8 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
     let objective = setting.objective;
     let cold = baseline.outcome.cold().into_iter();
     let counted: Vec<usize> = cold.chain(baseline.outcome.counted()).collect();
-    let scales = Scales::new(setting.files, setting.costs);
+    let files = Bytes(setting.files);
+    let scales = Scales::new(&files, setting.costs);
     let bytes = |c: &Candidate| scales.bytes(&c.evaluated.plan, &c.ignore);
     let rewrites = search::find_rewrites(judge, baseline);
     let mut plans: Vec<Advice> = Vec::new();
@@ -248,6 +251,10 @@ pub fn advise(judge: &mut Judge<'_>, baseline: &Evaluated) -> Vec<Advice> {
         let weight = scales.bytes(&baseline.plan, &[]);
         plans.push(nothing_to_do(baseline, weight, bound_s, optimal));
     }
+    for plan in &mut plans {
+        let of = &plan.evaluated;
+        plan.pushed_bytes = scales.pushed(&of.plan, &of.outcome, &plan.ignore);
+    }
     plans
 }
 
@@ -281,6 +288,7 @@ fn advice(
         bound_s: bound_s.min(after),
         optimal: candidate.optimal,
         image_bytes,
+        pushed_bytes: 0.0,
         ignore: candidate.ignore.clone(),
         edits: candidate.edits.clone(),
         assumptions: candidate.assumptions.clone(),
@@ -297,6 +305,7 @@ fn nothing_to_do(baseline: &Evaluated, image_bytes: u64, bound_s: f64, optimal: 
         bound_s,
         optimal,
         image_bytes,
+        pushed_bytes: 0.0,
         ignore: Vec::new(),
         edits: Vec::new(),
         assumptions: Vec::new(),

@@ -149,6 +149,9 @@ pub struct Baseline {
     pub cold_s: f64,
     /// Estimated bytes that the target's stages add to their base images; a prior.
     pub image_bytes_estimate: Option<u64>,
+    /// Mean bytes a build of layers that are made anew, before compression: pushed and pulled again. None where several
+    /// Dockerfiles are compared.
+    pub pushed_bytes_per_build: Option<f64>,
     /// Cached over cached, executed and maybe.
     pub hit_rate: f64,
     /// What that is in runner minutes; absent where it was not asked for or the history is shorter than a week.
@@ -354,6 +357,8 @@ pub struct PlanRow {
     pub cold_s: f64,
     /// Bytes of the image above its base image, an estimate: files of the context, and what the costs file says of RUNs.
     pub image_bytes_estimate: Option<u64>,
+    /// Mean bytes a build of layers that are made anew, before compression: pushed and pulled again.
+    pub pushed_bytes_per_build: Option<f64>,
     /// `1 - plan / baseline` by the objective.
     pub saving: f64,
     /// The same on the newer 30 % of the builds, for the plan chosen on the older 70 %.

@@ -53,6 +53,7 @@ pub fn baseline(work: f64) -> Baseline {
         wall_s_per_build: wall(work),
         cold_s: 180.0,
         image_bytes_estimate: None,
+        pushed_bytes_per_build: None,
         hit_rate: 0.61,
         jobs: None,
     }
@@ -67,6 +68,7 @@ pub fn plan() -> PlanRow {
         jobs: None,
         cold_s: 182.0,
         image_bytes_estimate: None,
+        pushed_bytes_per_build: None,
         saving: 1.0 - 31.0 / 73.2,
         held_out_saving: Some(0.55),
         bound_s: 31.0,

@@ -22,13 +22,13 @@ pub fn made_by(created_by: &str) -> Option<(String, String)> {
     let (keyword, rest) = text.split_once([' ', '\t', '\n'])?;
     let found = |text: &str| Some((keyword.to_owned(), text.trim().to_owned()));
     match keyword {
-        "RUN" => found(command(rest)),
+        "RUN" => found(command(rest)?),
         "COPY" | "ADD" => found(without_flags(rest)),
         "WORKDIR" => found(rest),
         // The classic builder: `#(nop)` names no sources, and settings make no layer.
         _ if text.contains("#(nop)") => None,
         _ if keyword.starts_with('|') || shell(text) == Some(0) => {
-            let command = command(text).trim();
+            let command = command(text)?.trim();
             (!command.is_empty()).then(|| ("RUN".to_owned(), command.to_owned()))
         }
         _ => None,
@@ -40,25 +40,26 @@ fn shell(text: &str) -> Option<usize> {
     SHELL.as_ref()?.find(text).map(|m| m.start())
 }
 
-/// The command without the values of build arguments before it, and without the shell.
-fn command(text: &str) -> &str {
+/// The command without the values of build arguments before it, and without the shell; `None` where nothing tells where the values end.
+fn command(text: &str) -> Option<&str> {
     let after_shell = |text: &str| SHELL.as_ref()?.find(text).map(|m| (m.start(), m.end()));
     let Some((count, rest)) = text.strip_prefix('|').and_then(|t| t.split_once(' ')) else {
         return match after_shell(text) {
-            Some((0, end)) => &text[end..],
-            _ => text,
+            Some((0, end)) => Some(&text[end..]),
+            _ => Some(text),
         };
     };
     // Values may have blanks in them: the shell tells where they end.
     if let Some((_, end)) = after_shell(rest) {
-        return &rest[end..];
+        return Some(&rest[end..]);
     }
-    let count: usize = count.parse().unwrap_or(0);
+    let count: usize = count.parse().ok()?;
     let mut rest = rest;
     for _ in 0..count.min(rest.len()) {
-        rest = rest.split_once(' ').map_or("", |(_, r)| r);
+        let (value, behind) = rest.split_once(' ')?;
+        rest = value.contains('=').then_some(behind)?;
     }
-    rest
+    Some(rest)
 }
 
 fn without_flags(text: &str) -> &str {

@@ -18,6 +18,12 @@ fn steps_of_real_histories() {
         ),
         ("RUN bash -o pipefail -c make # buildkit", Some("RUN make")),
         ("RUN |1 A=b echo x y # buildkit", Some("RUN echo x y")),
+        // A value with a blank, and no shell that would tell where it ends.
+        (
+            "RUN |2 A=b C=d e echo x y # buildkit",
+            Some("RUN e echo x y"),
+        ),
+        ("RUN |2 A=b c d # buildkit", None),
         ("RUN echo x y # buildkit", Some("RUN echo x y")),
         (
             "RUN /opt/run sh -c x # buildkit",
