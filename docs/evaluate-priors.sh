@@ -12,7 +12,8 @@
 # - change, twice: a comment is added to one source file.
 #
 # One line a step that ran: project, tool, case, cache mounts (none, empty, filled), classes, keyword, seconds, bytes of the layer, load of the
-# machine, text. Seconds are the builder's own; classes are those of `inspect`; bytes are of the step's first run and what the layer holds on disk.
+# machine, text. Seconds are the builder's own; classes are those of `inspect`; bytes are of the first cold run of each kind, what the layer holds on
+# disk. Ignore files are left out.
 set -eu
 tool=$(realpath "$1")
 mirrors=$(realpath "$2")
@@ -49,7 +50,7 @@ build() {
     sync
     load=$(cut -d ' ' -f 1 /proc/loadavg)
     timeout 400 docker buildx build --network=host --progress=rawjson --provenance=false --output=type=cacheonly "$@" -f "$from" "$dir" 2>"$work/log" >/dev/null ||
-        { echo "$name | $case: the build failed" >&2 && cp "$work/log" "$work.$name.log" && return 1; }
+        { echo "$name | $case: the build failed: $(jq -r '.vertexes[]?.error // empty' "$work/log" 2>/dev/null | head -n 1)" >&2 && return 1; }
     [ -s "$work/bytes" ] || docker buildx du --format json | jq -s 'map({d: .Description, at: .CreatedAt, s: (.Size |
         capture("(?<n>[0-9.e+]+)(?<u>[kMG]?)B") | (.n | tonumber) * {"": 1, k: 1e3, M: 1e6, G: 1e9}[.u] | round)})' >"$work/bytes"
     rm -f "$work/costs"
@@ -76,7 +77,6 @@ project() {
     GIT_INDEX_FILE=$work/index git --git-dir "$repository" read-tree HEAD
     GIT_INDEX_FILE=$work/index git --git-dir "$repository" --work-tree "$work/$name" checkout-index -a -q 2>/dev/null || true
     dir=$(realpath "$work/$name/$(says folder)")
-    [ -z "$(says without)" ] || sed -i "/$(says without)/d" "$dir/$(says manifest)"
     rm -f "$dir/.dockerignore" "$dir/Dockerfile"
     grep -v '^# [a-z]* ' "$file" >"$work/mounts"
     sed 's/ --mount=type=cache[^ ]*//g' "$work/mounts" >"$work/plain"
