@@ -24,7 +24,7 @@ pub use file::{CostError, write};
 /// Where a step's cost comes from, the weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CostSource {
-    /// Our own table: a guess, not a measurement.
+    /// Our own table: what such steps cost in other projects, not a measurement of this one.
     Prior,
     /// A rule of the costs file for the step's class.
     Learned,
@@ -66,7 +66,7 @@ pub struct StepCost {
 pub struct WarmCost {
     /// Median seconds.
     pub seconds: f64,
-    /// A figure of our own table is in it: a guess.
+    /// A figure of our own table is in it, not one of this step.
     pub assumed: bool,
 }
 
@@ -91,76 +91,71 @@ pub struct Prior {
 
 const MB: u64 = 1_000_000;
 
-/// What is left of an install whose downloads are there: unpacking, linking, scripts. Assumed, not measured.
-const INSTALL_WARM: f64 = 0.35;
-/// What is left of a build that finds what it compiled before. Assumed, not measured.
-const BUILD_WARM: f64 = 0.5;
-
-/// The priors, for a CI machine of two to four cores. They are guesses to rank plans with until a
-/// costs file replaces them, not measurements. `docs/costs.md` states the same rows.
+/// The priors: medians of real projects that were built for them, as `docs/costs.md` says, to rank plans with until a
+/// costs file replaces them. They are not measurements of the steps at hand. That page states the same rows.
 pub const PRIORS: [Prior; 7] = [
     Prior {
         class: Class::SystemPackages,
-        seconds: 20.0,
-        low: 5.0,
-        high: 60.0,
+        seconds: 9.4,
+        low: 3.6,
+        high: 17.0,
         warm: None,
-        bytes: Some(100 * MB),
-        reason: "fetching the package lists takes some seconds before the first package; unpacking is mostly disk",
+        bytes: Some(187 * MB),
+        reason: "package lists and downloads, then unpacking, which is mostly disk; long lists of libraries make the high end",
     },
     Prior {
         class: Class::Install,
-        seconds: 30.0,
-        low: 8.0,
-        high: 120.0,
-        warm: Some(30.0 * INSTALL_WARM),
-        bytes: Some(150 * MB),
-        reason: "hundreds of small downloads; native modules without a prebuilt binary make the high end",
+        seconds: 12.0,
+        low: 2.2,
+        high: 31.0,
+        warm: Some(6.0),
+        bytes: Some(515 * MB),
+        reason: "downloading and unpacking tens to hundreds of packages; native modules that are compiled on the spot make the high end",
     },
     Prior {
         class: Class::Build,
-        seconds: 60.0,
-        low: 10.0,
-        high: 300.0,
-        warm: Some(60.0 * BUILD_WARM),
-        bytes: Some(50 * MB),
+        seconds: 22.0,
+        low: 8.3,
+        high: 160.0,
+        warm: Some(18.0),
+        bytes: Some(14 * MB),
         reason: "from one small bundle to a cold compile of all dependencies: the widest range of all",
     },
     Prior {
         class: Class::LightBuild,
-        seconds: 10.0,
-        low: 2.0,
-        high: 30.0,
+        seconds: 0.41,
+        low: 0.32,
+        high: 1.0,
         warm: None,
-        bytes: Some(5 * MB),
+        bytes: Some(MB),
         reason: "one process that starts an interpreter and writes generated files",
     },
     Prior {
         class: Class::Copy,
-        seconds: 0.5,
-        low: 0.1,
-        high: 5.0,
+        seconds: 0.041,
+        low: 0.018,
+        high: 0.27,
         warm: None,
         bytes: None,
         reason: "copying and committing the layer; it grows with the files, whose sizes the context tells",
     },
     Prior {
         class: Class::Workdir,
-        seconds: 0.05,
-        low: 0.01,
-        high: 0.2,
+        seconds: 0.027,
+        low: 0.0094,
+        high: 0.052,
         warm: None,
         bytes: Some(0),
         reason: "one directory, one layer to commit",
     },
     Prior {
         class: Class::Other,
-        seconds: 2.0,
-        low: 0.2,
-        high: 15.0,
+        seconds: 0.28,
+        low: 0.086,
+        high: 3.4,
         warm: None,
-        bytes: Some(MB),
-        reason: "starting the container and some file work; scripts whose content is not known make the high end",
+        bytes: Some(18 * MB),
+        reason: "starting the container and some file work; a `chown` or `chmod` of a large tree makes the high end",
     },
 ];
 

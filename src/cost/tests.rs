@@ -13,13 +13,13 @@ fn priors_sum_over_distinct_classes() {
         (
             "RUN",
             vec![Class::Install, Class::Build, Class::Build],
-            90.0,
+            34.0,
         ),
-        ("RUN", vec![Class::SystemPackages], 20.0),
-        ("run", vec![], 2.0),
-        ("COPY", vec![], 0.5),
-        ("ADD", vec![Class::Copy], 0.5),
-        ("WORKDIR", vec![], 0.05),
+        ("RUN", vec![Class::SystemPackages], 9.4),
+        ("run", vec![], 0.28),
+        ("COPY", vec![], 0.041),
+        ("ADD", vec![Class::Copy], 0.041),
+        ("WORKDIR", vec![], 0.027),
         ("FROM", vec![], 0.0),
     ] {
         let cost = t.step(keyword, "x", &classes);
@@ -61,9 +61,9 @@ fn a_rule_by_text_beats_one_by_class_and_the_rest_are_priors() {
         (learned.seconds, learned.source),
         (45.0, CostSource::Learned)
     );
-    assert_eq!(learned.bytes, Some(150_000_000));
+    assert_eq!(learned.bytes, Some(515_000_000));
     let mixed = t.step("RUN", "y", &[Class::Install, Class::Other]);
-    assert_eq!((mixed.seconds, mixed.source), (47.0, CostSource::Prior));
+    assert_eq!((mixed.seconds, mixed.source), (45.28, CostSource::Prior));
 }
 
 #[test]
@@ -139,6 +139,71 @@ fn the_page_states_every_row() {
         assert!(page.contains(&row), "missing: {row}");
     }
     assert_eq!(PRIORS.len(), Class::ALL.len());
+}
+
+/// The figure at `q` of the way from the least to the greatest, those between two in proportion.
+fn at(values: &[f64], q: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = q * (sorted.len() - 1) as f64;
+    let below = place as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)
+}
+
+/// Two significant digits.
+fn rounded(x: f64) -> f64 {
+    let unit = 10f64.powf(x.log10().floor() - 1.0);
+    (x / unit + 0.5).floor() * unit
+}
+
+/// The table is what the builds of docs/priors.tsv say, by the rules of docs/fit-priors.py.
+#[test]
+fn the_table_is_what_was_measured() {
+    let text = include_str!("../../docs/priors.tsv");
+    let lines = text.lines().filter(|l| !l.starts_with('#')).skip(1);
+    let rows: Vec<Vec<&str>> = lines.map(|l| l.split('\t').collect()).collect();
+    let median = |runs: &str| {
+        let seconds: Vec<f64> = runs.split(' ').flat_map(str::parse).collect();
+        (!seconds.is_empty()).then(|| at(&seconds, 0.5))
+    };
+    // The median of each project's steps of a class.
+    let by_project = |class: Class, value: &dyn Fn(&[&str]) -> Option<f64>| {
+        let mut projects: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for row in rows.iter().filter(|r| r[2] == class.as_str()) {
+            if let Some(value) = value(row) {
+                projects.entry(row[0]).or_default().push(value);
+            }
+        }
+        let medians: Vec<f64> = projects.values().map(|v| at(v, 0.5)).collect();
+        medians
+    };
+    for prior in PRIORS {
+        let is = |what: &str, stated: f64, measured: f64| {
+            let near = (stated - measured).abs() < 1e-9 * measured.max(1.0);
+            assert!(
+                near,
+                "{} {what}: {stated}, measured {measured}",
+                prior.class
+            );
+        };
+        let seconds = by_project(prior.class, &|row| median(row[5]));
+        is("seconds", prior.seconds, rounded(at(&seconds, 0.5)));
+        is("low", prior.low, rounded(at(&seconds, 0.1)));
+        is("high", prior.high, rounded(at(&seconds, 0.9)));
+        if let Some(warm) = prior.warm {
+            let shares = by_project(prior.class, &|row| {
+                median(row[6]).zip(median(row[5])).map(|(w, c)| w / c)
+            });
+            let share = rounded(at(&shares, 0.5));
+            is("warm", warm, rounded(prior.seconds * share));
+        }
+        if let Some(bytes) = prior.bytes {
+            let sizes = by_project(prior.class, &|row| row[7].parse().ok());
+            let mb = (at(&sizes, 0.5) / MB as f64 + 0.5).floor();
+            is("bytes", bytes as f64, mb * MB as f64);
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn a_plan_as_a_comment() {
 
     #### `Dockerfile`
 
-    499 builds replayed, 340 of them rebuild something. A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds are priors, not measurements: see --costs.
+    499 builds replayed, 340 of them rebuild something. A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds are priors, measured on other projects: see --costs.
 
     | line | step | runs in | rate | cost | per build | because of |
     |--:|---|--:|--:|--:|--:|---|
@@ -82,7 +82,7 @@ fn a_pull_request_against_its_base() {
 
     #### <code>a&#124;@&#8203;team/Dockerfile</code>
 
-    499 builds replayed, 340 of them rebuild something. A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds are priors, not measurements: see --costs.
+    499 builds replayed, 340 of them rebuild something. A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds are priors, measured on other projects: see --costs.
 
     Against `main`: 91 s -&gt; 73.2 s per build, saves 20 % (95 % interval 15 .. 25 %).
 

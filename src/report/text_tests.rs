@@ -15,7 +15,7 @@ fn one_target_at_first_sight() {
     Dockerfile (context .)                                                                    discovered
     499 builds replayed, 340 of them rebuild something · oldest abc1234 .. newest 0123456789
     A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache
-      180 s. Seconds are priors, not measurements: see --costs.
+      180 s. Seconds are priors, measured on other projects: see --costs.
 
     line  step                                         runs in  rate                   cost  per build
        6  COPY . .                                     210/499  ████░░░░░░   42 %    0.50 s     0.21 s
@@ -83,7 +83,7 @@ fn stages_doubts_base_and_messages_at_80() {
       0123456789
     A build costs 73.2 s of work on average (60 s if every step in doubt is cached),
       its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds of 5
-      steps: 1 measured, 4 prior.
+      steps: 1 measured, 4 prior (lines 1, 2, 6, 7).
     against origin/main: 41 s -> 73.2 s per build, costs 79 % more (95 % interval 60
       .. 90 %)
 

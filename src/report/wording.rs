@@ -140,22 +140,32 @@ pub fn cost(b: &Baseline) -> String {
     )
 }
 
-/// Where the seconds come from; empty without steps.
+/// Where the seconds come from, and in which lines they are priors where not in all; empty without steps.
 #[must_use]
 pub fn cost_source(steps: &[StepRow]) -> String {
     let of = |source: &str| steps.iter().filter(|s| s.cost_source == source).count();
     let (measured, learned, n) = (of("measured"), of("learned"), steps.len());
+    let mut lines: Vec<u32> = steps
+        .iter()
+        .filter(|s| s.cost_source == "prior")
+        .map(|s| s.line)
+        .collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let numbers: Vec<String> = lines.iter().map(u32::to_string).collect();
+    let word = if lines.len() == 1 { "line" } else { "lines" };
+    let prior = format!("prior ({word} {})", numbers.join(", "));
     if n == 0 {
         String::new()
     } else if measured == n {
         "Seconds are measured.".to_owned()
     } else if measured + learned == 0 {
-        "Seconds are priors, not measurements: see --costs.".to_owned()
+        "Seconds are priors, measured on other projects: see --costs.".to_owned()
     } else {
         let kinds = [
             (measured, "measured"),
             (learned, "learned"),
-            (n - measured - learned, "prior"),
+            (n - measured - learned, prior.as_str()),
         ];
         let kinds: Vec<String> = kinds
             .iter()

@@ -1,0 +1,11 @@
+# repository CTFd+CTFd
+# folder CTFd/themes/admin
+# tool yarn
+# manifest package.json
+# source assets/js/compat/api.js
+FROM tools:node
+WORKDIR /theme
+COPY package.json yarn.lock ./
+RUN --mount=type=cache,target=/usr/local/share/.cache/yarn yarn install --frozen-lockfile
+COPY . .
+RUN --mount=type=cache,target=/theme/node_modules/.cache yarn build
