@@ -150,8 +150,11 @@ fn report(
                 bytes: l.bytes,
             })
             .collect();
-        let sure = lost.iter().filter(|l| !l.at_most).map(|l| l.bytes).sum();
-        let all: u64 = lost.iter().map(|l| l.bytes).sum();
+        let sum = |at_most: bool| {
+            let of = lost.iter().filter(|l| at_most || !l.at_most);
+            of.map(|l| l.bytes).fold(0, u64::saturating_add)
+        };
+        let (sure, all) = (sum(false), sum(true));
         let pushed = again.map(|(pushed, builds)| {
             let (most, least) = pushed[n].per_build(layer.bytes.unwrap_or(0), *builds);
             PushedRow {
@@ -199,16 +202,13 @@ fn report(
             .filter(|_| again.is_some())
             .map(|l| l.iter().sum())
     };
+    let wasted = found.duplicates.iter().map(layers::Duplicates::wasted);
     let totals = Totals {
         image_bytes: found.bytes(),
         unknown_layers: rows.iter().filter(|r| r.bytes.is_none()).count(),
         wasted_bytes: sum(&|r| r.lost_bytes),
         wasted_bytes_max: sum(&|r| r.lost_bytes_max),
-        duplicate_bytes: found
-            .duplicates
-            .iter()
-            .map(layers::Duplicates::wasted)
-            .sum(),
+        duplicate_bytes: wasted.fold(0, u64::saturating_add),
         pushed_bytes_per_build: per_build(&|p| p.bytes_per_build),
         pushed_bytes_per_build_min: per_build(&|p| p.bytes_per_build_min),
     };

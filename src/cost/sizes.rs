@@ -92,7 +92,7 @@ fn of_rows(mut rows: Vec<Row>) -> Sizes {
 fn disk(counted: &[(u64, bool)]) -> Option<Disk> {
     const FEWEST: usize = 3;
     let in_blocks = |&(bytes, rounded): &(u64, bool)| {
-        let off = bytes.abs_diff((bytes + BLOCK / 2) / BLOCK * BLOCK);
+        let off = bytes.abs_diff(bytes.saturating_add(BLOCK / 2) / BLOCK * BLOCK);
         off == 0 || rounded && off <= bytes / 100
     };
     let filled = counted.iter().filter(|(bytes, _)| *bytes > 0).count();

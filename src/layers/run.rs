@@ -242,21 +242,32 @@ impl Pile<'_> {
         }
     }
 
-    /// Bytes that lower RUNs wrote below a claim, which are in this layer once more.
+    /// Bytes that lower RUNs wrote below a claim, which are in this layer once more: all of a RUN's where it wrote anything there but caches, since
+    /// that is mostly where they are.
     fn double_written(&mut self, claim: &PathClaim, number: usize) -> u64 {
         let mut doubled = Vec::new();
         for written in &mut self.ground.written {
-            let whole = written.claims.iter().all(|c| claim.covers(c));
-            if whole && !written.claims.is_empty() && written.layer != number {
-                doubled.push((written.layer, written.bytes));
+            let inside = |c: &&PathClaim| claim.covers(c);
+            let covered = written.claims.iter().filter(inside).count();
+            let real = |c: &PathClaim| inside(&c) && !is_cache(c);
+            let some = covered == written.claims.len() || written.claims.iter().any(real);
+            if some && covered > 0 && written.layer != number {
+                let at_most = covered < written.claims.len();
+                doubled.push((written.layer, written.bytes, at_most));
                 written.layer = number;
             }
         }
-        for (layer, bytes) in &doubled {
-            self.lose_bytes(*layer, number, LossKind::Attributes, *bytes, false);
+        for (layer, bytes, at_most) in &doubled {
+            self.lose_bytes(*layer, number, LossKind::Attributes, *bytes, *at_most);
         }
-        doubled.iter().map(|(_, b)| *b).fold(0, u64::saturating_add)
+        doubled.iter().map(|d| d.1).fold(0, u64::saturating_add)
     }
+}
+
+/// Whether a claim is on what tools keep beside their work.
+fn is_cache(claim: &PathClaim) -> bool {
+    let path = claim.path.as_str();
+    path.starts_with("/tmp") || path.starts_with("/var/cache") || path.contains("/.")
 }
 
 /// What commands make of files that are there.

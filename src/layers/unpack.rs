@@ -2,7 +2,7 @@
 //!
 //! Goes in: the bytes of a file. Comes out: its members, if it is a tar that the builder unpacks: as it is, or compressed with gzip or zstd.
 //! One pass over the file, of which nothing is kept but names. Invariant: an archive may be anything: what is damaged, or holds more
-//! than [`MAX_MEMBERS`], is [`Unpacked::NotRead`], never a panic.
+//! than [`MAX_MEMBERS`] or [`MAX_NAMES`], is [`Unpacked::NotRead`], never a panic.
 
 use crate::image::members::{MemberKind, Members};
 use flate2::bufread::MultiGzDecoder;
@@ -11,7 +11,9 @@ use std::io::{BufRead, BufReader, Read};
 /// Members that are looked at.
 const MAX_MEMBERS: usize = 1_000_000;
 /// Bytes that are unpacked: more come from a bomb than from a build context.
-const MAX_UNPACKED: u64 = 64 << 30;
+const MAX_UNPACKED: u64 = 8 << 30;
+/// Bytes of their names.
+const MAX_NAMES: usize = 256 << 20;
 /// Where a tar says that it is one.
 const MAGIC: std::ops::Range<usize> = 257..262;
 
@@ -78,7 +80,7 @@ pub fn unpack(content: Box<dyn Read + '_>) -> Unpacked {
         return Unpacked::NoArchive;
     }
     let mut members = Members::new(head.as_slice().chain(plain.take(MAX_UNPACKED)));
-    let mut out = Vec::new();
+    let (mut out, mut held) = (Vec::new(), 0usize);
     loop {
         let member = match members.next_member() {
             Ok(Some(member)) if out.len() < MAX_MEMBERS => member,
@@ -91,6 +93,10 @@ pub fn unpack(content: Box<dyn Read + '_>) -> Unpacked {
             return Unpacked::NotRead;
         }
         let path = parts.join(&b'/');
+        held += path.len();
+        if held > MAX_NAMES {
+            return Unpacked::NotRead;
+        }
         if path.is_empty() {
             continue;
         }

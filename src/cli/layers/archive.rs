@@ -13,7 +13,7 @@ use crate::report::layers::{
     BesideRow, DuplicateRow, ImageLayerRow, ImageLossRow, ImageReport, LayerRow, PlaceRow,
 };
 use anyhow::{Context as _, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Lost files and groups of equal ones that are listed.
@@ -61,9 +61,10 @@ pub fn report(file: &Path, plan: &Plan, store: Store, layers: &ImageLayers) -> R
         }
     }
     let base: Vec<&ImageLayerRow> = rows.iter().filter(|r| r.base).collect();
-    let (base_layers, base_bytes) = (base.len(), base.iter().map(|r| r.bytes).sum());
+    let sum = |all: &mut dyn Iterator<Item = u64>| all.fold(0, u64::saturating_add);
+    let (base_layers, base_bytes) = (base.len(), sum(&mut base.iter().map(|r| r.bytes)));
     let own = rows.iter().filter(|r| !r.base);
-    let bytes = own.map(|r| r.bytes).sum();
+    let bytes = sum(&mut own.map(|r| r.bytes));
     let (lost, lost_bytes) = lost(&image, store);
     let (duplicates, duplicate_bytes) = duplicates(&image, store);
     Ok(ImageReport {
@@ -157,17 +158,17 @@ fn lost(image: &Image, store: Store) -> (Vec<ImageLossRow>, u64) {
 }
 
 fn duplicates(image: &Image, store: Store) -> (Vec<DuplicateRow>, u64) {
-    type Group<'i> = (u64, Vec<(&'i [u8], &'i Inode)>);
+    type Group<'i> = (u64, Vec<&'i [u8]>);
     let mut groups: BTreeMap<[u8; 32], Group<'_>> = BTreeMap::new();
+    // Names of one file are no duplicates.
+    let mut seen: BTreeSet<*const Inode> = BTreeSet::new();
     for (path, inode) in image.iter() {
         if let Kind::File { size, digest, .. } = inode.kind
             && size > 0
+            && seen.insert(std::ptr::from_ref(inode))
         {
             let group = groups.entry(digest).or_insert((size, Vec::new()));
-            // Names of one file are no duplicates.
-            if !group.1.iter().any(|(_, i)| std::ptr::eq(*i, inode)) {
-                group.1.push((path, inode));
-            }
+            group.1.push(path);
         }
     }
     let several = groups.into_values().filter(|(_, g)| g.len() > 1);
@@ -175,7 +176,7 @@ fn duplicates(image: &Image, store: Store) -> (Vec<DuplicateRow>, u64) {
         .map(|(size, places)| {
             let size = store.file(size);
             let listed = places.iter().take(MOST_PLACES);
-            let place = |(path, _): &(&[u8], &Inode)| PlaceRow {
+            let place = |path: &&[u8]| PlaceRow {
                 step: None,
                 layer: image.holder(path),
                 path: format!("/{}", display(path)),
