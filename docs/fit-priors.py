@@ -6,7 +6,8 @@
 
 A step's seconds are the median of its runs with no or with empty cache mounts, a project's those of its steps of one class, and a
 class has the median of its projects; low and high are the 10th and 90th percentile of them, between two projects in proportion.
-The warm share is the median over projects of a step's median with filled mounts by the one without. Steps that do work of several
+The warm share is the median over projects of a step's median with filled mounts by the one without; builds of tools that keep what they
+compiled are told apart. Steps that do work of several
 classes are left out. Seconds and shares are rounded to two significant digits, bytes to whole MB.
 """
 import collections
@@ -14,6 +15,8 @@ import math
 import statistics
 import sys
 
+# Tools that keep what they compiled: their builds have a warm share of their own.
+KEEP_OBJECTS = ["cargo", "go"]
 CLASSES = ["system-packages", "install", "build", "light-build", "copy", "workdir", "other"]
 COLUMNS = ["project", "tool", "class", "keyword", "text", "cold", "warm", "bytes", "load"]
 
@@ -120,6 +123,10 @@ def fit(path):
     own = [r for r in rows if r["class"] in ("install", "build", "light-build")]
     order = sorted({(CLASSES.index(r["class"]), r["tool"]) for r in own})
     table("class, tool", own, lambda r: f"`{r['class']}`, {r['tool']}", [f"`{CLASSES[c]}`, {tool}" for c, tool in order])
+    builds = [r for r in rows if r["class"] == "build"]
+    for title, kept in (("keep what they compiled", True), ("do not", False)):
+        some = by_project([r for r in builds if (r["tool"] in KEEP_OBJECTS) == kept], share)
+        print(f"\nwarm share of builds by tools that {title}: {spread(some)}, {len(some)} projects")
     # Seconds of a COPY over its bytes, least squares of the steps' medians.
     points = [(size(r) / 1e9, cold(r)) for r in rows if r["class"] == "copy" and r["bytes"] and r["cold"]]
     if len(points) > 2:

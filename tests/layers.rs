@@ -40,12 +40,17 @@ fn a_folder_without_git_has_layers_too() {
         ("src/b", &"b".repeat(3000)),
         ("src/c", &"b".repeat(3000)),
     ]);
-    let told = good(&cacheplan(dir.path(), &["layers"]));
+    // Not in the context.
+    let costs = tempfile::NamedTempFile::new().expect("a file");
+    let rule = r#"{"schema":"cacheplan.costs/1","steps":[{"match":{"class":"install"},"bytes":150000000}]}"#;
+    std::fs::write(costs.path(), rule).expect("a file");
+    let costs = costs.path().display().to_string();
+    let told = good(&cacheplan(dir.path(), &["layers", "--costs", &costs]));
     let expected = "Dockerfile (context .), counted as blocks on tmpfs (buildkit)\non node, whose own layers are left out\n\n\
                     \x20line      bytes  source    layer\n\
                     \x20   2        0 B  context   WORKDIR /app\n\
                     \x20   3     4.1 kB  context   COPY package.json ./\n\
-                    \x20   4   150.0 MB  prior     RUN npm ci\n\
+                    \x20   4   150.0 MB  learned   RUN npm ci\n\
                     \x20   5    16.4 kB  context   COPY src src\n\
                     \x20      8.2 kB of it deleted by line 6\n\
                     \x20      8.2 kB of it there once more, with another owner or mode, by line 7\n\
@@ -166,7 +171,7 @@ fn histories_teach_sizes_and_logs_seconds() {
     let costs =
         std::fs::read_to_string(dir.path().join("cacheplan.costs.json")).expect("a costs file");
     let start = "{\"schema\":\"cacheplan.costs/1\",\"disk\":\"ext4\",\"steps\":[\n\
-                 {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"seconds\":{\"cold\":[30.0,30.0]},\"bytes\":40960,\"n\":1},\n";
+                 {\"match\":{\"keyword\":\"RUN\",\"text\":\"npm ci\"},\"seconds\":{\"cold\":[30.0,30.0]},\"bytes\":40960,\"n\":1,\"between\":[\"FROM\",\"RUN npm run build\"]},\n";
     assert!(costs.starts_with(start), "{costs}");
     let document = json(dir.path(), &[]);
     assert_eq!(document["store"]["disk"], "ext4");
@@ -306,7 +311,10 @@ fn an_image_is_held_against_the_estimate() {
         (&beside(0)["bytes"], &beside(0)["difference"]),
         (&5.into(), &0.0.into())
     );
-    assert_eq!(beside(1)["difference"], 990_000.0);
+    // The estimate of a step of which nothing is known is the prior's.
+    let prior = cacheplan::cost::PRIORS.iter().find(|p| p.class.as_str() == "other");
+    let prior = prior.and_then(|p| p.bytes).expect("a prior") as f64;
+    assert_eq!(beside(1)["difference"], (prior - 10_000.0) / 10_000.0);
     assert_eq!(beside(2)["layer"], 4);
     // What the image says is what the next estimate knows.
     let told = good(&cacheplan(dir.path(), &["calibrate", "image.tar"]));

@@ -81,7 +81,7 @@ pub struct Prior {
     pub low: f64,
     /// High end, seconds.
     pub high: f64,
-    /// Median seconds where a cache mount holds what its tools keep; `None` for work that keeps nothing.
+    /// Median seconds where a cache mount holds what its tools keep; `None` for work that keeps nothing, or gained nothing by it.
     pub warm: Option<f64>,
     /// Bytes the layer adds; `None` where the files themselves tell.
     pub bytes: Option<u64>,
@@ -90,6 +90,12 @@ pub struct Prior {
 }
 
 const MB: u64 = 1_000_000;
+
+/// Tools that keep what they compiled, so that a build with filled mounts compiles what changed and no more: cargo's `target`, go's build cache.
+const KEEP_OBJECTS: [&str; 2] = ["cargo", "go"];
+/// What is left of such a build then; builds of other tools took as long with filled mounts as without. The median of measured projects, as `docs/costs.md`
+/// says.
+const OBJECTS_WARM: f64 = 0.016;
 
 /// The priors: medians of real projects that were built for them, as `docs/costs.md` says, to rank plans with until a
 /// costs file replaces them. They are not measurements of the steps at hand. That page states the same rows.
@@ -117,7 +123,7 @@ pub const PRIORS: [Prior; 7] = [
         seconds: 22.0,
         low: 8.3,
         high: 160.0,
-        warm: Some(18.0),
+        warm: None,
         bytes: Some(14 * MB),
         reason: "from one small bundle to a cold compile of all dependencies: the widest range of all",
     },
@@ -404,7 +410,12 @@ impl CostTable {
                 Some(rule) => rule.warm.map(|w| (w, false)),
                 None => {
                     let prior = PRIORS.iter().find(|p| p.class == class);
-                    prior.and_then(|p| p.warm).map(|w| (w, true))
+                    let objects = class == Class::Build && keeps_objects(step);
+                    let warm = |p: &Prior| match objects {
+                        true => Some(p.seconds * OBJECTS_WARM),
+                        false => p.warm,
+                    };
+                    prior.and_then(warm).map(|w| (w, true))
                 }
             };
             match warm.filter(|_| filled.contains(&class)) {
@@ -440,6 +451,13 @@ impl CostTable {
             None => of_prior,
         }
     }
+}
+
+/// Whether all tools of a step keep what they compiled.
+fn keeps_objects(step: &Step) -> bool {
+    let uses = step.footprint.iter().flat_map(|f| &f.uses);
+    let mut tools = uses.map(|u| u.tool.as_str()).peekable();
+    tools.peek().is_some() && tools.all(|t| KEEP_OBJECTS.contains(&t))
 }
 
 fn key(keyword: &str, text: &str) -> (String, String) {

@@ -6,6 +6,11 @@ fn table(steps: &str) -> Result<CostTable, CostError> {
     ))
 }
 
+/// Seconds of the table.
+fn prior_of(class: Class) -> f64 {
+    PRIORS.iter().find(|p| p.class == class).unwrap().seconds
+}
+
 #[test]
 fn priors_sum_over_distinct_classes() {
     let t = CostTable::priors();
@@ -191,12 +196,25 @@ fn the_table_is_what_was_measured() {
         is("seconds", prior.seconds, rounded(at(&seconds, 0.5)));
         is("low", prior.low, rounded(at(&seconds, 0.1)));
         is("high", prior.high, rounded(at(&seconds, 0.9)));
-        if let Some(warm) = prior.warm {
-            let shares = by_project(prior.class, &|row| {
-                median(row[6]).zip(median(row[5])).map(|(w, c)| w / c)
-            });
-            let share = rounded(at(&shares, 0.5));
-            is("warm", warm, rounded(prior.seconds * share));
+        let shares = |objects: bool| {
+            by_project(prior.class, &|row| {
+                let keeps = prior.class == Class::Build && KEEP_OBJECTS.contains(&row[1]);
+                let share = median(row[6]).zip(median(row[5])).map(|(w, c)| w / c);
+                share.filter(|_| keeps == objects)
+            })
+        };
+        // What is no less is not stated.
+        let share = Some(shares(false)).filter(|s| !s.is_empty());
+        let share = share.map(|s| rounded(at(&s, 0.5))).filter(|s| *s < 1.0);
+        match prior.class {
+            Class::Install | Class::Build => {
+                let warm = share.map(|s| rounded(prior.seconds * s));
+                is("warm", prior.warm.unwrap_or(0.0), warm.unwrap_or(0.0));
+            }
+            _ => assert_eq!(prior.warm, None),
+        }
+        if prior.class == Class::Build {
+            is("warm, objects kept", OBJECTS_WARM, rounded(at(&shares(true), 0.5)));
         }
         if let Some(bytes) = prior.bytes {
             let sizes = by_project(prior.class, &|row| row[7].parse().ok());
@@ -291,7 +309,7 @@ fn bytes_and_seconds_come_from_rules_of_their_own() {
     );
     assert_eq!(
         shown("make", &[Class::Build]),
-        (60.0, "prior", Some(50), "learned")
+        (prior_of(Class::Build), "prior", Some(50), "learned")
     );
 }
 
@@ -313,7 +331,7 @@ fn a_step_between_the_same_neighbours_is_another_version_of_it() {
         let cost = costs.of(&plan.graph[plan.order[nth]]);
         (cost.seconds, cost.source)
     };
-    let prior = |class| PRIORS.iter().find(|p| p.class == class).unwrap().seconds;
+    let prior = prior_of;
     let file = |run: &str, below: &str| {
         format!("FROM node\nCOPY --link package.json ./\nRUN {run}\n{below}\nRUN x\n")
     };
