@@ -269,8 +269,9 @@ fn compare(store: (&str, &str), case: &Case, first: &[Said], second: &[Said], to
             let learned = by.starts_with("RUN") || LEARNED.iter().any(|l| by.starts_with(l));
             let fits = match learned {
                 true => {
-                    total.learned += 1;
-                    total.learned_exact += usize::from(off == Some(0));
+                    // What was learned from is no proof.
+                    total.learned += usize::from(build);
+                    total.learned_exact += usize::from(build && off == Some(0));
                     total.worst = total.worst.max(share);
                     share <= MOST_OFF
                 }

@@ -99,6 +99,8 @@ pub struct Ground {
     pub files: BTreeMap<String, Held>,
     /// Folders that layers made; absolute, the root is not among them.
     pub folders: BTreeMap<String, Attributes>,
+    /// The working directory, without a slash at its end; where only the base image knows where it begins, as if that were the root.
+    pub folder: String,
     /// There is no base image, and so none of its folders.
     pub bare: bool,
     /// What RUNs wrote and nobody took away.

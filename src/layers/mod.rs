@@ -24,14 +24,14 @@ pub use taken::Origin;
 use crate::cost::{CostSource, CostTable};
 use crate::image::{Amount, Disk, LossKind, Store};
 use crate::pattern::IgnoreRules;
-use crate::plan::{Base, Builder, Dest, Input, Plan, Step, StepId, StepKind};
+use crate::plan::{Base, Builder, Input, Plan, Step, StepId, StepKind};
 use attributes::Attributes;
 use draft::Draft;
 use ground::{Ground, Held};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use taken::{Brought, Taken, taken};
+use taken::{Brought, Taken, destination, taken};
 
 /// Where the bytes of a layer come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -276,17 +276,23 @@ impl Pile<'_> {
 
     fn copy(&mut self, step: &Step, number: usize) -> (Option<u64>, BytesSource, Amount) {
         let store = self.model.store;
+        let containerd = store != Store::Overlay2;
+        let apart = containerd && !step.keyed_by_parent;
         let Taken {
             brought,
             incomplete,
-        } = taken(step, self.model.sent, self.model.ignored, &self.ground);
+        } = taken(
+            step,
+            self.model.sent,
+            self.model.ignored,
+            &self.ground,
+            apart,
+        );
         // The last one at a place stays.
         let brought = brought
             .into_iter()
             .map(|(place, what, mode)| (place, (what, mode)));
         let brought: BTreeMap<String, (Brought, Option<u32>)> = brought.collect();
-        let containerd = store != Store::Overlay2;
-        let apart = containerd && !step.keyed_by_parent;
         let mut draft = Draft::default();
         for (place, (brought, mode)) in brought {
             let attributes = Attributes::brought(step.dest.as_ref(), mode);
@@ -319,14 +325,15 @@ impl Pile<'_> {
         if !incomplete {
             return (Some(store.bytes(&amount)), BytesSource::Context, amount);
         }
-        if let Some(to) = step.dest.as_ref().and_then(|d| d.path.clone()) {
-            let claims = vec![crate::footprint::PathClaim::subtree(to)];
-            self.ground.written.push(ground::Written {
-                layer: number,
-                bytes: 0,
-                claims,
-            });
-        }
+        let to = match destination(step, &self.ground) {
+            root if root.is_empty() => "/".to_owned(),
+            path => path,
+        };
+        self.ground.written.push(ground::Written {
+            layer: number,
+            bytes: 0,
+            claims: vec![crate::footprint::PathClaim::subtree(to)],
+        });
         let cost = self.model.costs.of(step);
         match cost.bytes {
             Some(bytes) => (Some(bytes), BytesSource::Costs(cost.bytes_source), amount),
@@ -336,12 +343,8 @@ impl Pile<'_> {
 
     fn workdir(&mut self, step: &Step) -> (Option<u64>, BytesSource, Amount) {
         let mut draft = Draft::default();
-        let known = step.dest.as_ref().and_then(Dest::best);
-        // Relative to a folder that only the base image knows: mostly the root.
-        let path = match known {
-            Some(path) => path.to_owned(),
-            None => crate::pattern::clean(&format!("/{}", step.text)),
-        };
+        let path = destination(step, &self.ground);
+        self.ground.folder.clone_from(&path);
         let attributes = Attributes::brought(step.dest.as_ref(), Some(0o755));
         if self
             .ground

@@ -196,6 +196,10 @@ impl Pile<'_> {
             };
             surely &= changed != Changed::Perhaps || all;
             if old.layer != number && (changed != Changed::No || all) {
+                // Each name of a file gets a file of its own there.
+                if let Brought::File { again, .. } = &mut held.brought {
+                    *again = false;
+                }
                 draft.put(&place, &held.brought);
                 held.layer = number;
                 self.lose(&old, number, LossKind::Attributes);

@@ -7,8 +7,8 @@
 use super::ground::Ground;
 use super::sent::{Sent, What};
 use super::unpack::{Member, Unpacked, unpack};
-use crate::pattern::{ExcludeRules, IgnoreRules, SourcePattern, display};
-use crate::plan::{ContextInput, Input, Step, StepKind};
+use crate::pattern::{ExcludeRules, IgnoreRules, SourcePattern, clean, display};
+use crate::plan::{ContextInput, Dest, Input, Step, StepKind};
 use std::collections::BTreeMap;
 
 /// What a file that is brought comes from: equal origins are equal files.
@@ -58,25 +58,42 @@ pub struct Taken {
     pub incomplete: bool,
 }
 
-/// Looks up what a COPY or ADD brings; `ignored` are further lines of the ignore file.
+/// Where a step puts what it brings, absolute and without a slash at its end; the root is empty. What is relative to a folder that only the base
+/// image knows is taken to lie in the root, where most images start.
+#[must_use]
+pub fn destination(step: &Step, ground: &Ground) -> String {
+    let dest = step.dest.as_ref();
+    let likely = |d: &Dest| d.likely.as_ref().map(|l| l.path.clone());
+    let known = dest.and_then(|d| d.path.clone().or_else(|| likely(d)));
+    let path = known.unwrap_or_else(|| {
+        let title = crate::cost::log::title(&step.name).and_then(|t| t.instruction());
+        let text = title.map_or(step.text.as_str(), |(_, _, text)| text);
+        let last = text.split_whitespace().next_back().unwrap_or_default();
+        clean(&format!(
+            "{}/{}",
+            ground.folder,
+            last.trim_matches(['"', ']'])
+        ))
+    });
+    path.trim_end_matches('/').to_owned()
+}
+
+/// Looks up what a COPY or ADD brings; `ignored` are further lines of the ignore file, and `apart` is a layer that knows of
+/// nothing below it.
 #[must_use]
 pub fn taken(
     step: &Step,
     sent: &Sent<'_>,
     ignored: Option<&IgnoreRules>,
     ground: &Ground,
+    apart: bool,
 ) -> Taken {
     let mut out = Taken::default();
-    let dest = step.dest.as_ref();
-    let path = dest.and_then(|d| {
-        d.path
-            .as_deref()
-            .or(d.likely.as_ref().map(|l| l.path.as_str()))
-    });
-    let path = path.unwrap_or("/").trim_end_matches('/');
+    let path = destination(step, ground);
+    let in_folder = step.dest.as_ref().is_some_and(|d| d.is_dir);
     let to = Destination {
-        path,
-        is_dir: path.is_empty() || dest.is_some_and(|d| d.is_dir) || ground.is_folder(path),
+        is_dir: path.is_empty() || in_folder || !apart && ground.is_folder(&path),
+        path: &path,
     };
     for (i, (name, content)) in step.inline.iter().enumerate() {
         let place = to.of_file(name);
