@@ -214,7 +214,11 @@ fn the_table_is_what_was_measured() {
             _ => assert_eq!(prior.warm, None),
         }
         if prior.class == Class::Build {
-            is("warm, objects kept", OBJECTS_WARM, rounded(at(&shares(true), 0.5)));
+            is(
+                "warm, objects kept",
+                OBJECTS_WARM,
+                rounded(at(&shares(true), 0.5)),
+            );
         }
         if let Some(bytes) = prior.bytes {
             let sizes = by_project(prior.class, &|row| row[7].parse().ok());

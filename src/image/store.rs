@@ -17,10 +17,10 @@ const TMPFS_LINK: usize = 128;
 /// The file system below a containerd store, as far as it counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Disk {
-    /// Every folder takes a block or more.
+    /// Every folder takes a block or more. What most hosts of Docker have.
+    #[default]
     Ext4,
     /// Folders take nothing: tmpfs.
-    #[default]
     Tmpfs,
 }
 

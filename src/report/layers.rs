@@ -116,7 +116,7 @@ pub struct BesideRow {
     /// Bytes in the archive.
     pub packed_bytes: u64,
     /// What was worked out less what is there.
-    pub difference: Option<f64>,
+    pub difference_bytes: Option<i64>,
     /// The same as a share of what is there.
     pub difference_share: Option<f64>,
 }
@@ -260,11 +260,11 @@ fn runs(p: &PushedRow, builds: usize) -> String {
 
 /// `+0.4 %`, `0 %`, or bytes where a share says nothing.
 fn difference(b: &BesideRow) -> String {
-    match (b.difference, b.difference_share) {
-        (Some(0.0), _) => "0 %".to_owned(),
+    match (b.difference_bytes, b.difference_share) {
+        (Some(0), _) => "0 %".to_owned(),
         (_, Some(share)) if share > 0.0 => format!("+{}", percent(share)),
         (_, Some(share)) => percent(share),
-        (Some(more), None) => format!("+{}", mean(more)),
+        (Some(more), None) => format!("+{}", bytes(more.unsigned_abs())),
         (None, None) => "?".to_owned(),
     }
 }

@@ -94,7 +94,9 @@ pub fn beside(rows: &mut [LayerRow], image: &ImageReport) {
             layer: l.number,
             bytes: l.bytes,
             packed_bytes: l.packed_bytes,
-            difference: row.bytes.map(|b| b as f64 - l.bytes as f64),
+            difference_bytes: row
+                .bytes
+                .and_then(|b| i64::try_from(i128::from(b) - i128::from(l.bytes)).ok()),
             difference_share: row
                 .bytes
                 .filter(|_| l.bytes > 0)
