@@ -172,7 +172,7 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
 fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
     let mut head = format!("\n#### {}\n\n{}.", title(t), wording::history(&t.history));
     let costs = wording::cost_source(&t.steps);
-    let clock = minutes::clock(&t.baseline);
+    let clock = minutes::clock(&t.baseline) + &minutes::pushed(&t.baseline);
     head.push_str(&format!(" {}{clock} {costs}\n", wording::cost(&t.baseline)));
     if let (Some(setting), Some(row)) = (&t.jobs, &t.baseline.jobs) {
         let month = markdown_text(&minutes::month(setting, row));

@@ -4,8 +4,10 @@
 //! every figure that was counted up to a month.
 
 use super::model::{Baseline, JobRow, JobSetting, PlanRow, Wall};
-use super::number::{amount, money, percent, seconds};
+use super::number::{amount, bytes, money, percent, seconds};
 
+/// Bytes a build that are worth a sentence.
+const LEAST_PUSHED: f64 = 1e6;
 /// Differences below this share are not worth a sentence.
 const SAME: f64 = 0.01;
 
@@ -55,6 +57,30 @@ fn clock_of_plan(base: &Baseline, plan: &PlanRow) -> String {
     match four == two {
         true => format!("on the clock {two}"),
         false => format!("on the clock {two} with 2 steps at a time, {four} with 4"),
+    }
+}
+
+/// What builds push again, with a blank before it; empty below a megabyte.
+#[must_use]
+pub fn pushed(b: &Baseline) -> String {
+    match b.pushed_bytes_per_build {
+        Some(n) if n >= LEAST_PUSHED => format!(
+            " It makes about {} of layers anew, to be pushed and pulled again (estimate, before compression).",
+            bytes(n.round() as u64)
+        ),
+        _ => String::new(),
+    }
+}
+
+fn pushed_by_plan(base: &Baseline, plan: &PlanRow) -> String {
+    let pair = base.pushed_bytes_per_build.zip(plan.pushed_bytes_per_build);
+    match pair.filter(|(a, b)| a.max(*b) >= LEAST_PUSHED && differ(*a, *b)) {
+        Some((before, after)) => format!(
+            "{} of layers made anew instead of {}",
+            bytes(after.round() as u64),
+            bytes(before.round() as u64)
+        ),
+        None => String::new(),
     }
 }
 
@@ -153,12 +179,13 @@ fn month_of_plan(setting: Option<&JobSetting>, base: &Baseline, plan: &PlanRow) 
     out
 }
 
-/// Both of a plan, joined; empty where there is nothing to say.
+/// All of a plan, joined; empty where there is nothing to say.
 #[must_use]
 pub fn of_plan(setting: Option<&JobSetting>, base: &Baseline, plan: &PlanRow) -> String {
     let parts = [
         clock_of_plan(base, plan),
         month_of_plan(setting, base, plan),
+        pushed_by_plan(base, plan),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|p| !p.is_empty()).collect();
     parts.join("; ")
@@ -205,6 +232,27 @@ mod tests {
             "on the clock 58 s -> 30 s with 2 steps at a time, 58 s -> 28 s with 4"
         );
         assert_eq!(clock_of_plan(&sample::baseline(73.2), &sample::plan()), "");
+    }
+
+    #[test]
+    fn what_is_pushed_again_is_told_from_a_megabyte_on() {
+        let mut base = sample::baseline(73.2);
+        let mut plan = sample::plan();
+        assert_eq!(pushed(&base), "");
+        base.pushed_bytes_per_build = Some(0.9e6);
+        assert_eq!(pushed(&base), "");
+        base.pushed_bytes_per_build = Some(79.5e6);
+        assert_eq!(
+            pushed(&base),
+            " It makes about 79.5 MB of layers anew, to be pushed and pulled again (estimate, before compression)."
+        );
+        plan.pushed_bytes_per_build = Some(79.4e6);
+        assert_eq!(of_plan(None, &base, &plan), "");
+        plan.pushed_bytes_per_build = Some(12e6);
+        assert_eq!(
+            of_plan(None, &base, &plan),
+            "12.0 MB of layers made anew instead of 79.5 MB"
+        );
     }
 
     fn row(minutes: f64, rate: Option<f64>) -> JobRow {

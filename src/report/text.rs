@@ -184,9 +184,10 @@ fn target(page: &mut Page, t: &TargetReport) {
         &(wording::history(h) + &range),
     );
     let cost = format!(
-        "{}{} {}",
+        "{}{}{} {}",
         wording::cost(&t.baseline),
         minutes::clock(&t.baseline),
+        minutes::pushed(&t.baseline),
         wording::cost_source(&t.steps)
     );
     page.wrapped(anstyle::Style::new(), "", "  ", &cost);
