@@ -1,12 +1,11 @@
 //! What an image weighs, as far as the build context and a costs file tell.
 //!
-//! Goes in: a plan and the context. Comes out: bytes, an estimate: the layers of [`crate::layers`], counted as bytes of files. The base image is left out. Linear in the files.
+//! Goes in: a plan and the context. Comes out: bytes, an estimate: the layers of [`crate::layers`], counted as the store of the builder's profile counts. The base image is left out. Linear in the files.
 //! Invariant: sizes of files are looked up once.
 
 use crate::cost::CostTable;
-use crate::image::Store;
 use crate::layers::sent::{Entry, Source, What};
-use crate::layers::{ImageLayers, Model, Sent, pushed};
+use crate::layers::{ImageLayers, Model, Sent, pushed, store_of};
 use crate::pattern::IgnoreRules;
 use crate::plan::Plan;
 use crate::rewrite::ContextFiles;
@@ -88,7 +87,7 @@ impl<'a> Scales<'a> {
             plan,
             sent: &self.sent,
             costs: self.costs,
-            store: Store::Overlay2,
+            store: store_of(plan.builder, self.costs.disk().unwrap_or_default()),
             ignored: (!more.is_empty()).then_some(&ignored),
         };
         model.layers()
@@ -187,7 +186,11 @@ mod tests {
             let more: Vec<String> = more.iter().map(|m: &&str| (*m).to_owned()).collect();
             let plan = lower(
                 &parse(&SourceFile::new("Dockerfile", text)).tree,
-                &BuildOptions::default(),
+                &BuildOptions {
+                    // Bytes of files, no more.
+                    builder: crate::plan::Builder::BUILDKIT_OVERLAY2,
+                    ..BuildOptions::default()
+                },
             );
             assert_eq!(scales.bytes(&plan, &more), bytes + runs * run, "{text}");
         }

@@ -29,9 +29,6 @@ const MOST_REWRITES: usize = 32;
 /// Seconds a build, as a share of the baseline, that are not worth an edit.
 const WORTH_AN_EDIT: f64 = 0.0005;
 
-/// What a saving by filled cache mounts rests on without a costs file that has figures for them.
-const ASSUMED_WARM: &str = "a filled cache mount leaves 35 % of an install and 50 % of a build (assumed figures, docs/costs.md)";
-
 /// One way to rewrite the file, ordered and judged.
 #[derive(Clone)]
 pub(super) struct Candidate {
@@ -435,7 +432,7 @@ impl<'s, 'a> Search<'s, 'a> {
         let mut steps = plan.order.iter().map(|n| &plan.graph[*n]);
         steps
             .any(|s| warm(plan, s, costs).is_some_and(|w| w.assumed))
-            .then(|| ASSUMED_WARM.to_owned())
+            .then(crate::cost::warm_shares)
     }
 
     fn seconds(&self, ordered: &stage::Ordered) -> f64 {
