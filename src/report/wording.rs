@@ -269,8 +269,11 @@ pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
     let held_out = plan.held_out_saving.map_or_else(String::new, |h| {
         format!(" ({} on builds it was not chosen on)", percent(h))
     });
-    let limit = if m.after - plan.bound_s <= SAME_S {
+    let gap = m.after - plan.bound_s;
+    let limit = if gap <= SAME_S {
         "no order or allowed rewrite can do better (bound)".to_owned()
+    } else if seconds(m.after) == seconds(plan.bound_s) {
+        format!("no plan can save more than another {} (bound)", seconds(gap))
     } else {
         format!(
             "no plan can do better than {} (bound)",
