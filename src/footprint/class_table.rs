@@ -47,8 +47,6 @@ pub(super) fn of_command(name: &str, args: &[&str]) -> Found {
     if any(&["collectstatic", "compilemessages"]) {
         return when(LightBuild, true);
     }
-    // tonistiigi/xx: the same tools, told about the target's platform.
-    let name = name.strip_prefix("xx-").unwrap_or(name);
     match versionless(name) {
         "apt" | "apt-get" | "aptitude" => {
             let sub = operand(args, &["-t", "-o", "-c", "--option", "--target-release"]);
@@ -147,7 +145,7 @@ pub(super) fn of_command(name: &str, args: &[&str]) -> Found {
             when(Build, !any(&["--version", "-dumpversion", "-dumpmachine"]))
         }
 
-        "cargo" | "cross" => {
+        "cargo" => {
             let at = args.iter().position(|a| !a.starts_with(['-', '+']));
             let sub = at.map_or("", |i| args[i]);
             match sub {

@@ -273,7 +273,10 @@ pub fn saves(base: &Baseline, plan: &PlanRow) -> String {
     let limit = if gap <= SAME_S {
         "no order or allowed rewrite can do better (bound)".to_owned()
     } else if seconds(m.after) == seconds(plan.bound_s) {
-        format!("no plan can save more than another {} (bound)", seconds(gap))
+        format!(
+            "no plan can save more than another {} (bound)",
+            seconds(gap)
+        )
     } else {
         format!(
             "no plan can do better than {} (bound)",
