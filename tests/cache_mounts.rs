@@ -73,12 +73,17 @@ fn a_mount_is_advised_where_a_figure_speaks_for_it() {
     );
     let saving = plan["saving"].as_f64().expect("a number");
     assert!((saving - 30.0 / 41.0).abs() < 1e-6, "{saving}");
-    assert!(!plan.to_string().contains("assumed figures"), "{plan}");
+    assert!(
+        !plan.to_string().contains("seen on other projects"),
+        "{plan}"
+    );
     // The same by the priors, which it says.
     let plan = best(dir, &ALONE);
     assert_eq!(names(&plan), ["cache-mount"]);
     assert!(
-        plan["assumptions"].to_string().contains("assumed figures"),
+        plan["assumptions"]
+            .to_string()
+            .contains("seen on other projects"),
         "{plan}"
     );
     // A figure of this very step.

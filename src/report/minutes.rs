@@ -65,7 +65,7 @@ fn clock_of_plan(base: &Baseline, plan: &PlanRow) -> String {
 pub fn pushed(b: &Baseline) -> String {
     match b.pushed_bytes_per_build {
         Some(n) if n >= LEAST_PUSHED => format!(
-            " It makes about {} of layers anew, to be pushed and pulled again (estimate, before compression).",
+            " Each makes about {} of layers anew, to be pushed and pulled again (estimate, before compression).",
             bytes(n.round() as u64)
         ),
         _ => String::new(),
@@ -244,7 +244,7 @@ mod tests {
         base.pushed_bytes_per_build = Some(79.5e6);
         assert_eq!(
             pushed(&base),
-            " It makes about 79.5 MB of layers anew, to be pushed and pulled again (estimate, before compression)."
+            " Each makes about 79.5 MB of layers anew, to be pushed and pulled again (estimate, before compression)."
         );
         plan.pushed_bytes_per_build = Some(79.4e6);
         assert_eq!(of_plan(None, &base, &plan), "");
