@@ -147,6 +147,14 @@ fn what_commits_push_again() {
     assert_eq!(document["layers"][2]["bytes"], 6);
     let out = cacheplan(&repo.root, &["layers", "--dockerfile-from", "each"]);
     assert_eq!(out.status.code(), Some(2));
+    // What nobody knows is not nothing.
+    let dockerfile = "FROM node\nCOPY src /src\nCOPY --from=other /x /x\n";
+    let repo = repository(&[("Dockerfile", dockerfile), ("src/a", "a\n")], &["src/a"]);
+    let pushed = &json(&repo.root, &[])["layers"][1]["pushed"];
+    assert_eq!(pushed["anew"], 1);
+    assert!(pushed["bytes_per_build"].is_null(), "{pushed}");
+    let told = good(&cacheplan(&repo.root, &["layers", "--quiet"]));
+    assert!(told.contains("1/1          ?  COPY --from"), "{told}");
 }
 
 #[test]

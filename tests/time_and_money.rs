@@ -301,4 +301,23 @@ fn flags_are_checked() {
     let found = json(dir.path(), "analyze", &["--history", "2"]);
     let target = &found["targets"][0];
     assert!(target.get("jobs").is_none() && target["baseline"].get("jobs").is_none());
+    // Whoever asked is told.
+    let shown = run(dir.path(), "analyze", &["--history", "2", "--price", "1"]);
+    assert!(shown.contains("--builds-per-month"), "{shown}");
+    // No build, no job, and no figure with a sign.
+    let flags = ["--history", "1", "--builds-per-month", "10"];
+    let found = json(dir.path(), "analyze", &flags);
+    let baseline = &found["targets"][0]["baseline"];
+    assert!(baseline.get("jobs").is_none(), "{baseline}");
+    assert!(!baseline.to_string().contains("-0.0"), "{baseline}");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_costs_file_is_not_waited_for() {
+    let dir = five_months();
+    let pipe = dir.path().join("cacheplan.costs.json");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo starts").success());
+    let shown = text(&cacheplan(dir.path(), &["trend", "."]));
+    assert!(shown.contains("2026-03"), "{shown}");
 }

@@ -27,8 +27,12 @@ use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use gates::{Gate, formats, gate};
+use std::io::Read as _;
 use std::time::Instant;
 use steps::steps;
+
+/// A costs file that can be read is shorter.
+const MAX_COSTS_BYTES: u64 = 64 << 20;
 
 pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     let outputs = formats(args)?;
@@ -144,8 +148,19 @@ pub fn costs(place: &Place, flags: &HistoryFlags) -> Result<CostTable> {
         Some(file) => (place.path.join(file), true),
         None => (place.path.join("cacheplan.costs.json"), false),
     };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => CostTable::from_json(&text).with_context(|| path.display().to_string()),
+    // The repository may hold anything under that name, a pipe too.
+    if !named && !std::fs::metadata(&path).is_ok_and(|m| m.is_file()) {
+        return Ok(CostTable::priors());
+    }
+    let mut text = String::new();
+    let read = std::fs::File::open(&path)
+        .and_then(|f| f.take(MAX_COSTS_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Ok(_) if text.len() as u64 > MAX_COSTS_BYTES => bail!(
+            "{} is larger than {MAX_COSTS_BYTES} bytes, more than is read",
+            path.display()
+        ),
+        Ok(_) => CostTable::from_json(&text).with_context(|| path.display().to_string()),
         Err(e) if named => Err(e).with_context(|| format!("cannot read {}", path.display())),
         Err(_) => Ok(CostTable::priors()),
     }
@@ -267,6 +282,12 @@ fn report(
         &replayed.outcome,
         costs,
     );
+    let asked = args.jobs.price.is_some() || args.jobs.workers.is_some();
+    if asked && jobs.is_none() && summary.builds > 0 {
+        let message = "no runner minutes: the builds span less than a week, which tells nothing of a month; --builds-per-month says how many it has";
+        let d = Diagnostic::whole(Severity::Note, "history/no-month", message);
+        extra.push((subject.source.clone(), d));
+    }
     let watch = replayed.watch(costs);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));

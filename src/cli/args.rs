@@ -542,7 +542,7 @@ pub struct LayersArgs {
     #[arg(long, value_name = "ARCHIVE")]
     pub image: Option<PathBuf>,
     /// The file system below a containerd store: on ext4 folders take blocks. Without it what the costs file was
-    /// learned from, else tmpfs, where they take none.
+    /// learned from, else ext4.
     #[arg(long, value_enum, value_name = "DISK")]
     pub disk: Option<DiskArg>,
     /// What to print.

@@ -195,7 +195,8 @@ fn log_row(name: &str, log: &Log, ran: &[Run]) -> LogRow {
         executed: ran.len(),
         cached: of(log::Seen::Cached),
         failed: of(log::Seen::Failed) + of(log::Seen::Canceled),
-        seconds: ran.iter().map(|r| r.seconds).sum(),
+        // The sum of nothing is -0.
+        seconds: ran.iter().map(|r| r.seconds).sum::<f64>() + 0.0,
         layers: None,
         layer_bytes: None,
     }

@@ -79,7 +79,9 @@ impl<'a> Watch<'a> {
         let clock = Clock::new(&self.plans, &cold, &warm);
         let mean = |workers| {
             let all = clock.builds(self.outcome, workers);
-            counted.iter().map(|b| all[*b]).sum::<f64>() / counted.len().max(1) as f64
+            // The sum of nothing is -0.
+            let sum = counted.iter().map(|b| all[*b]).sum::<f64>() + 0.0;
+            sum / counted.len().max(1) as f64
         };
         Wall {
             two: mean(Workers::Some(2)),
@@ -121,7 +123,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// What the flags, the history and the costs say; nothing where the history is shorter than a week and no number of builds was given.
+    /// What the flags, the history and the costs say; nothing where the history is shorter than a week and no number of builds was given, or without a build that counts.
     pub fn new(
         flags: &JobFlags,
         policy: Policy,
@@ -129,6 +131,8 @@ impl Jobs {
         outcome: &Outcome,
         costs: &CostTable,
     ) -> Option<Self> {
+        // Nothing tells what a job takes.
+        outcome.counted().next()?;
         let given = |n: f64| Pace {
             mean: n,
             low: n,

@@ -156,12 +156,12 @@ fn report(
         };
         let (sure, all) = (sum(false), sum(true));
         let pushed = again.map(|(pushed, builds)| {
-            let (most, least) = pushed[n].per_build(layer.bytes.unwrap_or(0), *builds);
+            let per_build = layer.bytes.map(|b| pushed[n].per_build(b, *builds));
             PushedRow {
                 anew: pushed[n].anew,
                 maybe: pushed[n].maybe,
-                bytes_per_build: most,
-                bytes_per_build_min: least,
+                bytes_per_build: per_build.map(|(most, _)| most),
+                bytes_per_build_min: per_build.map(|(_, least)| least),
             }
         });
         rows.push(LayerRow {
@@ -200,7 +200,7 @@ fn report(
         let all = rows.iter().map(|r| r.pushed.as_ref().map(of));
         all.collect::<Option<Vec<f64>>>()
             .filter(|_| again.is_some())
-            .map(|l| l.iter().sum())
+            .map(|l| l.iter().sum::<f64>() + 0.0)
     };
     let wasted = found.duplicates.iter().map(layers::Duplicates::wasted);
     let totals = Totals {
@@ -209,8 +209,8 @@ fn report(
         wasted_bytes: sum(&|r| r.lost_bytes),
         wasted_bytes_max: sum(&|r| r.lost_bytes_max),
         duplicate_bytes: wasted.fold(0, u64::saturating_add),
-        pushed_bytes_per_build: per_build(&|p| p.bytes_per_build),
-        pushed_bytes_per_build_min: per_build(&|p| p.bytes_per_build_min),
+        pushed_bytes_per_build: per_build(&|p| p.bytes_per_build.unwrap_or(0.0)),
+        pushed_bytes_per_build_min: per_build(&|p| p.bytes_per_build_min.unwrap_or(0.0)),
     };
     LayersReport {
         schema: "cacheplan.layers/1",

@@ -173,6 +173,7 @@ pub fn build(id: CommitId) -> CommitInfo {
     CommitInfo {
         id,
         parent_count: 0,
+        parents: Vec::new(),
         seconds: 0,
         summary: String::new(),
     }

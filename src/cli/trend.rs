@@ -3,11 +3,12 @@
 //! What a commit did to the Dockerfile and its ignore file is told on the same builds, those around it, with the files before it and those behind it.
 
 use super::analyze::{self, shared_builds};
-use super::args::{Cli, ReplayFormat, TrendArgs};
+use super::args::{Cli, ReplayFormat, TrendArgs, WalkArg};
 use super::epochs::each;
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{ReplaySetting, Replays, read_builds, times};
 use super::{Done, history_notes, output, worktree};
+use crate::history::{ChangeLog, CommitId, CommitInfo};
 use crate::optimize::Evaluated;
 use crate::plan::Plan;
 use crate::report::model::{Trend, TrendChange, TrendMonth};
@@ -15,6 +16,7 @@ use crate::report::{text::Style, trend};
 use crate::simulate::{BuildCost, Month, Outcome, day, months};
 use anyhow::Result;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 /// Changes looked at, the newest.
 const MOST_CHANGES: usize = 60;
@@ -105,7 +107,7 @@ pub fn of(
     today: &Course<'_>,
     plan: Option<&Course<'_>>,
 ) -> Result<Trend> {
-    let (place, _, builds, subject, _) = setting;
+    let (place, flags, builds, subject, _) = setting;
     if subject.target.inline.is_some() {
         let all = months(&times(builds), today.outcome.counted());
         let month = |m: &Month| month_of(m, None, today, plan);
@@ -122,7 +124,8 @@ pub fn of(
     // A commit with a file that the builder refuses is no version: what it began is judged with the one that mends it.
     let refused: Vec<bool> = epochs.plans.iter().map(Plan::has_errors).collect();
     let taken = timeline.iter().map(|v| v.filter(|v| !refused[*v]));
-    let steps = changes_of(taken);
+    let taken: Vec<Option<usize>> = taken.collect();
+    let steps = changes_of(&taken, &parents(&builds.log, flags.walk));
     let versions = Replays::new(setting, epochs, None)?;
     let own = versions.of(timeline.clone());
     let own_course = Course {
@@ -181,17 +184,35 @@ fn month_of(
     }
 }
 
-/// Builds at which another version of the files begins, with the version before and the one behind; commits without one
-/// stand for none.
-fn changes_of(timeline: impl Iterator<Item = Option<usize>>) -> Vec<(usize, usize, usize)> {
+/// For every build those that it was made from; of every commit in an order of their own, neighbours need not be kin.
+fn parents(log: &ChangeLog, walk: WalkArg) -> Vec<Vec<usize>> {
+    if walk == WalkArg::FirstParent {
+        return (0..log.len())
+            .map(|i| i.checked_sub(1).into_iter().collect())
+            .collect();
+    }
+    let commits = log.commits.iter().enumerate();
+    let places: FxHashMap<CommitId, usize> = commits.map(|(i, c)| (c.id, i)).collect();
+    let of = |(i, c): (usize, &CommitInfo)| {
+        let found = c.parents.iter().filter_map(|p| places.get(p).copied());
+        found.filter(|p| *p < i).collect()
+    };
+    log.commits.iter().enumerate().map(of).collect()
+}
+
+/// Builds at which a version of the files begins that none of their parents has, with the first parent's version and this one; commits without
+/// one stand for none.
+fn changes_of(timeline: &[Option<usize>], parents: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
     let mut out = Vec::new();
-    let mut last = None;
-    for (i, version) in timeline.enumerate() {
-        let Some(now) = version else { continue };
-        if let Some(before) = last.filter(|b| *b != now) {
+    let mut last: Vec<Option<usize>> = Vec::new();
+    for (i, (version, parents)) in timeline.iter().zip(parents).enumerate() {
+        let before = parents.iter().find_map(|p| last[*p]);
+        if let (Some(now), Some(before)) = (*version, before)
+            && parents.iter().all(|p| last[*p] != Some(now))
+        {
             out.push((i, before, now));
         }
-        last = Some(now);
+        last.push(version.or(before));
     }
     out
 }
@@ -200,17 +221,28 @@ fn changes_of(timeline: impl Iterator<Item = Option<usize>>) -> Vec<(usize, usiz
 mod tests {
     use super::changes_of;
 
+    fn in_line(timeline: &[Option<usize>]) -> Vec<(usize, usize, usize)> {
+        let before = |i: usize| i.checked_sub(1).into_iter().collect();
+        let parents: Vec<Vec<usize>> = (0..timeline.len()).map(before).collect();
+        changes_of(timeline, &parents)
+    }
+
     #[test]
     fn a_change_is_where_another_version_begins() {
         let none: Vec<(usize, usize, usize)> = Vec::new();
-        assert_eq!(changes_of([].into_iter()), none);
+        assert_eq!(in_line(&[]), none);
+        assert_eq!(in_line(&[None, Some(0), Some(0), None, Some(0)]), none);
         assert_eq!(
-            changes_of([None, Some(0), Some(0), None, Some(0)].into_iter()),
-            none
-        );
-        assert_eq!(
-            changes_of([Some(0), Some(1), None, Some(0), Some(0), Some(2)].into_iter()),
+            in_line(&[Some(0), Some(1), None, Some(0), Some(0), Some(2)]),
             [(1, 0, 1), (3, 1, 0), (5, 0, 2)]
         );
+    }
+
+    #[test]
+    fn branches_side_by_side_change_nothing() {
+        // Build 1 begins a branch with another version, 3 is on it, 2 and 4 are not; 5 merges.
+        let versions = [0, 1, 0, 1, 0, 1].map(Some);
+        let parents = [vec![], vec![0], vec![0], vec![1], vec![2], vec![4, 3]];
+        assert_eq!(changes_of(&versions, &parents), [(1, 0, 1)]);
     }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::CostFile;
 use super::learn::{Learned, Matches, Quantiles};
+use super::log::MAX_SECONDS;
 use super::overhead::Overhead;
 use crate::footprint::Class;
 use crate::image::Disk;
@@ -178,10 +179,7 @@ impl TryFrom<[f64; 2]> for Percentiles {
 
     fn try_from(pair: [f64; 2]) -> Result<Self, String> {
         let [p50, p90] = pair;
-        match pair
-            .iter()
-            .find(|s| !s.is_finite() || s.is_sign_negative() && **s != 0.0)
-        {
+        match pair.iter().find(|s| !(0.0..=MAX_SECONDS).contains(*s)) {
             Some(bad) => Err(format!("{bad} is no number of seconds")),
             None if p90 < p50 => Err(format!(
                 "the 90th percentile {p90} is below the median {p50}"

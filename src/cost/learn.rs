@@ -4,7 +4,7 @@
 //! that ran and one for each class of work, with how many runs stand behind each. Sorting aside linear in the runs. Invariant: only
 //! steps that ran and ended well count; what is not seen to have run teaches nothing.
 
-use super::log::{Log, Seen, Title, title};
+use super::log::{Log, MAX_SECONDS, Seen, Title, title};
 use super::overhead::{Overhead, Spent};
 use crate::footprint::{self, Class, RunState};
 use crate::plan::Between;
@@ -100,7 +100,7 @@ pub fn runs(log: &Log) -> Vec<Run> {
             mounted: flags.iter().any(|f| f.contains("type=cache")),
             keyword,
             text: text.to_owned(),
-            seconds,
+            seconds: seconds.min(MAX_SECONDS),
             between: Between::titles(
                 place(at.number.checked_sub(1)),
                 place(at.number.checked_add(1)),
@@ -184,7 +184,7 @@ impl Learner {
             let always_cold = self.always_cold;
             let own = self.entry(matches);
             let warm = run.mounted && own.n > 0 && !always_cold;
-            own.n += 1;
+            own.n = own.n.saturating_add(1);
             own.between = Some(run.between.clone());
             match warm {
                 true => own.warm.push(run.seconds),
@@ -196,7 +196,7 @@ impl Learner {
             // A rule for a class has figures without mounts alone: what a mount leaves depends on the step.
             if !warm {
                 let all = self.entry(Matches::Class(class));
-                all.n += 1;
+                all.n = all.n.saturating_add(1);
                 all.cold.push(run.seconds);
             }
         }
@@ -206,11 +206,11 @@ impl Learner {
     pub fn add_overheads(&mut self, spent: &[Spent]) {
         for one in spent {
             let samples = self.entry(Matches::Overhead(one.kind));
-            samples.n += 1;
-            samples.cold.push(one.seconds);
+            samples.n = samples.n.saturating_add(1);
+            samples.cold.push(one.seconds.min(MAX_SECONDS));
             if let Some(bytes) = one.bytes {
                 samples.bytes.push(bytes);
-                samples.bytes_n += 1;
+                samples.bytes_n = samples.bytes_n.saturating_add(1);
             }
         }
     }
@@ -229,7 +229,7 @@ impl Learner {
             for matches in std::iter::once(matches).chain(class.map(Matches::Class)) {
                 let samples = self.entry(matches);
                 samples.bytes.push(layer.bytes);
-                samples.bytes_n += 1;
+                samples.bytes_n = samples.bytes_n.saturating_add(1);
             }
         }
     }
@@ -503,6 +503,31 @@ mod tests {
             let cold = found.and_then(|r| r.cold).expect("seconds");
             assert!((cold.p50 - 100.0).abs() < 1e-9, "{n}");
         }
+    }
+
+    #[test]
+    fn no_count_is_too_large_to_go_on_with() {
+        let rule = Learned {
+            matches: Matches::Text {
+                keyword: "RUN".to_owned(),
+                text: "make".to_owned(),
+            },
+            cold: Some(Quantiles { p50: 1.0, p90: 1.0 }),
+            warm: None,
+            bytes: Some(7),
+            n: u64::MAX,
+            bytes_n: u64::MAX,
+            between: None,
+        };
+        let mut learner = Learner::after(vec![rule]);
+        learner.add(&[run("make", 1.0, false)]);
+        learner.add_layers(&[LayerSize {
+            keyword: "RUN".to_owned(),
+            text: "make".to_owned(),
+            bytes: 7,
+        }]);
+        let found = &learner.rules()[0];
+        assert_eq!((found.n, found.bytes_n), (u64::MAX, u64::MAX));
     }
 
     #[test]

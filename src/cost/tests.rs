@@ -384,3 +384,14 @@ fn the_beginning_of_a_title_is_enough_where_no_other_begins_so() {
     assert_eq!(of("echo aaaaaaaaaaaaaaaaaaaaaaaaa bbbb"), CostSource::Prior);
     assert_eq!(of("echo cccccccccccccccccccccccccccc"), CostSource::Prior);
 }
+
+#[test]
+fn sums_of_seconds_are_figures() {
+    let rule = |s: &str| {
+        table(&format!(
+            "{{\"match\":{{\"class\":\"build\"}},\"seconds\":{{\"cold\":[{s},{s}]}}}}"
+        ))
+    };
+    assert!(rule("1e9").is_ok());
+    assert!(rule("1e308").is_err());
+}

@@ -31,6 +31,8 @@ pub struct CommitInfo {
     pub id: CommitId,
     /// How many parents its commit object names (more than one: a merge).
     pub parent_count: u32,
+    /// Those that are there, the first one first; none of a shallow clone's oldest, nor of what is no commit.
+    pub parents: Vec<CommitId>,
     /// Commit time, seconds since 1970 UTC.
     pub seconds: i64,
     /// The first line of its message that is not blank; bytes that are not UTF-8 replaced.
@@ -239,6 +241,11 @@ pub fn change_log_kept(
     let commits = selected.commits.into_iter().map(|commit| CommitInfo {
         id: CommitId(bytes_of(&commit.id)),
         parent_count: commit.parent_count,
+        parents: commit
+            .parents
+            .iter()
+            .map(|p| CommitId(bytes_of(p)))
+            .collect(),
         seconds: commit.seconds,
         summary: commit.summary,
     });

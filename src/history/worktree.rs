@@ -179,6 +179,7 @@ pub fn append_work_tree(
     let build = CommitInfo {
         id: WORK_TREE,
         parent_count: 1,
+        parents: Vec::new(),
         seconds: newest,
         summary: "the work tree, with what is not committed".to_owned(),
     };
@@ -434,6 +435,7 @@ mod tests {
         CommitInfo {
             id: WORK_TREE,
             parent_count: 0,
+            parents: Vec::new(),
             seconds: 0,
             summary: summary.to_owned(),
         }

@@ -46,6 +46,9 @@ const OF_BASES: &[&str] = &[
     "/var/tmp",
 ];
 
+/// Files and folders held of all stages together: stages that copy from one another twice double theirs each time.
+pub const MAX_HELD: usize = if cfg!(test) { 20_000 } else { 2_000_000 };
+
 /// A file or link that a layer holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -115,6 +118,18 @@ fn meet(a: &PathClaim, b: &PathClaim) -> bool {
 }
 
 impl Ground {
+    /// Files and folders that are held, other stages' too.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.own() + self.stages.values().map(|g| g.own()).sum::<usize>()
+    }
+
+    /// Files and folders of this stage.
+    #[must_use]
+    pub fn own(&self) -> usize {
+        self.files.len() + self.folders.len()
+    }
+
     /// Whether a place is a folder, as far as that is known.
     #[must_use]
     pub fn is_folder(&self, path: &str) -> bool {
@@ -199,7 +214,7 @@ impl Ground {
         claims.any(|c| meet(c, claim))
     }
 
-    /// What a COPY from another stage brings; `None` where that is not known.
+    /// What a COPY from another stage brings; `None` where that is not known, or more than `most`.
     #[must_use]
     pub fn of_stage(
         &self,
@@ -207,6 +222,7 @@ impl Ground {
         sources: &[String],
         dest: &str,
         is_dir: bool,
+        most: usize,
     ) -> Option<Vec<(String, Brought, Option<u32>)>> {
         let from = self.stages.get(&stage)?;
         let mut out = Vec::new();
@@ -243,6 +259,9 @@ impl Ground {
                 (place(at), held.brought.clone(), held.attributes.mode)
             };
             out.extend(below.map(one));
+            if out.len() > most {
+                return None;
+            }
         }
         Some(out)
     }

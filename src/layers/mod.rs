@@ -27,7 +27,7 @@ use crate::pattern::IgnoreRules;
 use crate::plan::{Base, Builder, Input, Plan, Step, StepId, StepKind};
 use attributes::Attributes;
 use draft::Draft;
-use ground::{Ground, Held};
+use ground::{Ground, Held, MAX_HELD};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -189,6 +189,9 @@ impl<'a> Model<'a> {
             bare,
             ..Ground::default()
         };
+        let held: usize = stages.values().map(|g| g.own()).sum();
+        // Of more than is held nothing is known, as of a base image.
+        let below = below.filter(|g| held + g.own() <= MAX_HELD);
         let mut ground = below.map_or_else(new, |g| Ground::clone(g));
         ground.stages.clone_from(stages);
         Pile {

@@ -4,7 +4,7 @@
 //! entry that is taken. Invariant: what is not known for sure (another image's files, a URL, an archive that is not read) makes the answer
 //! incomplete, never a guess.
 
-use super::ground::Ground;
+use super::ground::{Ground, MAX_HELD};
 use super::sent::{Sent, What};
 use super::unpack::{Member, Unpacked, unpack};
 use crate::pattern::{ExcludeRules, IgnoreRules, SourcePattern, clean, display};
@@ -89,6 +89,7 @@ pub fn taken(
     apart: bool,
 ) -> Taken {
     let mut out = Taken::default();
+    let room = MAX_HELD.saturating_sub(ground.held());
     let path = destination(step, ground);
     let in_folder = step.dest.as_ref().is_some_and(|d| d.is_dir);
     let to = Destination {
@@ -115,6 +116,7 @@ pub fn taken(
                     excludes: ExcludeRules::new(&input.excludes).ok(),
                     unpacks: step.kind == StepKind::Add,
                     parents: step.parents,
+                    room,
                     out: &mut out,
                 };
                 copy.input(input, &to);
@@ -125,7 +127,8 @@ pub fn taken(
                 excludes,
                 ..
             } if excludes.is_empty() && !step.parents => {
-                match ground.of_stage(*stage, sources, to.path, to.is_dir) {
+                let most = room.saturating_sub(out.brought.len());
+                match ground.of_stage(*stage, sources, to.path, to.is_dir, most) {
                     Some(found) => out.brought.extend(found),
                     None => out.incomplete = true,
                 }
@@ -159,6 +162,8 @@ struct Copy<'c> {
     /// ADD: archives come as what they hold.
     unpacks: bool,
     parents: bool,
+    /// As many entries are held beside those that are there.
+    room: usize,
     out: &'c mut Taken,
 }
 
@@ -191,7 +196,12 @@ impl Copy<'_> {
                 };
                 let mode = node.and_then(|n| self.sent.entry(n).mode);
                 self.out.brought.push((path.clone(), Brought::Folder, mode));
-                let all: Vec<usize> = self.sent.below(folder).collect();
+                let all = self.sent.below(folder);
+                if self.out.brought.len() + all.len() > self.room {
+                    self.out.incomplete = true;
+                    return;
+                }
+                let all: Vec<usize> = all.collect();
                 let skip = folder.len() + usize::from(!folder.is_empty());
                 self.entries(&all, |entry| {
                     let rest = &entry[skip..];
@@ -265,6 +275,10 @@ impl Copy<'_> {
             }
             Unpacked::Members(members) => members,
         };
+        if self.out.brought.len() + members.len() > self.room {
+            self.out.incomplete = true;
+            return true;
+        }
         self.out
             .brought
             .push((to.path.to_owned(), Brought::Folder, None));

@@ -299,3 +299,17 @@ fn stores_are_those_of_the_profiles() {
         assert_eq!(store_of(builder, Disk::Ext4), store);
     }
 }
+
+#[test]
+fn stages_that_double_their_files_are_not_followed_for_ever() {
+    let mut text = "FROM scratch AS s0\nCOPY a /d/\n".to_owned();
+    for n in 1..60 {
+        let copy = |to: u8| format!("COPY --from=s{} /d /d/{to}\n", n - 1);
+        text.push_str(&format!("FROM scratch AS s{n}\n{}{}", copy(1), copy(2)));
+    }
+    let start = text.find("FROM scratch AS s9").unwrap_or_default();
+    let (_, few) = found(&text[..start], Store::Overlay2, &CostTable::default());
+    assert_eq!(few.layers[0].bytes, Some(10 << 7));
+    let (_, many) = found(&text, Store::Overlay2, &CostTable::default());
+    assert_eq!(many.layers[0].source, BytesSource::Unknown);
+}

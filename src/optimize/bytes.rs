@@ -77,7 +77,8 @@ impl<'a> Scales<'a> {
         let layers = found.layers.iter().zip(pushed);
         layers
             .map(|(l, p)| p.per_build(l.bytes.unwrap_or(0), builds).0)
-            .sum()
+            .sum::<f64>()
+            + 0.0
     }
 
     fn layers(&self, plan: &Plan, more: &[String]) -> ImageLayers {

@@ -100,10 +100,10 @@ pub struct PushedRow {
     pub anew: usize,
     /// Builds that may.
     pub maybe: usize,
-    /// Mean bytes a build, where those that may do.
-    pub bytes_per_build: f64,
+    /// Mean bytes a build, where those that may do; none where the layer's are not known.
+    pub bytes_per_build: Option<f64>,
     /// Where they do not.
-    pub bytes_per_build_min: f64,
+    pub bytes_per_build_min: Option<f64>,
 }
 
 /// A layer of the archive beside the one that was worked out.
@@ -318,7 +318,8 @@ fn sums(r: &LayersReport) -> Vec<String> {
         t.pushed_bytes_per_build,
         t.pushed_bytes_per_build_min,
         &r.history,
-    ) {
+    ) && h.builds > 0
+    {
         let range = match mean(most) == mean(least) {
             true => mean(most),
             false => format!("{} to {}", mean(least), mean(most)),
@@ -367,7 +368,7 @@ pub fn text(r: &LayersReport, width: usize) -> String {
             row.push_str(&format!(
                 "  {:>9}  {:>9}",
                 runs(p, builds),
-                mean(p.bytes_per_build)
+                p.bytes_per_build.map_or("?".to_owned(), mean)
             ));
         }
         if r.image.is_some() {
@@ -488,7 +489,10 @@ pub fn markdown(r: &LayersReport) -> String {
     for l in &r.layers {
         let mut cells = vec![l.line.to_string(), size(l.bytes), l.bytes_source.to_owned()];
         if let (Some(builds), Some(p)) = (builds, &l.pushed) {
-            cells.extend([runs(p, builds), mean(p.bytes_per_build)]);
+            cells.extend([
+                runs(p, builds),
+                p.bytes_per_build.map_or("?".to_owned(), mean),
+            ]);
         }
         if r.image.is_some() {
             let there = l.image.as_ref();

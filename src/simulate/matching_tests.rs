@@ -45,6 +45,7 @@ fn log(states: &[State]) -> ChangeLog {
         let build = CommitInfo {
             id: WORK_TREE,
             parent_count: 1,
+            parents: Vec::new(),
             seconds: 0,
             summary: String::new(),
         };

@@ -10,6 +10,9 @@ use crate::footprint::{Certainty, Derived, Outcome, PathClaim, Pruning};
 use crate::plan::{Base, ContentRule, Dest, Input, Plan, Step, StepKind, VOLATILE};
 use std::sync::Arc;
 
+/// Longer programs are not followed: stages that copy from one another twice double theirs each time.
+const MAX_OPERATIONS: usize = 5000;
+
 /// The files of a stage that one source list of COPY or a mount takes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct View {
@@ -105,7 +108,10 @@ impl View {
             return None;
         }
         Some(Self {
-            program: Arc::new(program(plan, rules, *stage)),
+            program: Arc::new(match operations(plan, *stage) > MAX_OPERATIONS {
+                true => vec![Op::Anything],
+                false => program(plan, rules, *stage),
+            }),
             sources: sources.clone(),
             excludes: excludes.clone(),
             literal: step.kind == StepKind::Run,
@@ -202,6 +208,28 @@ impl Chain {
         // What the files behind it depend on is told by themselves.
         self.below = (!self.open).then(|| self.taken.clone());
     }
+}
+
+/// Operations in the program of a stage, those of the stages that it copies from among them.
+fn operations(plan: &Plan, index: usize) -> usize {
+    let mut all: Vec<usize> = Vec::with_capacity(index + 1);
+    for stage in plan.stages.iter().take(index + 1) {
+        let of = |below: usize| all.get(below).copied().unwrap_or(0);
+        let mut sum = match stage.base {
+            Base::Stage(below) => of(below),
+            _ => 1,
+        };
+        for step in stage.steps.iter().map(|n| &plan.graph[*n]) {
+            sum = sum.saturating_add(1);
+            for input in &step.inputs {
+                if let Input::Stage { stage, .. } = input {
+                    sum = sum.saturating_add(of(*stage));
+                }
+            }
+        }
+        all.push(sum);
+    }
+    all.last().copied().unwrap_or(0)
 }
 
 fn program(plan: &Plan, rules: usize, index: usize) -> Vec<Op> {
@@ -372,4 +400,32 @@ fn copy(plan: &Plan, rules: usize, step: &Step) -> Op {
         mode: mode.clone(),
         unpacks: step.kind == StepKind::Add,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerfile::parse;
+    use crate::plan::{BuildOptions, lower};
+    use crate::source::SourceFile;
+
+    #[test]
+    fn what_doubles_for_ever_is_not_followed() {
+        let mut text = "FROM scratch AS s0\nCOPY a /d/\n".to_owned();
+        for n in 1..60 {
+            let copy = |to: u8| format!("COPY --from=s{} /d /d/{to}\n", n - 1);
+            text.push_str(&format!("FROM scratch AS s{n}\n{}{}", copy(1), copy(2)));
+        }
+        let tree = parse(&SourceFile::new("Dockerfile", text)).tree;
+        let plan = lower(&tree, &BuildOptions::default());
+        let view = |stage: usize| {
+            let step = &plan.graph[*plan.stages[stage].steps.last()?];
+            View::of(&plan, 0, step, step.inputs.first()?)
+        };
+        assert_eq!(view(5).map(|v| v.program.len()), Some(2));
+        assert_eq!(
+            view(59).map(|v| v.program),
+            Some(Arc::new(vec![Op::Anything]))
+        );
+    }
 }

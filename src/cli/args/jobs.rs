@@ -6,7 +6,7 @@ use clap::Args;
 /// What runner minutes are counted by.
 #[derive(Clone, Debug, Args)]
 pub struct JobFlags {
-    /// Money a runner minute: a rate (0.008, 0.008USD), a runner of the table in docs/costs.md (github-2), or free, which is the default.
+    /// Money a runner minute: a rate (0.008, 0.008USD), a runner of the table in docs/time-and-money.md (github-2), or free, which is the default.
     #[arg(long, value_name = "RATE", env = "CACHEPLAN_PRICE")]
     pub price: Option<Price>,
     /// Steps that may be at work at a time in a job; 2, or the cores of the runner that --price names.

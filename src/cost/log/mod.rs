@@ -17,6 +17,9 @@ use rustc_hash::FxHashMap;
 /// A log that can be read is shorter.
 pub const MAX_LOG_BYTES: u64 = 256 << 20;
 
+/// No step takes longer, whatever a log or a costs file says: sums stay finite.
+pub const MAX_SECONDS: f64 = 1e9;
+
 /// A format of build output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -4,7 +4,7 @@
 //! may go on over lines without a number; the last `CACHED`, `DONE`, `ERROR` or `CANCELED` of it counts.
 //! A time stamp that a CI system puts in front of every line is taken off, colours too.
 
-use super::{Log, LogError, LogFormat, LogStep, Parts, Seen};
+use super::{Log, LogError, LogFormat, LogStep, MAX_SECONDS, Parts, Seen};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -95,7 +95,7 @@ fn said(text: &str, line: usize) -> Result<Said, LogError> {
         .strip_prefix(' ')
         .and_then(|t| t.strip_suffix('s'))
         .and_then(|t| t.parse::<f64>().ok())
-        .filter(|s| s.is_finite() && *s >= 0.0);
+        .filter(|s| (0.0..=MAX_SECONDS).contains(s));
     match seconds {
         Some(s) => Ok(Said::Done(Some(s))),
         None => Err(LogError::Line {
@@ -125,7 +125,7 @@ fn part(text: &str, parts: &mut Parts) {
     let seconds = seconds
         .filter(|s| !s.ends_with(|c: char| c.is_ascii_alphabetic()))
         .and_then(|s| s.parse::<f64>().ok())
-        .filter(|s| s.is_finite() && *s >= 0.0);
+        .filter(|s| (0.0..=MAX_SECONDS).contains(s));
     if seconds.is_some() {
         words.pop();
     }

@@ -178,7 +178,8 @@ pub(super) fn nanoseconds(text: &str) -> Option<i128> {
         None => {
             let at = time.rfind(['+', '-'])?;
             let (hours, minutes) = time.get(at + 1..)?.split_once(':')?;
-            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+            let minutes = i64::from(hours) * 60 + i64::from(minutes);
             let sign = if time.as_bytes()[at] == b'-' { -1 } else { 1 };
             (&time[..at], sign * minutes)
         }

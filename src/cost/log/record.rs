@@ -104,9 +104,12 @@ pub(super) fn is_record(bytes: &[u8]) -> bool {
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Log>, LogError> {
     let bad = |reason: String| LogError::Record(reason);
     let (files, cut_off) = unpack(bytes)?;
-    let index = files
-        .get("index.json")
-        .ok_or_else(|| bad("there is no index.json in it".to_owned()))?;
+    let index = files.get("index.json").ok_or_else(|| {
+        bad(match cut_off {
+            true => "it is cut off before its index.json, or holds more than is read".to_owned(),
+            false => "there is no index.json in it".to_owned(),
+        })
+    })?;
     let index: Index =
         serde_json::from_slice(index).map_err(|e| bad(format!("its index.json: {e}")))?;
     let blob = |d: &Descriptor| files.get(&format!("blobs/{}", d.digest.replacen(':', "/", 1)));
@@ -145,6 +148,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Log>, LogError> {
 fn unpack(bytes: &[u8]) -> Result<(BTreeMap<String, Vec<u8>>, bool), LogError> {
     let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(MAX_LOG_BYTES));
     let mut files = BTreeMap::new();
+    // A sparse member claims more than it has.
+    let mut room = MAX_LOG_BYTES;
     let entries = archive
         .entries()
         .map_err(|e| LogError::Record(e.to_string()))?;
@@ -154,9 +159,12 @@ fn unpack(bytes: &[u8]) -> Result<(BTreeMap<String, Vec<u8>>, bool), LogError> {
         };
         let path = entry.path_bytes().into_owned();
         let mut content = Vec::new();
-        if entry.read_to_end(&mut content).is_err() {
+        let read = (&mut entry).take(room + 1).read_to_end(&mut content);
+        let left = room.checked_sub(content.len() as u64);
+        let (Ok(_), Some(left)) = (read, left) else {
             return Ok((files, true));
-        }
+        };
+        room = left;
         let path = String::from_utf8_lossy(&path).into_owned();
         files.insert(path.trim_start_matches("./").to_owned(), content);
     }

@@ -155,3 +155,45 @@ fn steps_are_found_by_place_and_then_by_text() {
     assert_eq!(line("[other 3/4] RUN go build ./..."), Some(10));
     assert_eq!(line("[other 3/4] RUN none"), None);
 }
+
+#[test]
+fn times_that_nothing_takes_are_no_times() {
+    for bad in [
+        "#1 [1/1] RUN a\n#1 DONE 1e308s\n",
+        "{\"vertexes\":[{\"digest\":\"a\",\"name\":\"[1/1] RUN a\",\"started\":\"2026-01-02T10:00:00+9223372036854775807:00\"}]}\n",
+    ] {
+        assert!(read(bad).is_err(), "{bad}");
+    }
+    let (least, most) = (i128::MIN, i128::MAX);
+    let trace = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"name":"[1/1] RUN a","startTimeUnixNano":"{least}","endTimeUnixNano":"{most}",
+        "attributes":[{{"key":"vertex","value":{{"stringValue":"sha256:1"}}}}]}}]}}]}}]}}"#
+    );
+    let seconds = |s: &LogStep| s.seconds.unwrap_or(0.0) <= MAX_SECONDS;
+    assert!(read(&trace).is_ok_and(|log| log.steps.iter().all(seconds)));
+}
+
+#[test]
+fn a_record_is_no_larger_than_it_says() {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_path("index.json").expect("a name");
+    header.set_mode(0o644);
+    header.set_size(512);
+    // Eight gigabytes of nothing, and 512 bytes.
+    let real = (8u64 << 30) - 1024;
+    if let Some(gnu) = header.as_gnu_mut() {
+        let octal = |n: u64| format!("{n:011o}\0").into_bytes();
+        gnu.realsize.copy_from_slice(&octal(real));
+        gnu.sparse[0].offset.copy_from_slice(&octal(real - 512));
+        gnu.sparse[0].numbytes.copy_from_slice(&octal(512));
+    }
+    header.set_cksum();
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.extend([0; 512 + 1024]);
+    let packed = crate::image::made::gzip(&bytes);
+    let started = std::time::Instant::now();
+    let error = read_file(&packed).expect_err("no record").to_string();
+    assert!(error.contains("cut off"), "{error}");
+    assert!(started.elapsed().as_secs() < 60);
+}

@@ -210,7 +210,7 @@ fn of_stored(span: Stored) -> Option<Span> {
 
 fn of_otlp(span: OtlpSpan) -> Option<Span> {
     let nanos = |v: &Value| match v {
-        Value::String(text) => text.parse::<i128>().ok(),
+        Value::String(text) => text.parse::<u64>().ok().map(i128::from),
         Value::Number(number) => number.as_u64().map(i128::from),
         _ => None,
     };
