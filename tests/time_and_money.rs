@@ -297,6 +297,8 @@ fn flags_are_checked() {
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(said.contains(bad[0]), "{said}");
     }
+    let out = cacheplan(dir.path(), &["trend", ".", "--dockerfile-from", "each"]);
+    assert_eq!(out.status.code(), Some(2));
     // A history of a day says nothing of months.
     let found = json(dir.path(), "analyze", &["--history", "2"]);
     let target = &found["targets"][0];

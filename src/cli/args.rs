@@ -446,7 +446,7 @@ pub struct CompareArgs {
 #[derive(Clone, Debug, Args)]
 pub struct CalibrateArgs {
     /// Output of builds, in the order in which they ran: `--progress=rawjson` or `plain`, with or without a CI system's time stamps,
-    /// records (`docker buildx history export`), OpenTelemetry traces; `-` is stdin.
+    /// records (`docker buildx history export`), OpenTelemetry traces; for sizes `docker history --no-trunc --format json` and image archives; `-` is stdin.
     #[arg(required = true, value_name = "LOG")]
     pub logs: Vec<PathBuf>,
     /// How to learn.

@@ -3,7 +3,7 @@
 //! What a commit did to the Dockerfile and its ignore file is told on the same builds, those around it, with the files before it and those behind it.
 
 use super::analyze::{self, shared_builds};
-use super::args::{Cli, ReplayFormat, TrendArgs, WalkArg};
+use super::args::{Cli, DockerfileFrom, ReplayFormat, TrendArgs, WalkArg};
 use super::epochs::each;
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{ReplaySetting, Replays, read_builds, times};
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::report::model::{Trend, TrendChange, TrendMonth};
 use crate::report::{text::Style, trend};
 use crate::simulate::{BuildCost, Month, Outcome, day, months};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -56,6 +56,11 @@ impl<'a> Course<'a> {
 
 pub fn run(cli: &Cli, args: &TrendArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
+    if args.history.dockerfile_from == DockerfileFrom::Each {
+        bail!(
+            "--dockerfile-from each: trend has the Dockerfile of each commit in a column of its own"
+        );
+    }
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
     let found = load_replayed(&place, &args.place.build, &args.history)?;

@@ -31,6 +31,8 @@ pub const MAX_HELD: u64 = 1 << 30;
 const MAX_DOCUMENT: u64 = 8 << 20;
 /// Members of the outer archive.
 const MAX_BLOBS: usize = 100_000;
+/// Bytes of all layers, unpacked: one that is named again counts again, so a small archive cannot keep the tool busy for hours.
+const MAX_UNPACKED: u64 = 64 << 30;
 /// Layers of one image.
 const MAX_LAYERS: usize = 4096;
 /// How deep an index may lie in another.
@@ -151,10 +153,16 @@ impl Image {
             return Err(ImageError::TooMuch("layers"));
         }
         let mut tree = layers::Tree::default();
+        let mut left = MAX_UNPACKED;
         for (i, layer) in layers.iter().enumerate() {
             let read = |e: io::Error| layers::damaged(i, b"", &e.to_string());
-            let content = open(&mut archive, *layer).map_err(read)?;
-            tree.apply(i, &mut Members::new(content))?;
+            let mut content = open(&mut archive, *layer).map_err(read)?.take(left);
+            let applied = tree.apply(i, &mut Members::new(&mut content));
+            left = content.limit();
+            if left == 0 {
+                return Err(ImageError::TooMuch("bytes in its layers"));
+            }
+            applied?;
         }
         let layers::Finished {
             paths,

@@ -73,6 +73,11 @@ impl Attributes {
 
     /// Follows `chown USER[:GROUP]`, or `chgrp GROUP` where `group` is set.
     pub fn own(&mut self, who: &str, group: bool) -> Changed {
+        // Whose that is only the shell knows.
+        if who.contains(['$', '`']) {
+            (self.user, self.group) = (None, None);
+            return Changed::Perhaps;
+        }
         let (user, group) = match (group, who.split_once([':', '.'])) {
             (true, _) => (None, Some(who)),
             (false, Some((user, group))) => (Some(user), Some(group)),

@@ -157,6 +157,9 @@ fn month_of_plan(setting: Option<&JobSetting>, base: &Baseline, plan: &PlanRow) 
     let (Some(setting), Some(before), Some(after)) = (setting, &base.jobs, &plan.jobs) else {
         return String::new();
     };
+    if before.minutes_per_month <= 0.0 {
+        return String::new();
+    }
     if !differ(before.minutes_per_month, after.minutes_per_month) {
         return match setting.rounded_up_to_s >= 60.0 {
             true => "no fewer runner minutes, as each job is rounded up to a whole one".to_owned(),
