@@ -10,8 +10,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 mod jobs;
+mod layers;
+mod learning;
+mod trend;
 mod two_builds;
 pub use jobs::JobFlags;
+pub use layers::{DiskArg, LayersArgs, LayersFormat};
+pub use learning::{CalibrateArgs, LearnFlags, RecordArgs};
+pub use trend::TrendArgs;
 pub use two_builds::{AffectedArgs, ExplainArgs, PairFlags, VerifyArgs, WhatIfArgs};
 
 /// Tells what a commit rebuilds in a container image, why and at what price, and finds the cheapest
@@ -393,26 +399,6 @@ pub struct ReplayArgs {
     pub output: Option<PathBuf>,
 }
 
-/// `trend`.
-#[derive(Clone, Debug, Args)]
-pub struct TrendArgs {
-    /// Where to look, and what is built.
-    #[command(flatten)]
-    pub place: Where,
-    /// Which commits, which cache, which costs.
-    #[command(flatten)]
-    pub history: HistoryFlags,
-    /// What plans may do.
-    #[command(flatten)]
-    pub search: SearchFlags,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
-    pub format: ReplayFormat,
-    /// Write to FILE instead of stdout.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
 /// `compare`.
 #[derive(Clone, Debug, Args)]
 pub struct CompareArgs {
@@ -440,49 +426,6 @@ pub struct CompareArgs {
     /// Write to FILE instead of stdout.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-}
-
-/// `calibrate`.
-#[derive(Clone, Debug, Args)]
-pub struct CalibrateArgs {
-    /// Output of builds, in the order in which they ran: `--progress=rawjson` or `plain`, with or without a CI system's time stamps,
-    /// records (`docker buildx history export`), OpenTelemetry traces; for sizes `docker history --no-trunc --format json` and image archives; `-` is stdin.
-    #[arg(required = true, value_name = "LOG")]
-    pub logs: Vec<PathBuf>,
-    /// How to learn.
-    #[command(flatten)]
-    pub learn: LearnFlags,
-}
-
-/// `record`.
-#[derive(Clone, Debug, Args)]
-pub struct RecordArgs {
-    /// How to learn.
-    #[command(flatten)]
-    pub learn: LearnFlags,
-    /// The build: `docker buildx build …`, `docker build …` or `docker buildx bake …`.
-    #[arg(required = true, last = true, value_name = "COMMAND")]
-    pub command: Vec<std::ffi::OsString>,
-}
-
-/// What is learned, and where it goes.
-#[derive(Clone, Debug, Args)]
-pub struct LearnFlags {
-    /// The costs file; what it says already is kept and added to.
-    #[arg(
-        short = 'o',
-        long,
-        value_name = "FILE",
-        default_value = "cacheplan.costs.json"
-    )]
-    pub output: PathBuf,
-    /// Every build began with empty cache mounts, as on runners that are thrown away. Without it a step's first run counts as
-    /// cold and the others as warm.
-    #[arg(long = "cold-mounts")]
-    pub cold_mounts: bool,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = ReplayFormat::Text)]
-    pub format: ReplayFormat,
 }
 
 /// `inspect`.
@@ -529,58 +472,12 @@ pub struct ContextArgs {
     pub output: Option<PathBuf>,
 }
 
-/// `layers`.
-#[derive(Clone, Debug, Args)]
-pub struct LayersArgs {
-    /// Where to look, and what is built.
-    #[command(flatten)]
-    pub place: Where,
-    /// What the commits of the history push again.
-    #[command(flatten)]
-    pub history: HistoryFlags,
-    /// An image of this Dockerfile, as `docker save` or `type=oci` writes it, to hold the figures against.
-    #[arg(long, value_name = "ARCHIVE")]
-    pub image: Option<PathBuf>,
-    /// The file system below a containerd store: on ext4 folders take blocks. Without it what the costs file was
-    /// learned from, else ext4.
-    #[arg(long, value_enum, value_name = "DISK")]
-    pub disk: Option<DiskArg>,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = LayersFormat::Text)]
-    pub format: LayersFormat,
-    /// Write to FILE instead of stdout.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
 macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
         pub enum $name { $($(#[$vdoc])* $variant),+ }
     };
-}
-
-choices! {
-    /// A file system.
-    DiskArg {
-        /// Folders take blocks.
-        Ext4,
-        /// They take none.
-        Tmpfs,
-    }
-}
-
-choices! {
-    /// Formats of `layers`.
-    LayersFormat {
-        /// A table for a terminal.
-        Text,
-        /// One document.
-        Json,
-        /// For a comment.
-        Markdown,
-    }
 }
 
 choices! {

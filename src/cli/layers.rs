@@ -139,6 +139,8 @@ fn report(
     let mut rows = Vec::new();
     for (n, layer) in found.layers.iter().enumerate() {
         let step = &plan.graph[layer.step];
+        // Several commands may take away one and the same.
+        let whole = layer.bytes.unwrap_or(u64::MAX);
         let lost: Vec<LostRow> = layer
             .lost
             .iter()
@@ -147,12 +149,12 @@ fn report(
                 line: line(l.by),
                 kind: l.kind.as_str(),
                 at_most: l.at_most,
-                bytes: l.bytes,
+                bytes: l.bytes.min(whole),
             })
             .collect();
         let sum = |at_most: bool| {
             let of = lost.iter().filter(|l| at_most || !l.at_most);
-            of.map(|l| l.bytes).fold(0, u64::saturating_add)
+            of.map(|l| l.bytes).fold(0, u64::saturating_add).min(whole)
         };
         let (sure, all) = (sum(false), sum(true));
         let pushed = again.map(|(pushed, builds)| {

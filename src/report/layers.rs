@@ -269,14 +269,50 @@ fn difference(b: &BesideRow) -> String {
     }
 }
 
-fn hidden(l: &LostRow) -> String {
-    let what = match l.kind {
+/// Lines that are named where many may hide a part of a layer.
+const MOST_LINES: usize = 3;
+
+/// What later layers hide of one, a sentence each; those that may, in one for each way.
+fn hidden(layer: &LayerRow) -> Vec<String> {
+    let what = |kind: &str| match kind {
         "deleted" => "deleted",
         "overwritten" => "overwritten",
         _ => "there once more, with another owner or mode,",
     };
-    let most = if l.at_most { "up to " } else { "" };
-    format!("{most}{} of it {what} by line {}", bytes(l.bytes), l.line)
+    let sure = layer.lost.iter().filter(|l| !l.at_most);
+    let mut out: Vec<String> = sure
+        .map(|l| {
+            format!(
+                "{} of it {} by line {}",
+                bytes(l.bytes),
+                what(l.kind),
+                l.line
+            )
+        })
+        .collect();
+    for kind in ["deleted", "overwritten", "attributes"] {
+        let may = layer.lost.iter().filter(|l| l.at_most && l.kind == kind);
+        let may: Vec<&LostRow> = may.collect();
+        let Some(most) = may.iter().map(|l| l.bytes).max() else {
+            continue;
+        };
+        let named: Vec<String> = may
+            .iter()
+            .take(MOST_LINES)
+            .map(|l| l.line.to_string())
+            .collect();
+        let lines = match (&named[..], may.len() - named.len()) {
+            ([one], 0) => format!("line {one}"),
+            ([all @ .., last], 0) => format!("lines {} and {last}", all.join(", ")),
+            (all, more) => format!("lines {} and {more} more", all.join(", ")),
+        };
+        out.push(format!(
+            "up to {} of it {} by {lines}",
+            bytes(most),
+            what(kind)
+        ));
+    }
+    out
 }
 
 fn counted(r: &LayersReport) -> String {
@@ -383,8 +419,8 @@ pub fn text(r: &LayersReport, width: usize) -> String {
         let room = width.saturating_sub(row.chars().count() + 2).max(24);
         let (_, step) = stage_and_instruction(&l.name);
         let _ = writeln!(out, "{row}  {}", shortened(step, room));
-        for lost in &l.lost {
-            let _ = writeln!(out, "{:>5}  {}", "", hidden(lost));
+        for lost in hidden(l) {
+            let _ = writeln!(out, "{:>5}  {lost}", "");
         }
     }
     let _ = writeln!(out);
@@ -501,8 +537,7 @@ pub fn markdown(r: &LayersReport) -> String {
         }
         let (_, step) = stage_and_instruction(&l.name);
         cells.push(markdown_code(&shortened(step, 80)));
-        let lost: Vec<String> = l.lost.iter().map(hidden).collect();
-        cells.push(lost.join("; "));
+        cells.push(hidden(l).join("; "));
         let _ = writeln!(out, "| {} |", cells.join(" | "));
     }
     let _ = writeln!(out);
@@ -532,4 +567,51 @@ pub fn markdown(r: &LayersReport) -> String {
         }
     }
     without_commands(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_hidden_is_one_sentence_for_each_way() {
+        let lost = |line, kind, at_most, bytes| LostRow {
+            by: "0.9".to_owned(),
+            line,
+            kind,
+            at_most,
+            bytes,
+        };
+        let layer = |lost: Vec<LostRow>| LayerRow {
+            id: "0.1".to_owned(),
+            name: "[1/1] RUN x".to_owned(),
+            line: 1,
+            bytes: Some(9000),
+            bytes_source: "prior",
+            files: 0,
+            lost,
+            lost_bytes: 0,
+            lost_bytes_max: 0,
+            pushed: None,
+            image: None,
+        };
+        let many = [3, 4, 5, 6, 7].map(|n| lost(n, "deleted", true, 1000 * u64::from(n)));
+        let mut all = vec![lost(2, "overwritten", false, 10)];
+        all.extend(many);
+        all.push(lost(8, "attributes", true, 9000));
+        assert_eq!(
+            hidden(&layer(all)),
+            [
+                "10 B of it overwritten by line 2",
+                "up to 7.0 kB of it deleted by lines 3, 4, 5 and 2 more",
+                "up to 9.0 kB of it there once more, with another owner or mode, by line 8"
+            ]
+        );
+        let two = [3, 4].map(|n| lost(n, "deleted", true, 1000));
+        assert_eq!(
+            hidden(&layer(two.into())),
+            ["up to 1.0 kB of it deleted by lines 3 and 4"]
+        );
+        assert!(hidden(&layer(Vec::new())).is_empty());
+    }
 }
