@@ -124,11 +124,9 @@ pub fn history(h: &History) -> String {
 /// What a build costs.
 #[must_use]
 pub fn cost(b: &Baseline) -> String {
-    let doubt = if b.work_s_per_build - b.work_s_per_build_min > SAME_S {
-        format!(
-            " ({} if every step in doubt is cached)",
-            seconds(b.work_s_per_build_min)
-        )
+    let least = seconds(b.work_s_per_build_min);
+    let doubt = if least != seconds(b.work_s_per_build) {
+        format!(" ({least} if every step in doubt is cached)")
     } else {
         String::new()
     };
