@@ -24,6 +24,7 @@ pub mod plan;
 pub mod project;
 pub mod report;
 pub mod rewrite;
+pub mod rules;
 pub mod shell;
 pub mod simulate;
 pub mod source;

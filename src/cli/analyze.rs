@@ -26,7 +26,8 @@ use crate::report::{diff, markdown, text};
 use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
-use gates::{Gate, formats, gate};
+pub use gates::formats_of;
+use gates::{Gate, gate};
 use std::io::Read as _;
 use std::time::Instant;
 use steps::steps;
@@ -35,7 +36,7 @@ use steps::steps;
 const MAX_COSTS_BYTES: u64 = 64 << 20;
 
 pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
-    let outputs = formats(args)?;
+    let outputs = formats_of(&args.format, args.output.as_deref())?;
     let gates: Vec<Gate> = args
         .fail_on
         .iter()

@@ -9,11 +9,13 @@ use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+mod check;
 mod jobs;
 mod layers;
 mod learning;
 mod trend;
 mod two_builds;
+pub use check::{CheckArgs, RuleFlags};
 pub use jobs::JobFlags;
 pub use layers::{DiskArg, LayersArgs, LayersFormat};
 pub use learning::{CalibrateArgs, LearnFlags, RecordArgs};
@@ -58,6 +60,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Seconds a build over the months, and which commits changed them.
     Trend(TrendArgs),
+    /// The advisor's rules alone, without a history: for editors and hooks.
+    Check(CheckArgs),
     /// The parsed Dockerfile and its step graph.
     Inspect(InspectArgs),
     /// What the builder would be sent.

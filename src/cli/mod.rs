@@ -3,6 +3,7 @@
 //! Goes in: arguments. Comes out: text on stdout or in a file, notes on stderr, an exit code: 0 done,
 //! 1 a gate failed, 2 wrong input or usage, 3 an external program failed.
 
+mod advice;
 mod affected;
 mod analyze;
 mod archives;
@@ -10,6 +11,7 @@ pub mod args;
 mod build_file;
 mod cache_dir;
 mod calibrate;
+mod check;
 mod clock;
 mod compare;
 mod context;
@@ -97,6 +99,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
         Command::Verify(a) => verify::run(cli, a),
         Command::Calibrate(a) => calibrate::run(cli, a),
         Command::Record(a) => calibrate::record(cli, a),
+        Command::Check(a) => check::run(cli, a),
         Command::Inspect(a) => inspect::run(cli, a),
         Command::Context(a) => context::run(cli, a),
         Command::Layers(a) => layers::run(cli, a),

@@ -267,13 +267,7 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
             None => return Err(e.into()),
         },
     };
-    let located = |l: &project::Located| {
-        let bytes = place.read(&l.file).unwrap_or_default();
-        (
-            SourceFile::new(place.shown(&l.file), bytes),
-            l.diagnostic.clone(),
-        )
-    };
+    let located = |l: &project::Located| located(place, l);
     if discovery.targets.is_empty() {
         if let Some(why) = odd("Dockerfile") {
             bail!(why);
@@ -297,6 +291,14 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
             .collect(),
         diagnostics: discovery.diagnostics.iter().map(&located).collect(),
     })
+}
+
+/// A diagnostic with the file that it is about.
+#[must_use]
+pub fn located(place: &Place, l: &project::Located) -> (SourceFile, Diagnostic) {
+    let bytes = place.read(&l.file).unwrap_or_default();
+    let source = SourceFile::new(place.shown(&l.file), bytes);
+    (source, l.diagnostic.clone())
 }
 
 /// As [`load`], for commands that replay builds: a target whose steps take files from a folder or a
@@ -387,7 +389,11 @@ fn dockerfile_at(place: &Place, file: &str) -> BuildFile {
     build_file::read(place, root, name)
 }
 
-fn subject(
+/// One target, loaded.
+///
+/// # Errors
+/// When flags can't be used with it.
+pub fn subject(
     place: &Place,
     flags: &BuildFlags,
     volatile: &[String],

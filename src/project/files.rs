@@ -110,6 +110,17 @@ impl WorkTree {
         tree
     }
 
+    /// The bytes of a file on disk; none when it is no file, not readable, or over [`MAX_FILE_BYTES`].
+    #[must_use]
+    pub fn read_below(real: PathBuf) -> Option<Vec<u8>> {
+        let real = Some(real).filter(|real| real.is_file())?;
+        let mut bytes = Vec::new();
+        let file = fs::File::open(real).ok()?;
+        // One byte over the limit tells a file at the limit from a larger one.
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).ok()?;
+        (bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes)
+    }
+
     /// Whether the listing stopped at [`MAX_FILES`].
     #[must_use]
     pub fn truncated(&self) -> bool {
@@ -136,12 +147,7 @@ impl Files for WorkTree {
     }
 
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let real = self.inside(path).filter(|real| real.is_file())?;
-        let mut bytes = Vec::new();
-        let file = fs::File::open(real).ok()?;
-        // One byte over the limit tells a file at the limit from a larger one.
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).ok()?;
-        (bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes)
+        Self::read_below(self.inside(path)?)
     }
 
     fn is_file(&self, path: &str) -> bool {

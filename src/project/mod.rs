@@ -118,6 +118,18 @@ struct Build {
 /// # Errors
 /// [`ProjectError::NoSuchFile`] for a named file inside PATH that does not exist.
 pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, ProjectError> {
+    find(files, named, true)
+}
+
+/// As [`discover`] with named files, and no look at the others: nothing is listed, and `not_analysed` is empty.
+///
+/// # Errors
+/// As [`discover`].
+pub fn discover_named(files: &dyn Files, named: &[String]) -> Result<Discovery, ProjectError> {
+    find(files, named, false)
+}
+
+fn find(files: &dyn Files, named: &[String], others: bool) -> Result<Discovery, ProjectError> {
     let mut diagnostics = Vec::new();
     let mut builds = compose::read(files, &mut diagnostics);
     builds.extend(bake::read(files, &mut diagnostics));
@@ -156,7 +168,8 @@ pub fn discover(files: &dyn Files, named: &[String]) -> Result<Discovery, Projec
         };
         targets.add(plain(&file, "-f"));
     }
-    let candidates = files.list().iter().filter(|path| is_dockerfile(path));
+    let list = if others { files.list() } else { &[] };
+    let candidates = list.iter().filter(|path| is_dockerfile(path));
     if named.is_empty() {
         for file in ["Dockerfile", "Containerfile"] {
             if let Some(file) = present(files, file) {

@@ -5,6 +5,7 @@ pub mod bootstrap;
 pub mod diff;
 pub mod escape;
 pub mod explain;
+pub mod findings;
 pub mod layers;
 pub mod learned;
 pub mod markdown;

@@ -2,6 +2,7 @@
 //! is a view of the same value. Field names are the command-line contract's. Durations are seconds,
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
+use super::findings::FindingRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -93,18 +94,14 @@ pub struct TargetReport {
     pub steps: Vec<StepRow>,
     /// Better Dockerfiles; never empty.
     pub plans: Vec<PlanRow>,
-    /// Findings of the advisor rules (none are written yet).
-    pub findings: Vec<Finding>,
+    /// Findings of the advisor's rules.
+    pub findings: Vec<FindingRow>,
     /// What is to be said about the files.
     pub diagnostics: Vec<DiagnosticRow>,
     /// Measured run time; absent with `--no-timing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
 }
-
-/// A finding of a rule. No rule is written yet, so there is no value of this type.
-#[derive(Clone, Debug, Serialize)]
-pub enum Finding {}
 
 /// Measured run time of the tool itself.
 #[derive(Clone, Debug, Serialize)]

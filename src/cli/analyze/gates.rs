@@ -3,18 +3,21 @@
 use crate::cli::args::AnalyzeArgs;
 use crate::report::model::{Analysis, Target};
 use anyhow::{Context as _, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Formats and where they go.
 ///
 /// # Errors
 /// When there is no such format, or two for stdout.
-pub fn formats(args: &AnalyzeArgs) -> Result<Vec<(String, Option<PathBuf>)>> {
+pub fn formats_of(
+    asked: &[String],
+    output: Option<&Path>,
+) -> Result<Vec<(String, Option<PathBuf>)>> {
     let mut out: Vec<(String, Option<PathBuf>)> = Vec::new();
-    for text in &args.format {
+    for text in asked {
         let (name, file) = match text.split_once('=') {
             Some((n, f)) => (n, Some(PathBuf::from(f))),
-            None => (text.as_str(), args.output.clone()),
+            None => (text.as_str(), output.map(Path::to_owned)),
         };
         if !["text", "json", "markdown"].contains(&name) {
             bail!("--format {name}: text, json and markdown exist");

@@ -1,0 +1,201 @@
+//! From a subject to what the rules find in it: settings, comments, baseline.
+
+use super::args::RuleFlags;
+use super::subject::{Place, Subject};
+use crate::context::{Context, Hashing, WalkOptions, walk};
+use crate::diagnostic::Diagnostic;
+use crate::dockerfile::Dockerfile;
+use crate::rules::baseline::{Allowance, Baseline, fingerprint};
+use crate::rules::settings::Settings;
+use crate::rules::suppress::Suppressions;
+use crate::rules::{ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
+use crate::source::SourceFile;
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// What holds for all subjects of a run.
+pub struct Advisor {
+    /// The day that comments are held against.
+    today: Date,
+    /// What may be found without being told.
+    allowance: Allowance,
+}
+
+/// What was found in one file, and what is wrong with comments in it.
+pub struct Found {
+    /// As reports show it.
+    pub file: String,
+    /// Its text.
+    pub source: SourceFile,
+    /// What was found, with fingerprints.
+    pub findings: Vec<(Finding, String)>,
+    /// About comments that silence rules.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Advisor {
+    /// By the flags.
+    ///
+    /// # Errors
+    /// When the baseline or the day can't be read.
+    pub fn new(flags: &RuleFlags) -> Result<Self> {
+        let allowance = match &flags.baseline {
+            None => Allowance::default(),
+            Some(file) => {
+                let text = std::fs::read_to_string(file)
+                    .with_context(|| format!("cannot read {}", file.display()))?;
+                let read = Baseline::parse(&text);
+                let read = read.map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
+                read.allowance()
+            }
+        };
+        Ok(Self {
+            today: today(flags.today.as_deref())?,
+            allowance,
+        })
+    }
+
+    /// What is left of findings of one file.
+    pub fn sift(
+        &mut self,
+        shown: &str,
+        source: SourceFile,
+        tree: Option<&Dockerfile>,
+        settings: &Settings,
+        mut findings: Vec<Finding>,
+    ) -> Found {
+        let mut comments = match tree {
+            Some(tree) => Suppressions::of_dockerfile(&source, tree),
+            None => Suppressions::of_lines(&source),
+        };
+        settings.apply(&mut findings);
+        comments.apply(&mut findings, self.today);
+        let mut left = Vec::with_capacity(findings.len());
+        for finding in findings {
+            let print = fingerprint(&finding, shown, Some(&source));
+            if !self.allowance.takes(shown, &finding, &print) {
+                left.push((finding, print));
+            }
+        }
+        Found {
+            file: shown.to_owned(),
+            source,
+            findings: left,
+            diagnostics: comments.diagnostics,
+        }
+    }
+}
+
+/// The project that subjects stand in.
+#[must_use]
+pub fn project<'a>(
+    place: &'a Place,
+    dockerfiles: Vec<ProjectFile<'a>>,
+    git: Option<&'a dyn Git>,
+    settings: &'a Settings,
+) -> Project<'a> {
+    Project {
+        files: place.files.as_ref(),
+        dockerfiles,
+        git,
+        settings,
+    }
+}
+
+/// What the rules find in a subject's Dockerfile, and in files beside it that fixes name.
+#[must_use]
+pub fn of_subject(
+    place: &Place,
+    subject: &Subject,
+    project: &Project<'_>,
+    settings: &Settings,
+    listed: bool,
+) -> Vec<Finding> {
+    let list = || -> Option<Rc<Context>> {
+        if !listed || place.at.is_some() {
+            return None;
+        }
+        let options = WalkOptions {
+            hashing: Hashing::None,
+        };
+        let root = place.path.join(&subject.context);
+        walk(&root, &subject.rules, options).ok().map(Rc::new)
+    };
+    let view = View::new(Parts {
+        path: &subject.target.file,
+        source: &subject.source,
+        tree: &subject.parsed.tree,
+        plan: &subject.plan,
+        options: &subject.options,
+        context: ContextFiles {
+            dir: &subject.context,
+            rules: &subject.rules,
+            ignore_file: subject.ignore_text.as_ref(),
+            list: &list,
+        },
+        project,
+        settings,
+    });
+    crate::rules::of_dockerfile(&view)
+}
+
+/// The day that `until=` is held against.
+fn today(given: Option<&str>) -> Result<Date> {
+    if let Some(text) = given {
+        return match text.parse::<Date>() {
+            Ok(date) => Ok(date),
+            Err(_) => bail!("--today {text}: write YYYY-MM-DD"),
+        };
+    }
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let epoch = epoch.and_then(|e| Timestamp::from_second(e.parse().ok()?).ok());
+    let now = epoch.unwrap_or_else(Timestamp::now);
+    Ok(now.to_zoned(TimeZone::UTC).date())
+}
+
+/// The `cacheplan.toml` that holds for a folder: the nearest one upward, to the top of the repository.
+///
+/// # Errors
+/// When it can't be read or is wrong; the text names the place.
+pub fn settings(dir: &Path, top: Option<&Path>) -> Result<Settings> {
+    const MOST_BYTES: u64 = 1 << 20;
+    let dir = std::path::absolute(dir)?;
+    let mut at = Some(dir.as_path());
+    while let Some(folder) = at {
+        let file = folder.join("cacheplan.toml");
+        if std::fs::metadata(&file).is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES) {
+            let text = std::fs::read_to_string(&file)
+                .with_context(|| format!("cannot read {}", file.display()))?;
+            return Settings::parse(&text).map_err(|d| {
+                let name = file.display().to_string();
+                let source = SourceFile::new(name.clone(), text.clone().into_bytes());
+                let place = d.span().map(|s| source.position(s.start));
+                match place {
+                    Some(p) => anyhow::anyhow!("{name}:{}:{}: {}", p.line, p.column, d.message),
+                    None => anyhow::anyhow!("{name}: {}", d.message),
+                }
+            });
+        }
+        if top.is_some_and(|t| t == folder) || folder.join(".git").exists() {
+            break;
+        }
+        at = folder.parent().filter(|_| top.is_some());
+    }
+    Ok(Settings::default())
+}
+
+/// Findings by the file that they are in; those of the Dockerfile itself under its name.
+#[must_use]
+pub fn by_file(own: &str, findings: Vec<Finding>) -> BTreeMap<String, Vec<Finding>> {
+    let mut out: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
+    for finding in findings {
+        let file = finding.file.clone().unwrap_or_else(|| own.to_owned());
+        out.entry(file).or_default().push(finding);
+    }
+    out
+}

@@ -1,0 +1,108 @@
+//! Files that are named one by one, as editors and hooks do: nothing else is listed.
+
+use super::{Looked, pieces_of};
+use crate::cli::advice;
+use crate::cli::args::CheckArgs;
+use crate::cli::subject::{self, Place};
+use crate::project::{self, Files, WorkTree, join};
+use crate::rules::ProjectFile;
+use anyhow::Result;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+/// The files of a work tree that are looked at one by one, and only listed where somebody asks for all.
+struct OneByOne {
+    root: PathBuf,
+    real: Option<PathBuf>,
+    all: OnceCell<WorkTree>,
+}
+
+impl OneByOne {
+    fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            real: root.canonicalize().ok(),
+            all: OnceCell::new(),
+        }
+    }
+
+    /// The real place of a path, given that links do not lead out of the root.
+    fn inside(&self, path: &str) -> Option<PathBuf> {
+        let path = project::normalize(path)?;
+        let root = self.real.as_ref()?;
+        let real = root.join(path).canonicalize().ok()?;
+        real.starts_with(root).then_some(real)
+    }
+}
+
+impl Files for OneByOne {
+    fn list(&self) -> &[String] {
+        self.all.get_or_init(|| WorkTree::new(&self.root)).list()
+    }
+
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        WorkTree::read_below(self.inside(path)?)
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        self.inside(path).is_some_and(|real| real.is_file())
+    }
+
+    fn exists(&self, path: &str) -> bool {
+        path.is_empty() || path == "." || self.inside(path).is_some()
+    }
+
+    fn any_starts_with(&self, start: &str) -> bool {
+        match start.strip_suffix('/') {
+            Some(dir) => self.inside(dir).is_some_and(|real| real.is_dir()),
+            None => self.list().iter().any(|f| f.starts_with(start)),
+        }
+    }
+}
+
+/// Files of one repository.
+pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<Looked> {
+    let place = Place {
+        path: top.to_owned(),
+        repository: None,
+        prefix: String::new(),
+        at: None,
+        files: Box::new(OneByOne::new(top)),
+    };
+    let named: Vec<String> = list.iter().map(|(_, below)| below.clone()).collect();
+    let dir = |below: &str| join("", below).map_or_else(|| top.to_owned(), |b| top.join(b));
+    let settings = match list.first() {
+        Some((_, below)) => advice::settings(dir(below).parent().unwrap_or(top), Some(top))?,
+        None => advice::settings(top, Some(top))?,
+    };
+    let found = project::discover_named(place.files.as_ref(), &named)?;
+    let located = |l: &project::Located| subject::located(&place, l);
+    let targets = found.targets.iter();
+    let subjects: Vec<subject::Subject> = targets
+        .map(|t| subject::subject(&place, &args.build, &[], t, &located))
+        .collect::<Result<_>>()?;
+    let files = subjects.iter().map(|s| ProjectFile {
+        path: &s.target.file,
+        source: &s.source,
+        tree: &s.parsed.tree,
+    });
+    let project = advice::project(&place, files.collect(), None, &settings);
+    let mut pieces = Vec::new();
+    // As they were given, so that whoever gave them knows them again.
+    let shown = |below: &str| {
+        let given = list.iter().find(|(_, b)| b == below);
+        match given {
+            Some((path, _)) => path.to_string_lossy().into_owned(),
+            None => below.to_owned(),
+        }
+    };
+    for subject in &subjects {
+        let found = advice::of_subject(&place, subject, &project, &settings, false);
+        pieces.extend(pieces_of(&place, subject, found, &shown));
+    }
+    Ok(Looked {
+        pieces,
+        settings,
+        top: top.to_owned(),
+    })
+}

@@ -1,0 +1,301 @@
+//! What rules found: rows of `analyze` and `check`, and the formats of `check`.
+//!
+//! Goes in: findings with the files they are in. Comes out: JSON rows, a listing in the look of rustc, Markdown. Linear. Invariant: whatever comes
+//! from the repository is escaped.
+
+use super::escape::{line, markdown_code, markdown_text, without_commands};
+use super::model::DiagnosticRow;
+use super::number::{bytes, count, seconds};
+use super::snippet;
+use crate::diagnostic::{Diagnostic, Label, Severity};
+use crate::rules::{Evidence, Finding};
+use crate::source::{SourceFile, Span};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// A finding, as JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingRow {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// `error`, `warning` or `note`.
+    pub severity: &'static str,
+    /// The file.
+    pub file: String,
+    /// 1-based; 1 where the file as a whole is meant.
+    pub line: u32,
+    /// 1-based, in characters.
+    pub column: u32,
+    /// 1-based.
+    pub end_line: u32,
+    /// 1-based, in characters.
+    pub end_column: u32,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// What it costs.
+    pub evidence: EvidenceRow,
+    /// What to write instead.
+    pub fix: Option<FixRow>,
+    /// Stays the same when lines move.
+    pub fingerprint: String,
+}
+
+/// What a finding costs.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct EvidenceRow {
+    /// Builds of the history that it makes dearer; null without a history.
+    pub builds: Option<usize>,
+    /// Seconds in all of those.
+    pub seconds: Option<f64>,
+    /// Bytes, an estimate.
+    pub bytes: Option<u64>,
+}
+
+/// Edits that do away with a finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct FixRow {
+    /// `proven`, `assumed` or `review`.
+    pub safety: &'static str,
+    /// All of them or none.
+    pub edits: Vec<EditRow>,
+}
+
+/// One replacement.
+#[derive(Clone, Debug, Serialize)]
+pub struct EditRow {
+    /// The file.
+    pub file: String,
+    /// First byte, 0-based.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// What stands there afterwards.
+    pub text: String,
+}
+
+impl FindingRow {
+    /// A row; `shown` gives the name under which reports show a file of a fix.
+    #[must_use]
+    pub fn new(
+        finding: &Finding,
+        file: &str,
+        source: &SourceFile,
+        fingerprint: &str,
+        shown: &dyn Fn(&str) -> String,
+    ) -> Self {
+        let (from, to) = (
+            source.position(finding.span.start),
+            source.position(finding.span.end),
+        );
+        let edit = |e: &crate::rules::FileEdit| EditRow {
+            file: e.file.as_deref().map_or_else(|| file.to_owned(), shown),
+            start: e.span.start,
+            end: e.span.end,
+            text: e.text.clone(),
+        };
+        Self {
+            rule: finding.rule.name,
+            severity: finding.severity.as_str(),
+            file: file.to_owned(),
+            line: from.line,
+            column: from.column,
+            end_line: to.line,
+            end_column: to.column,
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+            evidence: finding.evidence.into(),
+            fix: finding.fix.as_ref().map(|f| FixRow {
+                safety: f.safety.as_str(),
+                edits: f.edits.iter().map(edit).collect(),
+            }),
+            fingerprint: fingerprint.to_owned(),
+        }
+    }
+}
+
+impl From<Evidence> for EvidenceRow {
+    fn from(e: Evidence) -> Self {
+        Self {
+            builds: e.builds,
+            seconds: e.seconds,
+            bytes: e.bytes,
+        }
+    }
+}
+
+/// `cacheplan.check/1`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Checked {
+    /// The schema's name.
+    pub schema: &'static str,
+    /// One per file that was looked at, or in which something was found.
+    pub files: Vec<CheckedFile>,
+}
+
+/// One file.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckedFile {
+    /// Its name.
+    pub file: String,
+    /// Sorted by place.
+    pub findings: Vec<FindingRow>,
+    /// What is to be said about the file beside findings; with an error the builder refuses it.
+    pub diagnostics: Vec<DiagnosticRow>,
+    /// Its text, for the formats that show lines.
+    #[serde(skip)]
+    pub source: SourceFile,
+    /// What text shows.
+    #[serde(skip)]
+    pub shown: Vec<Diagnostic>,
+}
+
+/// What a finding costs, in words; empty where nothing is known.
+#[must_use]
+pub fn cost(e: &EvidenceRow) -> String {
+    let mut parts = Vec::new();
+    match (e.builds, e.seconds) {
+        (Some(builds), Some(s)) if builds > 0 => {
+            parts.push(format!("{} in {}", seconds(s), count(builds, "build")));
+        }
+        (Some(builds), None) if builds > 0 => parts.push(count(builds, "build")),
+        _ => {}
+    }
+    if let Some(n) = e.bytes.filter(|n| *n > 0) {
+        parts.push(bytes(n));
+    }
+    parts.join(", ")
+}
+
+/// A finding as the listing shows it.
+#[must_use]
+pub fn diagnostic(finding: &Finding) -> Diagnostic {
+    let cost = cost(&finding.evidence.into());
+    let message = match cost.is_empty() {
+        true => finding.message.clone(),
+        false => format!("{} ({cost})", finding.message),
+    };
+    let labels = match finding.span == Span::default() {
+        true => Vec::new(),
+        false => vec![Label {
+            span: finding.span,
+            text: String::new(),
+        }],
+    };
+    Diagnostic {
+        code: finding.rule.name,
+        severity: finding.severity,
+        message,
+        labels,
+        help: finding.help.clone(),
+    }
+}
+
+/// The listing for a terminal.
+#[must_use]
+pub fn text(checked: &Checked, color: bool) -> String {
+    let mut out = String::new();
+    for file in &checked.files {
+        for d in &file.shown {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            if d.labels.is_empty() {
+                let _ = writeln!(
+                    out,
+                    "{}[{}]: {}\n --> {}",
+                    d.severity.as_str(),
+                    d.code,
+                    line(&d.message),
+                    line(&file.file)
+                );
+                if let Some(help) = &d.help {
+                    let _ = writeln!(out, "  = help: {}", line(help));
+                }
+            } else {
+                out.push_str(&snippet::diagnostics(
+                    &file.source,
+                    std::slice::from_ref(d),
+                    color,
+                ));
+            }
+        }
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&summary(checked));
+    out.push('\n');
+    without_commands(&out).into_owned()
+}
+
+/// One line: how many of what.
+fn summary(checked: &Checked) -> String {
+    let files = count(checked.files.len(), "file");
+    let rows = || checked.files.iter().flat_map(|f| &f.findings);
+    let of = |severity: Severity| {
+        let found = rows().filter(|r| r.severity == severity.as_str()).count();
+        let said = checked.files.iter().flat_map(|f| &f.diagnostics);
+        let said = said.filter(|d| d.severity == severity.as_str()).count();
+        found + said
+    };
+    let kinds = [
+        (of(Severity::Error), "error"),
+        (of(Severity::Warning), "warning"),
+        (of(Severity::Note), "note"),
+    ];
+    let parts: Vec<String> = kinds
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| count(*n, what))
+        .collect();
+    if parts.is_empty() {
+        return format!("nothing found in {files}");
+    }
+    let class = |safety: &str| {
+        rows()
+            .filter(|r| r.fix.as_ref().is_some_and(|f| f.safety == safety))
+            .count()
+    };
+    let sure = class("proven") + class("assumed");
+    let fixes = match sure {
+        0 => String::new(),
+        n => format!("; --write fixes {n}"),
+    };
+    format!("{} in {files}{fixes}", parts.join(", "))
+}
+
+/// Tables for a comment, one for each file with findings.
+#[must_use]
+pub fn markdown(checked: &Checked) -> String {
+    let mut out = format!(
+        "**cacheplan check**: {}\n",
+        markdown_text(&summary(checked))
+    );
+    for file in &checked.files {
+        if file.shown.is_empty() {
+            continue;
+        }
+        let _ = writeln!(
+            out,
+            "\n{}\n\n| line | rule | what |\n| ---: | --- | --- |",
+            markdown_code(&file.file)
+        );
+        for d in &file.shown {
+            let place = d
+                .span()
+                .map_or(String::new(), |s| file.source.line(s.start).to_string());
+            let help = d.help.as_ref();
+            let help = help.map_or(String::new(), |h| format!("<br>{}", markdown_text(h)));
+            let _ = writeln!(
+                out,
+                "| {place} | {} {} | {}{help} |",
+                d.severity.as_str(),
+                markdown_code(d.code),
+                markdown_text(&d.message)
+            );
+        }
+    }
+    out
+}

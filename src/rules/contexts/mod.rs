@@ -1,0 +1,6 @@
+//! What is sent to the builder, and should not be.
+
+use super::Rule;
+
+/// In the order of `docs/rules/README.md`.
+pub static RULES: &[&Rule] = &[];

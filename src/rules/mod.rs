@@ -1,0 +1,92 @@
+//! The advisor: rules that find what makes an image dear to build, large or hard to run.
+//!
+//! Goes in: a [`View`] of one Dockerfile, or a [`Project`] of the files beside it. Comes out: [`Finding`]s, sorted by place, each with the rule
+//! that found it, what it may cost, and a fix where one can be given. One file per rule, all of them in [`FAMILIES`]. Costs one pass of each rule
+//! over the instructions and over the commands of RUNs, which are parsed once. Invariants: rules read and never run anything; the same values
+//! give the same findings; a fix touches no byte outside of its edits. What each rule is for stands in `docs/rules/`.
+
+mod base;
+pub mod baseline;
+mod buildkit;
+pub mod call;
+mod contexts;
+mod downloads;
+mod finding;
+mod fixes;
+mod layers;
+mod order;
+mod packages;
+mod project;
+mod readability;
+mod registry;
+mod repository;
+mod services;
+pub mod settings;
+pub mod suppress;
+mod toolchain;
+mod view;
+mod workflows;
+
+pub use finding::{Evidence, FileEdit, Finding, Findings, Fix};
+pub use fixes::{apply, choose};
+pub use project::{Git, Project, ProjectFile};
+pub use registry::{FAMILIES, all, known_as, rule};
+pub use view::{ContextFiles, Parts, Run, View};
+
+use crate::diagnostic::Severity;
+
+/// What a rule is.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, `kebab-case`; that of the builder's own check where there is one, `StageNameCasing`.
+    pub name: &'static str,
+    /// How bad it is where nothing is measured.
+    pub severity: Severity,
+    /// What it finds, one sentence without a full stop.
+    pub summary: &'static str,
+    /// What other tools call it: codes of hadolint such as `DL3008`. Their own comments for these silence it too.
+    pub also: &'static [&'static str],
+    /// How it looks.
+    pub check: Check,
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// What a rule looks at.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// One Dockerfile.
+    Dockerfile(fn(&View<'_>, &mut Findings<'_>)),
+    /// The files beside Dockerfiles: compose and bake files, workflows, manifests; and all Dockerfiles together.
+    Project(fn(&Project<'_>, &mut Findings<'_>)),
+}
+
+/// What all rules that look at one Dockerfile find in it, sorted by place.
+#[must_use]
+pub fn of_dockerfile(view: &View<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for rule in all() {
+        if let Check::Dockerfile(check) = rule.check {
+            check(view, &mut Findings::new(rule, &mut out));
+        }
+    }
+    finding::sort(&mut out);
+    out
+}
+
+/// What all rules find that look beside Dockerfiles, sorted by file and place.
+#[must_use]
+pub fn of_project(project: &Project<'_>) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for rule in all() {
+        if let Check::Project(check) = rule.check {
+            check(project, &mut Findings::new(rule, &mut out));
+        }
+    }
+    finding::sort(&mut out);
+    out
+}

@@ -1,0 +1,429 @@
+//! One Dockerfile as rules look at it: its tree, its steps, the commands of its RUNs, its context.
+
+use super::Project;
+use super::call::{Argument, Call, Reader, calls};
+use super::settings::Settings;
+use crate::context::Context;
+use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Text};
+use crate::pattern::IgnoreRules;
+use crate::plan::{Base, BuildOptions, Plan, Step, is_posix_shell};
+use crate::shell::{self, Script};
+use crate::source::{SourceFile, Span};
+use petgraph::graph::NodeIndex;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+/// The build context of a Dockerfile.
+pub struct ContextFiles<'a> {
+    /// Its folder relative to PATH, `.` for PATH itself.
+    pub dir: &'a str,
+    /// What is not sent.
+    pub rules: &'a IgnoreRules,
+    /// The ignore file, under its name relative to PATH.
+    pub ignore_file: Option<&'a SourceFile>,
+    /// Lists the files that are sent; `None` where that is not asked for, or can't be done.
+    pub list: &'a dyn Fn() -> Option<Rc<Context>>,
+}
+
+/// One Dockerfile.
+pub struct View<'a> {
+    /// Its name relative to PATH.
+    pub path: &'a str,
+    /// Its bytes.
+    pub source: &'a SourceFile,
+    /// Its tree.
+    pub tree: &'a Dockerfile,
+    /// Its steps.
+    pub plan: &'a Plan,
+    /// What the build is told.
+    pub options: &'a BuildOptions,
+    /// Its context.
+    pub context: ContextFiles<'a>,
+    /// The files beside it.
+    pub project: &'a Project<'a>,
+    /// What users set.
+    pub settings: &'a Settings,
+    /// Its RUNs in file order, those in ONBUILD too.
+    pub runs: Vec<Run<'a>>,
+    /// Step of each instruction; triggers of ONBUILD make steps of other stages and are not here.
+    steps: Vec<Option<NodeIndex>>,
+    files: OnceCell<Option<Rc<Context>>>,
+}
+
+/// Everything a view is made of.
+pub struct Parts<'a> {
+    /// As in [`View`].
+    pub path: &'a str,
+    /// As in [`View`].
+    pub source: &'a SourceFile,
+    /// As in [`View`].
+    pub tree: &'a Dockerfile,
+    /// As in [`View`].
+    pub plan: &'a Plan,
+    /// As in [`View`].
+    pub options: &'a BuildOptions,
+    /// As in [`View`].
+    pub context: ContextFiles<'a>,
+    /// As in [`View`].
+    pub project: &'a Project<'a>,
+    /// As in [`View`].
+    pub settings: &'a Settings,
+}
+
+impl<'a> View<'a> {
+    /// Parses the scripts of all RUNs.
+    #[must_use]
+    pub fn new(parts: Parts<'a>) -> Self {
+        let (tree, plan) = (parts.tree, parts.plan);
+        let mut steps = vec![None; tree.instructions.len()];
+        for node in plan.graph.node_indices() {
+            let step = &plan.graph[node];
+            if let Some(slot) = steps.get_mut(step.instruction)
+                && step.id.trigger == 0
+            {
+                *slot = Some(node);
+            }
+        }
+        let mut out = Self {
+            path: parts.path,
+            source: parts.source,
+            tree,
+            plan,
+            options: parts.options,
+            context: parts.context,
+            project: parts.project,
+            settings: parts.settings,
+            runs: Vec::new(),
+            steps,
+            files: OnceCell::new(),
+        };
+        let runs = tree.instructions.iter().enumerate();
+        out.runs = runs
+            .filter_map(|(at, ins)| match &ins.kind {
+                Kind::Run(form) => Some(Run::new(&out, at, ins, form)),
+                Kind::Onbuild(inner) => match &inner.kind {
+                    Kind::Run(form) => Some(Run::new(&out, at, inner, form)),
+                    _ => None,
+                },
+                _ => None,
+            })
+            .collect();
+        out
+    }
+
+    /// The step that an instruction makes.
+    #[must_use]
+    pub fn step(&self, instruction: usize) -> Option<&'a Step> {
+        let node = self.steps.get(instruction).copied().flatten()?;
+        Some(&self.plan.graph[node])
+    }
+
+    /// Index of the stage that an instruction stands in.
+    #[must_use]
+    pub fn stage_of(&self, instruction: usize) -> Option<usize> {
+        let stages = &self.plan.stages;
+        stages
+            .iter()
+            .position(|s| (s.from..s.end).contains(&instruction))
+    }
+
+    /// A stage's instructions with their indices, FROM first.
+    pub fn instructions(&self, stage: usize) -> impl Iterator<Item = (usize, &'a Instruction)> {
+        let tree = self.tree;
+        let range = self.plan.stages.get(stage).map_or(0..0, |s| s.from..s.end);
+        range.filter_map(move |i| Some((i, tree.instructions.get(i)?)))
+    }
+
+    /// The stages that the image is made of: the target and what it starts from, the target first.
+    #[must_use]
+    pub fn image_stages(&self) -> Vec<usize> {
+        self.chain(self.plan.target)
+    }
+
+    /// A stage and the stages that it starts from, itself first.
+    #[must_use]
+    pub fn chain(&self, stage: usize) -> Vec<usize> {
+        let mut out = Vec::new();
+        let mut at = Some(stage);
+        while let Some(i) = at.filter(|i| !out.contains(i)) {
+            let Some(stage) = self.plan.stages.get(i) else {
+                break;
+            };
+            out.push(i);
+            at = match stage.base {
+                Base::Stage(below) => Some(below),
+                _ => None,
+            };
+        }
+        out
+    }
+
+    /// The image at the bottom of a stage, as written after expansion; `None` for scratch and named contexts.
+    #[must_use]
+    pub fn base_image(&self, stage: usize) -> Option<&'a str> {
+        let last = *self.chain(stage).last()?;
+        match &self.plan.stages.get(last)?.base {
+            Base::Image(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The files of the context, listed when first asked for.
+    #[must_use]
+    pub fn files(&self) -> Option<&Context> {
+        self.files.get_or_init(|| (self.context.list)()).as_deref()
+    }
+
+    /// The commands of all RUNs, each with its RUN.
+    pub fn calls(&self) -> impl Iterator<Item = (&Run<'a>, &Call)> {
+        self.runs
+            .iter()
+            .flat_map(|run| run.calls.iter().map(move |call| (run, call)))
+    }
+}
+
+/// One RUN.
+pub struct Run<'a> {
+    /// Index of the instruction; for a trigger that of the ONBUILD.
+    pub instruction: usize,
+    /// Index of its stage; `None` before the first FROM.
+    pub stage: Option<usize>,
+    /// The RUN itself, also inside ONBUILD.
+    pub ins: &'a Instruction,
+    /// Its step; `None` for a trigger and in a file with errors.
+    pub step: Option<&'a Step>,
+    /// The text that its shell is given; empty for the exec form and for shells that are no POSIX shells.
+    pub text: String,
+    /// That text, parsed.
+    pub script: Script,
+    /// Its commands; for the exec form the one.
+    pub calls: Vec<Call>,
+    places: Vec<Place>,
+}
+
+/// A stretch of the script and where that stands in the file.
+enum Place {
+    /// Joined lines.
+    Line { start: usize, text: Text },
+    /// Bytes as they stand in the file.
+    Raw { start: usize, len: usize, file: u32 },
+}
+
+impl Place {
+    fn start(&self) -> usize {
+        match self {
+            Self::Line { start, .. } | Self::Raw { start, .. } => *start,
+        }
+    }
+
+    /// Where the byte at `at` stands; one past the end is allowed.
+    fn at(&self, at: usize, end: bool) -> u32 {
+        match self {
+            Self::Line { start, text } => {
+                let at = at.saturating_sub(*start).min(text.len());
+                match end && at > 0 {
+                    // The last byte before it, so that the end of a line is not the start of the next.
+                    true => text.span_of(char_start(text, at - 1)..at).end,
+                    false => text.span_of(at..at).start,
+                }
+            }
+            Self::Raw { start, len, file } => {
+                let at = at.saturating_sub(*start).min(*len);
+                file.saturating_add(u32::try_from(at).unwrap_or(u32::MAX))
+            }
+        }
+    }
+}
+
+fn char_start(text: &str, mut at: usize) -> usize {
+    while at > 0 && !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+impl<'a> Run<'a> {
+    fn new(view: &View<'a>, at: usize, ins: &'a Instruction, form: &'a CommandForm) -> Self {
+        let step = view
+            .step(at)
+            .filter(|_| view.tree.instructions[at].keyword == "RUN");
+        let mut out = Self {
+            instruction: at,
+            stage: view.stage_of(at),
+            ins,
+            step,
+            text: String::new(),
+            script: Script::default(),
+            calls: Vec::new(),
+            places: Vec::new(),
+        };
+        let vars = step.map(|s| s.written.vars.as_slice()).unwrap_or_default();
+        let lookup = |name: &str| {
+            let found = vars.iter().rev().find(|v| v.name == name);
+            found.and_then(|v| v.value.clone())
+        };
+        match form {
+            CommandForm::Exec(argv) => out.calls.extend(exec(argv)),
+            CommandForm::Shell(line) if in_posix_shell(view, at) => {
+                (out.text, out.places) = script(ins, line);
+                out.script = shell::parse(&out.text);
+                let reader = Reader {
+                    place: &|span| out.place(span),
+                    lookup: &lookup,
+                    text: &out.text,
+                };
+                out.calls = calls(&out.script, &reader);
+            }
+            CommandForm::Shell(_) => {}
+        }
+        out
+    }
+
+    /// Where a span of its script stands in the file.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Span {
+        let (from, to) = (span.start as usize, span.end as usize);
+        let of = |at: usize| {
+            let n = self.places.partition_point(|p| p.start() <= at);
+            self.places.get(n.saturating_sub(1))
+        };
+        let start = of(from).map_or(0, |p| p.at(from, false));
+        let end = match to > from {
+            true => of(to - 1).map_or(start, |p| p.at(to, true)),
+            false => start,
+        };
+        Span {
+            start,
+            end: end.max(start),
+        }
+    }
+
+    /// The commands that run whenever the RUN goes well.
+    pub fn always(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|c| c.always)
+    }
+
+    /// Whether something is mounted at a path, or at a folder around it, that is not part of the image.
+    #[must_use]
+    pub fn is_mounted(&self, path: &str) -> bool {
+        let targets = self.step.map(|s| s.mount_targets.as_slice());
+        let mut targets = targets.unwrap_or_default().iter().flatten();
+        targets.any(|t| crate::footprint::is_below(path, t) || path == t)
+    }
+
+    /// Whether a cache mount is at a path, or at a folder around it.
+    #[must_use]
+    pub fn is_cached(&self, path: &str) -> bool {
+        let targets = self.step.map(|s| s.cache_targets.as_slice());
+        let mut targets = targets.unwrap_or_default().iter().flatten();
+        targets.any(|t| crate::footprint::is_below(path, t) || path == t)
+    }
+
+    /// It is written in a heredoc.
+    #[must_use]
+    pub fn is_heredoc(&self) -> bool {
+        !self.ins.heredocs.is_empty()
+    }
+}
+
+/// The one command of an exec form.
+fn exec(argv: &[Text]) -> Option<Call> {
+    let (program, rest) = argv.split_first()?;
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let arguments = rest.iter().map(|a| Argument {
+        value: Some(a.to_string()),
+        text: a.to_string(),
+        span: a.span(),
+        pattern: false,
+    });
+    let end = argv.last().map_or(program.span().end, |l| l.span().end);
+    Some(Call {
+        program: name.to_owned(),
+        program_span: program.span(),
+        through: Vec::new(),
+        arguments: arguments.collect(),
+        redirects: Vec::new(),
+        assigns: Vec::new(),
+        span: Span {
+            start: program.span().start,
+            end,
+        },
+        part: 0,
+        always: true,
+        pipes_into: 0,
+        piped_from: 0,
+        background: false,
+        guarded: false,
+    })
+}
+
+/// The shell of a stage before an instruction is one whose scripts are read here: none is set, or a POSIX one.
+fn in_posix_shell(view: &View<'_>, at: usize) -> bool {
+    let mut stage = view.stage_of(at);
+    let mut before = at;
+    let mut seen = 0;
+    while let Some(i) = stage.filter(|_| seen <= view.plan.stages.len()) {
+        let from = view.plan.stages[i].from;
+        for ins in view.tree.instructions[from..before].iter().rev() {
+            if let Kind::Shell(argv) = &ins.kind {
+                let argv: Vec<String> = argv.iter().map(Text::to_string).collect();
+                return is_posix_shell(&argv);
+            }
+        }
+        seen += 1;
+        match view.plan.stages[i].base {
+            Base::Stage(below) if below < i => {
+                stage = Some(below);
+                before = view.plan.stages[below].end;
+            }
+            _ => return true,
+        }
+    }
+    true
+}
+
+/// The script of a shell form, as the builder hands it to the shell, and where its parts stand.
+fn script(ins: &Instruction, line: &Text) -> (String, Vec<Place>) {
+    if let [only] = ins.heredocs.as_slice()
+        && line.trim() == only.word
+    {
+        return body(only);
+    }
+    let mut text = line.to_string();
+    let mut places = vec![Place::Line {
+        start: 0,
+        text: line.clone(),
+    }];
+    for doc in &ins.heredocs {
+        text.push('\n');
+        places.push(Place::Raw {
+            start: text.len(),
+            len: doc.body.len() + doc.name.len(),
+            file: doc.body_span.start,
+        });
+        text.push_str(&doc.body);
+        text.push_str(&doc.name);
+    }
+    (text, places)
+}
+
+fn body(doc: &Heredoc) -> (String, Vec<Place>) {
+    let mut text = String::new();
+    let mut places = Vec::new();
+    let mut file = doc.body_span.start;
+    for line in doc.body.split_inclusive('\n') {
+        let kept = match doc.strip_tabs {
+            true => line.trim_start_matches('\t'),
+            false => line,
+        };
+        let cut = u32::try_from(line.len() - kept.len()).unwrap_or(0);
+        places.push(Place::Raw {
+            start: text.len(),
+            len: kept.len(),
+            file: file.saturating_add(cut),
+        });
+        text.push_str(kept);
+        file = file.saturating_add(u32::try_from(line.len()).unwrap_or(u32::MAX));
+    }
+    (text, places)
+}

@@ -1,0 +1,311 @@
+//! Every folder `corpus/rules/RULE/CASE`: what the rule finds in it, and what its fix makes of it.
+//!
+//! A case is a small project. In `found…` the rule finds something, in `clean…` it finds nothing, though it looks like it. What is found stands in
+//! `findings.snap` beside the case, with the fix as a diff. A file `GIT` in a case makes it a repository: what its lines name is left untracked.
+
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/rules")
+}
+
+fn folders(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).expect("a folder");
+    let mut out: Vec<PathBuf> = entries.map(|e| e.expect("an entry").path()).collect();
+    out.retain(|p| p.is_dir());
+    out.sort();
+    out
+}
+
+fn name(path: &Path) -> String {
+    let name = path.file_name().expect("a name");
+    name.to_str().expect("UTF-8").to_owned()
+}
+
+/// A copy of a case outside of this repository; a folder `dot-git…` is renamed, as git takes none called `.git`.
+fn copy(case: &Path) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    copy_into(case, dir.path());
+    let untracked = std::fs::read_to_string(case.join("GIT")).ok();
+    if let Some(untracked) = untracked {
+        let git = |args: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=a", "-c", "user.email=a@b.c"]);
+            let out = git.args(args).current_dir(dir.path()).output();
+            let out = out.expect("git runs");
+            assert!(out.status.success(), "git {args:?}: {out:?}");
+        };
+        git(&["init", "-q", "-b", "main"]);
+        git(&["add", "-A"]);
+        for file in untracked.lines().filter(|l| !l.is_empty()) {
+            git(&["rm", "-q", "--cached", "--ignore-unmatch", file]);
+        }
+        git(&["commit", "-q", "--allow-empty", "-m", "all"]);
+    }
+    dir
+}
+
+fn copy_into(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let called = name(&path);
+        if called == "findings.snap" || called == "GIT" {
+            continue;
+        }
+        let target = to.join(
+            called
+                .strip_prefix("dot-")
+                .map_or(called.clone(), |n| format!(".{n}")),
+        );
+        if path.is_dir() {
+            std::fs::create_dir_all(&target).expect("a folder");
+            copy_into(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}
+
+/// The document of `check`.
+fn check(dir: &Path) -> Value {
+    let out = tempfile::NamedTempFile::new().expect("a file");
+    let words = [
+        "cacheplan",
+        "check",
+        "--all",
+        "--quiet",
+        "--format",
+        "json",
+        "--today",
+        "2026-11-01",
+        "-o",
+    ];
+    let mut words: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
+    words.extend([out.path().into(), dir.into()]);
+    let code = cacheplan::cli::run_from(words);
+    assert!(
+        code == 0 || code == 2,
+        "{}: exit code {code}",
+        dir.display()
+    );
+    let text = std::fs::read(out.path()).expect("the document");
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
+}
+
+fn findings(document: &Value) -> Vec<Value> {
+    let files = document["files"].as_array().expect("files").iter();
+    let all = files.flat_map(|f| f["findings"].as_array().expect("findings"));
+    all.cloned().collect()
+}
+
+/// Applies the edits of one finding; gives a diff of every file.
+fn apply(dir: &Path, fix: &Value) -> String {
+    let mut out = String::new();
+    let mut edits: Vec<&Value> = fix["edits"].as_array().expect("edits").iter().collect();
+    let number = |v: &Value| usize::try_from(v.as_u64().expect("a number")).expect("a place");
+    edits.sort_by_key(|e| {
+        (
+            e["file"].as_str().map(str::to_owned),
+            std::cmp::Reverse((number(&e["start"]), number(&e["end"]))),
+        )
+    });
+    let mut before: Vec<(String, Vec<u8>)> = Vec::new();
+    for edit in edits {
+        let file = edit["file"].as_str().expect("a file").to_owned();
+        let path = dir.join(&file);
+        let mut bytes = std::fs::read(&path).unwrap_or_default();
+        if before.last().is_none_or(|(f, _)| *f != file) {
+            before.push((file, bytes.clone()));
+        }
+        let text = edit["text"].as_str().expect("text").bytes();
+        bytes.splice(number(&edit["start"])..number(&edit["end"]), text);
+        std::fs::write(&path, bytes).expect("written");
+    }
+    for (file, old) in before {
+        let new = std::fs::read(dir.join(&file)).expect("there");
+        out.push_str(&cacheplan::report::diff::unified(&old, &new, &file));
+    }
+    out
+}
+
+/// One finding as the snapshot has it, its fix tried on a fresh copy.
+fn shown(case: &Path, rule: &str, finding: &Value) -> String {
+    let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let n = |key: &str| finding[key].as_u64().unwrap_or_default();
+    let mut out = format!(
+        "{}:{}:{}-{}:{} {} {}\n",
+        text("file"),
+        n("line"),
+        n("column"),
+        n("end_line"),
+        n("end_column"),
+        text("severity"),
+        text("message")
+    );
+    if let Some(help) = finding["help"].as_str() {
+        let _ = writeln!(out, "  help: {help}");
+    }
+    if let Some(bytes) = finding["evidence"]["bytes"].as_u64() {
+        let _ = writeln!(out, "  bytes: {bytes}");
+    }
+    let fix = &finding["fix"];
+    if fix.is_object() {
+        let dir = copy(case);
+        let before = count(&check(dir.path()), rule);
+        let diff = apply(dir.path(), fix);
+        let _ = writeln!(out, "  fix: {}", fix["safety"].as_str().expect("a class"));
+        for line in diff.lines() {
+            let _ = writeln!(out, "    {line}");
+        }
+        let after = check(dir.path());
+        assert!(
+            count(&after, rule) < before,
+            "{}: the fix leaves the finding:\n{out}",
+            case.display()
+        );
+        assert!(
+            !refused(&after) || refused(&check(copy(case).path())),
+            "{}: the fix breaks the file:\n{out}",
+            case.display()
+        );
+    }
+    out
+}
+
+fn refused(document: &Value) -> bool {
+    let files = document["files"].as_array().expect("files").iter();
+    let mut all = files.flat_map(|f| f["diagnostics"].as_array().expect("diagnostics"));
+    all.any(|d| d["severity"] == "error")
+}
+
+fn count(document: &Value, rule: &str) -> usize {
+    findings(document)
+        .iter()
+        .filter(|f| f["rule"] == rule)
+        .count()
+}
+
+#[test]
+fn every_case_is_as_it_was_read() {
+    let only = std::env::var("CACHEPLAN_RULE").ok();
+    for rule in folders(&corpus()) {
+        let rule_name = name(&rule);
+        if only.as_ref().is_some_and(|o| *o != rule_name) {
+            continue;
+        }
+        for case in folders(&rule) {
+            let dir = copy(&case);
+            let all = findings(&check(dir.path()));
+            let own: Vec<&Value> = all
+                .iter()
+                .filter(|f| f["rule"] == rule_name.as_str())
+                .collect();
+            let case_name = name(&case);
+            if case_name.starts_with("clean") {
+                assert!(
+                    own.is_empty(),
+                    "{rule_name}/{case_name} is not clean: {own:#?}"
+                );
+                continue;
+            }
+            assert!(
+                case_name.starts_with("found"),
+                "{rule_name}/{case_name}: call it found… or clean…"
+            );
+            assert!(!own.is_empty(), "{rule_name}/{case_name}: nothing is found");
+            let listing: String = own.iter().map(|f| shown(&case, &rule_name, f)).collect();
+            let mut settings = insta::Settings::clone_current();
+            settings.set_snapshot_path(&case);
+            settings.set_prepend_module_to_snapshot(false);
+            settings.set_omit_expression(true);
+            settings.bind(|| insta::assert_snapshot!("findings", listing));
+        }
+    }
+}
+
+#[test]
+fn every_rule_has_cases_of_both_kinds_and_a_page() {
+    let mut missing = Vec::new();
+    for rule in cacheplan::rules::all() {
+        let dir = corpus().join(rule.name);
+        let cases: Vec<String> = match dir.is_dir() {
+            true => folders(&dir).iter().map(|c| name(c)).collect(),
+            false => Vec::new(),
+        };
+        for kind in ["found", "clean"] {
+            if !cases.iter().any(|c| c.starts_with(kind)) {
+                missing.push(format!("corpus/rules/{}/{kind}-…", rule.name));
+            }
+        }
+        let page =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/rules/{}.md", rule.name));
+        if !page.is_file() {
+            missing.push(format!("docs/rules/{}.md", rule.name));
+        }
+    }
+    assert!(missing.is_empty(), "missing: {missing:#?}");
+    for dir in folders(&corpus()) {
+        let known = cacheplan::rules::rule(&name(&dir)).is_some();
+        assert!(known, "corpus/rules/{} is no rule", name(&dir));
+    }
+}
+
+/// All fixes of a case, applied again and again, come to an end, and no rule finds what none found before.
+#[test]
+fn fixes_come_to_an_end_and_do_not_contradict_each_other() {
+    for rule in folders(&corpus()) {
+        for case in folders(&rule) {
+            let dir = copy(&case);
+            let rules_of = |d: &Value| -> std::collections::BTreeSet<String> {
+                findings(d)
+                    .iter()
+                    .map(|f| f["rule"].as_str().expect("a name").to_owned())
+                    .collect()
+            };
+            let first = check(dir.path());
+            let before = rules_of(&first);
+            let mut rounds = 0;
+            loop {
+                let words = [
+                    "cacheplan",
+                    "check",
+                    "--all",
+                    "--quiet",
+                    "--write",
+                    "--safety",
+                    "review",
+                    "--today",
+                    "2026-11-01",
+                ];
+                let mut words: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
+                words.push(dir.path().into());
+                let old = check(dir.path());
+                cacheplan::cli::run_from(words);
+                let new = check(dir.path());
+                let added: Vec<String> = rules_of(&new).difference(&before).cloned().collect();
+                assert!(
+                    added.is_empty(),
+                    "{}: fixes make {added:?} find something",
+                    case.display()
+                );
+                assert!(
+                    refused(&first) || !refused(&new),
+                    "{}: fixes break a file",
+                    case.display()
+                );
+                if old == new {
+                    break;
+                }
+                rounds += 1;
+                assert!(
+                    rounds < 8,
+                    "{}: fixes do not come to an end",
+                    case.display()
+                );
+            }
+        }
+    }
+}
