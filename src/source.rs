@@ -27,6 +27,15 @@ impl Span {
         }
     }
 
+    /// From the start of this one to the end of another.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self {
+            start: self.start,
+            end: other.end.max(self.start),
+        }
+    }
+
     /// The span as an index into the file's bytes.
     #[must_use]
     pub fn range(self) -> std::ops::Range<usize> {

@@ -2,9 +2,15 @@
 
 use super::args::RuleFlags;
 use super::subject::{Place, Subject};
+use super::tip_files::TipFiles;
+use super::work_files::WorkFiles;
 use crate::context::{Context, Hashing, WalkOptions, walk};
+use crate::cost::CostTable;
 use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Dockerfile;
+use crate::layers::sent::Source;
+use crate::layers::{Model, Sent, store_of};
+use crate::optimize::{Bytes, waiting_runs};
 use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
@@ -14,6 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -107,24 +114,77 @@ pub fn project<'a>(
     }
 }
 
-/// What the rules find in a subject's Dockerfile, and in files beside it that fixes name.
+/// What subjects of a place share.
+pub struct Around<'a> {
+    /// Where they are.
+    pub place: &'a Place,
+    /// The files beside them.
+    pub project: &'a Project<'a>,
+    /// What users set.
+    pub settings: &'a Settings,
+    /// What layers weigh.
+    pub costs: &'a CostTable,
+    /// Contexts are listed.
+    pub listed: bool,
+}
+
+/// What the rules find in a subject's Dockerfile, and in files beside it that belong to it.
 #[must_use]
-pub fn of_subject(
-    place: &Place,
-    subject: &Subject,
-    project: &Project<'_>,
-    settings: &Settings,
-    listed: bool,
-) -> Vec<Finding> {
+pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
+    let Around { place, costs, .. } = *around;
+    let context: OnceCell<Option<Rc<Context>>> = OnceCell::new();
     let list = || -> Option<Rc<Context>> {
-        if !listed || place.at.is_some() {
-            return None;
-        }
-        let options = WalkOptions {
-            hashing: Hashing::None,
+        let walked = || {
+            if !around.listed || place.at.is_some() {
+                return None;
+            }
+            let options = WalkOptions {
+                hashing: Hashing::None,
+            };
+            let root = place.path.join(&subject.context);
+            walk(&root, &subject.rules, options).ok().map(Rc::new)
         };
-        let root = place.path.join(&subject.context);
-        walk(&root, &subject.rules, options).ok().map(Rc::new)
+        context.get_or_init(walked).clone()
+    };
+    let tip = || {
+        let commit = place.at.filter(|_| around.listed)?;
+        let mut files = TipFiles::new(place.repository.as_ref()?, commit, subject).ok()?;
+        files.holds_git = false;
+        Some(files)
+    };
+    let layers = || {
+        let store = store_of(subject.plan.builder, costs.disk().unwrap_or_default());
+        let of = |sent: &Sent<'_>| {
+            let model = Model {
+                plan: &subject.plan,
+                sent,
+                costs,
+                store,
+                ignored: None,
+            };
+            Some(model.layers())
+        };
+        if let Some(context) = list() {
+            let files = super::layers::files::Files::new(place, subject, &context);
+            return of(&Sent::new(files.entries(), &files));
+        }
+        match tip() {
+            Some(files) => {
+                let files = Bytes(&files);
+                of(&Sent::new(files.entries(), &files))
+            }
+            None => of(&Sent::new(Vec::new(), &NoFiles)),
+        }
+    };
+    let waiting = || {
+        let runs = |files: &dyn crate::rewrite::ContextFiles| {
+            waiting_runs(&subject.source, &subject.parsed.tree, &subject.plan, files)
+        };
+        if let Some(context) = list() {
+            let root = place.path.join(&subject.context);
+            return runs(&WorkFiles::new(&context, root));
+        }
+        tip().map_or_else(Vec::new, |files| runs(&files))
     };
     let view = View::new(Parts {
         path: &subject.target.file,
@@ -137,11 +197,22 @@ pub fn of_subject(
             rules: &subject.rules,
             ignore_file: subject.ignore_text.as_ref(),
             list: &list,
+            layers: &layers,
+            waiting: &waiting,
         },
-        project,
-        settings,
+        project: around.project,
+        settings: around.settings,
     });
     crate::rules::of_dockerfile(&view)
+}
+
+/// A context of which no file is known.
+struct NoFiles;
+
+impl Source for NoFiles {
+    fn sizes(&self, paths: &[String]) -> Vec<Option<u64>> {
+        vec![None; paths.len()]
+    }
 }
 
 /// The day that `until=` is held against.

@@ -1,8 +1,10 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+mod findings;
 mod gates;
 mod steps;
 
+use super::advice::{self, Advisor, Around};
 use super::archives::archives;
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::clock::{Jobs, Watch};
@@ -23,12 +25,15 @@ use crate::report::model::{
     TargetReport, Timing, Trend, Wall,
 };
 use crate::report::{diff, markdown, text};
+use crate::rules::ProjectFile;
 use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
+use findings::Measured;
 pub use gates::formats_of;
 use gates::{Gate, gate};
 use std::io::Read as _;
+use std::path::Path;
 use std::time::Instant;
 use steps::steps;
 
@@ -92,8 +97,25 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
     if let Some(builds) = &builds {
         output::diagnostics(cli, &history_notes::about(builds, &good));
     }
+    let top = place.repository()?.work_tree().map(Path::to_owned);
+    let settings = advice::settings(&place.path, top.as_deref())?;
+    let mut advisor = Advisor::new(&args.rules)?;
+    let dockerfiles = good.iter().map(|s| ProjectFile {
+        path: &s.target.file,
+        source: &s.source,
+        tree: &s.parsed.tree,
+    });
+    let project = advice::project(place, dockerfiles.collect(), None, &settings);
+    let around = Around {
+        place,
+        project: &project,
+        settings: &settings,
+        costs: &costs,
+        listed: true,
+    };
     let mut targets = Vec::new();
     let mut named_failed = false;
+    let mut first = true;
     for subject in &found.subjects {
         let start = Instant::now();
         let rows = output::rows(&subject.file, &subject.diagnostics);
@@ -110,7 +132,7 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
             continue;
         };
         output::diagnostics(cli, &subject.diagnostics);
-        match report(place, args, builds, subject, &costs) {
+        match report(&around, args, builds, subject, (&mut advisor, first)) {
             Ok(mut report) => {
                 let notes = history_notes::about(builds, &[subject]);
                 let notes = output::rows(&subject.file, &notes);
@@ -120,6 +142,7 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
                 report.timing = (!args.no_timing).then(|| Timing {
                     total_s: start.elapsed().as_secs_f64(),
                 });
+                first = false;
                 targets.push(Target::Done(Box::new(report)));
             }
             Err(e) => {
@@ -145,7 +168,15 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
 /// # Errors
 /// When the file can't be read or used.
 pub fn costs(place: &Place, flags: &HistoryFlags) -> Result<CostTable> {
-    let (path, named) = match &flags.costs {
+    costs_of(place, flags.costs.as_deref())
+}
+
+/// As [`costs`], by the file that is named.
+///
+/// # Errors
+/// When the file can't be read or used.
+pub fn costs_of(place: &Place, named: Option<&Path>) -> Result<CostTable> {
+    let (path, named) = match named {
         Some(file) => (place.path.join(file), true),
         None => (place.path.join("cacheplan.costs.json"), false),
     };
@@ -245,12 +276,13 @@ pub fn search(
 }
 
 fn report(
-    place: &Place,
+    around: &Around<'_>,
     args: &AnalyzeArgs,
     builds: &Builds,
     subject: &Subject,
-    costs: &CostTable,
+    (advisor, first): (&mut Advisor, bool),
 ) -> Result<TargetReport> {
+    let (place, costs) = (around.place, around.costs);
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
     let summary = summarize(&replayed.outcome, &replayed.costs);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
@@ -290,6 +322,15 @@ fn report(
         extra.push((subject.source.clone(), d));
     }
     let watch = replayed.watch(costs);
+    let measured = Measured {
+        args,
+        builds,
+        costs,
+        replayed: &replayed,
+        summary: &summary,
+    };
+    let found = findings::rows(around, advisor, subject, first, &measured);
+    extra.extend(found.said);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));
     Ok(TargetReport {
@@ -313,7 +354,7 @@ fn report(
         base,
         steps: steps(builds, subject, costs, &replayed),
         plans: plan_rows(place, subject, &searched, costs, jobs.as_ref()),
-        findings: Vec::new(),
+        findings: found.findings,
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
     })

@@ -343,6 +343,9 @@ pub struct AnalyzeArgs {
     /// What runner minutes are counted by.
     #[command(flatten)]
     pub jobs: JobFlags,
+    /// What the rules leave out.
+    #[command(flatten)]
+    pub rules: RuleFlags,
     /// Compare with the Dockerfile at this revision on the same commits.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,

@@ -266,10 +266,18 @@ fn directory(args: &CheckArgs, path: &Path) -> Result<Looked> {
         tree: &s.parsed.tree,
     });
     let project = advice::project(&place, files.collect(), None, &settings);
+    let costs = super::analyze::costs_of(&place, args.costs.as_deref())?;
+    let around = advice::Around {
+        place: &place,
+        project: &project,
+        settings: &settings,
+        costs: &costs,
+        listed: true,
+    };
     let mut pieces = Vec::new();
     let shown = |file: &str| place.shown(file);
     for subject in &subjects {
-        let list = advice::of_subject(&place, subject, &project, &settings, true);
+        let list = advice::of_subject(&around, subject);
         pieces.extend(pieces_of(&place, subject, list, &shown));
     }
     for (file, list) in by_file("", of_project(&project)) {

@@ -1,7 +1,7 @@
 //! `cacheplan layers`: what each layer adds, hides and holds twice, and what is pushed again.
 
 mod archive;
-mod files;
+pub mod files;
 
 use super::args::{Cli, DiskArg, DockerfileFrom, LayersArgs, LayersFormat};
 use super::context::source;

@@ -34,6 +34,7 @@ mod tip_files;
 mod trend;
 mod verify;
 mod what_if;
+mod work_files;
 mod worktree;
 
 use args::{Cli, Command};

@@ -24,6 +24,7 @@ pub mod rows;
 mod search;
 mod sink;
 mod stage;
+mod waiting;
 
 use crate::cost::CostTable;
 use crate::plan::{BuildOptions, ContextInput};
@@ -35,6 +36,7 @@ use certificate::Proof;
 pub use judge::{Evaluated, Judge, step_bytes, step_seconds, warm_seconds, with_lines};
 use search::{Candidate, Search};
 use std::rc::Rc;
+pub use waiting::waiting_runs;
 
 /// What plans minimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -168,6 +168,36 @@ pub fn cost(e: &EvidenceRow) -> String {
     parts.join(", ")
 }
 
+/// The findings of a target, those that cost most first, and among equals the worst; how many are not among the first `most`.
+#[must_use]
+pub fn dearest(rows: &[FindingRow], most: usize) -> (Vec<&FindingRow>, usize) {
+    let rank = |severity: &str| match severity {
+        "error" => 0,
+        "warning" => 1,
+        _ => 2,
+    };
+    let mut list: Vec<&FindingRow> = rows.iter().collect();
+    list.sort_by(|a, b| {
+        let seconds = |r: &FindingRow| r.evidence.seconds.unwrap_or(0.0);
+        let bytes = |r: &FindingRow| r.evidence.bytes.unwrap_or(0);
+        let bad = rank(a.severity).cmp(&rank(b.severity));
+        bad.then(seconds(b).total_cmp(&seconds(a)))
+            .then(bytes(b).cmp(&bytes(a)))
+    });
+    let more = list.len().saturating_sub(most);
+    list.truncate(most);
+    (list, more)
+}
+
+/// A finding in one sentence with what it costs.
+#[must_use]
+pub fn sentence(row: &FindingRow) -> String {
+    match cost(&row.evidence) {
+        cost if cost.is_empty() => row.message.clone(),
+        cost => format!("{} ({cost})", row.message),
+    }
+}
+
 /// A finding as the listing shows it.
 #[must_use]
 pub fn diagnostic(finding: &Finding) -> Diagnostic {

@@ -10,7 +10,7 @@ use super::model::{
     Analysis, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepRow, TargetReport,
 };
 use super::number::{count, percent, seconds};
-use super::{minutes, trend, wording};
+use super::{findings, minutes, trend, wording};
 
 /// What GitHub takes as one comment, in characters.
 pub const LIMIT: usize = 65_536;
@@ -126,6 +126,31 @@ fn title(t: &TargetReport) -> String {
     }
 }
 
+/// What the rules found, the dearest first.
+fn advice(pieces: &mut Vec<Piece>, t: &TargetReport) {
+    let (shown, more) = findings::dearest(&t.findings, MOST_ROWS_BELOW);
+    if shown.is_empty() {
+        return;
+    }
+    let mut text = "\n**Findings**\n\n".to_owned();
+    for row in shown {
+        let place = match row.file == t.file {
+            true => format!("line {}", row.line),
+            false => format!("{} line {}", name(&row.file), row.line),
+        };
+        text.push_str(&format!(
+            "- {} {place}: {} ({})\n",
+            row.severity,
+            sentence(&findings::sentence(row)),
+            markdown_code(row.rule)
+        ));
+    }
+    if more > 0 {
+        text.push_str(&format!("- and {more} more: `cacheplan check` lists all\n"));
+    }
+    pieces.push((Rank::Message, text));
+}
+
 /// One row a target: base and present with `--base`, else present and best plan.
 fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
     let head = if done.iter().any(|t| t.base.is_some()) {
@@ -193,6 +218,7 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
         steps(pieces, &t.steps, t.history.builds);
     }
     plan(pieces, t);
+    advice(pieces, t);
     for d in t.diagnostics.iter().take(MOST_ROWS_BELOW) {
         pieces.push((Rank::Message, format!("\n{}", diagnostic(d, &t.file))));
     }

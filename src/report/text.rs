@@ -7,7 +7,7 @@
 use super::escape::{line, shortened, terminal, without_commands};
 use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
 use super::number::{bar, count, percent, seconds};
-use super::{minutes, trend, wording};
+use super::{findings, minutes, trend, wording};
 use anstyle::{AnsiColor, Effects};
 use std::collections::BTreeSet;
 
@@ -17,6 +17,8 @@ const MOST_STEPS: usize = 15;
 const MOST_PATHS: usize = 3;
 /// Lines of a diff shown; `optimize` prints all of it.
 const MOST_DIFF_LINES: usize = 60;
+/// Findings shown for a target; `check` lists all of them.
+const MOST_FINDINGS: usize = 8;
 /// Diagnostics shown for a target.
 const MOST_DIAGNOSTICS: usize = 10;
 
@@ -213,6 +215,7 @@ fn target(page: &mut Page, t: &TargetReport) {
         page.line("");
     }
     plans(page, t);
+    advice(page, t);
     if !t.diagnostics.is_empty() {
         page.line("");
     }
@@ -416,6 +419,45 @@ fn plans(page: &mut Page, t: &TargetReport) {
     }
 }
 
+/// What the rules found, the dearest first.
+fn advice(page: &mut Page, t: &TargetReport) {
+    if t.findings.is_empty() {
+        return;
+    }
+    let (shown, more) = findings::dearest(&t.findings, MOST_FINDINGS);
+    page.line("");
+    page.painted(BOLD, "Findings");
+    for row in shown {
+        let color = severity_color(row.severity);
+        let place = match row.file == t.file {
+            true => format!("line {}", row.line),
+            false => format!("{}:{}", line(&row.file), row.line),
+        };
+        let severity = page.paint(color, row.severity);
+        let text = format!(
+            "{severity} {place}: {} [{}]",
+            line(&findings::sentence(row)),
+            row.rule
+        );
+        page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
+    }
+    if more > 0 {
+        let text = format!(
+            "  … {}: cacheplan check lists all",
+            count(more, "more finding")
+        );
+        page.painted(DIM, &text);
+    }
+}
+
+fn severity_color(severity: &str) -> anstyle::Style {
+    match severity {
+        "error" => RED,
+        "warning" => YELLOW,
+        _ => CYAN,
+    }
+}
+
 fn also(page: &mut Page, t: &TargetReport, plan: &PlanRow) {
     let m = wording::measure(&t.baseline, plan);
     let text = format!(
@@ -465,12 +507,7 @@ fn diff(page: &mut Page, diff: &str) {
 }
 
 fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
-    let color = match d.severity {
-        "error" => RED,
-        "warning" => YELLOW,
-        _ => CYAN,
-    };
-    let severity = page.paint(color, d.severity);
+    let severity = page.paint(severity_color(d.severity), d.severity);
     let text = format!(
         "{severity}: {} ({})",
         line(&d.message),

@@ -83,6 +83,42 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
     out
 }
 
+/// A RUN that waits for more files than it looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The RUN, as an index into the file's instructions.
+    pub run: usize,
+    /// The first instruction that brings what it looks at together with more.
+    pub copy: usize,
+    /// What it looks at of that, relative to the context; folders end in a slash.
+    pub names: Vec<String>,
+    /// What that rests on.
+    pub assumptions: Vec<String>,
+}
+
+/// Every RUN whose tool is known and that waits for files which it does not look at.
+#[must_use]
+pub fn waiting(view: &View<'_>) -> Vec<Waiting> {
+    let mut out = Vec::new();
+    for stage in &view.stages {
+        for (at, run) in stage.lines.iter().enumerate() {
+            let Some(Ok(needs)) = run.needs else {
+                continue;
+            };
+            let seen = needs.sees().cloned().collect();
+            if let Some(first) = manifests_first(view, stage, at, &seen, true) {
+                out.push(Waiting {
+                    run: run.at,
+                    copy: first.copy,
+                    names: first.names.into_iter().collect(),
+                    assumptions: needs.assumptions.clone(),
+                });
+            }
+        }
+    }
+    out
+}
+
 /// What a RUN of plain commands looks at, that changes none of it: `cat a.cnf > /etc/a.cnf`.
 fn looks_at(run: &Line<'_>) -> Option<Needs> {
     let step = run.step.filter(|s| s.kind == StepKind::Run)?;

@@ -18,6 +18,27 @@ pub struct Evidence {
     pub bytes: Option<u64>,
 }
 
+/// Which figures of a replay tell what a finding costs. Instructions are indices into the Dockerfile's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// None.
+    #[default]
+    Nothing,
+    /// Every run of this instruction's step.
+    Runs(usize),
+    /// Runs of the steps of `pays` for no other reason than that the step of `by` ran.
+    Behind {
+        /// Who makes them run.
+        by: usize,
+        /// Who runs.
+        pays: Vec<usize>,
+    },
+    /// What it adds that this build argument differs in every build.
+    Varies(String),
+    /// Runs of this step, and of what stands behind it, for which the checkout's `.git` was the only reason.
+    Git(usize),
+}
+
 /// Bytes of a file that become others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEdit {
@@ -85,8 +106,8 @@ pub struct Finding {
     pub evidence: Evidence,
     /// What to write instead.
     pub fix: Option<Fix>,
-    /// Instruction whose step pays, as an index into the Dockerfile's instructions: the replay's figures for it become the evidence.
-    pub pays: Option<usize>,
+    /// Which of the replay's figures tell what it costs.
+    pub ask: Ask,
 }
 
 impl Finding {
@@ -114,9 +135,15 @@ impl Finding {
         self
     }
 
-    /// With the instruction whose step pays for it.
+    /// It costs every run of this instruction's step.
     pub fn pays(&mut self, instruction: usize) -> &mut Self {
-        self.pays = Some(instruction);
+        self.ask = Ask::Runs(instruction);
+        self
+    }
+
+    /// It costs what a replay tells.
+    pub fn ask(&mut self, ask: Ask) -> &mut Self {
+        self.ask = ask;
         self
     }
 
@@ -154,7 +181,7 @@ impl<'a> Findings<'a> {
             help: None,
             evidence: Evidence::default(),
             fix: None,
-            pays: None,
+            ask: Ask::Nothing,
         });
         self.list.last_mut().expect("just put there")
     }

@@ -14,6 +14,7 @@ mod downloads;
 mod finding;
 mod fixes;
 mod layers;
+pub mod measured;
 mod order;
 mod packages;
 mod project;
@@ -27,7 +28,7 @@ mod toolchain;
 mod view;
 mod workflows;
 
-pub use finding::{Evidence, FileEdit, Finding, Findings, Fix};
+pub use finding::{Ask, Evidence, FileEdit, Finding, Findings, Fix};
 pub use fixes::{apply, choose};
 pub use project::{Git, Project, ProjectFile};
 pub use registry::{FAMILIES, all, known_as, rule};
@@ -89,4 +90,24 @@ pub fn of_project(project: &Project<'_>) -> Vec<Finding> {
     }
     finding::sort(&mut out);
     out
+}
+
+/// A piece of the user's text in backticks, cut where it is long and on one line.
+pub(crate) fn quoted(text: &str) -> String {
+    const MOST: usize = 48;
+    let mut words = String::new();
+    for word in text.split_whitespace() {
+        if !words.is_empty() {
+            words.push(' ');
+        }
+        words.push_str(word);
+        if words.chars().count() > MOST {
+            break;
+        }
+    }
+    let cut = words.char_indices().nth(MOST).map(|(at, _)| at);
+    match cut {
+        Some(at) => format!("`{}…`", words[..at].trim_end()),
+        None => format!("`{words}`"),
+    }
 }

@@ -5,8 +5,10 @@ use super::call::{Argument, Call, Reader, calls};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Text};
+use crate::layers::ImageLayers;
 use crate::pattern::IgnoreRules;
 use crate::plan::{Base, BuildOptions, Plan, Step, is_posix_shell};
+use crate::rewrite::split_copy::Waiting;
 use crate::shell::{self, Script};
 use crate::source::{SourceFile, Span};
 use petgraph::graph::NodeIndex;
@@ -23,6 +25,10 @@ pub struct ContextFiles<'a> {
     pub ignore_file: Option<&'a SourceFile>,
     /// Lists the files that are sent; `None` where that is not asked for, or can't be done.
     pub list: &'a dyn Fn() -> Option<Rc<Context>>,
+    /// The layers of the target's image, as far as the costs and the files of the context tell; sizes of files are 0 where they are not listed.
+    pub layers: &'a dyn Fn() -> Option<ImageLayers>,
+    /// RUNs that wait for files which they do not look at; empty where the files are not listed.
+    pub waiting: &'a dyn Fn() -> Vec<Waiting>,
 }
 
 /// One Dockerfile.
@@ -48,6 +54,8 @@ pub struct View<'a> {
     /// Step of each instruction; triggers of ONBUILD make steps of other stages and are not here.
     steps: Vec<Option<NodeIndex>>,
     files: OnceCell<Option<Rc<Context>>>,
+    layers: OnceCell<Option<ImageLayers>>,
+    waiting: OnceCell<Vec<Waiting>>,
 }
 
 /// Everything a view is made of.
@@ -96,6 +104,8 @@ impl<'a> View<'a> {
             runs: Vec::new(),
             steps,
             files: OnceCell::new(),
+            layers: OnceCell::new(),
+            waiting: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -172,6 +182,18 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn files(&self) -> Option<&Context> {
         self.files.get_or_init(|| (self.context.list)()).as_deref()
+    }
+
+    /// The layers of the image, worked out when first asked for.
+    #[must_use]
+    pub fn layers(&self) -> Option<&ImageLayers> {
+        self.layers.get_or_init(|| (self.context.layers)()).as_ref()
+    }
+
+    /// RUNs that wait for files which they do not look at, worked out when first asked for.
+    #[must_use]
+    pub fn waiting(&self) -> &[Waiting] {
+        self.waiting.get_or_init(|| (self.context.waiting)())
     }
 
     /// The commands of all RUNs, each with its RUN.

@@ -70,6 +70,7 @@ impl Gate {
             }
             (Self::Severity(bad), Target::Done(t)) => {
                 t.diagnostics.iter().any(|d| bad.contains(&d.severity))
+                    || t.findings.iter().any(|f| bad.contains(&f.severity))
             }
             (Self::Severity(_), Target::Failed(_)) => true,
             (Self::Rebuild(_), Target::Failed(_)) => false,

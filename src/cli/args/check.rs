@@ -25,6 +25,9 @@ pub struct CheckArgs {
     /// Rules and what to read about them, in this run only.
     #[command(flatten)]
     pub rules: RuleFlags,
+    /// Step costs, relative to each directory: what layers weigh.
+    #[arg(long, value_name = "FILE", env = "CACHEPLAN_COSTS")]
+    pub costs: Option<PathBuf>,
     /// Apply the fixes of this class and of stronger ones to the files.
     #[arg(long, conflicts_with = "reference")]
     pub write: bool,

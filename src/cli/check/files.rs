@@ -4,6 +4,7 @@ use super::{Looked, pieces_of};
 use crate::cli::advice;
 use crate::cli::args::CheckArgs;
 use crate::cli::subject::{self, Place};
+use crate::cost::CostTable;
 use crate::project::{self, Files, WorkTree, join};
 use crate::rules::ProjectFile;
 use anyhow::Result;
@@ -87,6 +88,14 @@ pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<
         tree: &s.parsed.tree,
     });
     let project = advice::project(&place, files.collect(), None, &settings);
+    let costs = CostTable::priors();
+    let around = advice::Around {
+        place: &place,
+        project: &project,
+        settings: &settings,
+        costs: &costs,
+        listed: false,
+    };
     let mut pieces = Vec::new();
     // As they were given, so that whoever gave them knows them again.
     let shown = |below: &str| {
@@ -97,7 +106,7 @@ pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<
         }
     };
     for subject in &subjects {
-        let found = advice::of_subject(&place, subject, &project, &settings, false);
+        let found = advice::of_subject(&around, subject);
         pieces.extend(pieces_of(&place, subject, found, &shown));
     }
     Ok(Looked {

@@ -1,0 +1,162 @@
+//! What findings cost over a history, and how bad that makes them.
+//!
+//! Goes in: findings that ask, and a replay. Comes out: the same findings with builds and seconds, and with the severity that those speak for. Costs
+//! one pass over the builds for each finding that asks. Invariant: an error stays one; a severity that users set is set after this.
+
+use super::{Ask, Finding};
+use crate::cost::CostTable;
+use crate::diagnostic::Severity;
+use crate::plan::{Plan, StepKind};
+use crate::simulate::{BuildOutcome, CauseKind, Outcome, Verdict};
+
+/// A replay of one Dockerfile, the same in every build.
+pub struct Replay<'a> {
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// Its number among those of the replay; builds of other versions are left out.
+    pub version: usize,
+    /// What happened.
+    pub outcome: &'a Outcome,
+    /// What steps cost.
+    pub costs: &'a CostTable,
+    /// Mean seconds of work a build, for the share that a finding has in it.
+    pub work_s_per_build: f64,
+    /// Builds counted.
+    pub builds: usize,
+}
+
+/// From this share of a build's work on a finding is a warning.
+const MUCH: f64 = 0.05;
+/// Or from so many seconds a build on.
+const MUCH_S: f64 = 5.0;
+/// Below this share it is a note.
+const LITTLE: f64 = 0.005;
+/// From so many bytes on a finding is a warning.
+const MUCH_BYTES: u64 = 20_000_000;
+/// Below so many it is a note.
+const LITTLE_BYTES: u64 = 1_000_000;
+
+/// Adds what the replay knows.
+pub fn measure(findings: &mut [Finding], replay: &Replay<'_>) {
+    for finding in findings.iter_mut() {
+        let found = match &finding.ask {
+            Ask::Nothing | Ask::Varies(_) => None,
+            Ask::Runs(at) => replay.runs(*at),
+            Ask::Behind { by, pays } => replay.behind(*by, pays, &|_| true),
+            Ask::Git(at) => replay.behind(*at, &[], &|c| c.git && c.paths.is_empty()),
+        };
+        if let Some((builds, seconds)) = found {
+            note(finding, builds, seconds, replay);
+        }
+    }
+}
+
+/// Sets builds and seconds of one finding.
+pub fn note(finding: &mut Finding, builds: usize, seconds: f64, replay: &Replay<'_>) {
+    finding.evidence.builds = Some(builds);
+    finding.evidence.seconds = Some(seconds);
+    if finding.severity == Severity::Error || replay.builds == 0 {
+        return;
+    }
+    let a_build = seconds / replay.builds as f64;
+    let share = match replay.work_s_per_build > 0.0 {
+        true => a_build / replay.work_s_per_build,
+        false => 0.0,
+    };
+    if share >= MUCH || a_build >= MUCH_S {
+        finding.severity = Severity::Warning;
+    } else if share < LITTLE {
+        finding.severity = Severity::Note;
+    }
+}
+
+/// The severity that a size speaks for, where nothing else is measured.
+#[must_use]
+pub fn by_bytes(bytes: u64, otherwise: Severity) -> Severity {
+    match bytes {
+        n if n >= MUCH_BYTES => Severity::Warning,
+        n if n < LITTLE_BYTES => Severity::Note,
+        _ => otherwise,
+    }
+}
+
+impl Replay<'_> {
+    /// Places of an instruction's steps in the plan's order: more than one where triggers repeat it.
+    fn positions(&self, instruction: usize) -> Vec<usize> {
+        let order = self.plan.order.iter().enumerate();
+        let of = order.filter(|(_, n)| self.plan.graph[**n].instruction == instruction);
+        of.map(|(position, _)| position).collect()
+    }
+
+    fn seconds(&self, position: usize) -> f64 {
+        let step = &self.plan.graph[self.plan.order[position]];
+        match step.kind {
+            StepKind::From => 0.0,
+            _ => self.costs.of(step).seconds,
+        }
+    }
+
+    fn builds(&self) -> impl Iterator<Item = &BuildOutcome> {
+        let builds = self.outcome.counted().map(|i| &self.outcome.builds[i]);
+        builds.filter(|b| b.plan == Some(self.version))
+    }
+
+    fn runs(&self, instruction: usize) -> Option<(usize, f64)> {
+        let positions = self.positions(instruction);
+        if positions.is_empty() {
+            return None;
+        }
+        let (mut builds, mut seconds) = (0, 0.0);
+        for build in self.builds() {
+            let ran = |p: &&usize| build.verdicts[**p] == Verdict::Executed && build.is_first(**p);
+            let ran: Vec<&usize> = positions.iter().filter(ran).collect();
+            builds += usize::from(!ran.is_empty());
+            seconds += ran.into_iter().map(|p| self.seconds(*p)).sum::<f64>();
+        }
+        Some((builds, seconds))
+    }
+
+    /// Steps that ran since another ran of itself, for causes that `counts`; with nobody named to pay, that one pays too, and all others.
+    fn behind(
+        &self,
+        by: usize,
+        pays: &[usize],
+        counts: &dyn Fn(&crate::simulate::Cause) -> bool,
+    ) -> Option<(usize, f64)> {
+        let by = self.positions(by);
+        let pays: Vec<usize> = pays.iter().flat_map(|p| self.positions(*p)).collect();
+        if by.is_empty() {
+            return None;
+        }
+        let (mut builds, mut seconds) = (0, 0.0);
+        for build in self.builds() {
+            let mut ran = 0.0;
+            for (position, verdict) in build.verdicts.iter().enumerate() {
+                let asked = pays.is_empty() || pays.contains(&position);
+                let runs = *verdict == Verdict::Executed && build.is_first(position);
+                if asked
+                    && runs
+                    && root(build, position).is_some_and(|c| by.contains(&c.step) && counts(c))
+                {
+                    ran += self.seconds(position);
+                }
+            }
+            builds += usize::from(ran > 0.0);
+            seconds += ran;
+        }
+        Some((builds, seconds))
+    }
+}
+
+/// The cause at the start of a chain of steps that ran since another did.
+fn root(build: &BuildOutcome, position: usize) -> Option<&crate::simulate::Cause> {
+    let of = |position: usize| build.causes.iter().find(|c| c.step == position);
+    let mut cause = of(position)?;
+    for _ in 0..build.verdicts.len() {
+        match cause.because_of.filter(|_| cause.kind == CauseKind::Parent) {
+            Some(before) => cause = of(before)?,
+            None => return Some(cause),
+        }
+    }
+    None
+}
