@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::dockerfile::Dockerfile;
 use crate::layers::sent::Source;
 use crate::layers::{Model, Sent, store_of};
-use crate::optimize::{Bytes, waiting_runs};
+use crate::optimize::{Bytes, folded_runs, waiting_runs};
 use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
@@ -176,15 +176,24 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
             None => of(&Sent::new(Vec::new(), &NoFiles)),
         }
     };
-    let waiting = || {
-        let runs = |files: &dyn crate::rewrite::ContextFiles| {
-            waiting_runs(&subject.source, &subject.parsed.tree, &subject.plan, files)
-        };
+    let with_files = |run: &dyn Fn(&dyn crate::rewrite::ContextFiles)| {
         if let Some(context) = list() {
             let root = place.path.join(&subject.context);
-            return runs(&WorkFiles::new(&context, root));
+            run(&WorkFiles::new(&context, root));
+        } else if let Some(files) = tip() {
+            run(&files);
         }
-        tip().map_or_else(Vec::new, |files| runs(&files))
+    };
+    let (source, tree, plan) = (&subject.source, &subject.parsed.tree, &subject.plan);
+    let waiting = || {
+        let found = RefCell::default();
+        with_files(&|files| *found.borrow_mut() = waiting_runs(source, tree, plan, files));
+        found.into_inner()
+    };
+    let folds = || {
+        let found = RefCell::default();
+        with_files(&|files| *found.borrow_mut() = folded_runs(source, tree, plan, files));
+        found.into_inner()
     };
     let view = View::new(Parts {
         path: &subject.target.file,
@@ -199,6 +208,7 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
             list: &list,
             layers: &layers,
             waiting: &waiting,
+            folds: &folds,
         },
         project: around.project,
         settings: around.settings,

@@ -338,7 +338,12 @@ fn pieces_of(
     shown: &dyn Fn(&str) -> String,
 ) -> Vec<Piece> {
     let mut said: BTreeMap<String, (SourceFile, Vec<Diagnostic>)> = BTreeMap::new();
-    for (source, d) in &subject.diagnostics {
+    // What replays are told is nothing to a reader of rules.
+    let told = subject
+        .diagnostics
+        .iter()
+        .filter(|(_, d)| d.code != "arg/per-build-name" && d.code != "project/context");
+    for (source, d) in told {
         let name = source.name().to_owned();
         said.entry(name)
             .or_insert_with(|| (source.clone(), Vec::new()))

@@ -36,7 +36,7 @@ use certificate::Proof;
 pub use judge::{Evaluated, Judge, step_bytes, step_seconds, warm_seconds, with_lines};
 use search::{Candidate, Search};
 use std::rc::Rc;
-pub use waiting::waiting_runs;
+pub use waiting::{folded_runs, waiting_runs};
 
 /// What plans minimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

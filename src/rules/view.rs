@@ -8,6 +8,7 @@ use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Tex
 use crate::layers::ImageLayers;
 use crate::pattern::IgnoreRules;
 use crate::plan::{Base, BuildOptions, Plan, Step, is_posix_shell};
+use crate::rewrite::Rewrite;
 use crate::rewrite::split_copy::Waiting;
 use crate::shell::{self, Script};
 use crate::source::{SourceFile, Span};
@@ -29,6 +30,8 @@ pub struct ContextFiles<'a> {
     pub layers: &'a dyn Fn() -> Option<ImageLayers>,
     /// RUNs that wait for files which they do not look at; empty where the files are not listed.
     pub waiting: &'a dyn Fn() -> Vec<Waiting>,
+    /// RUNs that the flags of COPYs can stand for; empty where the files are not listed.
+    pub folds: &'a dyn Fn() -> Vec<Rewrite>,
 }
 
 /// One Dockerfile.
@@ -56,6 +59,7 @@ pub struct View<'a> {
     files: OnceCell<Option<Rc<Context>>>,
     layers: OnceCell<Option<ImageLayers>>,
     waiting: OnceCell<Vec<Waiting>>,
+    folds: OnceCell<Vec<Rewrite>>,
 }
 
 /// Everything a view is made of.
@@ -106,6 +110,7 @@ impl<'a> View<'a> {
             files: OnceCell::new(),
             layers: OnceCell::new(),
             waiting: OnceCell::new(),
+            folds: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -194,6 +199,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn waiting(&self) -> &[Waiting] {
         self.waiting.get_or_init(|| (self.context.waiting)())
+    }
+
+    /// RUNs that the flags of COPYs can stand for, worked out when first asked for.
+    #[must_use]
+    pub fn folds(&self) -> &[Rewrite] {
+        self.folds.get_or_init(|| (self.context.folds)())
     }
 
     /// The commands of all RUNs, each with its RUN.

@@ -3,7 +3,7 @@
 use crate::diagnostic::Severity;
 use crate::dockerfile::{Instruction, Kind, variables};
 use crate::footprint::{Class, Variables};
-use crate::plan::names_a_build;
+use crate::plan::{Step, StepKind, names_a_build};
 use crate::rewrite::Safety;
 use crate::rules::{Ask, Check, FileEdit, Findings, Rule, View};
 use crate::source::Span;
@@ -59,6 +59,8 @@ fn look(
     let mut carriers = Vec::new();
     let mut first_use = None;
     let mut wasted = Vec::new();
+    // The first line that makes no step and shows the value.
+    let mut shown = None;
     for (at, (index, ins)) in list.iter().enumerate().skip(place + 1) {
         match &ins.kind {
             Kind::Arg(again) if again.iter().any(|(n, _)| *n == *name) => break,
@@ -75,23 +77,21 @@ fn look(
             }
             _ => {}
         }
-        let step = view.step(*index);
-        let uses = mentions(&ins.original, &names)
-            && !matches!(ins.kind, Kind::Env(_) | Kind::Label(_))
+        let named = mentions(&ins.original, &names)
             || ins.heredocs.iter().any(|h| mentions(&h.body, &names));
-        if uses && step.is_some() && first_use.is_none() {
+        let Some(step) = view.step(*index) else {
+            if named && shown.is_none() && !carriers.contains(&at) {
+                shown = Some(at);
+            }
+            continue;
+        };
+        let uses = named || (step.kind == StepKind::Run && may_look(step));
+        if uses && first_use.is_none() {
             first_use = Some(at);
         }
-        let Some(step) = step.filter(|_| matches!(ins.kind, Kind::Run(_))) else {
-            continue;
-        };
-        let Some(footprint) = &step.footprint else {
-            continue;
-        };
-        let heavy = step.classes.iter().any(|c| !matches!(c, Class::Other));
-        let blind = !matches!(footprint.variables, Variables::Any) && footprint.opaque.is_none();
+        let heavy = |c: &Class| matches!(c, Class::Install | Class::SystemPackages);
         // Behind the first use every RUN runs again anyway.
-        if first_use.is_none() && heavy && blind && !uses {
+        if first_use.is_none() && step.kind == StepKind::Run && step.classes.iter().any(heavy) {
             wasted.push(*index);
         }
     }
@@ -110,12 +110,14 @@ fn look(
     );
     let used = first_use.map(|at| list[at].1.line);
     let help = match used {
-        Some(line) => format!("declare it right above line {line}, the first that looks at it"),
+        Some(line) => format!("declare it right above line {line}, the first that may look at it"),
         None => "declare it behind the last RUN".to_owned(),
     };
     let finding = out.at(ins.keyword_span().to(ins.arguments.span()), message);
     finding.help(help).ask(Ask::Varies(name.to_owned()));
-    if alone && carriers.is_empty() && ins.heredocs.is_empty() {
+    // A LABEL that shows the value has to stay behind it.
+    let stays = shown.is_some_and(|s| first_use.is_none_or(|f| s < f));
+    if alone && carriers.is_empty() && !stays {
         let target = match first_use {
             Some(at) => Some(list[at].1),
             None => behind_last_step(view, stage, list),
@@ -127,6 +129,19 @@ fn look(
             );
         }
     }
+}
+
+/// Whether a RUN may look at any variable: builds run scripts of the project, and what is not known may do anything.
+fn may_look(step: &Step) -> bool {
+    let Some(footprint) = &step.footprint else {
+        return true;
+    };
+    footprint.opaque.is_some()
+        || matches!(footprint.variables, Variables::Any)
+        || step
+            .classes
+            .iter()
+            .any(|c| matches!(c, Class::Build | Class::LightBuild))
 }
 
 /// The last instruction of a stage that makes a step.

@@ -118,15 +118,10 @@ fn by_class(view: &View<'_>) -> Vec<(usize, usize)> {
                     }
                 }
                 StepKind::Run => {
-                    let fetches = step
-                        .footprint
-                        .iter()
-                        .flat_map(|f| &f.uses)
-                        .any(|u| u.fetches().is_some_and(|(_, builds)| !builds));
                     if let Some(copy) = broad
                         && !narrow
-                        && fetches
                         && step.classes.contains(&Class::Install)
+                        && !step.classes.contains(&Class::Build)
                     {
                         out.push((copy, step.instruction));
                     }

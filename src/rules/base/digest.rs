@@ -1,0 +1,72 @@
+//! Base images named by a tag alone: on the day it moves, everything that stands on them runs again.
+
+use crate::diagnostic::Severity;
+use crate::dockerfile::Kind;
+use crate::plan::{Base, StepKind};
+use crate::rules::{Check, Findings, Rule, View};
+
+/// `base-digest`.
+pub static RULE: Rule = Rule {
+    name: "base-digest",
+    severity: Severity::Note,
+    summary: "base images are named by tags alone: when one moves, all steps on it run again, and no commit says so",
+    also: &[],
+    check: Check::Dockerfile(check),
+};
+
+fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let mut place = None;
+    let mut names: Vec<&str> = Vec::new();
+    let mut steps = 0;
+    for (index, stage) in view.plan.stages.iter().enumerate() {
+        let Base::Image(reference) = &stage.base else {
+            continue;
+        };
+        let Some(Kind::From { image, .. }) =
+            view.tree.instructions.get(stage.from).map(|i| &i.kind)
+        else {
+            continue;
+        };
+        // One without a tag, or with `latest`, has a rule of its own.
+        let name = reference.rsplit('/').next().unwrap_or(reference);
+        let tagged = name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
+        if !stage.reachable || reference.contains('@') || !tagged {
+            continue;
+        }
+        place.get_or_insert(image.span());
+        if !names.contains(&reference.as_str()) {
+            names.push(reference);
+        }
+        let on_it = |s: usize| view.chain(s).contains(&index);
+        let all =
+            (0..view.plan.stages.len()).filter(|s| view.plan.stages[*s].reachable && on_it(*s));
+        let nodes = all.flat_map(|s| &view.plan.stages[s].steps);
+        steps += nodes
+            .filter(|n| view.plan.graph[**n].kind != StepKind::From)
+            .count();
+    }
+    let Some(place) = place.filter(|_| steps > 0) else {
+        return;
+    };
+    let shown: Vec<String> = names.iter().take(3).map(|n| format!("`{n}`")).collect();
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let (verb, it) = match names.len() {
+        1 => ("is", "it"),
+        _ => ("are", "one of them"),
+    };
+    let many = if steps == 1 {
+        "step that stands on it runs"
+    } else {
+        "steps on them run"
+    };
+    let message = format!(
+        "{}{more} {verb} named by tag alone: when the tag moves, {steps} {many} again, and two builds of one commit may differ",
+        shown.join(", ")
+    );
+    out.at(place, message).help(format!(
+        "add the digest behind the tag (`image:tag@sha256:…`) and let a bot raise it: then {it} changes in a commit, and the cache holds in between"
+    ));
+}

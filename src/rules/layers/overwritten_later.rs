@@ -1,0 +1,43 @@
+//! Files that one layer holds and a later one puts others in the place of.
+
+use super::{hidden, image_steps, place};
+use crate::diagnostic::Severity;
+use crate::image::LossKind;
+use crate::rules::measured::by_bytes;
+use crate::rules::{Check, Findings, Rule, View, quoted};
+
+/// `overwritten-later`.
+pub static RULE: Rule = Rule {
+    name: "overwritten-later",
+    severity: Severity::Warning,
+    summary: "a layer holds files that a later one overwrites, so the image has both",
+    also: &[],
+    check: Check::Dockerfile(check),
+};
+
+/// Manifests that are copied first and again with everything else are the price of a good cache.
+const LEAST_BYTES: u64 = 2_000_000;
+
+fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let steps = image_steps(view);
+    for (at, (_, by)) in steps.iter().enumerate() {
+        for (_, holder) in &steps[..at] {
+            let Some(bytes) = hidden(view, holder, by, &[LossKind::Overwritten]) else {
+                continue;
+            };
+            if bytes < LEAST_BYTES {
+                continue;
+            }
+            let made = view.tree.instructions.get(holder.instruction);
+            let made = made.map_or_else(String::new, |i| quoted(&i.original));
+            let message = format!(
+                "this puts other files in the place of what {made} (line {}) brought, and the image keeps both",
+                holder.line
+            );
+            out.at(place(view, by), message)
+                .help(format!("leave them out of line {}", holder.line))
+                .bytes(bytes)
+                .severity(by_bytes(bytes, RULE.severity));
+        }
+    }
+}
