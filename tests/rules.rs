@@ -309,3 +309,55 @@ fn fixes_come_to_an_end_and_do_not_contradict_each_other() {
         }
     }
 }
+
+/// The article's example: an archive of 80 MiB downloaded in one RUN and removed in the next makes an image of 234 MB, both in one RUN one of
+/// 151 MB. From the size of the download the layer model gives that difference.
+#[test]
+fn a_download_removed_in_a_run_of_its_own_costs_its_bytes() {
+    let sum = |text: &str, bytes: u64| {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("Dockerfile"), text).expect("written");
+        let run = text
+            .lines()
+            .nth(1)
+            .expect("a RUN")
+            .trim_start_matches("RUN ");
+        let costs = serde_json::json!({"schema": "cacheplan.costs/1", "steps": [
+            {"match": {"keyword": "RUN", "text": run}, "seconds": {"cold": [1, 1]}, "bytes": bytes, "n": 1}]});
+        std::fs::write(dir.path().join("cacheplan.costs.json"), costs.to_string())
+            .expect("written");
+        let out = tempfile::NamedTempFile::new().expect("a file");
+        let words = [
+            "cacheplan",
+            "layers",
+            "--quiet",
+            "--format",
+            "json",
+            "--disk",
+            "tmpfs",
+            "-o",
+        ];
+        let mut words: Vec<std::ffi::OsString> = words.iter().map(Into::into).collect();
+        words.extend([out.path().into(), dir.path().into()]);
+        assert_eq!(cacheplan::cli::run_from(words), 0);
+        let text = std::fs::read(out.path()).expect("the document");
+        let document: Value = serde_json::from_slice(&text).expect("JSON");
+        let layers = document["layers"].as_array().expect("layers").iter();
+        layers.filter_map(|l| l["bytes"].as_u64()).sum::<u64>()
+    };
+    let download = 80 << 20;
+    let apart = sum(
+        "FROM debian:12\nRUN wget -q https://example.com/a.tgz\nRUN rm a.tgz\n",
+        download,
+    );
+    let together = sum(
+        "FROM debian:12\nRUN wget -q https://example.com/a.tgz && rm a.tgz\n",
+        0,
+    );
+    let difference = apart - together;
+    let article = 234_000_000 - 151_000_000;
+    assert!(
+        difference.abs_diff(article) * 50 < article,
+        "{difference} is not {article}"
+    );
+}

@@ -37,6 +37,8 @@ pub struct Call {
     pub background: bool,
     /// It is negated, or what it returns decides about another: it may fail without the script failing.
     pub guarded: bool,
+    /// What it prints goes to a file by a redirection of something around it: `{ echo a; echo b; } > f`.
+    pub captured: bool,
 }
 
 /// One word of a call.
@@ -159,6 +161,7 @@ struct Around {
     always: bool,
     background: bool,
     guarded: bool,
+    captured: bool,
     pipes_into: usize,
     piped_from: usize,
 }
@@ -193,6 +196,7 @@ impl Walk<'_> {
             always: true,
             background: command.background,
             guarded: false,
+            captured: false,
             pipes_into: 0,
             piped_from: 0,
         };
@@ -247,6 +251,8 @@ impl Walk<'_> {
     fn command(&mut self, command: &Command, around: Around) {
         let around = Around {
             background: around.background || command.background,
+            captured: around.captured
+                || !matches!(command.kind, CommandKind::Simple(_)) && !command.redirects.is_empty(),
             ..around
         };
         let inside = Around {
@@ -458,6 +464,7 @@ impl Walk<'_> {
             piped_from: around.piped_from,
             background: around.background,
             guarded: around.guarded,
+            captured: around.captured,
         });
     }
 }

@@ -13,6 +13,7 @@
 use super::{Finding, Rule, all, rule};
 use crate::diagnostic::{Diagnostic, Severity, shorten};
 use crate::dockerfile::nearest;
+use crate::simulate::Size;
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -77,6 +78,14 @@ impl Settings {
     pub fn list(&self, rule: &Rule, option: &str) -> Option<&[String]> {
         let list = self.of(rule)?.options.get(option)?;
         Some(list)
+    }
+
+    /// The least number of bytes that a rule speaks up for: `bytes = "2MB"`, else its own.
+    #[must_use]
+    pub fn least_bytes(&self, rule: &Rule, own: u64) -> u64 {
+        let set = self.list(rule, "bytes").and_then(|l| l.first());
+        set.and_then(|text| text.parse::<Size>().ok())
+            .map_or(own, |size| size.0)
     }
 
     /// Takes out what is switched off, and gives the others the severity that is set.

@@ -387,6 +387,7 @@ fn exec(argv: &[Text]) -> Option<Call> {
         piped_from: 0,
         background: false,
         guarded: false,
+        captured: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
+use crate::footprint::Class;
 use crate::plan::{Base, StepKind};
 use crate::rules::{Check, Findings, Rule, View};
 
@@ -18,6 +19,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut place = None;
     let mut names: Vec<&str> = Vec::new();
     let mut steps = 0;
+    let mut heavy = false;
     for (index, stage) in view.plan.stages.iter().enumerate() {
         let Base::Image(reference) = &stage.base else {
             continue;
@@ -41,11 +43,15 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let all =
             (0..view.plan.stages.len()).filter(|s| view.plan.stages[*s].reachable && on_it(*s));
         let nodes = all.flat_map(|s| &view.plan.stages[s].steps);
-        steps += nodes
-            .filter(|n| view.plan.graph[**n].kind != StepKind::From)
-            .count();
+        let all = nodes.map(|n| &view.plan.graph[*n]);
+        for step in all.filter(|s| s.kind != StepKind::From) {
+            steps += 1;
+            let much =
+                |c: &Class| matches!(c, Class::Install | Class::SystemPackages | Class::Build);
+            heavy |= step.classes.iter().any(much);
+        }
     }
-    let Some(place) = place.filter(|_| steps > 0) else {
+    let Some(place) = place.filter(|_| heavy) else {
         return;
     };
     let shown: Vec<String> = names.iter().take(3).map(|n| format!("`{n}`")).collect();

@@ -3,6 +3,7 @@
 use super::deleted_later::absolute;
 use super::{hidden, image_steps};
 use crate::diagnostic::Severity;
+use crate::dockerfile::Kind;
 use crate::footprint::is_below;
 use crate::image::LossKind;
 use crate::plan::{Input, Step, StepKind};
@@ -32,9 +33,9 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         else {
             continue;
         };
-        for call in run.calls.iter().filter(|c| c.always && is_recursive(c)) {
-            look(view, run, call, by, &steps[..at], out);
-        }
+        let mut calls = run.calls.iter().filter(|c| c.always && is_recursive(c));
+        // One is enough: the files are written once for all changes of a RUN.
+        calls.any(|call| look(view, run, call, by, &steps[..at], out));
     }
 }
 
@@ -50,7 +51,7 @@ fn look(
     by: &Step,
     before: &[(petgraph::graph::NodeIndex, &Step)],
     out: &mut Findings<'_>,
-) {
+) -> bool {
     let state = view
         .plan
         .states
@@ -75,14 +76,18 @@ fn look(
         .map(|(_, s)| *s)
         .filter(|s| matches!(s.kind, StepKind::Copy | StepKind::Add))
         .filter(|s| s.dest.as_ref().and_then(|d| d.best()).is_some_and(in_tree))
+        .filter(|s| changes(view, s, call))
         .collect();
-    let Some(first) = holders.first() else { return };
+    let Some(first) = holders.iter().find(|s| brings_tree(view, s)) else {
+        return false;
+    };
     let kinds = [LossKind::Attributes, LossKind::Overwritten];
     let sizes = before.iter().map(|(_, s)| hidden(view, s, by, &kinds));
     let bytes: u64 = sizes.flatten().fold(0, u64::saturating_add);
+    let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
     let known = view.files().is_some() && holders.iter().all(|s| only_context(s));
-    if known && bytes < LEAST_BYTES {
-        return;
+    if known && bytes < least {
+        return false;
     }
     let flag = match call.program.as_str() {
         "chmod" => "--chmod",
@@ -93,8 +98,9 @@ fn look(
     let source = view.tree.instructions.get(first.instruction);
     let source = source.map_or_else(String::new, |i| quoted(&i.original));
     let message = format!(
-        "{} writes every file whose owner or mode changes once more: the image holds what {source} brought twice",
+        "{} puts every file whose owner or mode it changes into a second layer: those of {source} (line {}) are in the image twice",
         quoted(view.source.text(call.span).as_ref()),
+        first.line,
     );
     let finding = out.at(call.span, message);
     finding.help(format!(
@@ -122,6 +128,55 @@ fn look(
         let edits = edits.collect();
         finding.fix(fold.safety, edits);
     }
+    true
+}
+
+/// Whether the files of a COPY become others: an owner that they have already is left out of the layer by containerd (`docs/layers.md`).
+fn changes(view: &View<'_>, step: &Step, call: &Call) -> bool {
+    let Some(ins) = view.tree.instructions.get(step.instruction) else {
+        return false;
+    };
+    let Some(wanted) = call.verb().and_then(|a| a.value.as_deref()) else {
+        return true;
+    };
+    if call.program == "chmod" {
+        return ins.flag("chmod") != Some(wanted);
+    }
+    let whole = |owner: &str| match owner.split_once(':') {
+        Some((user, group)) => (user.to_owned(), group.to_owned()),
+        None => (owner.to_owned(), String::new()),
+    };
+    let name = |n: &str| {
+        if n == "root" {
+            "0".to_owned()
+        } else {
+            n.to_owned()
+        }
+    };
+    let (user, group) = whole(ins.flag("chown").unwrap_or("0:0"));
+    let (new_user, new_group) = whole(wanted);
+    let same_group = new_group.is_empty() || name(&new_group) == name(&group);
+    name(&user) != name(&new_user) || !same_group
+}
+
+/// Whether a COPY brings a folder, as far as its words tell: single files are small change.
+fn brings_tree(view: &View<'_>, step: &Step) -> bool {
+    let Some(Kind::Copy(t) | Kind::Add(t)) = view
+        .tree
+        .instructions
+        .get(step.instruction)
+        .map(|i| &i.kind)
+    else {
+        return false;
+    };
+    t.sources.iter().any(|s| {
+        let name = s
+            .trim_end_matches('/')
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        s.ends_with('/') || matches!(name, "" | "." | "*") || !name.contains(['.', '*'])
+    })
 }
 
 /// Whether a COPY takes files of the context alone.

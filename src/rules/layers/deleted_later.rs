@@ -24,6 +24,7 @@ const LEAST_BYTES: u64 = 100_000;
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
+    let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
     for (at, (_, by)) in steps.iter().enumerate() {
         if by.kind != StepKind::Run {
             continue;
@@ -41,7 +42,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             let holder = holder.into_iter().find(|s| holds(view, s, &removed.path));
             let Some(holder) = holder else { continue };
             let bytes = hidden(view, holder, by, &[LossKind::Deleted]);
-            if bytes.is_some_and(|b| b < LEAST_BYTES) || left_to_others(&removed.path) {
+            if bytes.is_some_and(|b| b < least) || left_to_others(&removed.path) {
                 continue;
             }
             let made = view.tree.instructions.get(holder.instruction);
@@ -110,7 +111,7 @@ fn removals(view: &View<'_>, run: &Run<'_>) -> Vec<Removed> {
             }
             if let Some(path) = absolute(dir.as_deref(), bare).filter(|p| p != "/") {
                 let own = run.calls.iter().take_while(|c| !std::ptr::eq(*c, call));
-                if !own.into_iter().any(|c| names(c, text)) && !run.is_mounted(&path) {
+                if !own.into_iter().any(|c| makes(c, text)) && !run.is_mounted(&path) {
                     out.push(Removed {
                         path,
                         text: text.clone(),
@@ -127,17 +128,23 @@ fn operands(call: &Call) -> impl Iterator<Item = &Argument> {
     call.operands()
 }
 
-/// Whether an earlier command of the same RUN names the very file: it made it itself, mostly.
-fn names(call: &Call, text: &str) -> bool {
+/// Whether an earlier command of the same RUN has made the very file.
+fn makes(call: &Call, text: &str) -> bool {
+    const MAKERS: &[&str] = &[
+        "cp", "mv", "touch", "tee", "install", "ln", "mkdir", "git", "wget", "curl", "dd", "gpg",
+        "openssl", "mktemp", "unzip", "tar",
+    ];
     let base = text.rsplit('/').next().unwrap_or(text);
+    let same = |a: &str| a == text || (!base.is_empty() && a.rsplit('/').next() == Some(base));
     let written = call.redirects.iter().filter_map(|r| r.target.as_deref());
-    let mut all = call.known().chain(written);
-    all.any(|a| a == text || a.rsplit('/').next() == Some(base) && !base.is_empty())
+    let made = MAKERS.contains(&call.program.as_str()) && call.known().any(same);
+    made || written.into_iter().any(same)
 }
 
-/// Where a RUN starts.
+/// Where a RUN starts; a place of its own where the base image decides, the same for all of them.
 fn start(view: &View<'_>, run: &Run<'_>) -> Option<String> {
-    view.plan.states.get(run.instruction)?.as_ref()?.cwd.clone()
+    let state = view.plan.states.get(run.instruction)?.as_ref()?;
+    Some(state.cwd.clone().unwrap_or_else(|| "/?".to_owned()))
 }
 
 /// A path seen from a folder.

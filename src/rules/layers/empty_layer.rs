@@ -25,6 +25,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             PRINTS.contains(&c.program.as_str())
                 && c.redirects.iter().all(|r| !writes(r))
                 && c.through.is_empty()
+                && !c.captured
         };
         let known = !run.calls.is_empty() && !run.script.has_unknown() && run.ins.flags.is_empty();
         if !known || !run.calls.iter().all(prints) || run.ins.keyword != "RUN" {

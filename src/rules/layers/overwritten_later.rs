@@ -20,12 +20,13 @@ const LEAST_BYTES: u64 = 2_000_000;
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
+    let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
     for (at, (_, by)) in steps.iter().enumerate() {
         for (_, holder) in &steps[..at] {
             let Some(bytes) = hidden(view, holder, by, &[LossKind::Overwritten]) else {
                 continue;
             };
-            if bytes < LEAST_BYTES {
+            if bytes < least {
                 continue;
             }
             let made = view.tree.instructions.get(holder.instruction);

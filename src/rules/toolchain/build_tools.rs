@@ -4,6 +4,7 @@ use super::is_shipped;
 use crate::diagnostic::Severity;
 use crate::rules::call::Call;
 use crate::rules::{Check, Findings, Rule, Run, View};
+use crate::source::Span;
 
 /// `build-tools`.
 pub static RULE: Rule = Rule {
@@ -89,10 +90,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         .collect();
     for run in view.runs.iter().filter(in_image) {
         // What the same RUN removes is in no layer.
-        if run.step.is_none() || removes.contains(&run.instruction) {
+        if run.step.is_none() || removes.contains(&run.instruction) || has_reason(view, run) {
             continue;
         }
-        for call in run.calls.iter().filter(|c| is_install(c)) {
+        for call in run.calls.iter().filter(|c| c.always && is_install(c)) {
             let names = call
                 .operands_behind_verb()
                 .filter_map(|a| a.value.as_deref());
@@ -114,6 +115,24 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             out.at(call.span, message).help(sketch(view, run));
         }
     }
+}
+
+/// Whether a comment of the instruction says that its packages are for run time.
+fn has_reason(view: &View<'_>, run: &Run<'_>) -> bool {
+    let ins = &view.tree.instructions[run.instruction];
+    let above = ins.leading_comments.start.min(ins.span.start);
+    let all = Span {
+        start: above,
+        end: ins.span.end,
+    };
+    let text = view.source.text(all);
+    let mut comments = text.lines().filter(|l| l.trim_start().starts_with('#'));
+    comments.any(|l| {
+        let l = l.to_lowercase();
+        ["runtime", "run time", "run-time", "at run"]
+            .iter()
+            .any(|w| l.contains(w))
+    })
 }
 
 /// The stage that the tools belong in.
