@@ -32,6 +32,8 @@ pub enum Ask {
         by: usize,
         /// Who runs.
         pays: Vec<usize>,
+        /// What those look at, relative to the context, folders with a slash at the end: builds in which any of it changed do not count.
+        reads: Vec<String>,
     },
     /// What it adds that this build argument differs in every build.
     Varies(String),

@@ -6,6 +6,7 @@
 use super::{Ask, Finding};
 use crate::cost::CostTable;
 use crate::diagnostic::Severity;
+use crate::history::PathId;
 use crate::plan::{Plan, StepKind};
 use crate::simulate::{BuildOutcome, CauseKind, Outcome, Verdict};
 
@@ -23,6 +24,8 @@ pub struct Replay<'a> {
     pub work_s_per_build: f64,
     /// Builds counted.
     pub builds: usize,
+    /// A changed path relative to the context.
+    pub path: &'a dyn Fn(PathId) -> String,
 }
 
 /// From this share of a build's work on a finding is a warning.
@@ -42,7 +45,9 @@ pub fn measure(findings: &mut [Finding], replay: &Replay<'_>) {
         let found = match &finding.ask {
             Ask::Nothing | Ask::Varies(_) => None,
             Ask::Runs(at) => replay.runs(*at),
-            Ask::Behind { by, pays } => replay.behind(*by, pays, &|_| true),
+            Ask::Behind { by, pays, reads } => {
+                replay.behind(*by, pays, &|c| !replay.touches(c, reads))
+            }
             Ask::Git(at) => replay.behind(*at, &[], &|c| c.git && c.paths.is_empty()),
         };
         if let Some((builds, seconds)) = found {
@@ -114,6 +119,19 @@ impl Replay<'_> {
             seconds += ran.into_iter().map(|p| self.seconds(*p)).sum::<f64>();
         }
         Some((builds, seconds))
+    }
+
+    /// Whether something that was changed is among what is looked at.
+    fn touches(&self, cause: &crate::simulate::Cause, reads: &[String]) -> bool {
+        let is_read = |path: &str| {
+            reads.iter().any(|r| match r.strip_suffix('/') {
+                Some(dir) => path == dir || crate::footprint::is_below(path, dir),
+                None => path == r,
+            })
+        };
+        let mut paths = cause.paths.iter();
+        !reads.is_empty() && paths.any(|p| is_read(&(self.path)(*p)))
+            || cause.git && is_read(".git")
     }
 
     /// Steps that ran since another ran of itself, for causes that `counts`; with nobody named to pay, that one pays too, and all others.

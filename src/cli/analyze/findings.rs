@@ -41,7 +41,14 @@ pub fn rows(
     let mut found = of_subject(around, subject);
     let last = measured.replayed.outcome.builds.iter().rev();
     if let Some(last) = last.into_iter().find_map(|b| b.plan) {
+        let log = &measured.builds.log;
+        let path = |p: crate::history::PathId| {
+            let full = log.paths.bytes(p);
+            let below = subject.in_context(&full).unwrap_or(&full);
+            String::from_utf8_lossy(below).into_owned()
+        };
         let replay = Replay {
+            path: &path,
             plan: &measured.replayed.plans[last],
             version: last,
             outcome: &measured.replayed.outcome,

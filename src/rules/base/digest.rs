@@ -59,17 +59,20 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         0 => String::new(),
         n => format!(" and {n} more"),
     };
-    let (verb, it) = match names.len() {
-        1 => ("is", "it"),
-        _ => ("are", "one of them"),
+    let (verb, it, a) = match names.len() {
+        1 => ("is", "it", "the"),
+        _ => ("are", "one of them", "a"),
     };
     let many = if steps == 1 {
         "step that stands on it runs"
+    } else if names.len() == 1 {
+        "steps that stand on it run"
     } else {
-        "steps on them run"
+        "steps that stand on them run"
     };
+    let upto = if names.len() == 1 { "" } else { "up to " };
     let message = format!(
-        "{}{more} {verb} named by tag alone: when the tag moves, {steps} {many} again, and two builds of one commit may differ",
+        "{}{more} {verb} named by tag alone: when {a} tag moves, {upto}{steps} {many} again, and two builds of one commit may differ",
         shown.join(", ")
     );
     out.at(place, message).help(format!(

@@ -7,92 +7,100 @@ use crate::diagnostic::Severity;
 use crate::dockerfile::{Kind, Transfer};
 use crate::footprint::Class;
 use crate::plan::{Base, Input, StepKind};
-use crate::rules::{Ask, Check, Findings, Rule, View};
-use std::collections::BTreeMap;
+use crate::rewrite::split_copy::Waiting;
+use crate::rules::{Ask, Check, Findings, Rule, View, quoted};
 
 /// `copy-before-install`.
 pub static RULE: Rule = Rule {
     name: "copy-before-install",
     severity: Severity::Warning,
-    summary: "a COPY brings more than the install or build behind it looks at, so any edit runs that again",
+    summary: "a COPY brings more than the install behind it looks at, so any edit runs that again",
     also: &[],
-    check: Check::Dockerfile(check),
+    check: Check::Dockerfile(install),
 };
 
-/// Names listed in a message.
-const SHOWN: usize = 6;
+/// `copy-too-broad`.
+pub static TOO_BROAD: Rule = Rule {
+    name: "copy-too-broad",
+    severity: Severity::Note,
+    summary: "a COPY brings more than the build behind it looks at, so edits of other files run that again",
+    also: &[],
+    check: Check::Dockerfile(build),
+};
 
-fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    let mut known: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    let mut names: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    for waiting in view.waiting() {
-        let heavy = view.step(waiting.run).is_some_and(|s| {
-            let heavy =
-                |c: &Class| matches!(c, Class::Install | Class::Build | Class::SystemPackages);
-            s.classes.iter().any(heavy)
-        });
-        if heavy {
-            known.entry(waiting.copy).or_default().push(waiting.run);
-            let list = names.entry(waiting.copy).or_default();
-            list.extend(waiting.names.iter().cloned());
-        }
+/// Names listed in a message, and in a help line.
+const SHOWN: usize = 4;
+const LISTED: usize = 24;
+
+fn install(view: &View<'_>, out: &mut Findings<'_>) {
+    let known: Vec<&Waiting> = waiting(view, &[Class::Install, Class::SystemPackages]).collect();
+    for waiting in &known {
+        found(view, waiting.copy, waiting.run, &waiting.names, out);
     }
-    for (copy, runs) in &known {
-        let mut list = names.remove(copy).unwrap_or_default();
-        list.sort();
-        list.dedup();
-        found(view, *copy, runs, &list, out);
-    }
+    // Where the files are listed and nothing was found, the install needs what it waits for, or nobody knows.
     for (copy, run) in by_class(view) {
-        let named = known.values().any(|runs| runs.contains(&run));
-        // Where the files are listed and nothing was found, the install needs what it waits for, or nobody knows.
-        if !named && view.files().is_none() {
-            found(view, copy, &[run], &[], out);
+        if !known.iter().any(|w| w.run == run) && view.files().is_none() {
+            found(view, copy, run, &[], out);
         }
     }
 }
 
-fn found(view: &View<'_>, copy: usize, runs: &[usize], names: &[String], out: &mut Findings<'_>) {
-    let (Some(ins), Some(first)) = (view.tree.instructions.get(copy), runs.first()) else {
+fn build(view: &View<'_>, out: &mut Findings<'_>) {
+    for waiting in waiting(view, &[Class::Build]) {
+        let install = view
+            .step(waiting.run)
+            .is_some_and(|s| s.classes.contains(&Class::Install));
+        if !install {
+            found(view, waiting.copy, waiting.run, &waiting.names, out);
+        }
+    }
+}
+
+/// RUNs of a class that wait for more than they look at.
+fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item = &'v Waiting> {
+    view.waiting().iter().filter(move |w| {
+        let step = view.step(w.run);
+        step.is_some_and(|s| s.classes.iter().any(|c| classes.contains(c)))
+    })
+}
+
+fn found(view: &View<'_>, copy: usize, run: usize, names: &[String], out: &mut Findings<'_>) {
+    let get = |at: usize| view.tree.instructions.get(at);
+    let (Some(ins), Some(ran)) = (get(copy), get(run)) else {
         return;
     };
-    let Some(run) = view.tree.instructions.get(*first) else {
-        return;
-    };
-    let more = match runs.len() {
-        1 => String::new(),
-        n => format!(" and {} more", n - 1),
-    };
-    let command = crate::rules::quoted(&run.arguments);
-    let what = crate::rules::quoted(&ins.original);
     let looks = match names {
         [] => "it looks at a few of them".to_owned(),
-        list => format!("it looks at {}", listed(list)),
+        list => format!("it looks at {}", listed(list, SHOWN)),
     };
     let message = format!(
-        "{command} (line {}){more} runs again for every edit of a file that {what} brings: {looks}",
-        run.line
+        "{} (line {}) runs again for every edit of a file that {} brings: {looks}",
+        quoted(&ran.arguments),
+        ran.line,
+        quoted(&ins.original),
     );
     let help = match names {
         [] => "copy the manifests first, then install, then copy the rest".to_owned(),
         list => format!(
             "copy {} above line {}, and the rest below it; `cacheplan optimize` writes that",
-            listed(list),
-            run.line
+            listed(list, LISTED),
+            ran.line
         ),
     };
-    let ask = Ask::Behind {
-        by: copy,
-        pays: runs.to_vec(),
-    };
-    out.at(ins.original.span(), message).help(help).ask(ask);
+    out.at(ins.original.span(), message)
+        .help(help)
+        .ask(Ask::Behind {
+            by: copy,
+            pays: vec![run],
+            reads: names.to_vec(),
+        });
 }
 
-fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect();
-    match names.len().checked_sub(SHOWN + 1) {
-        Some(more) => format!("{} and {} more", shown.join(", "), more + 1),
-        None => shown.join(", "),
+fn listed(names: &[String], most: usize) -> String {
+    let shown: Vec<String> = names.iter().take(most).map(|n| format!("`{n}`")).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -110,17 +118,17 @@ fn by_class(view: &View<'_>) -> Vec<(usize, usize)> {
             match step.kind {
                 StepKind::Copy | StepKind::Add => {
                     let context = step.inputs.iter().any(|i| matches!(i, Input::Context(_)));
-                    let whole = whole_context(view, step.instruction);
-                    match (context, whole) {
+                    match (context, whole_context(view, step.instruction)) {
                         (true, true) if broad.is_none() => broad = Some(step.instruction),
                         (true, false) => narrow = true,
                         _ => {}
                     }
                 }
                 StepKind::Run => {
+                    let installs = step.classes.contains(&Class::Install);
                     if let Some(copy) = broad
                         && !narrow
-                        && step.classes.contains(&Class::Install)
+                        && installs
                         && !step.classes.contains(&Class::Build)
                     {
                         out.push((copy, step.instruction));
@@ -135,12 +143,11 @@ fn by_class(view: &View<'_>) -> Vec<(usize, usize)> {
 
 /// Whether an instruction takes all of the context.
 fn whole_context(view: &View<'_>, at: usize) -> bool {
-    let Some(Kind::Copy(Transfer { sources, .. }) | Kind::Add(Transfer { sources, .. })) =
-        view.tree.instructions.get(at).map(|i| &i.kind)
+    let kind = view.tree.instructions.get(at).map(|i| &i.kind);
+    let Some(Kind::Copy(Transfer { sources, .. }) | Kind::Add(Transfer { sources, .. })) = kind
     else {
         return false;
     };
-    sources
-        .iter()
-        .any(|s| matches!(s.trim_end_matches('/'), "." | "" | "./."))
+    let mut sources = sources.iter();
+    sources.any(|s| matches!(s.trim_end_matches('/'), "." | "" | "./."))
 }
