@@ -361,3 +361,43 @@ fn a_download_removed_in_a_run_of_its_own_costs_its_bytes() {
         "{difference} is not {article}"
     );
 }
+
+/// The table of `docs/rules/README.md`, made from the rules themselves; `UPDATE_RULES=1` writes it.
+#[test]
+fn the_table_of_rules_is_up_to_date() {
+    let mut table = String::new();
+    for (family, rules) in cacheplan::rules::FAMILIES {
+        let _ = writeln!(
+            table,
+            "\n## {}{}\n\n| rule | severity | finds | elsewhere |\n| --- | --- | --- | --- |",
+            family[..1].to_uppercase(),
+            &family[1..]
+        );
+        for rule in *rules {
+            let (name, severity) = (rule.name, rule.severity.as_str());
+            let summary = rule.summary.replace('|', "\\|");
+            let _ = writeln!(
+                table,
+                "| [{name}]({name}.md) | {severity} | {summary} | {} |",
+                rule.also.join(", ")
+            );
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules/README.md");
+    let text = std::fs::read_to_string(&path).expect("the page");
+    let (head, rest) = text
+        .split_once("<!-- rules -->\n")
+        .expect("a mark before the table");
+    let (_, tail) = rest
+        .split_once("<!-- end -->\n")
+        .expect("a mark behind the table");
+    let wanted = format!("{head}<!-- rules -->\n{table}\n<!-- end -->\n{tail}");
+    if std::env::var_os("UPDATE_RULES").is_some() {
+        std::fs::write(&path, &wanted).expect("written");
+        return;
+    }
+    assert!(
+        text == wanted,
+        "docs/rules/README.md is out of date: UPDATE_RULES=1 cargo test --test rules"
+    );
+}
