@@ -183,6 +183,47 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether a COPY or ADD brings a folder, as far as its words tell: single files are small change.
+    #[must_use]
+    pub fn brings_folder(&self, instruction: usize) -> bool {
+        let kind = self.tree.instructions.get(instruction).map(|i| &i.kind);
+        let Some(Kind::Copy(t) | Kind::Add(t)) = kind else {
+            return false;
+        };
+        t.sources.iter().any(|s| {
+            let name = s
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            s.ends_with('/') || matches!(name, "" | "." | "*") || !name.contains(['.', '*'])
+        })
+    }
+
+    /// Whether it builds an image of Windows: its name or its shell says so.
+    #[must_use]
+    pub fn is_windows(&self) -> bool {
+        let named = |text: &str| {
+            let text = text.to_lowercase();
+            ["windows", "nanoserver", "servercore"]
+                .iter()
+                .any(|w| text.contains(w))
+        };
+        let shell = |ins: &Instruction| match &ins.kind {
+            Kind::Shell(argv) => argv.first().is_some_and(|a| {
+                let a = a.to_lowercase();
+                a.starts_with("powershell") || a.starts_with("pwsh") || a.starts_with("cmd")
+            }),
+            _ => false,
+        };
+        let bases = self
+            .plan
+            .stages
+            .iter()
+            .any(|s| matches!(&s.base, Base::Image(name) if named(name)));
+        named(self.path) || bases || self.tree.instructions.iter().any(shell)
+    }
+
     /// The files of the context, listed when first asked for.
     #[must_use]
     pub fn files(&self) -> Option<&Context> {

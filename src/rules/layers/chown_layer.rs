@@ -3,7 +3,6 @@
 use super::deleted_later::absolute;
 use super::{hidden, image_steps};
 use crate::diagnostic::Severity;
-use crate::dockerfile::Kind;
 use crate::footprint::is_below;
 use crate::image::LossKind;
 use crate::plan::{Input, Step, StepKind};
@@ -78,7 +77,7 @@ fn look(
         .filter(|s| s.dest.as_ref().and_then(|d| d.best()).is_some_and(in_tree))
         .filter(|s| changes(view, s, call))
         .collect();
-    let Some(first) = holders.iter().find(|s| brings_tree(view, s)) else {
+    let Some(first) = holders.iter().find(|s| view.brings_folder(s.instruction)) else {
         return false;
     };
     let kinds = [LossKind::Attributes, LossKind::Overwritten];
@@ -157,29 +156,4 @@ fn changes(view: &View<'_>, step: &Step, call: &Call) -> bool {
     let (new_user, new_group) = whole(wanted);
     let same_group = new_group.is_empty() || name(&new_group) == name(&group);
     name(&user) != name(&new_user) || !same_group
-}
-
-/// Whether a COPY brings a folder, as far as its words tell: single files are small change.
-fn brings_tree(view: &View<'_>, step: &Step) -> bool {
-    let Some(Kind::Copy(t) | Kind::Add(t)) = view
-        .tree
-        .instructions
-        .get(step.instruction)
-        .map(|i| &i.kind)
-    else {
-        return false;
-    };
-    t.sources.iter().any(|s| {
-        let name = s
-            .trim_end_matches('/')
-            .rsplit('/')
-            .next()
-            .unwrap_or_default();
-        s.ends_with('/') || matches!(name, "" | "." | "*") || !name.contains(['.', '*'])
-    })
-}
-
-/// Whether a COPY takes files of the context alone.
-fn only_context(step: &Step) -> bool {
-    step.inputs.iter().all(|i| matches!(i, Input::Context(_)))
 }

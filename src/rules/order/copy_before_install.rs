@@ -60,7 +60,8 @@ fn build(view: &View<'_>, out: &mut Findings<'_>) {
 fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item = &'v Waiting> {
     view.waiting().iter().filter(move |w| {
         let step = view.step(w.run);
-        step.is_some_and(|s| s.classes.iter().any(|c| classes.contains(c)))
+        view.brings_folder(w.copy)
+            && step.is_some_and(|s| s.classes.iter().any(|c| classes.contains(c)))
     })
 }
 
