@@ -157,3 +157,8 @@ fn changes(view: &View<'_>, step: &Step, call: &Call) -> bool {
     let same_group = new_group.is_empty() || name(&new_group) == name(&group);
     name(&user) != name(&new_user) || !same_group
 }
+
+/// Whether a COPY takes files of the context alone.
+fn only_context(step: &Step) -> bool {
+    step.inputs.iter().all(|i| matches!(i, Input::Context(_)))
+}
