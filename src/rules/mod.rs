@@ -5,6 +5,7 @@
 //! over the instructions and over the commands of RUNs, which are parsed once. Invariants: rules read and never run anything; the same values
 //! give the same findings; a fix touches no byte outside of its edits. What each rule is for stands in `docs/rules/`.
 
+mod alone;
 mod base;
 pub mod baseline;
 mod buildkit;
@@ -28,6 +29,7 @@ mod toolchain;
 mod view;
 mod workflows;
 
+pub use alone::of_text;
 pub use finding::{Ask, Evidence, FileEdit, Finding, Findings, Fix};
 pub use fixes::{apply, choose};
 pub use project::{Git, Project, ProjectFile};
