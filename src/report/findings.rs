@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::rules::{Evidence, Finding};
 use crate::source::{SourceFile, Span};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A finding, as JSON.
@@ -222,12 +223,52 @@ pub fn diagnostic(finding: &Finding) -> Diagnostic {
     }
 }
 
+/// Findings of one rule that a listing shows in full for a file.
+const IN_FULL: usize = 3;
+
+/// What a listing shows of a file: the first ones of each rule, and for each rule with more the lines of the others.
+fn shortened(file: &CheckedFile) -> (Vec<&Diagnostic>, Vec<(&'static str, Vec<u32>)>) {
+    let mut shown = Vec::new();
+    let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut others: BTreeMap<&'static str, Vec<u32>> = BTreeMap::new();
+    let of = |code: &str| file.shown.iter().filter(|d| d.code == code).count();
+    for d in &file.shown {
+        let n = seen.entry(d.code).or_default();
+        *n += 1;
+        // One more is no longer than saying that there is one more.
+        match *n > IN_FULL && of(d.code) > IN_FULL + 1 && !d.is_error() {
+            true => {
+                let line = d.span().map_or(1, |s| file.source.line(s.start));
+                others.entry(d.code).or_default().push(line);
+            }
+            false => shown.push(d),
+        }
+    }
+    (shown, others.into_iter().collect())
+}
+
+/// The others of a rule, in one line.
+fn more_like_this(lines: &[u32]) -> String {
+    const MOST: usize = 12;
+    let shown: Vec<String> = lines.iter().take(MOST).map(u32::to_string).collect();
+    let rest = match lines.len() - shown.len() {
+        0 => String::new(),
+        n => format!(" and {n} more places"),
+    };
+    format!(
+        "{} more like these: lines {}{rest}",
+        lines.len(),
+        shown.join(", ")
+    )
+}
+
 /// The listing for a terminal.
 #[must_use]
 pub fn text(checked: &Checked, color: bool) -> String {
     let mut out = String::new();
     for file in &checked.files {
-        for d in &file.shown {
+        let (shown, others) = shortened(file);
+        for d in shown {
             if !out.is_empty() {
                 out.push('\n');
             }
@@ -244,12 +285,17 @@ pub fn text(checked: &Checked, color: bool) -> String {
                     let _ = writeln!(out, "  = help: {}", line(help));
                 }
             } else {
-                out.push_str(&snippet::diagnostics(
-                    &file.source,
-                    std::slice::from_ref(d),
-                    color,
-                ));
+                let one = std::slice::from_ref(d);
+                out.push_str(&snippet::diagnostics(&file.source, one, color));
             }
+        }
+        for (code, lines) in others {
+            let _ = writeln!(
+                out,
+                "\n{} [{code}] {}",
+                line(&file.file),
+                more_like_this(&lines)
+            );
         }
     }
     if !out.is_empty() {
@@ -312,7 +358,8 @@ pub fn markdown(checked: &Checked) -> String {
             "\n{}\n\n| line | rule | what |\n| ---: | --- | --- |",
             markdown_code(&file.file)
         );
-        for d in &file.shown {
+        let (shown, others) = shortened(file);
+        for d in shown {
             let place = d
                 .span()
                 .map_or(String::new(), |s| file.source.line(s.start).to_string());
@@ -324,6 +371,14 @@ pub fn markdown(checked: &Checked) -> String {
                 d.severity.as_str(),
                 markdown_code(d.code),
                 markdown_text(&d.message)
+            );
+        }
+        for (code, lines) in others {
+            let _ = writeln!(
+                out,
+                "|  | {} | {} |",
+                markdown_code(code),
+                markdown_text(&more_like_this(&lines))
             );
         }
     }

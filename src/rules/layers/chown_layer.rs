@@ -106,11 +106,13 @@ fn look(
         "give {many} {} `{flag}`, and leave this out",
         lines.join(", ")
     ));
-    if bytes > 0 {
-        finding
+    match bytes {
+        // How large it is nobody knows.
+        0 => finding.severity(Severity::Note),
+        _ => finding
             .bytes(bytes)
-            .severity(by_bytes(bytes, RULE.severity));
-    }
+            .severity(by_bytes(bytes, RULE.severity)),
+    };
     // The optimizer knows where the flags do the same, and what becomes of the rest of the RUN.
     let span = run.ins.span;
     let inside = |f: &&crate::rewrite::Rewrite| {

@@ -9,6 +9,8 @@ mod removes_nothing;
 mod repeated_step;
 
 use super::{Rule, View};
+use crate::cost::CostSource;
+use crate::layers::BytesSource;
 use crate::plan::Step;
 use crate::source::Span;
 use petgraph::graph::NodeIndex;
@@ -45,7 +47,12 @@ fn hidden(
         found.layers.iter().position(of)
     };
     let by = number(by)?;
-    let lost = &found.layers[number(holder)?].lost;
+    let holder = &found.layers[number(holder)?];
+    // A figure of our own table says nothing of this file.
+    if holder.source == BytesSource::Costs(CostSource::Prior) {
+        return None;
+    }
+    let lost = &holder.lost;
     let bytes = lost
         .iter()
         .filter(|l| l.by == by && kinds.contains(&l.kind));
