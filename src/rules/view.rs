@@ -1,6 +1,7 @@
 //! One Dockerfile as rules look at it: its tree, its steps, the commands of its RUNs, its context.
 
 use super::Project;
+use super::buildkit::commands::{self, Command};
 use super::call::{Argument, Call, Reader, calls};
 use super::settings::Settings;
 use crate::context::Context;
@@ -48,6 +49,7 @@ pub struct View<'a> {
     /// Step of each instruction; triggers of ONBUILD make steps of other stages and are not here.
     steps: Vec<Option<NodeIndex>>,
     files: OnceCell<Option<Rc<Context>>>,
+    commands: OnceCell<Vec<Command<'a>>>,
 }
 
 /// Everything a view is made of.
@@ -96,6 +98,7 @@ impl<'a> View<'a> {
             runs: Vec::new(),
             steps,
             files: OnceCell::new(),
+            commands: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -172,6 +175,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn files(&self) -> Option<&Context> {
         self.files.get_or_init(|| (self.context.list)()).as_deref()
+    }
+
+    /// The commands of all stages with their variables replaced, in the builder's order.
+    pub(super) fn commands(&self) -> &[Command<'a>] {
+        self.commands.get_or_init(|| commands::all(self))
     }
 
     /// The commands of all RUNs, each with its RUN.

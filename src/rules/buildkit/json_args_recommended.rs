@@ -1,0 +1,98 @@
+//! CMD and ENTRYPOINT in shell form: a shell is the first process, and signals do not reach the program.
+
+use super::commands::Command;
+use super::on_first_line;
+use crate::diagnostic::Severity;
+use crate::dockerfile::{CommandForm, Kind, Text};
+use crate::rewrite::Safety;
+use crate::rules::{Check, FileEdit, Findings, Rule, View};
+use crate::shell::{self, CommandKind};
+use std::collections::BTreeSet;
+
+/// `JSONArgsRecommended`.
+pub static RULE: Rule = Rule {
+    name: "JSONArgsRecommended",
+    severity: Severity::Warning,
+    summary: "CMD or ENTRYPOINT starts a shell, which does not pass signals on to the program",
+    also: &["DL3025"],
+    check: Check::Dockerfile(check),
+};
+
+fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    // Stages with a SHELL so far: whoever sets one wants it.
+    let mut shells: BTreeSet<usize> = BTreeSet::new();
+    for command in view.commands() {
+        let (keyword, text) = match &command.ins.kind {
+            Kind::Shell(_) => {
+                shells.insert(command.stage);
+                continue;
+            }
+            Kind::Cmd(CommandForm::Shell(text)) => ("CMD", text),
+            Kind::Entrypoint(CommandForm::Shell(text)) => ("ENTRYPOINT", text),
+            _ => continue,
+        };
+        if !shells.is_empty() && view.chain(command.stage).iter().any(|s| shells.contains(s)) {
+            continue;
+        }
+        let message = format!(
+            "this {keyword} runs in `/bin/sh -c`, which gets the signal that ends the container and does not pass it on"
+        );
+        let span = on_first_line(view, command.place, command.place.keyword_span());
+        let finding = out.at(span, message);
+        finding.help(format!("write `{keyword} [\"program\", \"argument\"]`"));
+        if let Some(edit) = edit(view, command, keyword, text) {
+            finding.fix(Safety::Review, vec![edit]);
+        }
+    }
+}
+
+/// The same words as a JSON array, where they hold nothing that a shell is needed for.
+fn edit(view: &View<'_>, command: &Command<'_>, keyword: &str, text: &Text) -> Option<FileEdit> {
+    // Behind an ENTRYPOINT in JSON form a CMD is its arguments, behind one in shell form it is nothing.
+    let takes_cmd = keyword == "ENTRYPOINT" && has_cmd(view, command.stage);
+    if command.is_trigger || takes_cmd {
+        return None;
+    }
+    let words = words(text)?;
+    let span = text.span();
+    let mut lines = view.source.text(span).into_owned();
+    lines.retain(|c| !matches!(c, ' ' | '\t'));
+    if lines.contains("\n#") {
+        return None;
+    }
+    let words: Option<Vec<String>> = words
+        .iter()
+        .map(|w| serde_json::to_string(w).ok())
+        .collect();
+    Some(FileEdit::here(span, format!("[{}]", words?.join(", "))))
+}
+
+fn has_cmd(view: &View<'_>, stage: usize) -> bool {
+    let commands = view.commands().iter();
+    let mut own = commands.filter(|c| c.stage == stage);
+    own.any(|c| matches!(c.ins.kind, Kind::Cmd(_)))
+}
+
+/// What a shell does itself, or changes for what comes after it.
+#[rustfmt::skip]
+const BUILT_IN: &[&str] = &[
+    ".", ":", "[", "alias", "bg", "cd", "command", "eval", "exec", "exit", "export", "fg", "jobs", "read", "return", "set", "shift", "source", "times",
+    "trap", "type", "ulimit", "umask", "unset", "wait",
+];
+
+fn words(text: &str) -> Option<Vec<String>> {
+    let script = shell::parse(text);
+    let [only] = script.commands.as_slice() else {
+        return None;
+    };
+    let CommandKind::Simple(simple) = &only.kind else {
+        return None;
+    };
+    if !only.redirects.is_empty() || only.background || !simple.assignments.is_empty() {
+        return None;
+    }
+    let words: Option<Vec<String>> = simple.words.iter().map(shell::Word::literal).collect();
+    let words = words?;
+    let program = words.first()?;
+    (!program.is_empty() && !BUILT_IN.contains(&program.as_str())).then_some(words)
+}
