@@ -32,6 +32,17 @@ pub struct Command<'a> {
     pub is_unsure: bool,
 }
 
+impl Command<'_> {
+    /// What messages call it.
+    pub fn called(&self) -> String {
+        let keyword = &self.ins.keyword;
+        match self.is_trigger {
+            true => format!("the {keyword} that an ONBUILD brings along"),
+            false => format!("this {keyword}"),
+        }
+    }
+}
+
 /// What is known at one point of a stage.
 #[derive(Clone, Default)]
 struct Scope {
@@ -50,6 +61,9 @@ enum Bottom {
     /// Nobody knows.
     Unknown,
 }
+
+/// Arguments that never become variables, and are never called missing.
+const HIDDEN: &[&str] = &["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
 
 /// Official images that set nothing but PATH.
 const PLAIN: &[&str] = &[
@@ -247,9 +261,7 @@ impl<'a> Walk<'_, 'a> {
             (None, None) => self.globals.values().get(name.as_str()).cloned(),
         };
         scope.declared.insert(name.to_string());
-        // These two never become variables.
-        let hidden = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
-        if let Some(value) = value.filter(|_| !hidden.contains(&name.as_str())) {
+        if let Some(value) = value.filter(|_| !HIDDEN.contains(&name.as_str())) {
             scope.values.insert(name.to_string(), value);
         }
     }
@@ -279,6 +291,7 @@ impl Reading {
         let mut missing = self.missing.borrow_mut();
         if value.is_none()
             && !scope.declared.contains(name)
+            && !HIDDEN.contains(&name)
             && !missing.iter().any(|(n, _)| n == name)
         {
             missing.push((name.to_owned(), span));

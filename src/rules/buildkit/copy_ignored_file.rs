@@ -24,10 +24,8 @@ fn look(view: &View<'_>, out: &mut Findings<'_>) {
     let mut patterns = rules.patterns().iter();
     let nothing_is_left = patterns.any(|p| matches!(p.body.as_str(), "*" | "**" | "**/*"));
     for command in view.commands() {
-        let (keyword, transfer) = match &command.ins.kind {
-            Kind::Copy(transfer) => ("COPY", transfer),
-            Kind::Add(transfer) => ("ADD", transfer),
-            _ => continue,
+        let (Kind::Copy(transfer) | Kind::Add(transfer)) = &command.ins.kind else {
+            continue;
         };
         if command.ins.flag("from").is_some_and(|f| !f.is_empty()) {
             continue;
@@ -48,10 +46,16 @@ fn look(view: &View<'_>, out: &mut Findings<'_>) {
                 .context
                 .ignore_file
                 .map_or(".dockerignore", |f| f.name());
-            let message = format!(
-                "`{file}` keeps `{}` out of the context, so this {keyword} does not find it",
-                shorten(&path)
-            );
+            let what = command.called();
+            let message = match path.as_str() {
+                "." | "/" => format!(
+                    "`{file}` keeps everything out of the context, so {what} brings nothing"
+                ),
+                path => format!(
+                    "`{file}` keeps `{}` out of the context, so {what} does not find it",
+                    shorten(path)
+                ),
+            };
             let span = match (command.is_trigger, transfer.sources.get(*i)) {
                 (false, Some(text)) => text.span(),
                 _ => command.place.keyword_span(),

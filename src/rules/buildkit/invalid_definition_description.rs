@@ -63,6 +63,8 @@ fn describe(view: &View<'_>, ins: &Instruction, comment: &str, out: &mut Finding
 
 /// Whether the value of a `# check=` directive asks for this rule.
 fn asks(value: &str) -> bool {
+    // The builder reads up to the first blank.
+    let value = value.split(' ').next().unwrap_or_default();
     value.split(';').any(|part| match part.split_once('=') {
         Some((key, names)) if key.trim() == "experimental" => {
             let mut names = names.split(',').map(str::trim);

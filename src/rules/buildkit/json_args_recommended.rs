@@ -35,7 +35,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         let message = format!(
-            "this {keyword} runs in `/bin/sh -c`, which gets the signal that ends the container and does not pass it on"
+            "{} is run by `/bin/sh -c`, and the signal that ends the container stops at that shell unless it says `exec`",
+            command.called()
         );
         let span = on_first_line(view, command.place, command.place.keyword_span());
         let finding = out.at(span, message);

@@ -58,6 +58,9 @@ fn edit(view: &View<'_>, ins: &Instruction, who: &str) -> Option<FileEdit> {
         .iter()
         .find_map(|q| who.strip_prefix(*q)?.strip_suffix(*q));
     let escape = view.tree.directives.escape;
+    if bare.is_some_and(|b| b.contains(escape)) {
+        return None;
+    }
     let mut value = String::new();
     for c in bare.unwrap_or(who).chars() {
         if c == '"' || c == '$' || c == escape {

@@ -30,7 +30,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         };
         let message = format!(
-            "this {keyword} does nothing: that of line {} replaces it",
+            "{} does nothing: that of line {} replaces it",
+            first.called(),
             command.place.line
         );
         let span = on_first_line(view, first.place, first.place.keyword_span());

@@ -31,10 +31,15 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let line = view.source.line(first.start);
         let keyword = &ins.keyword;
         let message = match blank.len() {
-            1 => format!("line {line} is blank inside of this {keyword}, which goes on below it"),
+            1 => format!("line {line} is blank inside of this {keyword}"),
             n => format!("{n} lines are blank inside of this {keyword}, the first is line {line}"),
         };
         // The builder names the instruction's last line.
+        let text = view.source.text(place);
+        let place = Span::new(
+            place.start as usize,
+            place.start as usize + text.trim_end().len().max(1),
+        );
         let finding = out.at(place, message);
         finding.help("take the blank lines out, or make them comments");
         let edits = blank.into_iter().map(|span| FileEdit::here(span, ""));

@@ -13,7 +13,7 @@ pub static RULE: Rule = Rule {
     name: "RedundantTargetPlatform",
     severity: Severity::Warning,
     summary: "`--platform=$TARGETPLATFORM` says what a FROM does without it",
-    also: &[],
+    also: &["DL3065"],
     check: Check::Dockerfile(check),
 };
 

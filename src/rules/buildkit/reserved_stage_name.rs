@@ -9,7 +9,7 @@ pub static RULE: Rule = Rule {
     name: "ReservedStageName",
     severity: Severity::Warning,
     summary: "a stage is called `scratch` or `context`, which mean other things to the builder",
-    also: &[],
+    also: &["DL3063"],
     check: Check::Dockerfile(check),
 };
 

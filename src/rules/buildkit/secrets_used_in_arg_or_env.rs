@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
     name: "SecretsUsedInArgOrEnv",
     severity: Severity::Warning,
     summary: "an ARG or ENV has the name of a secret, and its value stays in the image",
-    also: &[],
+    also: &["DL3064"],
     check: Check::Dockerfile(check),
 };
 
@@ -48,8 +48,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 continue;
             }
             let keeps = match command.ins.kind {
-                Kind::Arg(_) => "is in the image's history",
-                _ => "is in the image's configuration",
+                Kind::Arg(_) => "can be read from the image's history",
+                _ => "is in the configuration of the stage and of all that start from it",
             };
             let message = format!("whatever `{}` holds {keeps}", shorten(&name));
             let span = match command.is_trigger {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub static RULE: Rule = Rule {
     name: "UndefinedArgInFrom",
     severity: Severity::Warning,
-    summary: "a FROM uses a variable that no ARG before the first FROM declares, so it is always empty",
+    summary: "a FROM uses a variable that no ARG before the first FROM declares, so nothing can set it",
     also: &[],
     check: Check::Dockerfile(check),
 };
@@ -46,8 +46,9 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                     None => "declare it with ARG before the first FROM".to_owned(),
                 };
                 let short = shorten(&name);
-                let message =
-                    format!("no ARG before the first FROM declares `{short}`, so it is empty here");
+                let message = format!(
+                    "no ARG before the first FROM declares `{short}`, so nothing can set it"
+                );
                 out.at(on_first_line(view, ins, span), message).help(help);
             }
         }

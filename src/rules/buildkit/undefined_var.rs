@@ -18,10 +18,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for command in view.commands() {
         for (name, span) in &command.missing {
             let short = shorten(name);
-            let message = format!(
-                "nothing has set `${short}` for this {}, so it is empty",
-                command.ins.keyword
-            );
+            let message = format!("nothing has set the `${short}` of {}", command.called());
             let span = match command.is_trigger {
                 true => command.place.keyword_span(),
                 false => *span,
