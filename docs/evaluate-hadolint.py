@@ -26,7 +26,7 @@ def hadolint(program, files):
     """Places by code, and the files that can't be read."""
     places, unread = defaultdict(set), set()
     for file in files:
-        words = [program, "--no-fail", "--disable-ignore-pragma", "-f", "json", file]
+        words = [program, "--no-fail", "-f", "json", file]
         out = subprocess.run(words, capture_output=True, text=True, check=False)
         try:
             rows = json.loads(out.stdout)

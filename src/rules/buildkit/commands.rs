@@ -12,6 +12,7 @@ use crate::rules::View;
 use crate::source::Span;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// One command of a stage.
 pub struct Command<'a> {
@@ -30,6 +31,10 @@ pub struct Command<'a> {
     pub missing: Vec<(String, Span)>,
     /// The base image may set one that nothing here does.
     pub is_unsure: bool,
+    /// A SHELL came before it, in the stage or in one below.
+    pub has_shell: bool,
+    /// A WORKDIR came before it, in the stage or in one below.
+    pub has_workdir: bool,
 }
 
 impl Command<'_> {
@@ -49,6 +54,8 @@ struct Scope {
     values: FxHashMap<String, String>,
     /// ARGs, with a value or without.
     declared: FxHashSet<String>,
+    has_shell: bool,
+    has_workdir: bool,
 }
 
 /// What the image at the bottom of a stage sets.
@@ -121,7 +128,7 @@ struct Walk<'v, 'a> {
     globals: Globals,
     own: FxHashSet<String>,
     /// The scope at the end of each stage so far, and what is at its bottom.
-    ends: Vec<(Scope, Bottom)>,
+    ends: Vec<(Rc<Scope>, Bottom)>,
     out: Vec<Command<'a>>,
 }
 
@@ -134,7 +141,7 @@ impl<'a> Walk<'_, 'a> {
         };
         let (mut scope, bottom) = match &below {
             Some((_, end)) => end.clone(),
-            None => (Scope::default(), self.bottom(&stage.base)),
+            None => (Rc::default(), self.bottom(&stage.base)),
         };
         let all = &self.view.tree.instructions;
         let Some(from) = all.get(stage.from) else {
@@ -184,15 +191,16 @@ impl<'a> Walk<'_, 'a> {
         stage: usize,
         ins: &'a Instruction,
         trigger: Option<&'a Instruction>,
-        scope: &mut Scope,
+        scope: &mut Rc<Scope>,
         bottom: Bottom,
     ) {
         let escape = self.view.tree.directives.escape;
-        let mut reading = Reading {
+        let reading = Reading {
             escape,
             missing: RefCell::default(),
         };
         let mut words = Vec::new();
+        let (has_shell, has_workdir) = (scope.has_shell, scope.has_workdir);
         match &ins.kind {
             Kind::Env(list) => {
                 let pairs = list.iter().map(|(key, value)| {
@@ -202,12 +210,12 @@ impl<'a> Walk<'_, 'a> {
                 let pairs: Vec<(String, String)> = pairs.collect();
                 for (i, (key, value)) in pairs.into_iter().enumerate() {
                     words.push((i, key.clone()));
-                    scope.values.insert(key, value);
+                    Rc::make_mut(scope).values.insert(key, value);
                 }
             }
             Kind::Arg(list) => {
                 for (name, default) in list {
-                    self.argument(&mut reading, scope, name, default.as_ref());
+                    self.argument(&reading, Rc::make_mut(scope), name, default.as_ref());
                 }
             }
             Kind::Label(list) => {
@@ -220,7 +228,13 @@ impl<'a> Walk<'_, 'a> {
                 words = reading.transfer(scope, ins, transfer);
             }
             Kind::Run(_) => reading.mounts(scope, ins),
-            Kind::Workdir(path) => words.push((0, reading.word(scope, path, path.span()))),
+            Kind::Workdir(path) => {
+                words.push((0, reading.word(scope, path, path.span())));
+                if !has_workdir {
+                    Rc::make_mut(scope).has_workdir = true;
+                }
+            }
+            Kind::Shell(_) if !has_shell => Rc::make_mut(scope).has_shell = true,
             Kind::User(text) | Kind::Stopsignal(text) => reading.names(scope, text),
             Kind::Volume(list) => list.iter().for_each(|v| reading.names(scope, v)),
             // The builder says nothing about variables here.
@@ -243,16 +257,12 @@ impl<'a> Walk<'_, 'a> {
             words,
             is_unsure: missing.len() < before,
             missing,
+            has_shell,
+            has_workdir,
         });
     }
 
-    fn argument(
-        &self,
-        reading: &mut Reading,
-        scope: &mut Scope,
-        name: &Text,
-        default: Option<&Text>,
-    ) {
+    fn argument(&self, reading: &Reading, scope: &mut Scope, name: &Text, default: Option<&Text>) {
         let mut given = self.view.options.args.iter().rev();
         let given = given.find(|(n, _)| n == name.as_str()).map(|(_, v)| v);
         let value = match (given, default) {

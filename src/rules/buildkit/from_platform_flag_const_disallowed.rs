@@ -5,6 +5,7 @@ use super::{froms, on_first_line};
 use crate::diagnostic::{Severity, shorten};
 use crate::plan::parse_platform;
 use crate::rules::{Check, Findings, Rule, View};
+use std::cell::OnceCell;
 
 /// `FromPlatformFlagConstDisallowed`.
 pub static RULE: Rule = Rule {
@@ -16,11 +17,13 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let globals = OnceCell::new();
     for (_, ins, _, alias) in froms(view) {
         let Some(text) = ins.flag("platform").filter(|p| !p.is_empty()) else {
             continue;
         };
-        let word = Globals::new(view, true).and_then(|g| g.word(text));
+        let globals = globals.get_or_init(|| Globals::new(view, true));
+        let word = globals.as_ref().and_then(|g| g.word(text));
         let Some(word) = word.filter(|w| w.known.is_empty() && w.unknown.is_empty()) else {
             continue;
         };

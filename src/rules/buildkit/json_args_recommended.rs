@@ -19,19 +19,17 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    // Stages with a SHELL so far: whoever sets one wants it.
-    let mut shells: BTreeSet<usize> = BTreeSet::new();
+    let is_cmd = |c: &&Command<'_>| matches!(c.ins.kind, Kind::Cmd(_));
+    let cmds = view.commands().iter().filter(is_cmd);
+    let with_cmd: BTreeSet<usize> = cmds.map(|c| c.stage).collect();
     for command in view.commands() {
         let (keyword, text) = match &command.ins.kind {
-            Kind::Shell(_) => {
-                shells.insert(command.stage);
-                continue;
-            }
             Kind::Cmd(CommandForm::Shell(text)) => ("CMD", text),
             Kind::Entrypoint(CommandForm::Shell(text)) => ("ENTRYPOINT", text),
             _ => continue,
         };
-        if !shells.is_empty() && view.chain(command.stage).iter().any(|s| shells.contains(s)) {
+        // Whoever sets one wants it.
+        if command.has_shell {
             continue;
         }
         let message = format!(
@@ -41,16 +39,20 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let span = on_first_line(view, command.place, command.place.keyword_span());
         let finding = out.at(span, message);
         finding.help(format!("write `{keyword} [\"program\", \"argument\"]`"));
-        if let Some(edit) = edit(view, command, keyword, text) {
+        if let Some(edit) = edit(
+            view,
+            command,
+            keyword == "ENTRYPOINT" && with_cmd.contains(&command.stage),
+            text,
+        ) {
             finding.fix(Safety::Review, vec![edit]);
         }
     }
 }
 
-/// The same words as a JSON array, where they hold nothing that a shell is needed for.
-fn edit(view: &View<'_>, command: &Command<'_>, keyword: &str, text: &Text) -> Option<FileEdit> {
-    // Behind an ENTRYPOINT in JSON form a CMD is its arguments, behind one in shell form it is nothing.
-    let takes_cmd = keyword == "ENTRYPOINT" && has_cmd(view, command.stage);
+/// The same words as a JSON array, where they hold nothing that a shell is needed for. An ENTRYPOINT in JSON form takes the CMD as its arguments,
+/// one in shell form does not.
+fn edit(view: &View<'_>, command: &Command<'_>, takes_cmd: bool, text: &Text) -> Option<FileEdit> {
     if command.is_trigger || takes_cmd {
         return None;
     }
@@ -66,12 +68,6 @@ fn edit(view: &View<'_>, command: &Command<'_>, keyword: &str, text: &Text) -> O
         .map(|w| serde_json::to_string(w).ok())
         .collect();
     Some(FileEdit::here(span, format!("[{}]", words?.join(", "))))
-}
-
-fn has_cmd(view: &View<'_>, stage: usize) -> bool {
-    let commands = view.commands().iter();
-    let mut own = commands.filter(|c| c.stage == stage);
-    own.any(|c| matches!(c.ins.kind, Kind::Cmd(_)))
 }
 
 /// What a shell does itself, or changes for what comes after it.

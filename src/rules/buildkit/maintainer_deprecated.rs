@@ -19,6 +19,7 @@ pub static RULE: Rule = Rule {
 const LABEL: &str = "org.opencontainers.image.authors";
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let mut labelled = None;
     for (at, ins) in view.tree.instructions.iter().enumerate() {
         let Kind::Maintainer(who) = &ins.kind else {
             continue;
@@ -27,7 +28,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let message = "MAINTAINER sets a field that few tools show, and is deprecated";
         let finding = out.at(span, message);
         finding.help(format!("write `LABEL {LABEL}=\"…\"`"));
-        if !is_labelled(view, at)
+        if !is_labelled(view, at, &mut labelled)
             && let Some(edit) = edit(view, ins, who)
         {
             finding.fix(Safety::Assumed, vec![edit]);
@@ -35,16 +36,21 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
 }
 
-/// The stage has such a label already.
-fn is_labelled(view: &View<'_>, at: usize) -> bool {
+/// The stage has such a label already; `known` is the answer for the last stage that was asked about.
+fn is_labelled(view: &View<'_>, at: usize, known: &mut Option<(usize, bool)>) -> bool {
     let Some(stage) = view.stage_of(at) else {
         return true;
     };
+    if let Some((_, answer)) = known.filter(|(s, _)| *s == stage) {
+        return answer;
+    }
     let mut all = view.instructions(stage);
-    all.any(|(_, ins)| match &ins.kind {
+    let answer = all.any(|(_, ins)| match &ins.kind {
         Kind::Label(list) => list.iter().any(|(key, _)| key.contains(LABEL)),
         _ => false,
-    })
+    });
+    *known = Some((stage, answer));
+    answer
 }
 
 fn edit(view: &View<'_>, ins: &Instruction, who: &str) -> Option<FileEdit> {

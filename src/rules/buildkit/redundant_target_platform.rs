@@ -7,6 +7,7 @@ use crate::dockerfile::{Flag, Instruction};
 use crate::rewrite::Safety;
 use crate::rules::{Check, FileEdit, Findings, Rule, View};
 use crate::source::Span;
+use std::cell::OnceCell;
 
 /// `RedundantTargetPlatform`.
 pub static RULE: Rule = Rule {
@@ -19,11 +20,12 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     const NAME: &str = "TARGETPLATFORM";
+    let globals = OnceCell::new();
     for (_, ins, _, _) in froms(view) {
         let Some(text) = ins.flag("platform").filter(|p| p.contains(NAME)) else {
             continue;
         };
-        let Some(globals) = Globals::new(view, true) else {
+        let Some(globals) = globals.get_or_init(|| Globals::new(view, true)) else {
             return;
         };
         let Some(word) = globals.word(text) else {

@@ -40,7 +40,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 if globals.declared.contains(&name) || !told.insert(name.clone()) {
                     continue;
                 }
-                let near = nearest(&name, globals.names().filter(|n| **n != name));
+                let near = nearest(&name, globals.names().filter(|n| **n != name).take(200));
                 let help = match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "declare it with ARG before the first FROM".to_owned(),

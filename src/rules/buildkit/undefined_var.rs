@@ -4,6 +4,8 @@ use super::on_first_line;
 use crate::diagnostic::{Severity, shorten};
 use crate::dockerfile::{Kind, nearest};
 use crate::rules::{Check, Findings, Rule, View};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 /// `UndefinedVar`.
 pub static RULE: Rule = Rule {
@@ -15,6 +17,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let names = OnceCell::new();
     for command in view.commands() {
         for (name, span) in &command.missing {
             let short = shorten(name);
@@ -23,40 +26,58 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 true => command.place.keyword_span(),
                 false => *span,
             };
+            let names = names.get_or_init(|| Names::new(view));
             out.at(on_first_line(view, command.place, span), message)
-                .help(help(view, name));
+                .help(names.help(name));
         }
     }
 }
 
-fn help(view: &View<'_>, name: &str) -> String {
-    let mut own: Vec<&str> = Vec::new();
-    let mut is_global = false;
-    let mut seen_from = false;
-    for ins in &view.tree.instructions {
-        match &ins.kind {
-            Kind::From { .. } => seen_from = true,
-            Kind::Arg(list) => {
-                is_global |= !seen_from && list.iter().any(|(n, _)| *n == name);
-                own.extend(list.iter().map(|(n, _)| n.as_str()));
+/// The names that the file gives to variables.
+struct Names<'a> {
+    global: BTreeSet<&'a str>,
+    all: BTreeSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn new(view: &View<'a>) -> Self {
+        let (mut global, mut all) = (BTreeSet::new(), BTreeSet::new());
+        let mut in_stage = false;
+        for ins in &view.tree.instructions {
+            match &ins.kind {
+                Kind::From { .. } => in_stage = true,
+                Kind::Arg(list) => {
+                    let names = list.iter().map(|(n, _)| n.as_str());
+                    if !in_stage {
+                        global.extend(names.clone());
+                    }
+                    all.extend(names);
+                }
+                Kind::Env(list) => all.extend(list.iter().map(|(n, _)| n.as_str())),
+                _ => {}
             }
-            Kind::Env(list) => own.extend(list.iter().map(|(n, _)| n.as_str())),
-            _ => {}
         }
+        Self { global, all }
     }
-    let short = shorten(name);
-    if is_global {
-        return format!(
-            "write `ARG {short}` in this stage: an ARG before the first FROM is for FROM lines alone"
-        );
-    }
-    if own.contains(&name) {
-        return format!("set `{short}` in this stage, before this line");
-    }
-    match nearest(name, own.into_iter()) {
-        Some(near) => format!("did you mean `${near}`?"),
-        None => {
-            format!("declare it with `ARG {short}`, or write `\\$` where the sign itself is meant")
+
+    fn help(&self, name: &str) -> String {
+        // Every name is held against every other: only in files that people write.
+        const MOST: usize = 200;
+        let short = shorten(name);
+        if self.global.contains(name) {
+            return format!(
+                "write `ARG {short}` in this stage: an ARG before the first FROM is for FROM lines alone"
+            );
+        }
+        if self.all.contains(name) {
+            return format!("set `{short}` in this stage, before this line");
+        }
+        let others = self.all.iter().copied().take(MOST);
+        match nearest(name, others) {
+            Some(near) => format!("did you mean `${near}`?"),
+            None => format!(
+                "declare it with `ARG {short}`, or write `\\$` where the sign itself is meant"
+            ),
         }
     }
 }

@@ -5,7 +5,6 @@ use crate::diagnostic::{Severity, shorten};
 use crate::dockerfile::Kind;
 use crate::plan::Base;
 use crate::rules::{Check, Findings, Rule, View};
-use std::collections::BTreeSet;
 
 /// `WorkdirRelativePath`.
 pub static RULE: Rule = Rule {
@@ -17,15 +16,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    // Stages in which some WORKDIR came already.
-    let mut set: BTreeSet<usize> = BTreeSet::new();
     for command in view.commands() {
         let (Kind::Workdir(_), [(_, path)]) = (&command.ins.kind, command.words.as_slice()) else {
             continue;
         };
-        let inherited = view.chain(command.stage).iter().any(|s| set.contains(s));
-        set.insert(command.stage);
-        if inherited || is_absolute(path) || command.is_unsure {
+        if command.has_workdir || is_absolute(path) || command.is_unsure {
             continue;
         }
         let image = match view.plan.stages.get(command.stage).map(|s| &s.base) {
