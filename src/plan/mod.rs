@@ -26,8 +26,10 @@ pub use builder::{Builder, ContentRule, Lacks};
 pub use footprints::{is_posix_shell, with_recipes};
 pub use image::{image_name, normalize_reference};
 pub use lower::lower;
+pub(crate) use mount::fields as mount_fields;
 pub use mount::{Mount, MountType};
 pub use per_build::names_a_build;
+pub(crate) use platform::{arguments as platform_arguments, parse as parse_platform};
 pub use state::{Origin, VOLATILE};
 pub use written::{Written, WrittenVar};
 

@@ -1,6 +1,7 @@
 //! One Dockerfile as rules look at it: its tree, its steps, the commands of its RUNs, its context.
 
 use super::Project;
+use super::buildkit::commands::{self, Command};
 use super::call::{Argument, Call, Reader, calls};
 use super::settings::Settings;
 use crate::context::Context;
@@ -60,6 +61,7 @@ pub struct View<'a> {
     layers: OnceCell<Option<ImageLayers>>,
     waiting: OnceCell<Vec<Waiting>>,
     folds: OnceCell<Vec<Rewrite>>,
+    commands: OnceCell<Vec<Command<'a>>>,
 }
 
 /// Everything a view is made of.
@@ -111,6 +113,7 @@ impl<'a> View<'a> {
             layers: OnceCell::new(),
             waiting: OnceCell::new(),
             folds: OnceCell::new(),
+            commands: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -246,6 +249,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn folds(&self) -> &[Rewrite] {
         self.folds.get_or_init(|| (self.context.folds)())
+    }
+
+    /// The commands of all stages with their variables replaced, in the builder's order.
+    pub(super) fn commands(&self) -> &[Command<'a>] {
+        self.commands.get_or_init(|| commands::all(self))
     }
 
     /// The commands of all RUNs, each with its RUN.
