@@ -104,7 +104,7 @@ fn found(run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'_>) {
         _ => (deed.verb.span.end, " -y", "-y"),
     };
     finding.help(format!("add `{word}`"));
-    if deed.verb.value.as_deref() == Some(deed.verb.text.as_str()) {
+    if deed.takes_option(run) {
         finding.fix(Safety::Proven, vec![FileEdit::insert(at, text)]);
     }
 }

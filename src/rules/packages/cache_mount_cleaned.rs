@@ -95,7 +95,9 @@ fn switched_off(run: &Run<'_>, deed: &Deed<'_>, targets: &[&str], out: &mut Find
             start: before,
             end: words[at].span.end,
         };
-        finding.fix(Safety::Assumed, vec![FileEdit::here(gone, "")]);
+        if !run.text.is_empty() {
+            finding.fix(Safety::Assumed, vec![FileEdit::here(gone, "")]);
+        }
         return;
     }
     let set = run.step.is_some_and(|s| {
@@ -214,7 +216,7 @@ fn removed<'t>(
         Some(FileEdit::here(gone, ""))
     });
     let edits: Vec<FileEdit> = edits.collect();
-    if edits.len() == hits.len() {
+    if edits.len() == hits.len() && !run.text.is_empty() {
         finding.fix(Safety::Assumed, edits);
     }
 }

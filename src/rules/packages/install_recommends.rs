@@ -56,8 +56,7 @@ fn of_run(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
     if !ships {
         finding.severity(Severity::Note);
     }
-    let written = |d: &Deed<'_>| d.verb.value.as_deref() == Some(d.verb.text.as_str());
-    if open.iter().all(written) {
+    if open.iter().all(|d| d.takes_option(run)) {
         let edit = |d: &Deed<'_>| FileEdit::insert(d.verb.span.end, " --no-install-recommends");
         finding.fix(Safety::Review, open.iter().map(edit).collect());
     }

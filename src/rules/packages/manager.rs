@@ -571,6 +571,11 @@ impl Deed<'_> {
             .any(|o| o.to_ascii_lowercase().contains(text))
     }
 
+    /// The verb stands as it is in a script, so that an option may be put behind it.
+    pub fn takes_option(&self, run: &Run<'_>) -> bool {
+        !run.text.is_empty() && self.verb.value.as_deref() == Some(self.verb.text.as_str())
+    }
+
     /// Program and verb, as messages name them.
     pub fn shown(&self) -> String {
         match self.options.iter().any(|o| o == "global") && self.manager == Manager::Yarn {

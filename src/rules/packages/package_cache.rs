@@ -220,11 +220,11 @@ fn found(
                     && o.what == What::Install
                     && !keeps.options.iter().any(|k| o.has_option(k))
             };
-            let edits = all
-                .iter()
-                .filter(same)
-                .map(|o| FileEdit::insert(o.verb.span.end, format!(" {option}")));
-            finding.fix(Safety::Assumed, edits.collect());
+            let open: Vec<&Deed<'_>> = all.iter().filter(same).collect();
+            if open.iter().all(|o| o.takes_option(run)) {
+                let edit = |o: &&Deed<'_>| FileEdit::insert(o.verb.span.end, format!(" {option}"));
+                finding.fix(Safety::Assumed, open.iter().map(edit).collect());
+            }
         }
         Err(command) => {
             finding.help(format!(

@@ -125,11 +125,9 @@ fn is_cleaned(run: &Run<'_>, all: &[Deed<'_>], deed: &Deed<'_>, left: &Left) -> 
         .map(|o| o.call.span.start)
         .max()
         .unwrap_or(deed.call.span.start);
-    let by_tool = all.iter().any(|o| {
-        let lists = matches!(o.verb.value.as_deref(), Some("distclean" | "dist-clean"));
-        let enough = o.manager != Manager::Apt || lists;
-        family(o) && o.what == What::Clean && enough && o.call.span.start > last
-    });
+    let by_tool = all
+        .iter()
+        .any(|o| family(o) && o.what == What::Clean && takes_lists(o) && o.call.span.start > last);
     let words = [
         "/var/cache/*",
         "/var/cache ",
@@ -154,6 +152,25 @@ fn is_cleaned(run: &Run<'_>, all: &[Deed<'_>], deed: &Deed<'_>, left: &Left) -> 
         names || c.program.contains("clean")
     });
     by_tool || by_hand
+}
+
+/// Whether a manager's own way to clean takes the lists too, and not the packages alone.
+fn takes_lists(deed: &Deed<'_>) -> bool {
+    let word = |list: &[&str]| {
+        let mut names = deed.packages.iter().filter_map(|p| p.name.as_deref());
+        names.any(|n| list.contains(&n))
+    };
+    match deed.manager {
+        Manager::Apt => matches!(deed.verb.value.as_deref(), Some("distclean" | "dist-clean")),
+        Manager::Zypper => {
+            deed.has_letter('a')
+                || deed.has_letter('m')
+                || deed.has_option("--all")
+                || deed.has_option("--metadata")
+        }
+        m if m.is_dnf() => word(&["all", "metadata"]),
+        _ => true,
+    }
 }
 
 fn found(
@@ -187,22 +204,27 @@ fn found(
         .collect();
     let flags = by_flag && flagged.iter().all(|o| o.what != What::Update);
     let finding = out.at(deed.head(), message);
-    finding.help(match flags {
-        true => "add `--no-cache`: the index is then kept nowhere".to_owned(),
-        false => format!("end this RUN with `{}`", left.command),
+    let needed = is_needed(view, run, deed);
+    finding.help(match (flags, needed) {
+        (true, _) => "add `--no-cache`: the index is then kept nowhere".to_owned(),
+        (_, true) => format!(
+            "a later RUN may install from them: fetch them in each RUN that installs, and end it with `{}`",
+            left.command
+        ),
+        (_, false) => format!("end this RUN with `{}`", left.command),
     });
     if let Some(bytes) = left.bytes {
         finding.bytes(bytes);
     }
-    if is_needed(view, run, deed) {
+    if needed {
         return;
     }
-    if flags {
+    if flags && flagged.iter().all(|o| o.takes_option(run)) {
         let inserted = flagged
             .iter()
             .map(|o| FileEdit::insert(o.verb.span.end, " --no-cache"));
         finding.fix(Safety::Assumed, inserted.collect());
-    } else if let Some(edits) = append(view, run, &left.command) {
+    } else if !flags && let Some(edits) = append(view, run, &left.command) {
         finding.fix(Safety::Assumed, edits);
     }
 }

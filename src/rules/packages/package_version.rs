@@ -50,7 +50,7 @@ fn of_run(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
         let (message, help) = match manager {
             m if m.is_system() => (
                 format!(
-                    "{list} without a version: which one is installed depends on the day this step last ran"
+                    "{list} without a version: what is installed depends on the day this step last ran"
                 ),
                 system_help(m),
             ),

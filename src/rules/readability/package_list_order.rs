@@ -132,9 +132,10 @@ fn written(
     let command = indent(view, deed.call.program_span.start);
     let list = indent(view, all.start);
     let own = view.source.line(all.start) != view.source.line(deed.call.program_span.start);
-    let inner = match own && list.len() > command.len() {
+    let inner = match own && list.len() >= command.len() && !list.is_empty() {
         true => list,
         false if command.is_empty() => "        ".to_owned(),
+        false if command.contains('\t') => format!("{command}\t"),
         false => format!("{command}    "),
     };
     let mut text = String::new();
@@ -149,7 +150,9 @@ fn written(
     let rest = view.source.text(behind);
     let line = rest.lines().next().unwrap_or_default();
     let blanks = line.len() - line.trim_start().len();
-    if line.trim_start().starts_with("&&") {
+    let follows = line.trim_start().strip_prefix("&&");
+    // `&& \` stays where it is.
+    if follows.is_some_and(|f| !f.trim_matches([' ', '\t', escape]).is_empty()) {
         end = end.saturating_add(u32::try_from(blanks).unwrap_or(0));
         let outer = match command.is_empty() {
             true => "    ",

@@ -30,7 +30,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for stage in 0..view.plan.stages.len() {
         let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for (at, ins) in view.instructions(stage) {
-            if matches!(ins.kind, Kind::Run(_) | Kind::Copy(_) | Kind::Add(_)) {
+            if matches!(
+                ins.kind,
+                Kind::Run(_) | Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_)
+            ) {
                 collect(view, at, ins.span, &mut places);
             }
         }
@@ -172,6 +175,11 @@ fn names(token: &str) -> BTreeSet<String> {
         "maven",
         "repo",
     ];
+    // Of an address, the host says nothing about what is fetched.
+    let token = match token.split_once("://") {
+        Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => token,
+    };
     token
         .split(|c: char| !c.is_ascii_alphabetic())
         .map(str::to_lowercase)

@@ -111,7 +111,7 @@ fn found(
     let start = line.start.saturating_add(u32::try_from(lead).unwrap_or(0));
     let end = start.saturating_add(u32::try_from(text.trim().len()).unwrap_or(0));
     let inside = match &ins.kind {
-        Kind::Run(_) => "is read as words of the command above",
+        Kind::Run(_) => "is read as part of its command",
         Kind::Copy(_) | Kind::Add(_) => "is read as more files to copy",
         _ => "is read as part of it",
     };
@@ -120,10 +120,10 @@ fn found(
         ins.keyword
     );
     let finding = out.at(Span { start, end }, message);
-    finding.help(format!(
-        "end line {above} without the `{}`",
-        view.tree.directives.escape
-    ));
+    finding.help(match view.tree.directives.escape {
+        '`' => format!("end line {above} without its backtick"),
+        escape => format!("end line {above} without its `{escape}`"),
+    });
     if let Some(edit) = ended(view, above, code) {
         finding.fix(Safety::Review, vec![edit]);
     }
