@@ -89,7 +89,7 @@ fn found(run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'_>) {
             deed.shown()
         ),
         _ => format!(
-            "`{}` asks before it goes on, and gives up since nobody answers",
+            "`{}` asks as soon as there is something to do, and gives up since nobody answers",
             deed.shown()
         ),
     };

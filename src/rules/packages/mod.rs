@@ -10,6 +10,7 @@ mod package_lists;
 mod package_version;
 mod update_apart;
 mod upgrade;
+mod words;
 
 use super::Rule;
 

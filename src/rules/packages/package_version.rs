@@ -175,8 +175,6 @@ fn is_open(deed: &Deed<'_>, package: &Package<'_>) -> bool {
         Manager::Composer => !name.contains([':', '=']) && package_is_first(deed, package),
         Manager::Go => name.ends_with("@latest"),
         Manager::Cargo => !name.contains('@') && !deed.has_option("--git"),
-        #[allow(unreachable_patterns, reason = "a manager more needs an answer here")]
-        _ => false,
     }
 }
 

@@ -47,7 +47,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 fn collect(view: &View<'_>, at: usize, span: Span, out: &mut BTreeMap<String, Vec<Place>>) {
     let text = view.source.text(span);
     // Places are bytes of the file: text that is not UTF-8 has others.
-    if text.len() != span.len() as usize {
+    if text.len() != span.len() {
         return;
     }
     let mut offset = 0;
@@ -174,6 +174,12 @@ fn names(token: &str) -> BTreeSet<String> {
         "jar",
         "maven",
         "repo",
+        "unknown",
+        "musl",
+        "gnu",
+        "darwin",
+        "apple",
+        "windows",
     ];
     // Of an address, the host says nothing about what is fetched.
     let token = match token.split_once("://") {
