@@ -1,6 +1,6 @@
 //! A package manager that asks before it goes on: in a build nobody answers.
 
-use super::around::is_set_before;
+use super::around::{Around, Places};
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -16,7 +16,18 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    let set = Set {
+        apt: around.places(&["ssume-Yes", "APT_CONFIG"], "/etc/apt/apt.conf"),
+        dnf: around.places(&["assumeyes"], "/etc/dnf/dnf.conf"),
+        yum: around.places(&["assumeyes"], "/etc/yum.conf"),
+    };
     for run in &view.runs {
+        // `yes | ( … )`, `yes "" | sh -c`.
+        let yes = run.calls.iter().any(|c| c.program == "yes");
+        if yes {
+            continue;
+        }
         for deed in deeds(run) {
             let asks = match deed.manager {
                 Manager::Apt => deed.what != What::Update && deed.what != What::Clean,
@@ -24,7 +35,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 Manager::Zypper => deed.what != What::Clean,
                 _ => false,
             };
-            if !asks || deed.what == What::Other || answers(view, run, &deed) {
+            if !asks || deed.what == What::Other || answers(&around, &set, run, &deed) {
                 continue;
             }
             found(run, &deed, out);
@@ -32,8 +43,15 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
 }
 
+/// Where settings answer.
+struct Set {
+    apt: Places,
+    dnf: Places,
+    yum: Places,
+}
+
 /// Something says yes.
-fn answers(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
+fn answers(around: &Around<'_, '_>, set: &Set, run: &Run<'_>, deed: &Deed<'_>) -> bool {
     let options = deed.has_letter('y')
         || deed.has_option("--yes")
         || deed.has_option("--assume-yes")
@@ -48,9 +66,7 @@ fn answers(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
                 .options
                 .iter()
                 .any(|o| o == "-q=2" || o.matches('q').count() > 1 && !o.starts_with("--"));
-            quiet
-                || is_set_before(view, run, "ssume-Yes", "/etc/apt/apt.conf")
-                || is_set_before(view, run, "APT_CONFIG", "/etc/apt/apt.conf")
+            quiet || around.is_set(&set.apt, run)
         }
         Manager::Zypper => {
             deed.has_letter('n')
@@ -58,10 +74,7 @@ fn answers(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
                 || deed.has_option("--no-confirm")
                 || run.text.contains("ZYPP")
         }
-        _ => {
-            is_set_before(view, run, "assumeyes", "/etc/yum.conf")
-                || is_set_before(view, run, "assumeyes", "/etc/dnf/dnf.conf")
-        }
+        _ => around.is_set(&set.yum, run) || around.is_set(&set.dnf, run),
     };
     options
         || own
@@ -69,8 +82,6 @@ fn answers(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
         || deed.is_dry()
         || deed.call.piped_from > 0
         || !deed.call.redirects.iter().all(|r| is_output(r.operator))
-        // `yes | ( … )`, `yes "" | sh -c`.
-        || run.calls.iter().any(|c| c.program == "yes")
         || (deed.what == What::Install && deed.packages.is_empty() && deed.options.is_empty())
 }
 

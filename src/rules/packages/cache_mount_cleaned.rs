@@ -1,6 +1,6 @@
 //! A RUN that empties the very cache it mounts, or is told not to use it.
 
-use super::around::{is_official_debian, is_set_before};
+use super::around::{Around, Places};
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -19,6 +19,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    let kept = around.places(
+        &[
+            "docker-clean",
+            "eep-Downloaded-Packages",
+            "apt.conf.d",
+            "APT_CONFIG",
+        ],
+        "/etc/apt/apt.conf",
+    );
     for run in &view.runs {
         let targets: Vec<&str> = run
             .step
@@ -41,7 +51,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         for call in run.calls.iter().filter(|c| c.program == "rm") {
             removed(view, run, call, &targets, &mut told, out);
         }
-        docker_clean(view, run, &targets, out);
+        docker_clean(&around, &kept, run, &targets, out);
     }
 }
 
@@ -235,32 +245,24 @@ fn empties(path: &str, target: &str) -> bool {
 }
 
 /// Debian's images empty apt's archives behind every installation.
-fn docker_clean(view: &View<'_>, run: &Run<'_>, targets: &[&str], out: &mut Findings<'_>) {
+fn docker_clean(
+    around: &Around<'_, '_>,
+    kept: &Places,
+    run: &Run<'_>,
+    targets: &[&str],
+    out: &mut Findings<'_>,
+) {
     let Some(target) = targets.iter().find(|t| is_cache_of(Manager::Apt, t)) else {
         return;
     };
-    let kept = |text: &str| is_set_before(view, run, text, "/etc/apt/apt.conf.d");
     let install = deeds(run).find(|d| d.manager == Manager::Apt && d.what == What::Install);
     let Some(install) = install else {
         return;
     };
-    if !is_official_debian(view, run.stage)
-        || [
-            "docker-clean",
-            "eep-Downloaded-Packages",
-            "eep-downloaded-packages",
-            "apt.conf.d",
-            "APT_CONFIG",
-        ]
-        .iter()
-        .any(|t| kept(t))
-    {
+    if !around.is_official_debian(run.stage) || around.is_set(kept, run) {
         return;
     }
-    let image = run
-        .stage
-        .and_then(|s| view.base_image(s))
-        .unwrap_or_default();
+    let image = around.image(run.stage);
     let message = format!(
         "the cache that is mounted at `{target}` stays empty: `/etc/apt/apt.conf.d/docker-clean` of `{image}` deletes packages behind every installation"
     );

@@ -1,6 +1,6 @@
 //! An `apt-get install` that brings the recommended packages along.
 
-use super::around::{is_set_before, says, ships};
+use super::around::{Around, Places, says};
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -19,29 +19,31 @@ pub static RULE: Rule = Rule {
 const LEAN: &[&str] = &["minideb", "bitnami/", "phusion/baseimage"];
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    let set = around.places(&["nstall-Recommends", "APT_CONFIG"], "/etc/apt/apt.conf");
     for run in &view.runs {
-        let image = run
-            .stage
-            .and_then(|s| view.base_image(s))
-            .unwrap_or_default();
-        if LEAN.iter().any(|l| image.contains(l)) {
-            continue;
+        let image = around.image(run.stage);
+        if !LEAN.iter().any(|l| image.contains(l)) {
+            of_run(&around, &set, view, run, out);
         }
-        of_run(view, run, out);
     }
 }
 
-fn of_run(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
+fn of_run(
+    around: &Around<'_, '_>,
+    set: &Places,
+    view: &View<'_>,
+    run: &Run<'_>,
+    out: &mut Findings<'_>,
+) {
     let open: Vec<Deed<'_>> = deeds(run).filter(takes_all).collect();
     let Some(first) = open.first() else { return };
     // Set for all of apt, or meant.
-    let meant = says(view, run, &["recommend"])
-        || is_set_before(view, run, "nstall-Recommends", "/etc/apt/apt.conf")
-        || is_set_before(view, run, "APT_CONFIG", "/etc/apt/apt.conf");
+    let meant = says(view, run, &["recommend"]) || around.is_set(set, run);
     if meant {
         return;
     }
-    let ships = ships(view, run.stage);
+    let ships = around.ships(run.stage);
     let name = first.shown();
     let message = match ships {
         true => format!("`{name}` also installs what these packages only recommend"),

@@ -1,6 +1,6 @@
 //! What pip, npm, yarn and composer fetched, kept a second time in a layer of the image.
 
-use super::around::{is_set_before, is_variable_set, ships, up_to};
+use super::around::{Around, Places, is_variable_set};
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -86,63 +86,72 @@ fn keeps(manager: Manager) -> Option<Keeps> {
     })
 }
 
+/// The managers that keep one here.
+const MANAGERS: [Manager; 4] = [Manager::Pip, Manager::Npm, Manager::Yarn, Manager::Composer];
+
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    for run in &view.runs {
-        if !ships(view, run.stage) {
+    let around = Around::new(view);
+    let offline = view.runs.iter().any(|r| r.text.contains("-offline"));
+    let files = view.project.files;
+    for manager in MANAGERS {
+        let Some(keeps) = keeps(manager) else {
             continue;
-        }
-        let all: Vec<Deed<'_>> = deeds(run).collect();
-        let mut told = Vec::new();
-        for deed in &all {
-            let Some(keeps) = keeps(deed.manager) else {
+        };
+        let set = around.places(keeps.settings, "");
+        for run in view.runs.iter().filter(|r| around.ships(r.stage)) {
+            let all: Vec<Deed<'_>> = deeds(run).filter(|d| d.manager == manager).collect();
+            let Some(deed) = all.iter().find(|d| is_kept(d, &keeps)) else {
                 continue;
             };
-            if !told.contains(&deed.manager) && is_left(view, run, &all, deed, &keeps) {
-                told.push(deed.manager);
-                found(view, run, &all, deed, &keeps, out);
+            // Newer yarns keep their cache elsewhere.
+            let berry = || {
+                let mut list = files.list().iter();
+                list.any(|f| f.ends_with(".yarnrc.yml") || f.contains(".yarn/releases/"))
+            };
+            let elsewhere = manager == Manager::Yarn && berry();
+            if !elsewhere && is_left(view, run, &all, &keeps, (&around, &set)) {
+                found(view, run, &all, (deed, &keeps), offline, out);
             }
         }
     }
 }
 
-/// It installs something from elsewhere, keeps that, and nobody takes it away.
+/// It installs something from elsewhere and says nothing about the cache.
+fn is_kept(deed: &Deed<'_>, keeps: &Keeps) -> bool {
+    deed.what == What::Install
+        && deed.call.always
+        && !deed.unsure
+        && !deed.is_dry()
+        && fetches(deed)
+        && !is_slight(deed)
+        && !keeps.options.iter().any(|o| deed.has_option(o))
+}
+
+/// Nothing else switches the cache off, and nobody takes it away.
 fn is_left(
     view: &View<'_>,
     run: &Run<'_>,
     all: &[Deed<'_>],
-    deed: &Deed<'_>,
     keeps: &Keeps,
+    (around, set): (&Around<'_, '_>, &Places),
 ) -> bool {
-    let installs = deed.what == What::Install && deed.call.always && !deed.unsure && !deed.is_dry();
-    if !installs || !fetches(deed) {
-        return false;
-    }
-    let off = keeps.options.iter().any(|o| deed.has_option(o))
-        || keeps.variables.iter().any(|v| is_variable_set(run, v))
-        || keeps
-            .settings
-            .iter()
-            .any(|s| is_set_before(view, run, s, s));
+    let off = keeps.variables.iter().any(|v| is_variable_set(run, v)) || around.is_set(set, run);
     // Any mount in a home directory may be the cache.
     let mounts = run
         .step
         .map(|s| s.cache_targets.as_slice())
         .unwrap_or_default();
     let mounted = mounts.iter().any(|t| {
-        t.as_deref().is_none_or(|t| {
-            t.contains(".cache") || t.contains(".npm") || t.contains("cache") || t == "/root"
-        })
+        t.as_deref()
+            .is_none_or(|t| t.contains("cache") || t.contains(".npm") || t == "/root")
     });
-    let last = all
-        .iter()
-        .filter(|o| o.manager == deed.manager && o.what == What::Install);
+    let last = all.iter().filter(|o| o.what == What::Install);
     let last = last.map(|o| o.call.span.start).max().unwrap_or_default();
     let cleaned = run.calls.iter().filter(|c| c.span.start > last).any(|c| {
         let text = view.source.text(c.span);
-        let names = keeps.places.iter().any(|p| text.contains(p));
-        names || c.program.contains("clean")
+        keeps.places.iter().any(|p| text.contains(p)) || c.program.contains("clean")
     });
-    !off && !mounted && !cleaned && !is_berry(view, deed) && !is_slight(deed)
+    !off && !mounted && !cleaned
 }
 
 /// Packages of files that are there already are not fetched.
@@ -159,13 +168,6 @@ fn fetches(deed: &Deed<'_>) -> bool {
     // A folder's own dependencies are fetched, wheels have theirs beside them.
     let wheels = deed.packages.iter().any(|p| p.word.text.ends_with(".whl"));
     !(alone && (deed.has_option("--no-deps") || wheels))
-}
-
-/// Newer yarns keep their cache elsewhere.
-fn is_berry(view: &View<'_>, deed: &Deed<'_>) -> bool {
-    let files = || view.project.files.list().iter();
-    deed.manager == Manager::Yarn
-        && files().any(|f| f.ends_with(".yarnrc.yml") || f.contains(".yarn/releases/"))
 }
 
 /// A tool or two that pip or npm installs for itself: not worth a line.
@@ -195,8 +197,8 @@ fn found(
     view: &View<'_>,
     run: &Run<'_>,
     all: &[Deed<'_>],
-    deed: &Deed<'_>,
-    keeps: &Keeps,
+    (deed, keeps): (&Deed<'_>, &Keeps),
+    offline: bool,
     out: &mut Findings<'_>,
 ) {
     let message = format!(
@@ -216,9 +218,7 @@ fn found(
                 "add `{option}`, or mount a cache there: `RUN --mount=type=cache,target=…`"
             ));
             let same = |o: &&Deed<'_>| {
-                o.manager == deed.manager
-                    && o.what == What::Install
-                    && !keeps.options.iter().any(|k| o.has_option(k))
+                o.what == What::Install && !keeps.options.iter().any(|k| o.has_option(k))
             };
             let open: Vec<&Deed<'_>> = all.iter().filter(same).collect();
             if open.iter().all(|o| o.takes_option(run)) {
@@ -231,11 +231,6 @@ fn found(
                 "end this RUN with `{command}`, or mount a cache there: `RUN --mount=type=cache,target=…`"
             ));
             // A later step may install from it without the network.
-            let offline = up_to(view, run).len() < view.runs.len()
-                && view
-                    .runs
-                    .iter()
-                    .any(|r| r.text.contains("--offline") || r.text.contains("--prefer-offline"));
             if !offline && let Some(edits) = append(view, run, &format!("{sudo}{command}")) {
                 finding.fix(Safety::Assumed, edits);
             }

@@ -1,6 +1,6 @@
 //! Lists of packages that a RUN fetches and leaves in a layer of the image.
 
-use super::around::{behind, ships};
+use super::around::Around;
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -28,9 +28,23 @@ struct Left {
     bytes: Option<u64>,
 }
 
+/// RUNs that matter to what earlier ones leave.
+struct Later<'r, 'a> {
+    /// They remove something.
+    remove: Vec<&'r Run<'a>>,
+    /// They install by apt from lists of earlier steps, or run what may.
+    need: Vec<&'r Run<'a>>,
+}
+
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    let runs = view.runs.iter();
+    let later = Later {
+        remove: runs.clone().filter(|r| r.text.contains("rm ")).collect(),
+        need: runs.filter(|r| needs_lists(r)).collect(),
+    };
     for run in &view.runs {
-        if !ships(view, run.stage) || run.ins.keyword != "RUN" {
+        if !around.ships(run.stage) || run.ins.keyword != "RUN" {
             continue;
         }
         let mut told: Vec<Manager> = Vec::new();
@@ -39,14 +53,15 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             let Some(left) = left(deed).filter(|_| deed.call.always && !deed.is_dry()) else {
                 continue;
             };
-            if told.contains(&deed.manager)
-                || left.places.iter().any(|p| run.is_mounted(p))
-                || is_cleaned(run, &all, deed, &left)
-            {
+            if told.contains(&deed.manager) {
                 continue;
             }
+            // What cleans behind one of them cleans behind all.
             told.push(deed.manager);
-            found(view, run, &all, deed, &left, out);
+            let mounted = left.places.iter().any(|p| run.is_mounted(p));
+            if !mounted && !is_cleaned(run, &all, deed, &left) {
+                found(view, (&around, &later), run, (&all, deed), &left, out);
+            }
         }
     }
 }
@@ -175,16 +190,16 @@ fn takes_lists(deed: &Deed<'_>) -> bool {
 
 fn found(
     view: &View<'_>,
+    (around, later): (&Around<'_, '_>, &Later<'_, '_>),
     run: &Run<'_>,
-    all: &[Deed<'_>],
-    deed: &Deed<'_>,
+    (all, deed): (&[Deed<'_>], &Deed<'_>),
     left: &Left,
     out: &mut Findings<'_>,
 ) {
-    let removed = behind(view, run).iter().find_map(|r| {
-        let removes = r.text.contains("rm ") && r.text.contains(left.folder);
-        removes.then_some(r.ins.line)
-    });
+    let mut behind = around.behind(run, &later.remove);
+    let removed = behind
+        .find(|r| r.text.contains(left.folder))
+        .map(|r| r.ins.line);
     let message = match removed {
         Some(line) => format!(
             "`{}` leaves its lists in this layer's `{}`; line {line} removes them too late, the layer keeps them",
@@ -204,7 +219,7 @@ fn found(
         .collect();
     let flags = by_flag && flagged.iter().all(|o| o.what != What::Update);
     let finding = out.at(deed.head(), message);
-    let needed = is_needed(view, run, deed);
+    let needed = deed.manager == Manager::Apt && around.behind(run, &later.need).next().is_some();
     finding.help(match (flags, needed) {
         (true, _) => "add `--no-cache`: the index is then kept nowhere".to_owned(),
         (_, true) => format!(
@@ -229,24 +244,17 @@ fn found(
     }
 }
 
-/// A later RUN installs from the lists that this one fetched: without them it fails.
-fn is_needed(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
-    if deed.manager != Manager::Apt {
-        return false;
+/// A RUN that installs from lists that an earlier one fetched: without them it fails.
+fn needs_lists(run: &Run<'_>) -> bool {
+    let own: Vec<Deed<'_>> = deeds(run).collect();
+    let first = |what| {
+        own.iter()
+            .position(|d| d.manager == Manager::Apt && d.what == what)
+    };
+    match (first(What::Install), first(What::Update)) {
+        (Some(install), Some(update)) => install < update,
+        (Some(_), None) => true,
+        // What it runs may install something.
+        (None, update) => update.is_none() && run.calls.iter().any(|c| c.program.ends_with(".sh")),
     }
-    behind(view, run).iter().any(|later| {
-        let own: Vec<Deed<'_>> = deeds(later).collect();
-        let first = |what| {
-            own.iter()
-                .position(|d| d.manager == Manager::Apt && d.what == what)
-        };
-        match (first(What::Install), first(What::Update)) {
-            (Some(install), Some(update)) => install < update,
-            (Some(_), None) => true,
-            // What it runs may install something.
-            (None, update) => {
-                update.is_none() && later.calls.iter().any(|c| c.program.ends_with(".sh"))
-            }
-        }
-    })
 }

@@ -1,6 +1,6 @@
 //! Packages that are installed in whatever version there is on that day.
 
-use super::around::up_to;
+use super::around::{Around, Places};
 use super::manager::{Deed, Manager, Package, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rules::{Check, Findings, Rule, Run, View};
@@ -18,16 +18,19 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    let dated = around.places(&["snapshot"], "");
     for run in &view.runs {
-        of_run(view, run, out);
+        of_run(&around, &dated, run, out);
     }
 }
 
 /// One finding for what a RUN takes from distributions, one for each kind of the others.
-fn of_run(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
+fn of_run(around: &Around<'_, '_>, dated: &Places, run: &Run<'_>, out: &mut Findings<'_>) {
     let mut told: Vec<(Manager, Span, Vec<String>)> = Vec::new();
+    let dated = around.is_set(dated, run);
     for deed in deeds(run) {
-        if deed.what != What::Install || deed.is_dry() || is_settled(view, run, &deed) {
+        if deed.what != What::Install || deed.is_dry() || is_settled(&deed, dated) {
             continue;
         }
         let open = deed.packages.iter().filter(|p| is_open(&deed, p));
@@ -107,14 +110,9 @@ fn language_help(manager: Manager) -> &'static str {
 }
 
 /// The whole command is about one version, or about versions that stand elsewhere.
-fn is_settled(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>) -> bool {
+fn is_settled(deed: &Deed<'_>, dated: bool) -> bool {
     match deed.manager {
-        Manager::Apt => {
-            let dated = |r: &&Run<'_>| r.text.contains("snapshot");
-            deed.has_option("-t")
-                || deed.has_option("--target-release")
-                || up_to(view, run).iter().any(dated)
-        }
+        Manager::Apt => deed.has_option("-t") || deed.has_option("--target-release") || dated,
         Manager::Pip => {
             deed.has_option("-c")
                 || deed.has_option("--constraint")

@@ -1,6 +1,6 @@
 //! `apt-get update` in another step than the installation that reads its lists.
 
-use super::around::behind;
+use super::around::Around;
 use super::manager::{Deed, Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
@@ -18,20 +18,36 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let around = Around::new(view);
+    // Those that ask apt or apk for something, or run what may.
+    let all: Vec<&Run<'_>> = view.runs.iter().filter(|r| matters(r)).collect();
     for run in &view.runs {
         if run.ins.keyword != "RUN" || view.tree.instructions[run.instruction].keyword != "RUN" {
             continue;
         }
-        apt(view, run, out);
-        apk(view, run, out);
+        apt(view, &around, (run, &all), out);
+        apk(view, &around, (run, &all), out);
     }
+}
+
+/// It asks apt or apk for something, or runs a script that may.
+fn matters(run: &Run<'_>) -> bool {
+    run.calls.iter().any(|c| {
+        matches!(c.program.as_str(), "apt-get" | "apt" | "aptitude" | "apk")
+            || c.program.ends_with(".sh")
+    })
 }
 
 fn of<'a>(all: &'a [Deed<'a>], manager: Manager, what: What) -> Option<&'a Deed<'a>> {
     all.iter().find(|d| d.manager == manager && d.what == what)
 }
 
-fn apt(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
+fn apt(
+    view: &View<'_>,
+    around: &Around<'_, '_>,
+    (run, all): (&Run<'_>, &[&Run<'_>]),
+    out: &mut Findings<'_>,
+) {
     let own: Vec<Deed<'_>> = deeds(run).collect();
     let Some(update) = of(&own, Manager::Apt, What::Update) else {
         return;
@@ -44,14 +60,14 @@ fn apt(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
     if reads || gone || run.calls.iter().any(|c| !is_known(&c.program)) {
         return;
     }
-    for later in behind(view, run) {
-        let all: Vec<Deed<'_>> = deeds(later).collect();
+    for later in around.behind(run, all) {
+        let asked: Vec<Deed<'_>> = deeds(later).collect();
         if later.is_mounted("/var/lib/apt/lists") {
             return;
         }
         match (
-            of(&all, Manager::Apt, What::Install),
-            of(&all, Manager::Apt, What::Update),
+            of(&asked, Manager::Apt, What::Install),
+            of(&asked, Manager::Apt, What::Update),
         ) {
             (Some(install), Some(again)) if install.call.span.start > again.call.span.start => {
                 return;
@@ -151,7 +167,12 @@ fn joined(view: &View<'_>, run: &Run<'_>, later: &Run<'_>) -> Option<Vec<FileEdi
 }
 
 /// apk fetches its index whenever the one it has is older than four hours: an update of its own is no help, and only leaves a file.
-fn apk(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
+fn apk(
+    view: &View<'_>,
+    around: &Around<'_, '_>,
+    (run, all): (&Run<'_>, &[&Run<'_>]),
+    out: &mut Findings<'_>,
+) {
     let own: Vec<Deed<'_>> = deeds(run).collect();
     let Some(update) = of(&own, Manager::Apk, What::Update) else {
         return;
@@ -164,7 +185,7 @@ fn apk(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
     {
         return;
     }
-    let later = behind(view, run).into_iter().find_map(|r| {
+    let later = around.behind(run, all).find_map(|r| {
         let install = deeds(r).find(|d| d.manager == Manager::Apk && d.what == What::Install)?;
         Some(view.source.line(install.call.program_span.start))
     });
