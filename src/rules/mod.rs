@@ -10,6 +10,7 @@ mod base;
 pub mod baseline;
 mod buildkit;
 pub mod call;
+mod chain;
 mod contexts;
 mod downloads;
 mod finding;
