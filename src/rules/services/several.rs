@@ -1,0 +1,168 @@
+//! More than one service in a container: a supervisor, or a script that starts several programs.
+
+use super::start::{Commands, base, commands, in_context, serves, start};
+use crate::diagnostic::Severity;
+use crate::dockerfile::Kind;
+use crate::project::join;
+use crate::rules::call::Call;
+use crate::rules::{Check, Findings, Rule, View};
+
+/// `several-services`.
+pub static RULE: Rule = Rule {
+    name: "several-services",
+    severity: Severity::Note,
+    summary: "a container of the image runs several services, which then start, scale, fail and log together",
+    also: &[],
+    check: Check::Dockerfile(check),
+};
+
+/// Programs that run others from a list.
+const SUPERVISORS: &[&str] = &[
+    "supervisord",
+    "s6-svscan",
+    "runsvdir",
+    "runit",
+    "monit",
+    "circusd",
+    "foreman",
+    "honcho",
+    "overmind",
+    "goreman",
+];
+
+const HELP: &str = "give each service an image or a CMD of its own, and let compose or Kubernetes start them side by side";
+
+fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let started = start(view);
+    let Some((ins, _)) = started.place() else {
+        return;
+    };
+    let argv = started.argv();
+    let word = argv.iter().find(|w| SUPERVISORS.contains(&base(w)));
+    if let Some(word) = word {
+        let message = match programs(view) {
+            Some(list) if list.len() < 2 => return,
+            Some(list) => format!(
+                "`{}` runs {} services in one container: {}",
+                base(word),
+                list.len(),
+                quoted(&list)
+            ),
+            None => format!("`{}` runs several services in one container", base(word)),
+        };
+        out.at(ins.keyword_span(), message).help(HELP);
+        return;
+    }
+    let Some(found) = commands(view) else { return };
+    let supervisor = found
+        .calls
+        .iter()
+        .find(|c| c.always && SUPERVISORS.contains(&c.program.as_str()));
+    if let Some(call) = supervisor {
+        let message = match programs(view) {
+            Some(list) if list.len() < 2 => return,
+            Some(list) => format!(
+                "`{}`, started by {}, runs {} services in one container: {}",
+                call.program,
+                found.shown(),
+                list.len(),
+                quoted(&list)
+            ),
+            None => return,
+        };
+        out.at(found.instruction, message).help(HELP);
+        return;
+    }
+    in_script(&found, out);
+}
+
+fn in_script(found: &Commands, out: &mut Findings<'_>) {
+    let functions = found.functions();
+    let service = |c: &&Call| {
+        let own = functions.contains(&c.program.as_str());
+        c.always && serves(c) && !own && c.pipes_into == 0 && c.piped_from == 0
+    };
+    let mut names: Vec<String> = Vec::new();
+    for call in found.calls.iter().filter(service) {
+        let name = match call.background {
+            true => Some(call.program.clone()),
+            false => None,
+        };
+        names.extend(name);
+    }
+    let by_init = found
+        .calls
+        .iter()
+        .filter(|c| c.always && c.program == "service" && c.known().any(|a| a == "start"));
+    names.extend(by_init.filter_map(|c| c.known().next().map(str::to_owned)));
+    if names.is_empty() {
+        return;
+    }
+    if let Some(last) = found.last().filter(|c| serves(c) && !c.background) {
+        names.push(last.program.clone());
+    }
+    names.dedup();
+    if names.len() < 2 {
+        return;
+    }
+    let watched = found
+        .calls
+        .iter()
+        .any(|c| c.program == "trap" || (c.program == "wait" && c.has("-n")));
+    let end = match watched {
+        true => "which start, scale and fail together",
+        false => "and nothing notices when one of those in the background ends",
+    };
+    let message = format!(
+        "{} starts {} services in one container, {}, {end}",
+        found.shown(),
+        names.len(),
+        quoted(&names)
+    );
+    out.at(found.instruction, message).help(HELP);
+}
+
+/// The programs in the supervisor's configuration, where that comes from the context; `None` where it is not seen.
+fn programs(view: &View<'_>) -> Option<Vec<String>> {
+    let mut out: Vec<String> = Vec::new();
+    let mut seen = false;
+    for stage in view.image_stages() {
+        for (_, ins) in view.instructions(stage) {
+            let (Kind::Copy(t) | Kind::Add(t)) = &ins.kind else {
+                continue;
+            };
+            for source in &t.sources {
+                if ins.flag("from").is_some() || !source.contains("supervis") {
+                    continue;
+                }
+                let file = join(view.context.dir, source.trim_start_matches('/'));
+                let text = file.and_then(|f| view.project.files.read(&f));
+                let Some(text) = text.and_then(|t| String::from_utf8(t).ok()) else {
+                    continue;
+                };
+                seen = true;
+                let name = |l: &str| {
+                    let rest = l.trim().strip_prefix("[program:")?;
+                    rest.strip_suffix(']').map(str::to_owned)
+                };
+                out.extend(text.lines().filter_map(name));
+                // What is included elsewhere is not counted.
+                if text.contains("[include]") && out.len() < 2 {
+                    return None;
+                }
+            }
+        }
+    }
+    let inline = in_context(view, "/etc/supervisord.conf").is_some();
+    (seen || inline).then_some(out)
+}
+
+fn quoted(names: &[String]) -> String {
+    const MOST: usize = 4;
+    let shown: Vec<String> = names.iter().take(MOST).map(|n| format!("`{n}`")).collect();
+    let more = names.len().saturating_sub(MOST);
+    match more {
+        0 => shown.join(", "),
+        n => format!("{} and {n} more", shown.join(", ")),
+    }
+}
