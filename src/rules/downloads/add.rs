@@ -56,7 +56,7 @@ fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) 
         list => format!("{} sources", list.len()),
     };
     let message = format!(
-        "ADD copies {shown} just as COPY does, and would unpack an archive that comes under that name"
+        "ADD copies {shown} just as COPY does, and leaves readers to find out whether anything is unpacked or fetched"
     );
     let keyword = ins.keyword_span();
     let written = view.source.text(keyword);

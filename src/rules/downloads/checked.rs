@@ -45,8 +45,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         for source in &transfer.sources {
             let web = source.starts_with("https://") || source.starts_with("http://");
             // A repository is checked out, and its commit is what is to be pinned there.
-            let git = source.contains(".git#") || source.ends_with(".git");
             let path = source.split(['?', '#']).next().unwrap_or(source);
+            let git = path.ends_with(".git");
             if web && !git && !is_key(path) && !source.contains("api.github.com") {
                 let message = format!("nothing says which bytes `{}` has to be", base(path));
                 out.at(source.span(), message)

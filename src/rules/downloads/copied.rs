@@ -63,10 +63,11 @@ fn judge(
     let gone = run.calls.iter().any(|c| takes_away(c, &file));
     let end = match gone {
         true => "removing it there does not make this layer smaller",
-        false => "and stays",
+        false => "the image holds it twice",
     };
     let line = view.source.line(call.span.start);
-    let message = format!("`{shown}` is copied in here, unpacked in line {line}, {end}");
+    let message =
+        format!("`{shown}` is copied into a layer of its own and unpacked in line {line}: {end}");
     let finding = out.at(ins.keyword_span(), message);
     let remote = ins.flag("from").is_some();
     let tar = call.program == "tar" && !remote;

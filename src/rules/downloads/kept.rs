@@ -17,6 +17,9 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let stages = view.image_stages();
+    if is_for_a_check(view) {
+        return;
+    }
     let runs: Vec<&Run<'_>> = view
         .runs
         .iter()
@@ -85,11 +88,11 @@ fn judge(view: &View<'_>, runs: &[&Run<'_>], at: usize, file: &str, out: &mut Fi
         (None, Some((other, call))) => {
             let gone = other.calls.iter().any(|c| takes_away(c, file));
             let end = match gone {
-                true => "where a later RUN removes it, which only hides it",
-                false => "where it stays",
+                true => "removing it there does not make this layer smaller",
+                false => "the image holds it twice",
             };
             let message = format!(
-                "`{shown}` gets a layer of its own here and is {} in line {}, {end}",
+                "`{shown}` gets a layer of its own here and is {} in line {}: {end}",
                 verb(call),
                 line(call)
             );
@@ -128,4 +131,15 @@ fn named_later(view: &View<'_>, instruction: usize, shown: &str) -> bool {
     let later = view.tree.instructions.get(instruction + 1..);
     let mut later = later.unwrap_or_default().iter();
     later.any(|i| i.original.contains(shown) || i.heredocs.iter().any(|h| h.body.contains(shown)))
+}
+
+/// Whether the last stage is a check or a tool of developers by its name: nobody keeps that image.
+fn is_for_a_check(view: &View<'_>) -> bool {
+    const NAMES: &[&str] = &[
+        "validate", "lint", "test", "check", "vendor", "generate", "update", "ci",
+    ];
+    let target = view.plan.stages.get(view.plan.target);
+    let name = target.and_then(|s| s.name.as_deref()).unwrap_or_default();
+    name.split(['-', '_', '.'])
+        .any(|part| NAMES.contains(&part))
 }

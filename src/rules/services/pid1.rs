@@ -67,32 +67,32 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 fn words(found: &Commands, last: &Call) -> (String, String) {
-    let shown = match last.program.as_str() {
-        "" => "\"$@\"",
-        name => name,
+    let (shown, killed) = match last.program.as_str() {
+        "" => ("\"$@\"".to_owned(), "the program".to_owned()),
+        name => (format!("{name} …"), format!("`{name}`")),
     };
     let place = match &found.file {
         Some(file) => format!(
-            "`{file}` runs `{shown}` in line {} without `exec`",
+            "`{file}` starts {killed} in line {} without `exec`",
             found.line(last)
         ),
         None => format!(
-            "`{shown}` of this {} runs as a child of `{}`",
+            "{killed} of this {} runs as a child of `{}`",
             found.keyword, found.shell
         ),
     };
     let message = match &found.init {
         None => format!(
-            "{place}, which stays the first process and passes no SIGTERM on: stopping the container waits, then kills `{shown}`"
+            "{place}: the shell stays the first process and passes no SIGTERM on, so stopping the container waits and then kills {killed}"
         ),
         Some(init) => format!(
-            "{place}, so `{}` stops the shell and `{shown}` is killed without a SIGTERM of its own",
+            "{place}: `{}` stops the shell alone, and {killed} is killed without a SIGTERM of its own",
             super::start::base(&init[0])
         ),
     };
     let help = match found.file {
-        Some(_) => format!("write `exec {shown} …`, so that it takes the shell's place"),
-        None => format!("write `exec {shown} …`, or the exec form where no shell is needed"),
+        Some(_) => format!("write `exec {shown}`, so that it takes the shell's place"),
+        None => format!("write `exec {shown}`, or the exec form where no shell is needed"),
     };
     (message, help)
 }

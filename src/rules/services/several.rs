@@ -1,6 +1,6 @@
 //! More than one service in a container: a supervisor, or a script that starts several programs.
 
-use super::start::{Commands, base, commands, in_context, serves, start};
+use super::start::{Commands, base, commands, serves, start};
 use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
 use crate::project::join;
@@ -126,35 +126,53 @@ fn in_script(found: &Commands, out: &mut Findings<'_>) {
 fn programs(view: &View<'_>) -> Option<Vec<String>> {
     let mut out: Vec<String> = Vec::new();
     let mut seen = false;
+    let mut more = false;
     for stage in view.image_stages() {
         for (_, ins) in view.instructions(stage) {
             let (Kind::Copy(t) | Kind::Add(t)) = &ins.kind else {
                 continue;
             };
-            for source in &t.sources {
-                if ins.flag("from").is_some() || !source.contains("supervis") {
-                    continue;
-                }
-                let file = join(view.context.dir, source.trim_start_matches('/'));
-                let text = file.and_then(|f| view.project.files.read(&f));
-                let Some(text) = text.and_then(|t| String::from_utf8(t).ok()) else {
-                    continue;
-                };
-                seen = true;
+            if ins.flag("from").is_some() {
+                continue;
+            }
+            for file in t.sources.iter().flat_map(|s| configuration(view, s)) {
+                let text = view.project.files.read(&file);
+                let text = text
+                    .and_then(|t| String::from_utf8(t).ok())
+                    .unwrap_or_default();
+                seen |= text.contains("[supervisord]") || text.contains("[program:");
+                more |= text.contains("[include]");
                 let name = |l: &str| {
                     let rest = l.trim().strip_prefix("[program:")?;
                     rest.strip_suffix(']').map(str::to_owned)
                 };
                 out.extend(text.lines().filter_map(name));
-                // What is included elsewhere is not counted.
-                if text.contains("[include]") && out.len() < 2 {
-                    return None;
-                }
             }
         }
     }
-    let inline = in_context(view, "/etc/supervisord.conf").is_some();
-    (seen || inline).then_some(out)
+    out.sort();
+    out.dedup();
+    // What is included from elsewhere is not counted.
+    (seen && !(more && out.len() < 2)).then_some(out)
+}
+
+/// The files of a source that may be a supervisor's: it, or what lies right below it.
+fn configuration(view: &View<'_>, source: &str) -> Vec<String> {
+    const MOST: usize = 50;
+    let Some(full) = join(view.context.dir, source.trim_start_matches('/')) else {
+        return Vec::new();
+    };
+    let is_one = |f: &str| f.ends_with(".conf") || f.ends_with(".ini");
+    if view.project.files.is_file(&full) {
+        return is_one(&full).then_some(full).into_iter().collect();
+    }
+    if full == "." || !full.contains("supervis") {
+        return Vec::new();
+    }
+    let top = format!("{full}/");
+    let below = view.project.files.list().iter();
+    let below = below.filter(|f| f.starts_with(&top) && is_one(f));
+    below.take(MOST).cloned().collect()
 }
 
 fn quoted(names: &[String]) -> String {

@@ -419,14 +419,19 @@ fn shebang(text: &str) -> Option<String> {
 }
 
 /// The file of the context that stands at a path of the image.
-pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
+fn in_context(view: &View<'_>, word: &str) -> Option<String> {
     if word.contains('$') {
         return None;
     }
-    let cwd = || {
-        let stage = view.plan.stages.get(view.plan.target)?;
-        let states = view.plan.states.get(stage.from..stage.end)?;
-        states.iter().rev().flatten().find_map(|s| s.cwd.clone())
+    let cwd = || -> Option<String> {
+        let stages = view.image_stages();
+        let mut list = stages.iter().flat_map(|s| {
+            let list: Vec<_> = view.instructions(*s).collect();
+            list.into_iter().rev()
+        });
+        let (at, _) = list.find(|(_, i)| matches!(i.kind, Kind::Workdir(_)))?;
+        let dest = view.step(at).and_then(|s| s.dest.as_ref());
+        dest.and_then(|d| d.best()).map(str::to_owned)
     };
     let wanted: Vec<String> = match word {
         w if w.starts_with('/') => vec![w.to_owned()],
