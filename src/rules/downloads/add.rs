@@ -52,7 +52,7 @@ fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) 
     }
     let shown = match transfer.sources.as_slice() {
         [] => "a heredoc".to_owned(),
-        [one] => format!("`{}`", one.as_str()),
+        [one] => format!("`{}`", one.trim_matches(['"', '\''])),
         list => format!("{} sources", list.len()),
     };
     let message = format!(
@@ -80,6 +80,7 @@ enum Source {
 }
 
 fn kind(view: &View<'_>, source: &str) -> Source {
+    let source = source.trim_matches(['"', '\'']);
     let lower = source.to_ascii_lowercase();
     let remote = source.contains("://") || source.starts_with("git@") || source.contains(".git#");
     if remote || source.contains('$') || UNPACKED.iter().any(|e| lower.ends_with(e)) {

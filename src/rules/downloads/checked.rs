@@ -5,6 +5,7 @@ use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
 use crate::rules::call::{Argument, Call};
 use crate::rules::{Check, Findings, Rule, Run, View};
+use std::collections::BTreeMap;
 
 /// `download-unchecked`.
 pub static RULE: Rule = Rule {
@@ -34,11 +35,17 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             out.at(fetch.span, message).help(help);
         }
     }
+    // A file that ADD brings may be checked by a RUN behind it.
+    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+    for run in view.runs.iter().filter(|r| is_checked(r)) {
+        last.extend(run.stage.map(|s| (s, run.instruction)));
+    }
     for (at, ins) in view.tree.instructions.iter().enumerate() {
         let Kind::Add(transfer) = &ins.kind else {
             continue;
         };
-        let reached = view.stage_of(at).and_then(|s| view.plan.stages.get(s));
+        let stage = view.stage_of(at);
+        let reached = stage.and_then(|s| view.plan.stages.get(s));
         if !reached.is_some_and(|s| s.reachable) || ins.flag("checksum").is_some() {
             continue;
         }
@@ -46,14 +53,26 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             let web = source.starts_with("https://") || source.starts_with("http://");
             // A repository is checked out, and its commit is what is to be pinned there.
             let path = source.split(['?', '#']).next().unwrap_or(source);
-            let git = path.ends_with(".git");
-            if web && !git && !is_key(path) && !source.contains("api.github.com") {
-                let message = format!("nothing says which bytes `{}` has to be", base(path));
-                out.at(source.span(), message)
-                    .help("give ADD the sum: `ADD --checksum=sha256:… URL DEST`");
+            let api = source.contains("//api.");
+            if !web || path.ends_with(".git") || is_key(path) || is_text(path) || api {
+                continue;
             }
+            if stage.and_then(|s| last.get(&s)).is_some_and(|l| *l > at) {
+                continue;
+            }
+            let message = format!("nothing says which bytes `{}` has to be", base(path));
+            out.at(source.span(), message)
+                .help("give ADD the sum: `ADD --checksum=sha256:… URL DEST`");
         }
     }
+}
+
+/// Pages and pictures: nothing in the container runs them.
+fn is_text(path: &str) -> bool {
+    let endings = [
+        ".md", ".txt", ".png", ".jpg", ".svg", ".html", ".css", ".pdf", ".rst",
+    ];
+    endings.iter().any(|e| path.ends_with(e))
 }
 
 type Found<'c> = (&'c Call, String, &'static str);

@@ -1,6 +1,6 @@
 //! An archive of the context that is copied in and then unpacked by a RUN.
 
-use super::fetch::{base, is_archive, same, takes_away, unpacks};
+use super::fetch::{MOST, base, is_archive, same, takes_away, unpacks};
 use crate::diagnostic::Severity;
 use crate::dockerfile::{Instruction, Kind, Transfer};
 use crate::rewrite::Safety;
@@ -17,6 +17,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
+    let mut seen = 0;
     for stage in view.image_stages() {
         for (at, ins) in view.instructions(stage) {
             let Kind::Copy(transfer) = &ins.kind else {
@@ -27,6 +28,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             };
             if is_archive(source) && !source.contains(['*', '?', '[']) && transfer.inline.is_empty()
             {
+                seen += 1;
+                if seen > MOST {
+                    return;
+                }
                 judge(view, stage, at, ins, transfer, out);
             }
         }

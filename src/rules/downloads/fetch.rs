@@ -8,10 +8,7 @@ use crate::rules::call::{Argument, Call};
 use crate::shell::RedirectOperator;
 
 /// Endings of archives and packages that are unpacked and then of no use.
-const ARCHIVES: &[&str] = &[
-    ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.zst", ".zip",
-    ".deb", ".rpm",
-];
+const ARCHIVES: &str = ".tar .tar.gz .tgz .tar.xz .txz .tar.bz2 .tbz2 .tbz .tar.zst .zip .deb .rpm";
 
 /// One download.
 pub struct Fetch<'r> {
@@ -37,71 +34,23 @@ pub enum Output {
 }
 
 const CURL_TAKES: &str = "oHduAexmwTFXbcECKtPQrUYyz";
-const CURL_LONG: &[&str] = &[
-    "--output",
-    "--header",
-    "--data",
-    "--user",
-    "--user-agent",
-    "--referer",
-    "--proxy",
-    "--retry",
-    "--retry-delay",
-    "--retry-max-time",
-    "--connect-timeout",
-    "--max-time",
-    "--write-out",
-    "--request",
-    "--cookie",
-    "--cookie-jar",
-    "--cacert",
-    "--cert",
-    "--key",
-    "--output-dir",
-    "--limit-rate",
-    "--proto",
-    "--proto-redir",
-    "--ciphers",
-    "--tls-max",
-    "--netrc-file",
-    "--resolve",
-    "--form",
-    "--range",
-    "--continue-at",
-    "--speed-limit",
-    "--speed-time",
-    "--capath",
-    "--max-redirs",
-    "--config",
-];
+const CURL_LONG: &str = "--output --header --data --user --user-agent --referer --proxy --retry --retry-delay --retry-max-time --connect-timeout --max-time \
+    --write-out --request --cookie --cookie-jar --cacert --cert --key --output-dir --limit-rate --proto --proto-redir --ciphers --tls-max \
+    --netrc-file --resolve --form --range --continue-at --speed-limit --speed-time --capath --max-redirs --config";
 const WGET_TAKES: &str = "oOPtTUeiwQaAR";
-const WGET_LONG: &[&str] = &[
-    "--output-document",
-    "--directory-prefix",
-    "--tries",
-    "--timeout",
-    "--header",
-    "--user",
-    "--password",
-    "--user-agent",
-    "--output-file",
-    "--execute",
-    "--input-file",
-    "--wait",
-    "--accept",
-    "--level",
-    "--waitretry",
-    "--dns-timeout",
-    "--connect-timeout",
-    "--read-timeout",
-    "--ca-certificate",
-    "--post-data",
-];
+const WGET_LONG: &str = "--output-document --directory-prefix --tries --timeout --header --user --password --user-agent --output-file --execute --input-file --wait \
+    --accept --level --waitretry --dns-timeout --connect-timeout --read-timeout --ca-certificate --post-data";
+
+/// Downloads of one RUN, and archives of one file, that are looked at; each is held against all commands behind it.
+pub const MOST: usize = 200;
 
 /// The downloads of a RUN.
 pub fn fetches<'r>(run: &'r Run<'_>) -> Vec<Fetch<'r>> {
     let calls = run.calls.iter().enumerate();
-    calls.filter_map(|(at, call)| fetch(at, call)).collect()
+    calls
+        .filter_map(|(at, call)| fetch(at, call))
+        .take(MOST)
+        .collect()
 }
 
 fn fetch(at: usize, call: &Call) -> Option<Fetch<'_>> {
@@ -123,7 +72,7 @@ fn fetch(at: usize, call: &Call) -> Option<Fetch<'_>> {
             };
             let value = match given {
                 Some(v) => Some(v),
-                None if long.contains(&key.as_str()) => words.next().map(name),
+                None if listed(long, &key) => words.next().map(name),
                 None => None,
             };
             match key.as_str() {
@@ -203,6 +152,11 @@ fn fetch(at: usize, call: &Call) -> Option<Fetch<'_>> {
     })
 }
 
+/// Whether a word is in a list of words.
+pub fn listed(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|w| w == word)
+}
+
 /// A word without its quotes.
 pub fn name(word: &Argument) -> String {
     word.shown().trim_matches(['"', '\'']).to_owned()
@@ -221,7 +175,7 @@ pub fn base(path: &str) -> &str {
 /// Whether a name is that of an archive or a package.
 pub fn is_archive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ARCHIVES.iter().any(|a| name.ends_with(a))
+    ARCHIVES.split_whitespace().any(|a| name.ends_with(a))
 }
 
 /// Whether a command unpacks or installs a file; gives the word that names it.

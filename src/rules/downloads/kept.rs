@@ -1,6 +1,6 @@
 //! An archive that is downloaded, unpacked and left in the image.
 
-use super::fetch::{Output, base, fetches, is_archive, name, same, takes_away, unpacks};
+use super::fetch::{MOST, Output, base, fetches, is_archive, name, same, takes_away, unpacks};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
 use crate::rules::call::Call;
@@ -25,6 +25,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         .iter()
         .filter(|r| r.step.is_some() && r.stage.is_some_and(|s| stages.contains(&s)))
         .collect();
+    let mut seen = 0;
     for (i, run) in runs.iter().enumerate() {
         for fetch in fetches(run) {
             let Output::File(file) = &fetch.output else {
@@ -32,6 +33,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             };
             if !is_archive(file) || !fetch.call.always {
                 continue;
+            }
+            seen += 1;
+            if seen > MOST {
+                return;
             }
             judge(view, &runs[i..], fetch.at, file, out);
         }

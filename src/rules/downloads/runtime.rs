@@ -1,5 +1,6 @@
 //! Data that the program writes into the container's own layer, since no volume is declared for it.
 
+use super::fetch::listed;
 use crate::diagnostic::Severity;
 use crate::dockerfile::{CommandForm, Instruction, Kind};
 use crate::footprint::is_below;
@@ -16,81 +17,23 @@ pub static RULE: Rule = Rule {
 };
 
 /// Names of variables that hold where data is kept.
-const VARIABLES: &[&str] = &[
-    "DATA_DIR",
-    "DATA_PATH",
-    "DATADIR",
-    "DATA_FOLDER",
-    "DB_PATH",
-    "DATABASE_PATH",
-    "DB_FILE",
-    "DATABASE_FILE",
-    "SQLITE_PATH",
-    "SQLITE_FILE",
-    "UPLOAD_DIR",
-    "UPLOADS_DIR",
-    "UPLOAD_PATH",
-    "STORAGE_DIR",
-    "STORAGE_PATH",
-    "MEDIA_ROOT",
-];
+const VARIABLES: &str = "DATA_DIR DATA_PATH DATADIR DATA_FOLDER DB_PATH DATABASE_PATH DB_FILE DATABASE_FILE SQLITE_PATH SQLITE_FILE UPLOAD_DIR UPLOADS_DIR \
+    UPLOAD_PATH STORAGE_DIR STORAGE_PATH MEDIA_ROOT";
 
 /// Options that say the same.
-const OPTIONS: &[&str] = &[
-    "--data-dir",
-    "-data-dir",
-    "--datadir",
-    "-datadir",
-    "--data",
-    "--data-path",
-    "--storage.tsdb.path",
-    "--dbpath",
-    "--db-path",
-    "--db-file",
-    "--storage-dir",
-    "--upload-dir",
-];
+const OPTIONS: &str = "--data-dir -data-dir --datadir -datadir --data --data-path --storage.tsdb.path --dbpath --db-path --db-file --storage-dir --upload-dir";
 
 /// Images of languages and systems: they declare no volume of their own.
-const PLAIN: &[&str] = &[
-    "debian",
-    "ubuntu",
-    "alpine",
-    "node",
-    "python",
-    "golang",
-    "ruby",
-    "rust",
-    "php",
-    "openjdk",
-    "eclipse-temurin",
-    "busybox",
-    "busybase",
-    "fedora",
-    "rockylinux",
-    "almalinux",
-    "amazonlinux",
-    "static",
-    "base",
-    "cc",
-    "static-debian12",
-    "base-debian12",
-    "bun",
-    "deno",
-    "perl",
-    "elixir",
-    "erlang",
-    "nginx",
-    "ubi",
-    "ubi-minimal",
-    "aspnet",
-    "runtime",
-];
+const PLAIN: &str = "debian ubuntu alpine node python golang ruby rust php openjdk eclipse-temurin busybox busybase fedora rockylinux almalinux amazonlinux \
+    static base cc static-debian12 base-debian12 bun deno perl elixir erlang nginx ubi ubi-minimal aspnet runtime";
 
 /// Roots that are never where a program's data is.
 const NEVER: &[&str] = &[
     "/tmp", "/var/tmp", "/dev", "/proc", "/run", "/usr", "/etc", "/bin", "/lib",
 ];
+
+/// Places that are looked at.
+const MOST: usize = 50;
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let stages = view.image_stages();
@@ -106,7 +49,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             };
             let name = image.split('@').next().unwrap_or(image);
             let name = name.rsplit('/').next().unwrap_or(name);
-            if !PLAIN.contains(&name.split(':').next().unwrap_or(name)) {
+            if !listed(PLAIN, name.split(':').next().unwrap_or(name)) {
                 return;
             }
         }
@@ -130,6 +73,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             .iter()
             .any(|v| is_below(path, v) || is_below(v, path))
     });
+    named.truncate(MOST);
     let mut seen: Vec<String> = Vec::new();
     for (by, path, span) in named {
         let dir = folder(&path);
@@ -173,8 +117,8 @@ fn collect(ins: &Instruction, out: &mut Vec<(String, String, Span)>) {
             for (key, value) in pairs {
                 let name = key.as_str();
                 let known = VARIABLES
-                    .iter()
-                    .any(|v| name == *v || name.ends_with(&format!("_{v}")));
+                    .split_whitespace()
+                    .any(|v| name == v || name.ends_with(&format!("_{v}")));
                 if known {
                     add(format!("`{name}`"), value, key.span());
                 }
@@ -186,7 +130,7 @@ fn collect(ins: &Instruction, out: &mut Vec<(String, String, Span)>) {
                     Some((o, v)) => (o, Some(v)),
                     None => (word.as_str(), words.get(i + 1).map(|w| w.as_str())),
                 };
-                if OPTIONS.contains(&option)
+                if listed(OPTIONS, option)
                     && let Some(value) = value
                 {
                     add(

@@ -1,6 +1,7 @@
 //! Init scripts in images: `service x start` as a step of the build, or as what the container runs.
 
-use super::start::{Commands, base, commands, start};
+use super::script::Commands;
+use super::start::{base, commands, start};
 use crate::diagnostic::Severity;
 use crate::dockerfile::CommandForm;
 use crate::rules::call::Call;

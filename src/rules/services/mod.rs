@@ -1,9 +1,11 @@
 //! What runs in the container: how many programs, and which of them is the first process.
 
+mod copied;
 mod init;
 mod manifest;
 mod pid1;
 mod pods;
+mod script;
 mod several;
 mod start;
 

@@ -1,6 +1,7 @@
 //! A shell as the first process, which hands no signal on to the program that it waits for.
 
-use super::start::{Commands, commands, serves};
+use super::script::Commands;
+use super::start::{commands, serves};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
 use crate::rules::call::Call;
@@ -50,9 +51,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
     let (message, help) = words(&found, last);
     let insert = match found.file {
-        // The shell sees `exec` as a command of its own only where the command starts with a plain word.
-        _ if !last.assigns.is_empty() || !last.through.is_empty() => None,
-        _ => Some(last.span.start),
+        _ if !last.through.is_empty() => None,
+        // Of text with escapes in JSON only the whole has a place.
+        None if view.source.text(last.program_span).rsplit('/').next() != Some(&last.program) => {
+            None
+        }
+        // Behind assignments, which then are in the program's environment all the same.
+        _ => Some(last.program_span.start),
     };
     let finding = out.at(found.instruction, message);
     finding.help(help);
@@ -69,7 +74,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 fn words(found: &Commands, last: &Call) -> (String, String) {
     let (shown, killed) = match last.program.as_str() {
         "" => ("\"$@\"".to_owned(), "the program".to_owned()),
-        name => (format!("{name} …"), format!("`{name}`")),
+        name => {
+            let first = last.through.first().map_or(name, String::as_str);
+            (format!("{first} …"), format!("`{name}`"))
+        }
     };
     let place = match &found.file {
         Some(file) => format!(

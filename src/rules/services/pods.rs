@@ -1,6 +1,7 @@
 //! Kubernetes Pods in which services run that have no need of each other's host.
 
 use super::manifest::{Container, Pod, pods};
+use super::start::listed;
 use crate::diagnostic::Severity;
 use crate::rules::{Check, Findings, Project, Rule};
 
@@ -14,72 +15,13 @@ pub static RULE: Rule = Rule {
 };
 
 /// Servers that keep data or messages: never a helper of the container beside them.
-const SERVERS: &[&str] = &[
-    "postgres",
-    "postgresql",
-    "mysql",
-    "mariadb",
-    "mongo",
-    "mongodb",
-    "redis",
-    "valkey",
-    "rabbitmq",
-    "elasticsearch",
-    "opensearch",
-    "kafka",
-    "zookeeper",
-    "cassandra",
-    "clickhouse",
-    "minio",
-    "influxdb",
-    "neo4j",
-    "couchdb",
-];
+const SERVERS: &str = "postgres postgresql mysql mariadb mongo mongodb redis valkey rabbitmq elasticsearch opensearch kafka zookeeper cassandra clickhouse minio \
+    influxdb neo4j couchdb";
 
 /// Parts of names of containers that belong to another one.
-const HELPERS: &[&str] = &[
-    "proxy",
-    "envoy",
-    "istio",
-    "linkerd",
-    "exporter",
-    "fluent",
-    "filebeat",
-    "vector",
-    "promtail",
-    "agent",
-    "sidecar",
-    "metrics",
-    "logger",
-    "logging",
-    "reload",
-    "sync",
-    "csi",
-    "provisioner",
-    "attacher",
-    "resizer",
-    "snapshotter",
-    "registrar",
-    "liveness",
-    "vault",
-    "jaeger",
-    "otel",
-    "collector",
-    "rbac",
-    "oauth",
-    "nginx",
-    "dind",
-    "docker",
-    "config",
-    "watch",
-    "sentinel",
-    "backup",
-    "tunnel",
-    "init",
-    "telegraf",
-    "statsd",
-    "test",
-];
+const HELPERS: &str = "proxy envoy istio linkerd exporter fluent filebeat vector promtail agent sidecar metrics logger logging reload sync csi provisioner attacher \
+    resizer snapshotter registrar liveness vault jaeger otel collector rbac oauth nginx dind docker config watch sentinel backup tunnel init \
+    telegraf statsd test";
 
 /// Files that are read at most.
 const MOST_FILES: usize = 2_000;
@@ -105,11 +47,11 @@ fn judge(pod: &Pod, file: &str, own: &[String], out: &mut Findings<'_>) {
     let helper = |c: &&Container| {
         let image = short(&c.image);
         HELPERS
-            .iter()
+            .split_whitespace()
             .any(|h| c.name.contains(h) || image.contains(h))
     };
     let mains: Vec<&Container> = pod.containers.iter().filter(|c| !helper(c)).collect();
-    let server = |c: &Container| SERVERS.contains(&short(&c.image));
+    let server = |c: &Container| listed(SERVERS, short(&c.image));
     let built = |c: &Container| own.iter().any(|o| o == short(&c.image));
     for (i, one) in mains.iter().enumerate().skip(1) {
         let before = &mains[..i];

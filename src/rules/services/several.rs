@@ -1,6 +1,7 @@
 //! More than one service in a container: a supervisor, or a script that starts several programs.
 
-use super::start::{Commands, base, commands, serves, start};
+use super::script::Commands;
+use super::start::{base, commands, serves, start};
 use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
 use crate::project::join;
@@ -30,6 +31,9 @@ const SUPERVISORS: &[&str] = &[
     "goreman",
 ];
 
+/// Those whose list is a `Procfile`.
+const PROCFILES: &[&str] = &["foreman", "honcho", "overmind", "goreman"];
+
 const HELP: &str = "give each service an image or a CMD of its own, and let compose or Kubernetes start them side by side";
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
@@ -40,7 +44,11 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let argv = started.argv();
     let word = argv.iter().find(|w| SUPERVISORS.contains(&base(w)));
     if let Some(word) = word {
-        let message = match programs(view) {
+        let listed = match PROCFILES.contains(&base(word)) {
+            true => procfile(view),
+            false => programs(view),
+        };
+        let message = match listed {
             Some(list) if list.len() < 2 => return,
             Some(list) => format!(
                 "`{}` runs {} services in one container: {}",
@@ -120,6 +128,19 @@ fn in_script(found: &Commands, out: &mut Findings<'_>) {
         quoted(&names)
     );
     out.at(found.instruction, message).help(HELP);
+}
+
+/// The processes of the `Procfile` in the context.
+fn procfile(view: &View<'_>) -> Option<Vec<String>> {
+    let file = join(view.context.dir, "Procfile")?;
+    let text = String::from_utf8(view.project.files.read(&file)?).ok()?;
+    let name = |line: &str| {
+        let (name, command) = line.split_once(':')?;
+        let word = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+        let plain = !name.is_empty() && name.chars().all(word) && !command.trim().is_empty();
+        plain.then(|| name.to_owned())
+    };
+    Some(text.lines().filter_map(name).collect())
 }
 
 /// The programs in the supervisor's configuration, where that comes from the context; `None` where it is not seen.

@@ -3,11 +3,11 @@
 //! Goes in: a view. Comes out: the commands of a shell form, of `sh -c` or of a script, each with its place. Costs one pass over the stages
 //! that the image is made of, and one file. Invariant: what comes from another image or from a variable is not guessed.
 
+use super::copied::in_context;
+use super::script::{Commands, read};
 use crate::dockerfile::{CommandForm, Instruction, Kind, Text};
-use crate::project::join;
 use crate::rules::View;
-use crate::rules::call::{Call, Reader, calls};
-use crate::shell::{self, Script};
+use crate::rules::call::Call;
 use crate::source::Span;
 
 /// Programs that run another one and reap what is left of its children.
@@ -23,140 +23,29 @@ pub const INITS: &[&str] = &[
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash"];
 
 /// Programs that end by themselves, or that a person types into: none of them is a service.
-const SHORT: &[&str] = &[
-    "",
-    "echo",
-    "printf",
-    "cat",
-    "ls",
-    "cp",
-    "mv",
-    "rm",
-    "mkdir",
-    "chmod",
-    "chown",
-    "ln",
-    "touch",
-    "sed",
-    "awk",
-    "grep",
-    "test",
-    "[",
-    "[[",
-    "true",
-    "false",
-    ":",
-    "exit",
-    "return",
-    "set",
-    "export",
-    "unset",
-    "cd",
-    "source",
-    ".",
-    "sleep",
-    "wait",
-    "read",
-    "shift",
-    "trap",
-    "curl",
-    "wget",
-    "find",
-    "id",
-    "env",
-    "printenv",
-    "date",
-    "tar",
-    "pwd",
-    "kill",
-    "pkill",
-    "jq",
-    "git",
-    "eval",
-    "wc",
-    "head",
-    "tail",
-    "sh",
-    "bash",
-    "dash",
-    "ash",
-    "zsh",
-    "fish",
-    "csh",
-    "tmux",
-    "screen",
-    "local",
-    "break",
-    "continue",
-    "pytest",
-    "tox",
-    "make",
-    "ctest",
-    "cypress",
-    "jest",
-    "phpunit",
-    "rspec",
-    "apt-get",
-    "apk",
-    "ulimit",
-    "umask",
-    "hostname",
-    "whoami",
-    "tee",
-    "diff",
-    "openssl",
-    "ssh-keygen",
-    "chgrp",
-    "install",
-    "sync",
-    "which",
-    "command",
-    "type",
-    "logger",
-    "service",
-    "systemctl",
-    "initctl",
-    "update-rc.d",
-    "a2enmod",
-    "a2ensite",
-    "ip",
-    "iptables",
-    "sysctl",
-    "mount",
-    "umount",
-    "setcap",
-    "usermod",
-    "groupmod",
-    "useradd",
-    "adduser",
-    "addgroup",
-    "psql",
-    "mysql",
-    "mysqladmin",
-    "nc",
-    "timeout",
-    "unzip",
-    "stty",
-    "clear",
-    "stat",
-    "xargs",
-    "sort",
-    "basename",
-    "dirname",
-    "envsubst",
-    "gem",
-    "typeset",
-    "declare",
-    "alias",
-    "mysql_install_db",
-    "ldconfig",
-    "locale-gen",
-    "getent",
-    "ps",
-    "uname",
-    "expr",
-    "let",
-];
+const SHORT: &str = "echo printf cat ls cp mv rm mkdir chmod chown ln touch sed awk grep test [ [[ true false : exit return set export unset cd source . sleep \
+    wait read shift trap curl wget find id env printenv date tar pwd kill pkill jq git eval wc head tail sh bash dash ash zsh fish csh tmux \
+    screen local break continue pytest tox make ctest cypress jest phpunit rspec apt-get apk ulimit umask hostname whoami tee diff openssl \
+    ssh-keygen chgrp install sync which command type logger service systemctl initctl update-rc.d a2enmod a2ensite ip iptables sysctl mount \
+    umount setcap usermod groupmod useradd adduser addgroup psql mysql mysqladmin nc timeout unzip stty clear stat xargs sort basename dirname \
+    envsubst gem typeset declare alias mysql_install_db ldconfig locale-gen getent ps uname expr let";
+
+/// Words of commands that do one thing and end.
+const ONCE: &str = "migrate migration init install build run-script ci db:migrate config collectstatic createsuperuser stop reload wait setup upgrade import \
+    export";
+
+/// Whether a word is in a list of words.
+pub fn listed(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|w| w == word)
+}
+
+/// A script that does one thing by its name: `make_certs.sh`.
+fn is_errand(program: &str) -> bool {
+    let names = [
+        "run", "start", "serv", "entry", "main", "launch", "daemon", "app", "web", "work",
+    ];
+    program.ends_with(".sh") && !names.iter().any(|n| program.contains(n))
+}
 
 /// What stands in ENTRYPOINT and CMD of the image.
 pub struct Start<'a> {
@@ -164,26 +53,6 @@ pub struct Start<'a> {
     pub entrypoint: Option<(&'a Instruction, &'a CommandForm)>,
     /// The instruction, and its form.
     pub cmd: Option<(&'a Instruction, &'a CommandForm)>,
-}
-
-/// A shell script that the container runs.
-pub struct Commands {
-    /// Its file relative to PATH; `None` is the Dockerfile.
-    pub file: Option<String>,
-    /// The whole of the file, or of the shell's argument.
-    pub text: String,
-    /// It parsed.
-    pub script: Script,
-    /// Its commands, placed in the file.
-    pub calls: Vec<Call>,
-    /// The first instruction that says so.
-    pub instruction: Span,
-    /// Which keyword that is.
-    pub keyword: &'static str,
-    /// The reaping program in front of the shell, with its options.
-    pub init: Option<Vec<String>>,
-    /// The shell that reads it: `sh`, `bash`; of a script that of its first line.
-    pub shell: String,
 }
 
 /// What the image starts.
@@ -247,34 +116,17 @@ pub fn serves(call: &Call) -> bool {
     let first = call.verb().map(|a| a.shown()).unwrap_or_default();
     let asks = ["--version", "-v", "--help", "-V", "-t", "version", "help"];
     let tests = |w: &str| w.contains("test") || w.contains("check") || w.contains("lint");
-    let once = [
-        "migrate",
-        "migration",
-        "init",
-        "install",
-        "build",
-        "run-script",
-        "ci",
-        "db:migrate",
-        "config",
-        "collectstatic",
-        "createsuperuser",
-        "stop",
-        "reload",
-        "wait",
-        "setup",
-        "upgrade",
-        "import",
-        "export",
-    ];
-    !SHORT.contains(&call.program.as_str())
+
+    !call.program.is_empty()
+        && !listed(SHORT, &call.program)
+        && !is_errand(&call.program)
         && !tests(&call.program)
         && !tests(first)
-        && !once
-            .iter()
+        && !ONCE
+            .split(' ')
             .any(|o| first.starts_with(o) || call.program.contains(o))
         && !call.known().any(|a| asks.contains(&a))
-        && !call.known().any(|a| once.contains(&a))
+        && !call.known().any(|a| listed(ONCE, a))
 }
 
 /// The shell script that the container runs, if it is in the Dockerfile or in the context.
@@ -352,33 +204,6 @@ fn inline(
     )
 }
 
-fn read(
-    text: String,
-    place: &dyn Fn(Span) -> Span,
-    file: Option<String>,
-    at: (Span, &'static str),
-    init: Option<Vec<String>>,
-    shell: String,
-) -> Commands {
-    let script = shell::parse(&text);
-    let reader = Reader {
-        place,
-        lookup: &|_| None,
-        text: &text,
-    };
-    let calls = calls(&script, &reader);
-    Commands {
-        file,
-        script,
-        calls,
-        instruction: at.0,
-        keyword: at.1,
-        init,
-        shell,
-        text,
-    }
-}
-
 /// The shell that SHELL sets for the image's own shell forms.
 fn set_shell(view: &View<'_>) -> Option<String> {
     for stage in view.image_stages() {
@@ -416,140 +241,4 @@ fn shebang(text: &str) -> Option<String> {
         other => other,
     };
     SHELLS.contains(&name).then(|| name.to_owned())
-}
-
-/// The file of the context that stands at a path of the image.
-fn in_context(view: &View<'_>, word: &str) -> Option<String> {
-    if word.contains('$') {
-        return None;
-    }
-    let cwd = || -> Option<String> {
-        let stages = view.image_stages();
-        let mut list = stages.iter().flat_map(|s| {
-            let list: Vec<_> = view.instructions(*s).collect();
-            list.into_iter().rev()
-        });
-        let (at, _) = list.find(|(_, i)| matches!(i.kind, Kind::Workdir(_)))?;
-        let dest = view.step(at).and_then(|s| s.dest.as_ref());
-        dest.and_then(|d| d.best()).map(str::to_owned)
-    };
-    let wanted: Vec<String> = match word {
-        w if w.starts_with('/') => vec![w.to_owned()],
-        w if w.contains('/') => {
-            let below = crate::project::normalize(w)?;
-            vec![format!("{}/{below}", cwd()?.trim_end_matches('/'))]
-        }
-        w => [
-            "/usr/local/bin",
-            "/usr/local/sbin",
-            "/usr/bin",
-            "/usr/sbin",
-            "/bin",
-            "/sbin",
-        ]
-        .iter()
-        .map(|d| format!("{d}/{w}"))
-        .chain(cwd().map(|c| format!("{}/{w}", c.trim_end_matches('/'))))
-        .collect(),
-    };
-    for stage in view.image_stages() {
-        let list: Vec<_> = view.instructions(stage).collect();
-        for (at, ins) in list.into_iter().rev() {
-            let found = copied(view, at, ins, &wanted);
-            if found.is_some() {
-                return found;
-            }
-        }
-    }
-    None
-}
-
-fn copied(view: &View<'_>, at: usize, ins: &Instruction, wanted: &[String]) -> Option<String> {
-    let (Kind::Copy(transfer) | Kind::Add(transfer)) = &ins.kind else {
-        return None;
-    };
-    if ins.flag("from").is_some() || ins.has_flag("parents") {
-        return None;
-    }
-    let dest = view.step(at)?.dest.as_ref()?;
-    let path = dest.best()?.trim_end_matches('/');
-    for source in &transfer.sources {
-        if source.contains(['$', '*', '?', '[']) {
-            continue;
-        }
-        let source = source.trim_start_matches('/');
-        let full = join(view.context.dir, source)?;
-        if view.project.files.is_file(&full) {
-            let name = match dest.is_dir || transfer.sources.len() > 1 {
-                true => format!("{path}/{}", base(&full)),
-                false => path.to_owned(),
-            };
-            if wanted.contains(&name) {
-                return Some(full);
-            }
-            continue;
-        }
-        for want in wanted {
-            if let Some(rest) = want.strip_prefix(path).and_then(|r| r.strip_prefix('/'))
-                && let Some(inside) = join(&full, rest)
-                && view.project.files.is_file(&inside)
-            {
-                return Some(inside);
-            }
-        }
-    }
-    None
-}
-
-impl Commands {
-    /// The command that the script ends with, where that is plain: in no branch and no pipeline.
-    pub fn last(&self) -> Option<&Call> {
-        let end = self.script.commands.last()?;
-        let call = self.calls.iter().filter(|c| c.always).next_back()?;
-        let plain = matches!(
-            end.kind,
-            shell::CommandKind::Simple(_) | shell::CommandKind::List { .. }
-        );
-        let last = self.calls.last()?;
-        (plain
-            && last.span == call.span
-            && call.pipes_into == 0
-            && call.piped_from == 0
-            && !call.background
-            && !end.background)
-            .then_some(call)
-    }
-
-    /// Whether it handles signals, or watches its children.
-    pub fn handles_signals(&self) -> bool {
-        self.calls.iter().any(|c| c.program == "trap")
-    }
-
-    /// Names of its functions.
-    pub fn functions(&self) -> Vec<&str> {
-        let mut out = Vec::new();
-        self.script.visit(&mut |c| {
-            if let shell::CommandKind::Function { name, .. } = &c.kind {
-                out.push(name.as_str());
-            }
-        });
-        out
-    }
-
-    /// As messages name it: the script's file, or the keyword.
-    pub fn shown(&self) -> String {
-        match &self.file {
-            Some(file) => format!("`{file}`"),
-            None => self.keyword.to_owned(),
-        }
-    }
-
-    /// 1-based line of a call in a script's file.
-    pub fn line(&self, call: &Call) -> usize {
-        let upto = self
-            .text
-            .get(..call.span.start as usize)
-            .unwrap_or_default();
-        upto.matches('\n').count() + 1
-    }
 }

@@ -1,0 +1,106 @@
+//! The shell script that a container runs, and what can be asked of it.
+
+use crate::rules::call::{Call, Reader, calls};
+use crate::shell::{self, Script};
+use crate::source::Span;
+
+/// A shell script that the container runs.
+pub struct Commands {
+    /// Its file relative to PATH; `None` is the Dockerfile.
+    pub file: Option<String>,
+    /// The whole of the file, or of the shell's argument.
+    pub text: String,
+    /// It parsed.
+    pub script: Script,
+    /// Its commands, placed in the file.
+    pub calls: Vec<Call>,
+    /// The first instruction that says so.
+    pub instruction: Span,
+    /// Which keyword that is.
+    pub keyword: &'static str,
+    /// The reaping program in front of the shell, with its options.
+    pub init: Option<Vec<String>>,
+    /// The shell that reads it: `sh`, `bash`; of a script that of its first line.
+    pub shell: String,
+}
+
+/// Reads it.
+pub fn read(
+    text: String,
+    place: &dyn Fn(Span) -> Span,
+    file: Option<String>,
+    at: (Span, &'static str),
+    init: Option<Vec<String>>,
+    shell: String,
+) -> Commands {
+    let script = shell::parse(&text);
+    let reader = Reader {
+        place,
+        lookup: &|_| None,
+        text: &text,
+    };
+    let calls = calls(&script, &reader);
+    Commands {
+        file,
+        script,
+        calls,
+        instruction: at.0,
+        keyword: at.1,
+        init,
+        shell,
+        text,
+    }
+}
+
+impl Commands {
+    /// The command that the script ends with, where that is plain: in no branch and no pipeline.
+    pub fn last(&self) -> Option<&Call> {
+        let end = self.script.commands.last()?;
+        let call = self.calls.iter().rfind(|c| c.always)?;
+        let plain = matches!(
+            end.kind,
+            shell::CommandKind::Simple(_) | shell::CommandKind::List { .. }
+        );
+        let last = self.calls.last()?;
+        (plain
+            && last.span == call.span
+            && call.pipes_into == 0
+            && call.piped_from == 0
+            && !call.background
+            && !end.background)
+            .then_some(call)
+    }
+
+    /// Whether it handles signals, or watches its children.
+    pub fn handles_signals(&self) -> bool {
+        self.calls.iter().any(|c| c.program == "trap")
+    }
+
+    /// Names of its functions.
+    pub fn functions(&self) -> Vec<&str> {
+        let mut out = Vec::new();
+        self.script.visit(&mut |c| {
+            if let shell::CommandKind::Function { name, .. } = &c.kind {
+                out.push(name.as_str());
+            }
+        });
+        out
+    }
+
+    /// As messages name it: the script's file, or the keyword.
+    pub fn shown(&self) -> String {
+        match &self.file {
+            Some(file) => format!("`{file}`"),
+            None => self.keyword.to_owned(),
+        }
+    }
+
+    /// 1-based line of a call in a script's file.
+    pub fn line(&self, call: &Call) -> usize {
+        let upto = self
+            .text
+            .get(..call.span.start as usize)
+            .unwrap_or_default();
+        upto.matches('\n').count() + 1
+    }
+}
