@@ -20,7 +20,7 @@ pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
         let dest = view.step(at).and_then(|s| s.dest.as_ref());
         dest.and_then(|d| d.best()).map(str::to_owned)
     };
-    let wanted: Vec<String> = match word {
+    let mut wanted: Vec<String> = match word {
         w if w.starts_with('/') => vec![w.to_owned()],
         w if w.contains('/') => {
             let below = crate::project::normalize(w)?;
@@ -42,6 +42,9 @@ pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
     for stage in view.image_stages() {
         let list: Vec<_> = view.instructions(stage).collect();
         for (at, ins) in list.into_iter().rev() {
+            if matches!(ins.kind, Kind::Run(_)) {
+                wanted.extend(moved(view, at, &wanted));
+            }
             let found = copied(view, at, ins, &wanted);
             if found.is_some() {
                 return found;
@@ -49,6 +52,38 @@ pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Where a RUN takes the file from: `cp docker/entrypoint.sh /usr/local/bin/`.
+fn moved(view: &View<'_>, at: usize, wanted: &[String]) -> Option<String> {
+    let run = view
+        .runs
+        .binary_search_by_key(&at, |r| r.instruction)
+        .ok()?;
+    let cwd = view.plan.states.get(at)?.as_ref()?.cwd.clone()?;
+    let absolute = |path: &str| match path.starts_with('/') {
+        true => Some(path.trim_end_matches('/').to_owned()),
+        false => Some(format!(
+            "{}/{}",
+            cwd.trim_end_matches('/'),
+            crate::project::normalize(path)?
+        )),
+    };
+    view.runs[run].calls.iter().find_map(|c| {
+        if !c.always || !matches!(c.program.as_str(), "cp" | "mv") {
+            return None;
+        }
+        let words: Vec<&str> = c.operands().filter_map(|a| a.value.as_deref()).collect();
+        let [from, to] = words.as_slice() else {
+            return None;
+        };
+        let (from, to) = (absolute(from)?, absolute(to)?);
+        let inside = format!("{to}/{}", base(&from));
+        wanted
+            .iter()
+            .any(|w| *w == to || *w == inside)
+            .then_some(from)
+    })
 }
 
 fn copied(view: &View<'_>, at: usize, ins: &Instruction, wanted: &[String]) -> Option<String> {

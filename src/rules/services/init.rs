@@ -1,7 +1,7 @@
 //! Init scripts in images: `service x start` as a step of the build, or as what the container runs.
 
 use super::script::Commands;
-use super::start::{base, commands, start};
+use super::start::{base, commands, serves, start};
 use crate::diagnostic::Severity;
 use crate::dockerfile::CommandForm;
 use crate::rules::call::Call;
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for run in &view.runs {
-        in_run(run, out);
+        in_run(view, run, out);
     }
     let started = start(view);
     if let Some((ins, keyword)) = started.place() {
@@ -42,25 +42,31 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         }
     }
     if let Some(found) = commands(view) {
-        in_start(&found, out);
+        in_start(view, &found, out);
     }
 }
 
-/// The service that a command starts through an init script.
-fn started(call: &Call) -> Option<String> {
+/// The service that a command starts through an init script; `program` is as written.
+pub fn started(call: &Call, program: &str) -> Option<String> {
+    asked(call, program, &["start", "restart"])
+}
+
+/// The service that an init script is asked about, where it is asked for one of these.
+fn asked(call: &Call, program: &str, verbs: &[&str]) -> Option<String> {
     let words: Vec<&str> = call.known().filter(|a| !a.starts_with('-')).collect();
-    let starts = |w: &str| matches!(w, "start" | "restart");
-    let init = call.program_span.is_empty();
+    let is = |w: &str| verbs.contains(&w);
+    let script = program.contains("/etc/init.d/");
     match (call.program.as_str(), words.as_slice()) {
-        ("service" | "rc-service" | "invoke-rc.d", [name, verb, ..]) if starts(verb) && !init => {
+        ("service" | "rc-service" | "invoke-rc.d", [name, verb, ..]) if is(verb) => {
             Some((*name).to_owned())
         }
-        ("systemctl", [verb, name, ..]) if starts(verb) => Some((*name).to_owned()),
+        ("systemctl", [verb, name, ..]) if is(verb) => Some((*name).to_owned()),
+        (name, [verb, ..]) if script && is(verb) => Some(name.to_owned()),
         _ => None,
     }
 }
 
-fn in_run(run: &Run<'_>, out: &mut Findings<'_>) {
+fn in_run(view: &View<'_>, run: &Run<'_>, out: &mut Findings<'_>) {
     let clean = |c: &Call| {
         matches!(c.program.as_str(), "rm" | "echo" | "true" | "set" | "exit")
             || (matches!(c.program.as_str(), "apt-get" | "apk" | "yum" | "dnf")
@@ -70,10 +76,10 @@ fn in_run(run: &Run<'_>, out: &mut Findings<'_>) {
         return;
     };
     let call = &run.calls[at];
-    let Some(name) = started(call).filter(|_| call.always && !call.guarded) else {
+    let program = view.source.text(call.program_span);
+    let Some(name) = started(call, &program).filter(|_| call.always && !call.guarded) else {
         return;
     };
-    // A `stop` before it in the same RUN is a restart that somebody tried out.
     let message = match call.program.as_str() {
         "systemctl" => format!(
             "`systemctl` has no systemd to talk to in a build, and a `{name}` that is started here would end with this RUN"
@@ -86,21 +92,31 @@ fn in_run(run: &Run<'_>, out: &mut Findings<'_>) {
         .help(format!("start `{name}` in the foreground with CMD"));
 }
 
-fn in_start(found: &Commands, out: &mut Findings<'_>) {
-    let Some(call) = found
-        .calls
-        .iter()
-        .find(|c| started(c).is_some() && c.always)
-    else {
+fn in_start(view: &View<'_>, found: &Commands, out: &mut Findings<'_>) {
+    let raw = |c: &Call| found.written(view, c);
+    // What is stopped again was needed for a moment only.
+    let stops = |name: &str| {
+        let mut calls = found.calls.iter();
+        calls.any(|c| asked(c, &raw(c), &["stop"]).is_some_and(|n| n == name))
+    };
+    let service = |c: &&Call| c.always && started(c, &raw(c)).is_some_and(|n| !stops(&n));
+    let Some(call) = found.calls.iter().find(service) else {
         return;
     };
-    let name = started(call).unwrap_or_default();
+    let name = started(call, &raw(call)).unwrap_or_default();
+    // Two services are another rule's.
+    if found
+        .last()
+        .is_some_and(|l| l.span != call.span && serves(l))
+    {
+        return;
+    }
     let last = found.last().is_some_and(|l| l.span == call.span);
     let message = match last {
         true => format!(
-            "{} ends with `{} {name} start`, which returns once `{name}` is in the background: the container ends at once",
+            "{} ends with `{}`, which returns once `{name}` is in the background: the container ends at once",
             found.shown(),
-            call.program
+            found.text_of(view, call)
         ),
         false => format!(
             "{} starts `{name}` through its init script: nothing notices when it ends, and it gets no signal when the container stops",

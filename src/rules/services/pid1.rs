@@ -39,7 +39,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         return;
     }
     let Some(last) = found.last() else { return };
-    let whole = last.program.is_empty() && found.text_of(last).starts_with("\"$@\"");
+    let whole = last.program.is_empty() && found.text_of(view, last).starts_with("\"$@\"");
     if last.through.iter().any(|t| t == "exec") || !(whole || serves(last)) {
         return;
     }
@@ -103,15 +103,6 @@ fn words(found: &Commands, last: &Call) -> (String, String) {
         None => format!("write `exec {shown}`, or the exec form where no shell is needed"),
     };
     (message, help)
-}
-
-impl Commands {
-    fn text_of(&self, call: &Call) -> &str {
-        match self.file {
-            Some(_) => self.text.get(call.span.range()).unwrap_or_default(),
-            None => "",
-        }
-    }
 }
 
 /// Whether the shell of `-c` stays there as the first process.

@@ -1,8 +1,10 @@
 //! The shell script that a container runs, and what can be asked of it.
 
+use crate::rules::View;
 use crate::rules::call::{Call, Reader, calls};
-use crate::shell::{self, Script};
+use crate::shell::{self, Command, CommandKind, Script};
 use crate::source::Span;
+use std::collections::BTreeMap;
 
 /// A shell script that the container runs.
 pub struct Commands {
@@ -57,10 +59,7 @@ impl Commands {
     pub fn last(&self) -> Option<&Call> {
         let end = self.script.commands.last()?;
         let call = self.calls.iter().rfind(|c| c.always)?;
-        let plain = matches!(
-            end.kind,
-            shell::CommandKind::Simple(_) | shell::CommandKind::List { .. }
-        );
+        let plain = matches!(end.kind, CommandKind::Simple(_) | CommandKind::List { .. });
         let last = self.calls.last()?;
         (plain
             && last.span == call.span
@@ -76,11 +75,54 @@ impl Commands {
         self.calls.iter().any(|c| c.program == "trap")
     }
 
+    /// A command's program as written, with its folder.
+    pub fn written(&self, view: &View<'_>, call: &Call) -> String {
+        self.slice(view, call.program_span)
+    }
+
+    /// A command as written.
+    pub fn text_of(&self, view: &View<'_>, call: &Call) -> String {
+        self.slice(view, call.span)
+    }
+
+    fn slice(&self, view: &View<'_>, span: Span) -> String {
+        match self.file {
+            Some(_) => self.text.get(span.range()).unwrap_or_default().to_owned(),
+            None => view.source.text(span).into_owned(),
+        }
+    }
+
+    /// The commands of each list of its own: the script, and the bodies of each `if`; only those that are simple commands.
+    pub fn lists(&self) -> Vec<Vec<&Call>> {
+        let mut by_span: BTreeMap<Span, &Call> = BTreeMap::new();
+        by_span.extend(self.calls.iter().map(|c| (c.span, c)));
+        let mut bodies: Vec<&[Command]> = Vec::new();
+        self.script.visit(&mut |c| {
+            if let CommandKind::If {
+                branches,
+                otherwise,
+            } = &c.kind
+            {
+                bodies.extend(branches.iter().map(|b| b.body.as_slice()));
+                bodies.push(otherwise);
+            }
+        });
+        let list = |commands: &&[Command]| {
+            let simple = commands
+                .iter()
+                .filter(|c| matches!(c.kind, CommandKind::Simple(_)));
+            simple
+                .filter_map(|c| by_span.get(&c.span).copied())
+                .collect()
+        };
+        bodies.iter().map(list).collect()
+    }
+
     /// Names of its functions.
     pub fn functions(&self) -> Vec<&str> {
         let mut out = Vec::new();
         self.script.visit(&mut |c| {
-            if let shell::CommandKind::Function { name, .. } = &c.kind {
+            if let CommandKind::Function { name, .. } = &c.kind {
                 out.push(name.as_str());
             }
         });

@@ -1,5 +1,6 @@
 //! More than one service in a container: a supervisor, or a script that starts several programs.
 
+use super::init::started;
 use super::script::Commands;
 use super::start::{base, commands, serves, start};
 use crate::diagnostic::Severity;
@@ -81,35 +82,20 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         out.at(found.instruction, message).help(HELP);
         return;
     }
-    in_script(&found, out);
+    in_script(view, &found, out);
 }
 
-fn in_script(found: &Commands, out: &mut Findings<'_>) {
-    let functions = found.functions();
-    let service = |c: &&Call| {
-        let own = functions.contains(&c.program.as_str());
-        c.always && serves(c) && !own && c.pipes_into == 0 && c.piped_from == 0
-    };
-    let mut names: Vec<String> = Vec::new();
-    for call in found.calls.iter().filter(service) {
-        let name = match call.background {
-            true => Some(call.program.clone()),
-            false => None,
-        };
-        names.extend(name);
+fn in_script(view: &View<'_>, found: &Commands, out: &mut Findings<'_>) {
+    let all: Vec<&Call> = found.calls.iter().filter(|c| c.always).collect();
+    let last = found.last();
+    let mut names = services(view, found, &all, last);
+    // A branch that starts several is a way of starting the container as well.
+    for list in found.lists() {
+        if names.len() < 2 {
+            let last = list.last().copied().filter(|c| !c.background);
+            names = services(view, found, &list, last);
+        }
     }
-    let by_init = found
-        .calls
-        .iter()
-        .filter(|c| c.always && c.program == "service" && c.known().any(|a| a == "start"));
-    names.extend(by_init.filter_map(|c| c.known().next().map(str::to_owned)));
-    if names.is_empty() {
-        return;
-    }
-    if let Some(last) = found.last().filter(|c| serves(c) && !c.background) {
-        names.push(last.program.clone());
-    }
-    names.dedup();
     if names.len() < 2 {
         return;
     }
@@ -128,6 +114,31 @@ fn in_script(found: &Commands, out: &mut Findings<'_>) {
         quoted(&names)
     );
     out.at(found.instruction, message).help(HELP);
+}
+
+/// What a list of commands leaves running beside each other, the last of them in the foreground.
+fn services(view: &View<'_>, found: &Commands, list: &[&Call], last: Option<&Call>) -> Vec<String> {
+    let functions = found.functions();
+    let own = |c: &Call| functions.contains(&c.program.as_str());
+    let mut names: Vec<String> = Vec::new();
+    for call in list {
+        let piped = call.pipes_into > 0 || call.piped_from > 0;
+        match started(call, &found.written(view, call)) {
+            Some(name) => names.push(name),
+            None if call.background && serves(call) && !own(call) && !piped => {
+                names.push(call.program.clone());
+            }
+            None => {}
+        }
+    }
+    if !names.is_empty()
+        && let Some(last) = last.filter(|c| serves(c) && !c.background)
+        && started(last, &found.written(view, last)).is_none()
+    {
+        names.push(last.program.clone());
+    }
+    names.dedup();
+    names
 }
 
 /// The processes of the `Procfile` in the context.
