@@ -1,0 +1,8 @@
+#!/bin/sh
+set -e
+
+if [ -n "$MIGRATE" ]; then
+  manage migrate
+fi
+
+"$@"
