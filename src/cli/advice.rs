@@ -1,6 +1,7 @@
 //! From a subject to what the rules find in it: settings, comments, baseline.
 
 use super::args::RuleFlags;
+use super::context_disk::Disk;
 use super::subject::{Place, Subject};
 use crate::context::{Context, Hashing, WalkOptions, walk};
 use crate::diagnostic::Diagnostic;
@@ -8,7 +9,7 @@ use crate::dockerfile::Dockerfile;
 use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
-use crate::rules::{ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
+use crate::rules::{ContextDisk, ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
@@ -104,6 +105,7 @@ pub fn project<'a>(
         dockerfiles,
         git,
         settings,
+        ci: std::cell::OnceCell::new(),
     }
 }
 
@@ -126,6 +128,14 @@ pub fn of_subject(
         let root = place.path.join(&subject.context);
         walk(&root, &subject.rules, options).ok().map(Rc::new)
     };
+    // As PATH knows it, for fixes.
+    let ignore = subject
+        .ignore_text
+        .as_ref()
+        .zip(subject.ignore_file.as_ref());
+    let ignore = ignore.map(|(text, file)| SourceFile::new(file.clone(), text.bytes()));
+    let disk = Disk::new(place.path.join(&subject.context));
+    let on_disk = listed && place.at.is_none();
     let view = View::new(Parts {
         path: &subject.target.file,
         source: &subject.source,
@@ -135,8 +145,9 @@ pub fn of_subject(
         context: ContextFiles {
             dir: &subject.context,
             rules: &subject.rules,
-            ignore_file: subject.ignore_text.as_ref(),
+            ignore_file: ignore.as_ref(),
             list: &list,
+            disk: on_disk.then_some(&disk as &dyn ContextDisk),
         },
         project,
         settings,

@@ -3,7 +3,9 @@
 use super::Project;
 use super::call::{Argument, Call, Reader, calls};
 use super::settings::Settings;
-use crate::context::Context;
+use crate::context::archive::Carries;
+use crate::context::reader::{Reads, reads};
+use crate::context::{Context, ContextEntry};
 use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Text};
 use crate::pattern::IgnoreRules;
 use crate::plan::{Base, BuildOptions, Plan, Step, is_posix_shell};
@@ -23,6 +25,18 @@ pub struct ContextFiles<'a> {
     pub ignore_file: Option<&'a SourceFile>,
     /// Lists the files that are sent; `None` where that is not asked for, or can't be done.
     pub list: &'a dyn Fn() -> Option<Rc<Context>>,
+    /// Looks into those files; `None` where they are not on disk.
+    pub disk: Option<&'a dyn ContextDisk>,
+}
+
+/// Looks into files of a context. Paths are relative to its folder, and those of regular files.
+pub trait ContextDisk {
+    /// The first bytes of a file, so many at most.
+    fn start(&self, path: &[u8], most: usize) -> Option<Vec<u8>>;
+    /// blake3 of a file.
+    fn digest(&self, path: &[u8]) -> Option<[u8; 32]>;
+    /// What an archive carries; `None` for what is none by its name.
+    fn archive(&self, path: &[u8]) -> Option<Carries>;
 }
 
 /// One Dockerfile.
@@ -48,6 +62,7 @@ pub struct View<'a> {
     /// Step of each instruction; triggers of ONBUILD make steps of other stages and are not here.
     steps: Vec<Option<NodeIndex>>,
     files: OnceCell<Option<Rc<Context>>>,
+    reads: OnceCell<Option<Reads>>,
 }
 
 /// Everything a view is made of.
@@ -96,6 +111,7 @@ impl<'a> View<'a> {
             runs: Vec::new(),
             steps,
             files: OnceCell::new(),
+            reads: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -172,6 +188,23 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn files(&self) -> Option<&Context> {
         self.files.get_or_init(|| (self.context.list)()).as_deref()
+    }
+
+    /// Which steps read the files of the context, looked up when first asked for.
+    #[must_use]
+    pub fn reads(&self) -> Option<&Reads> {
+        let reads = || self.files().map(|f| reads(self.plan, &f.entries));
+        self.reads.get_or_init(reads).as_ref()
+    }
+
+    /// A path of the context relative to PATH, as git and reports know it.
+    #[must_use]
+    pub fn below_path(&self, entry: &ContextEntry) -> String {
+        let path = String::from_utf8_lossy(&entry.path);
+        match self.context.dir.trim_end_matches('/') {
+            "." | "" => path.into_owned(),
+            dir => format!("{dir}/{path}"),
+        }
     }
 
     /// The commands of all RUNs, each with its RUN.

@@ -28,6 +28,10 @@ pub fn fixes(looked: &[Looked], advisor: &mut Advisor, weakest: Safety) -> Resul
             );
             let Some(disk) = &piece.disk else { continue };
             let list: Vec<Finding> = found.findings.into_iter().map(|(f, _)| f).collect();
+            // Whatever makes the file would undo it.
+            if list.iter().any(|f| f.rule.name == "dockerfile-generated") {
+                continue;
+            }
             let chosen = choose(&list, weakest);
             let others = chosen
                 .iter()
