@@ -47,7 +47,7 @@ impl GitView {
         })
     }
 
-    fn from_root(&self, path: &str) -> String {
+    fn below_root(&self, path: &str) -> String {
         match self.prefix.as_str() {
             "" => path.to_owned(),
             prefix => format!("{prefix}/{path}"),
@@ -87,7 +87,7 @@ fn rules(dir: &Path, file: &Path) -> Gitignore {
 
 impl Git for GitView {
     fn is_tracked(&self, path: &str) -> bool {
-        let path = self.from_root(path);
+        let path = self.below_root(path);
         let mut above = path
             .match_indices('/')
             .map(|(at, _)| &path.as_bytes()[..at]);
@@ -95,7 +95,7 @@ impl Git for GitView {
     }
 
     fn is_ignored(&self, path: &str) -> bool {
-        let path = self.from_root(path);
+        let path = self.below_root(path);
         // What is in an ignored folder can't be taken back.
         let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
         above.any(|d| self.decides(&self.root.join(d), true))

@@ -34,7 +34,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         {
             continue;
         }
-        let Some(step) = copies(view, index).find(|s| is_in_image(view, s)) else {
+        let path = text(entry);
+        let Some(step) = copies(view, index).find(|s| is_in_image(view, s, &path)) else {
             continue;
         };
         looked += 1;
@@ -44,7 +45,6 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Some(carries) = disk.archive(&entry.path) else {
             continue;
         };
-        let path = text(entry);
         // Whoever adds a runtime on purpose wants it to run; a compiler is more than that.
         let what = match (carries.development_kit, carries.runtime, carries.sources) {
             (true, _, _) => "a whole JDK with its compiler".to_owned(),

@@ -31,7 +31,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     };
     for (at, entry) in files.entries.iter().enumerate() {
         let large = entry.kind == EntryKind::File && entry.size >= least && entry.size > 0;
-        if large && !own(&entry.path) && copies(view, at).any(|s| is_in_image(view, s)) {
+        if large
+            && !own(&entry.path)
+            && copies(view, at).any(|s| is_in_image(view, s, &text(entry)))
+        {
             by_size.entry(entry.size).or_default().push((at, entry));
         }
     }
@@ -63,8 +66,9 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 n => format!(" and {n} more"),
             };
             let message = format!(
-                "`{line}` copies the same {} as {}{more}: {} of it twice",
+                "`{line}` copies one file of {} {} times, as {}{more}: {} of that is for nothing",
                 size(bytes),
+                same.len(),
                 names.join(", "),
                 size(wasted)
             );

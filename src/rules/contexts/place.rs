@@ -80,16 +80,37 @@ pub fn instruction(view: &View<'_>, step: &Step) -> Option<(usize, Span, String)
     Some((step.instruction, ins.keyword_span(), line))
 }
 
-/// Whether what a step brings may be in the image.
-pub fn is_in_image(view: &View<'_>, step: &Step) -> bool {
+/// Whether a file or folder that a step brings may be in the image.
+pub fn is_in_image(view: &View<'_>, step: &Step, path: &str) -> bool {
     let stage = step.id.stage as usize;
     if view.image_stages().contains(&stage) {
         return true;
     }
     match step.dest.as_ref().and_then(Dest::best) {
-        Some(dest) => reaches_image(view.plan, stage, &PathClaim::subtree(dest)),
+        Some(dest) => reaches_image(view.plan, stage, &lands(step, dest, path)),
         None => true,
     }
+}
+
+/// Where a step puts a file or folder of the context.
+fn lands(step: &Step, dest: &str, path: &str) -> PathClaim {
+    let top = dest.trim_end_matches('/');
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let below = sources(step).find_map(|(source, plain)| {
+        if source.contains(['*', '?', '[']) || step.parents {
+            None
+        } else if SourcePattern::lenient(source).kind() == SourceKind::Root {
+            Some(path)
+        } else if plain == path {
+            Some(name)
+        } else {
+            path.strip_prefix(plain.as_str())?.strip_prefix('/')
+        }
+    });
+    PathClaim::subtree(match below {
+        Some(below) => format!("{top}/{below}"),
+        None => top.to_owned(),
+    })
 }
 
 /// A number that is set for a rule.

@@ -7,9 +7,27 @@
 pub const START: usize = 16 << 10;
 
 /// Parts of names that say that nothing in there is real.
-const UNREAL: [&str; 17] = [
-    "test", "tests", "testing", "testdata", "fixture", "fixtures", "example", "examples", "sample",
-    "samples", "mock", "mocks", "dummy", "fake", "demo", "docs", "spec",
+const UNREAL: [&str; 20] = [
+    "test",
+    "tests",
+    "testing",
+    "testdata",
+    "fixture",
+    "fixtures",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "mock",
+    "mocks",
+    "dummy",
+    "fake",
+    "dev",
+    "development",
+    "integration",
+    "demo",
+    "docs",
+    "spec",
 ];
 
 /// Whether a path is one of an example or a test.

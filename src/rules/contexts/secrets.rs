@@ -56,7 +56,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if tracked && settings {
             continue;
         }
-        let in_image = copies(view, index).find(|s| is_in_image(view, s));
+        let in_image = copies(view, index).find(|s| is_in_image(view, s, &path));
         let Some((at, span, shown)) = instruction(view, in_image.unwrap_or(first)) else {
             continue;
         };

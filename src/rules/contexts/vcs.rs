@@ -44,15 +44,20 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Some((at, span, line)) = instruction(view, step) else {
             continue;
         };
-        let image = match copies(view, index).any(|s| is_in_image(view, s)) {
+        let image = match copies(view, index).any(|s| is_in_image(view, s, &path)) {
             true => ", all history is in the image",
             false => "",
         };
+        // The size of a small one says nothing.
+        let bytes = Some(folder.weight.bytes).filter(|b| *b >= 1_000_000);
+        let shown = bytes.map_or(String::new(), |b| format!(" ({})", size(b)));
         let message = format!(
-            "`{path}` ({}) is sent to the builder and taken by `{line}`: it differs in every build{image}, and that step and those behind it never come from the cache",
-            size(folder.weight.bytes)
+            "`{path}`{shown} is sent to the builder and taken by `{line}`: it differs in every build{image}, and that step and those behind it never come from the cache"
         );
-        let found = out.at(span, message).bytes(folder.weight.bytes).pays(at);
+        let found = out.at(span, message).pays(at);
+        if let Some(bytes) = bytes {
+            found.bytes(bytes);
+        }
         found.help(format!("leave it out: a line `{path}` in the ignore file"));
         if let Some(edit) = ignore(view, &[path]) {
             found.fix(Safety::Assumed, vec![edit]);

@@ -165,7 +165,7 @@ fn scope(found: &mut Finding, build: &Build, item: &Item, kind: &str, name: &str
             && i.span.len() == i.text.len()
             && i.attribute("type").is_some()
     };
-    if kind == "gha" && all.len() > 1 && all.iter().all(plain) {
+    if kind == "gha" && build.plain && all.len() > 1 && all.iter().all(plain) {
         let edits = all
             .iter()
             .map(|i| FileEdit::insert(i.span.end, format!(",scope={name}")));

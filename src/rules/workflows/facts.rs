@@ -184,6 +184,8 @@ pub struct Build {
     pub opaque: bool,
     /// Keys of the matrix that choose what is built.
     pub chosen_by: Vec<String>,
+    /// Their values are known, and can stand in a list of attributes.
+    pub plain: bool,
     /// File, target, platforms and context as written: what makes it another build than others.
     pub what: String,
     /// Where inputs of an action start that are written one a line.

@@ -56,7 +56,8 @@ fn triggers(on: Option<&Yaml>) -> Triggers {
             out.tag |= tags || !branches;
             out.branch |= branches || !tags;
         }
-        "pull_request" | "pull_request_target" | "merge_group" => out.pull_request = true,
+        // `pull_request_target` runs for the branch, where a cache would let strangers write for everybody.
+        "pull_request" | "merge_group" => out.pull_request = true,
         "release" => out.tag = true,
         "workflow_call" => out = Triggers::ALL,
         _ => out.at_will = true,
@@ -229,6 +230,7 @@ impl<'a> Reader<'a> {
         let dockerfiles = self.dockerfiles(context, file, None);
         let parts = ["file", "context", "target", "platforms", "build-args"];
         let parts: Vec<&str> = parts.iter().filter_map(|k| input.one(k)).collect();
+        let chosen_by = self.values.chosen_by(&parts.join("\n"));
         let outputs = input.one("outputs").unwrap_or_default();
         let is = |key: &str| input.one(key).is_some_and(|v| v != "false");
         let mut what: Vec<&str> = vec![context];
@@ -250,7 +252,8 @@ impl<'a> Reader<'a> {
             labelled: is("labels") || is("annotations"),
             cold_by_choice: is("no-cache") || is("no-cache-filters"),
             opaque: input.with.text().is_some(),
-            chosen_by: self.values.chosen_by(&parts.join("\n")),
+            plain: self.values.are_plain(&chosen_by),
+            chosen_by,
             what: self.values.with_variables(&what.join("\n")),
             inputs: self.inputs(input.with),
         }
@@ -328,21 +331,15 @@ impl<'a> Reader<'a> {
         };
         let call = script.get(given.span.range()).unwrap_or_default();
         let span = place(self.text, call, from);
-        let mut at = span.start as usize;
-        let mut items = |list: &[Item]| -> Vec<Item> {
+        let items = |list: &[Item]| -> Vec<Item> {
             let one = |i: &Item| Item {
                 value: self.values.with_variables(&i.text),
                 text: i.text.clone(),
-                span: place(
-                    self.text,
-                    script.get(i.span.range()).unwrap_or_default(),
-                    &mut at.clone(),
-                ),
+                span: place_item(self.text, script, given.span, i.span, span.start as usize),
             };
-            let out = list.iter().map(one).collect();
-            at = span.start as usize;
-            out
+            list.iter().map(one).collect()
         };
+        let chosen_by = self.values.chosen_by(call);
         let mut what = vec![dir.as_deref().unwrap_or_default()];
         what.extend(
             [
@@ -366,7 +363,8 @@ impl<'a> Reader<'a> {
             labelled: given.labelled,
             cold_by_choice: given.no_cache,
             opaque: given.opaque,
-            chosen_by: self.values.chosen_by(call),
+            plain: self.values.are_plain(&chosen_by),
+            chosen_by,
             what: self.values.with_variables(&what.join("\n")),
             inputs: None,
         }
@@ -375,21 +373,29 @@ impl<'a> Reader<'a> {
 
 /// Where a piece of a script stands in the file, from a byte on: its first line, as the script may be indented there.
 pub fn place(text: &str, piece: &str, from: &mut usize) -> Span {
-    let line = piece
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(['\\', ' ']);
-    match text
-        .get(*from..)
-        .and_then(|t| t.find(line))
-        .filter(|_| !line.is_empty())
-    {
-        Some(n) => {
-            let start = *from + n;
-            *from = start + line.len();
-            Span::new(start, start + line.len())
-        }
-        None => Span::new(*from, *from),
+    let found = nth(text, piece, *from, 0);
+    *from = (found.end as usize).max(*from);
+    found
+}
+
+/// Where an item of a call stands in the file, the call starting at a byte of it.
+pub fn place_item(text: &str, script: &str, call: Span, item: Span, from: usize) -> Span {
+    let piece = script.get(item.range()).unwrap_or_default();
+    let before = script.get(call.start as usize..item.start as usize);
+    let before = before.map_or(0, |b| b.matches(first_line(piece)).count());
+    nth(text, piece, from, before)
+}
+
+fn first_line(piece: &str) -> &str {
+    let line = piece.lines().next().unwrap_or_default();
+    line.trim_end_matches(['\\', ' '])
+}
+
+fn nth(text: &str, piece: &str, from: usize, n: usize) -> Span {
+    let line = first_line(piece);
+    let found = text.get(from..).filter(|_| !line.is_empty());
+    match found.and_then(|t| t.match_indices(line).nth(n)) {
+        Some((at, _)) => Span::new(from + at, from + at + line.len()),
+        None => Span::new(from, from),
     }
 }

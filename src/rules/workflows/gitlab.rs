@@ -2,7 +2,7 @@
 
 use super::command::{self, Command, Given};
 use super::facts::{Build, Ci, Item, Job, Runner, Tool, Triggers};
-use super::github::place;
+use super::github::{place, place_item};
 use super::yaml::parse;
 use crate::project::{Files, join};
 
@@ -83,11 +83,7 @@ fn build(
         let one = |i: &Item| Item {
             text: i.text.clone(),
             value: i.value.clone(),
-            span: place(
-                text,
-                script.get(i.span.range()).unwrap_or_default(),
-                &mut (span.start as usize),
-            ),
+            span: place_item(text, script, given.span, i.span, span.start as usize),
         };
         list.iter().map(one).collect()
     };
@@ -118,6 +114,7 @@ fn build(
         cold_by_choice: given.no_cache,
         opaque: given.opaque,
         chosen_by: Vec::new(),
+        plain: true,
         what: what.join("\n"),
         inputs: None,
     }

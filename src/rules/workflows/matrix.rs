@@ -138,6 +138,16 @@ impl Values {
         out.into_iter().collect()
     }
 
+    /// Whether all values of some keys are known and can stand in a list of attributes.
+    pub fn are_plain(&self, keys: &[String]) -> bool {
+        let plain = |v: &String| {
+            let mut chars = v.chars();
+            !v.is_empty() && chars.all(|c| c.is_alphanumeric() || "._-/".contains(c))
+        };
+        let mut all = self.rows.iter();
+        !self.unknown && all.all(|r| keys.iter().all(|k| r.get(k).is_some_and(plain)))
+    }
+
     /// The keys with several values that a text depends on.
     pub fn chosen_by(&self, text: &str) -> Vec<String> {
         let text = self.with_variables(text);

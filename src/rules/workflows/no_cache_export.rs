@@ -81,7 +81,11 @@ fn fix(project: &Project<'_>, ci: &Ci, build: &Build) -> Option<(u32, String)> {
     let alone = ci.builds.iter().filter(|b| b.job == build.job).count() == 1;
     let twice = ci.jobs.iter().filter(|j| j.id == job.id).count() > 1;
     // The builder that comes with the machine writes no cache.
-    if !alone || twice || !job.uses.iter().any(|u| u == "docker/setup-buildx-action") {
+    if !alone
+        || twice
+        || !build.plain
+        || !job.uses.iter().any(|u| u == "docker/setup-buildx-action")
+    {
         return None;
     }
     let text = project.files.read(&job.file)?;

@@ -58,7 +58,7 @@ fn elsewhere<'b>(mut all: impl Iterator<Item = &'b Build>, build: &Build) -> boo
 }
 
 fn only_latest(tags: &[Item]) -> bool {
-    !tags.is_empty() && tags.iter().all(|t| is_latest(t))
+    !tags.is_empty() && tags.iter().all(is_latest)
 }
 
 /// The tag is `latest`, or there is none; the name before it may be anything.
@@ -96,6 +96,7 @@ fn compose(project: &Project<'_>, out: &mut Findings<'_>) {
     let Some(tree) = yaml::parse(&text) else {
         return;
     };
+    let mut told: Vec<String> = Vec::new();
     for service in tree.get("services").map_or(&[][..], yaml::Yaml::entries) {
         let (Some(_), Some(image)) = (service.value.get("build"), service.value.get("image"))
         else {
@@ -107,9 +108,13 @@ fn compose(project: &Project<'_>, out: &mut Findings<'_>) {
             value: name.to_owned(),
             span: image.span,
         };
-        if item.is_open() || !is_latest(&item) {
+        // One that is never pulled is for this machine alone.
+        let policy = service.value.text_of("pull_policy");
+        let own = policy.is_some_and(|p| p == "never" || p == "build");
+        if own || item.is_open() || !is_latest(&item) || told.contains(&item.text) {
             continue;
         }
+        told.push(item.text.clone());
         let message = format!(
             "service `{}` builds `{name}` under no other tag than `latest`: the next build takes its name",
             service.key
