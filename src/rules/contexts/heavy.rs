@@ -22,13 +22,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         return;
     };
     let Some(whole) = reads.whole else { return };
-    // Git's own folder has a rule of its own.
-    let sent = || {
-        files
-            .entries
-            .iter()
-            .filter(|e| e.path != b".git" && !e.path.starts_with(b".git/"))
-    };
+    let sent = || files.entries.iter().filter(|e| !is_elsewhere(&e.path));
     let all = total(sent());
     if all.bytes < number(view, &RULE, "bytes", LARGE) {
         return;
@@ -71,4 +65,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         .bytes(all.bytes)
         .pays(at)
         .help("leave out by the ignore file what no step needs, or copy only the folders that the build is made of");
+}
+
+/// Git's own folder has a rule of its own, and libraries that lie among the sources are there to be built.
+fn is_elsewhere(path: &[u8]) -> bool {
+    let top = path.split(|b| *b == b'/').next().unwrap_or_default();
+    matches!(top, b".git" | b"vendor" | b"third_party" | b"third-party")
 }

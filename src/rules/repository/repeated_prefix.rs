@@ -59,7 +59,7 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
     }
 }
 
-/// Every beginning of a stage that ends with a dear step.
+/// Every beginning of a stage that ends with a dear step; that of the stages that it starts from is part of it.
 fn starts(
     file: &ProjectFile<'_>,
     plan: &Plan,
@@ -67,48 +67,64 @@ fn starts(
     stage: usize,
     groups: &mut BTreeMap<u64, Vec<Start>>,
 ) {
-    let facts = &plan.stages[stage];
-    let Base::Image(image) = &facts.base else {
+    let chain = chain(plan, stage);
+    let Some(bottom) = chain.last().map(|s| &plan.stages[*s]) else {
+        return;
+    };
+    let Base::Image(image) = &bottom.base else {
         return;
     };
     if image.is_empty() || image.contains('$') {
         return;
     }
     let mut hasher = rustc_hash::FxHasher::default();
-    (image, &facts.platform).hash(&mut hasher);
+    (image, &bottom.platform).hash(&mut hasher);
     let costs = CostTable::priors();
-    let mut seconds = 0.0;
-    for (n, ins) in file.tree.instructions[facts.from..facts.end]
-        .iter()
-        .enumerate()
-        .skip(1)
-    {
-        // Files of two contexts may differ, and nobody looks.
-        if matches!(ins.kind, Kind::Copy(_) | Kind::Add(_) | Kind::Invalid) || mounts_files(ins) {
-            return;
-        }
-        ins.original.to_string().hash(&mut hasher);
-        ins.heredocs.iter().for_each(|d| d.body.hash(&mut hasher));
-        let step = facts
-            .steps
-            .iter()
-            .map(|s| &plan.graph[*s])
-            .find(|s| s.instruction == facts.from + n);
-        let Some(step) = step else { continue };
-        seconds += costs.of(step).seconds;
-        let dear = step
-            .classes
-            .iter()
-            .any(|c| matches!(c, Class::SystemPackages | Class::Install | Class::Build));
-        if dear && n + 1 >= LEAST && seconds >= LEAST_SECONDS {
-            groups.entry(hasher.finish()).or_default().push(Start {
-                file: at,
-                stage,
-                length: n + 1,
-                seconds,
-            });
+    let (mut seconds, mut length) = (0.0, 1);
+    for facts in chain.iter().rev().map(|s| &plan.stages[*s]) {
+        for index in facts.from + 1..facts.end {
+            let ins = &file.tree.instructions[index];
+            // Files of two contexts may differ, and nobody looks.
+            let takes = matches!(ins.kind, Kind::Copy(_) | Kind::Add(_) | Kind::Invalid);
+            if takes || mounts_files(ins) {
+                return;
+            }
+            length += 1;
+            ins.original.to_string().hash(&mut hasher);
+            ins.heredocs.iter().for_each(|d| d.body.hash(&mut hasher));
+            let mut steps = facts.steps.iter().map(|s| &plan.graph[*s]);
+            let Some(step) = steps.find(|s| s.instruction == index) else {
+                continue;
+            };
+            seconds += costs.of(step).seconds;
+            let dear =
+                |c: &Class| matches!(c, Class::SystemPackages | Class::Install | Class::Build);
+            if step.classes.iter().any(dear) && length >= LEAST && seconds >= LEAST_SECONDS {
+                groups.entry(hasher.finish()).or_default().push(Start {
+                    file: at,
+                    stage,
+                    length,
+                    seconds,
+                });
+            }
         }
     }
+}
+
+/// A stage and the stages that it starts from, itself first.
+fn chain(plan: &Plan, stage: usize) -> Vec<usize> {
+    let mut out = vec![stage];
+    while let Some(Base::Stage(below)) = out
+        .last()
+        .and_then(|s| plan.stages.get(*s))
+        .map(|s| &s.base)
+    {
+        if out.contains(below) {
+            break;
+        }
+        out.push(*below);
+    }
+    out
 }
 
 /// Whether a RUN sees files of the context or of a stage.
@@ -144,7 +160,7 @@ fn tell(project: &Project<'_>, group: &[Start], out: &mut Findings<'_>) {
         return;
     };
     let message = format!(
-        "the first {} instructions of this stage, some {:.0} s as steps of their kinds go, are those of {}{more} too: builders that share no store run them once for each",
+        "the first {} instructions that this stage is made of, some {:.0} s as steps of their kinds go, are those of {}{more} too: builders that share no store run them once for each",
         first.length,
         first.seconds,
         named.join(", ")

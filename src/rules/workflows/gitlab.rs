@@ -2,7 +2,7 @@
 
 use super::command::{self, Command, Given};
 use super::facts::{Build, Ci, Item, Job, Runner, Tool, Triggers};
-use super::github::{place, place_item};
+use super::input::{place, place_item};
 use super::yaml::parse;
 use crate::project::{Files, join};
 

@@ -22,7 +22,7 @@ const REQUIRED: &str = "org.opencontainers.image.source";
 fn check(project: &Project<'_>, out: &mut Findings<'_>) {
     let ci = ci(project);
     let required = project.settings.list(&RULE, "required");
-    for file in &project.dockerfiles {
+    for file in project.dockerfiles.iter().filter(|f| !is_for_tests(f.path)) {
         let builds: Vec<&Build> = publishing(ci, file).collect();
         let Some(first) = builds.first() else {
             continue;
@@ -65,6 +65,18 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
             "add a LABEL as the last instruction, or give the build the labels of docker/metadata-action: neither makes a step, so no cache is lost",
         );
     }
+}
+
+/// Images that are pushed for other jobs to start from.
+fn is_for_tests(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|w| {
+        matches!(
+            w,
+            "test" | "tests" | "testing" | "ci" | "dev" | "devcontainer" | "e2e"
+        )
+    })
 }
 
 fn publishing<'c>(ci: &'c Ci, file: &ProjectFile<'_>) -> impl Iterator<Item = &'c Build> {

@@ -10,6 +10,7 @@ mod facts;
 mod github;
 mod gitlab;
 mod image_labels;
+mod input;
 mod matrix;
 mod no_cache_export;
 mod output_tag;
