@@ -1,6 +1,7 @@
 //! From a subject to what the rules find in it: settings, comments, baseline.
 
 use super::args::RuleFlags;
+use super::context_disk::Disk;
 use super::subject::{Place, Subject};
 use super::tip_files::TipFiles;
 use super::work_files::WorkFiles;
@@ -14,7 +15,7 @@ use crate::optimize::{Bytes, folded_runs, waiting_runs};
 use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
-use crate::rules::{ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
+use crate::rules::{ContextDisk, ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
@@ -111,6 +112,7 @@ pub fn project<'a>(
         dockerfiles,
         git,
         settings,
+        ci: std::cell::OnceCell::new(),
     }
 }
 
@@ -195,6 +197,14 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
         with_files(&|files| *found.borrow_mut() = folded_runs(source, tree, plan, files));
         found.into_inner()
     };
+    // As PATH knows it, for fixes.
+    let ignore = subject
+        .ignore_text
+        .as_ref()
+        .zip(subject.ignore_file.as_ref());
+    let ignore = ignore.map(|(text, file)| SourceFile::new(file.clone(), text.bytes()));
+    let disk = Disk::new(place.path.join(&subject.context));
+    let on_disk = around.listed && place.at.is_none();
     let view = View::new(Parts {
         path: &subject.target.file,
         source: &subject.source,
@@ -204,11 +214,12 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
         context: ContextFiles {
             dir: &subject.context,
             rules: &subject.rules,
-            ignore_file: subject.ignore_text.as_ref(),
+            ignore_file: ignore.as_ref(),
             list: &list,
             layers: &layers,
             waiting: &waiting,
             folds: &folds,
+            disk: on_disk.then_some(&disk as &dyn ContextDisk),
         },
         project: around.project,
         settings: around.settings,

@@ -9,6 +9,7 @@ use super::archives::archives;
 use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::clock::{Jobs, Watch};
 use super::epochs::Epochs;
+use super::git_view::GitView;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
@@ -25,7 +26,7 @@ use crate::report::model::{
     TargetReport, Timing, Trend, Wall,
 };
 use crate::report::{diff, markdown, text};
-use crate::rules::ProjectFile;
+use crate::rules::{Git, ProjectFile};
 use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -105,7 +106,9 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         source: &s.source,
         tree: &s.parsed.tree,
     });
-    let project = advice::project(place, dockerfiles.collect(), None, &settings);
+    let git = GitView::open(place);
+    let git = git.as_ref().map(|g| g as &dyn Git);
+    let project = advice::project(place, dockerfiles.collect(), git, &settings);
     let around = Around {
         place,
         project: &project,

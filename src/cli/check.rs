@@ -5,13 +5,14 @@ mod write;
 
 use super::advice::{self, Advisor, by_file};
 use super::args::{CheckArgs, Cli};
+use super::git_view::GitView;
 use super::subject::{self, Place, Subject};
 use super::{Done, output};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::project;
 use crate::report::findings::{Checked, CheckedFile, FindingRow, diagnostic, markdown, text};
 use crate::rules::settings::Settings;
-use crate::rules::{Finding, ProjectFile, all, of_project};
+use crate::rules::{Finding, Git, ProjectFile, all, of_project};
 use crate::source::SourceFile;
 use anyhow::{Result, bail};
 use rayon::prelude::*;
@@ -265,7 +266,9 @@ fn directory(args: &CheckArgs, path: &Path) -> Result<Looked> {
         source: &s.source,
         tree: &s.parsed.tree,
     });
-    let project = advice::project(&place, files.collect(), None, &settings);
+    let git = GitView::open(&place);
+    let git = git.as_ref().map(|g| g as &dyn Git);
+    let project = advice::project(&place, files.collect(), git, &settings);
     let costs = super::analyze::costs_of(&place, args.costs.as_deref())?;
     let around = advice::Around {
         place: &place,

@@ -25,7 +25,7 @@ pub use checkout::Unread;
 pub use error::HistoryError;
 pub use follow::{Followed, Follower, Found};
 pub use paths::{PathId, PathTable};
-pub use repository::Repository;
+pub use repository::{Index, Repository};
 pub use tree::{Blob, MAX_BLOB_BYTES};
 pub use walk::{Limit, Walk, WalkMode};
 pub use worktree::{Sight, WORK_TREE, WorkTree, append_work_tree};

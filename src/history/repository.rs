@@ -26,6 +26,15 @@ pub struct Repository {
     prefix: Vec<u8>,
 }
 
+/// The paths of an index, relative to the root of the work tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// Files and links.
+    pub files: Vec<Vec<u8>>,
+    /// Submodules.
+    pub submodules: Vec<Vec<u8>>,
+}
+
 impl fmt::Debug for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Repository")
@@ -227,6 +236,21 @@ impl Repository {
             })
             .collect::<Vec<_>>()
             .concat()
+    }
+
+    /// What is in the index; `None` where there is none or it can't be read.
+    #[must_use]
+    pub fn index(&self) -> Option<Index> {
+        let index = self.handle().open_index().ok()?;
+        let mut out = Index::default();
+        for entry in index.entries() {
+            let path = entry.path(&index).to_vec();
+            match entry.mode == gix::index::entry::Mode::COMMIT {
+                true => out.submodules.push(path),
+                false => out.files.push(path),
+            }
+        }
+        Some(out)
     }
 
     /// A handle for the calling thread.

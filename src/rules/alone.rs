@@ -27,6 +27,7 @@ pub fn of_text(source: &SourceFile) -> (Vec<Finding>, Vec<Diagnostic>) {
         }],
         git: None,
         settings: &settings,
+        ci: std::cell::OnceCell::new(),
     };
     let view = View::new(Parts {
         path: source.name(),
@@ -42,6 +43,7 @@ pub fn of_text(source: &SourceFile) -> (Vec<Finding>, Vec<Diagnostic>) {
             layers: &|| None,
             waiting: &Vec::new,
             folds: &Vec::new,
+            disk: None,
         },
         project: &project,
         settings: &settings,

@@ -35,7 +35,7 @@ pub use finding::{Ask, Evidence, FileEdit, Finding, Findings, Fix};
 pub use fixes::{apply, choose};
 pub use project::{Git, Project, ProjectFile};
 pub use registry::{FAMILIES, all, known_as, rule};
-pub use view::{ContextFiles, Parts, Run, View};
+pub use view::{ContextDisk, ContextFiles, Parts, Run, View};
 
 use crate::diagnostic::Severity;
 

@@ -1,9 +1,11 @@
 //! The files beside Dockerfiles, as rules look at them.
 
 use super::settings::Settings;
+use super::workflows::Ci;
 use crate::dockerfile::Dockerfile;
 use crate::project::Files;
 use crate::source::SourceFile;
+use std::cell::OnceCell;
 
 /// One Dockerfile of the project.
 pub struct ProjectFile<'a> {
@@ -33,4 +35,6 @@ pub struct Project<'a> {
     pub git: Option<&'a dyn Git>,
     /// What users set.
     pub settings: &'a Settings,
+    /// What workflows say, read when first asked for.
+    pub(crate) ci: OnceCell<Ci>,
 }

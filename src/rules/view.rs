@@ -4,7 +4,9 @@ use super::Project;
 use super::buildkit::commands::{self, Command};
 use super::call::{Argument, Call, Reader, calls};
 use super::settings::Settings;
-use crate::context::Context;
+use crate::context::archive::Carries;
+use crate::context::reader::{Reads, reads};
+use crate::context::{Context, ContextEntry};
 use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Text};
 use crate::layers::ImageLayers;
 use crate::pattern::IgnoreRules;
@@ -33,6 +35,18 @@ pub struct ContextFiles<'a> {
     pub waiting: &'a dyn Fn() -> Vec<Waiting>,
     /// RUNs that the flags of COPYs can stand for; empty where the files are not listed.
     pub folds: &'a dyn Fn() -> Vec<Rewrite>,
+    /// Looks into those files; `None` where they are not on disk.
+    pub disk: Option<&'a dyn ContextDisk>,
+}
+
+/// Looks into files of a context. Paths are relative to its folder, and those of regular files.
+pub trait ContextDisk {
+    /// The first bytes of a file, so many at most.
+    fn start(&self, path: &[u8], most: usize) -> Option<Vec<u8>>;
+    /// blake3 of a file.
+    fn digest(&self, path: &[u8]) -> Option<[u8; 32]>;
+    /// What an archive carries; `None` for what is none by its name.
+    fn archive(&self, path: &[u8]) -> Option<Carries>;
 }
 
 /// One Dockerfile.
@@ -62,6 +76,7 @@ pub struct View<'a> {
     waiting: OnceCell<Vec<Waiting>>,
     folds: OnceCell<Vec<Rewrite>>,
     commands: OnceCell<Vec<Command<'a>>>,
+    reads: OnceCell<Option<Reads>>,
 }
 
 /// Everything a view is made of.
@@ -114,6 +129,7 @@ impl<'a> View<'a> {
             waiting: OnceCell::new(),
             folds: OnceCell::new(),
             commands: OnceCell::new(),
+            reads: OnceCell::new(),
         };
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
@@ -254,6 +270,23 @@ impl<'a> View<'a> {
     /// The commands of all stages with their variables replaced, in the builder's order.
     pub(super) fn commands(&self) -> &[Command<'a>] {
         self.commands.get_or_init(|| commands::all(self))
+    }
+
+    /// Which steps read the files of the context, looked up when first asked for.
+    #[must_use]
+    pub fn reads(&self) -> Option<&Reads> {
+        let reads = || self.files().map(|f| reads(self.plan, &f.entries));
+        self.reads.get_or_init(reads).as_ref()
+    }
+
+    /// A path of the context relative to PATH, as git and reports know it.
+    #[must_use]
+    pub fn below_path(&self, entry: &ContextEntry) -> String {
+        let path = String::from_utf8_lossy(&entry.path);
+        match self.context.dir.trim_end_matches('/') {
+            "." | "" => path.into_owned(),
+            dir => format!("{dir}/{path}"),
+        }
     }
 
     /// The commands of all RUNs, each with its RUN.

@@ -5,7 +5,7 @@ use crate::cli::advice::Advisor;
 use crate::cli::output;
 use crate::report::number::count;
 use crate::rewrite::Safety;
-use crate::rules::{Finding, apply, choose};
+use crate::rules::{Finding, Fix, apply, choose};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,7 +27,12 @@ pub fn fixes(looked: &[Looked], advisor: &mut Advisor, weakest: Safety) -> Resul
                 piece.findings.clone(),
             );
             let Some(disk) = &piece.disk else { continue };
-            let list: Vec<Finding> = found.findings.into_iter().map(|(f, _)| f).collect();
+            let mut list: Vec<Finding> = found.findings.into_iter().map(|(f, _)| f).collect();
+            // Whatever makes the file would undo what is changed in it.
+            if list.iter().any(|f| f.rule.name == "dockerfile-generated") {
+                let beside = |x: &Fix| x.edits.iter().all(|e| e.file.is_some());
+                list.retain(|f| f.fix.as_ref().is_some_and(beside));
+            }
             let chosen = choose(&list, weakest);
             let others = chosen
                 .iter()

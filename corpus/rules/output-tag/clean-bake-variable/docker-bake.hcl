@@ -1,0 +1,6 @@
+variable "TAG" {
+  default = "1"
+}
+target "app" {
+  tags = ["o/a:latest", "o/a:${TAG}"]
+}
