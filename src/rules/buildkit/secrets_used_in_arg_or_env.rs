@@ -57,7 +57,11 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 false => span,
             };
             let span = on_first_line(view, command.place, span);
-            if let Some(value) = value.filter(|v| holds_nothing(v)) {
+            // An ARG that is empty here is filled by whoever builds.
+            let filled = |v: &str| {
+                matches!(command.ins.kind, Kind::Arg(_)) && v.trim_matches(['"', '\'']).is_empty()
+            };
+            if let Some(value) = value.filter(|v| holds_nothing(v) && !filled(v)) {
                 let what = command.called();
                 let message = match value.trim_matches(['"', '\'']) {
                     "" => format!("`{short}` has the name of a secret, and is empty in {what}"),
