@@ -11,13 +11,10 @@
 mod common;
 
 use cacheplan::dockerfile::{Dockerfile, Kind, expand_word, parse};
-use cacheplan::pattern::IgnoreRules;
-use cacheplan::plan::{self, BuildOptions};
-use cacheplan::project::WorkTree;
+use cacheplan::plan::BuildOptions;
 use cacheplan::rewrite::Safety;
-use cacheplan::rules::settings::Settings;
 use cacheplan::rules::suppress::Suppressions;
-use cacheplan::rules::{self, ContextFiles, Finding, Parts, Project, View};
+use cacheplan::rules::{self, Finding};
 use cacheplan::source::SourceFile;
 use common::{builder, fingerprint};
 use serde_json::{Value, json};
@@ -72,35 +69,9 @@ fn findings_of(case: &Case) -> Vec<Finding> {
         args: case.arguments.clone(),
         ..BuildOptions::default()
     };
-    let plan = plan::lower(&tree, &options);
     let ignore = case.ignore.as_deref();
     let file = ignore.map(|text| SourceFile::new(".dockerignore", text));
-    let rules = file.as_ref().map(|f| IgnoreRules::parse(f).0);
-    let rules = rules.unwrap_or_default();
-    let settings = Settings::default();
-    let files = WorkTree::new(Path::new("/nowhere"));
-    let project = Project {
-        files: &files,
-        dockerfiles: Vec::new(),
-        git: None,
-        settings: &settings,
-    };
-    let view = View::new(Parts {
-        path: "Dockerfile",
-        source: &source,
-        tree: &tree,
-        plan: &plan,
-        options: &options,
-        context: ContextFiles {
-            dir: ".",
-            rules: &rules,
-            ignore_file: file.as_ref(),
-            list: &|| None,
-        },
-        project: &project,
-        settings: &settings,
-    });
-    let mut found = rules::of_dockerfile(&view);
+    let (mut found, _) = rules::of_text_with(&source, &options, file.as_ref());
     found.retain(|f| is_check(f.rule.name));
     let today = jiff::civil::date(2026, 11, 1);
     Suppressions::of_dockerfile(&source, &tree).apply(&mut found, today);

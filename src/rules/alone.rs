@@ -12,12 +12,21 @@ use crate::source::SourceFile;
 /// What is found in one Dockerfile whose context nobody knows, sorted by place, and what the builder would say of it.
 #[must_use]
 pub fn of_text(source: &SourceFile) -> (Vec<Finding>, Vec<Diagnostic>) {
+    of_text_with(source, &BuildOptions::default(), None)
+}
+
+/// The same for a build that is told something, with an ignore file beside it.
+#[must_use]
+pub fn of_text_with(
+    source: &SourceFile,
+    options: &BuildOptions,
+    ignore_file: Option<&SourceFile>,
+) -> (Vec<Finding>, Vec<Diagnostic>) {
     let parsed = parse(source);
-    let options = BuildOptions::default();
-    let plan = lower(&parsed.tree, &options);
+    let plan = lower(&parsed.tree, options);
     let settings = Settings::default();
     let files = MemoryFiles::default();
-    let ignored = IgnoreRules::empty();
+    let ignored = ignore_file.map_or_else(IgnoreRules::empty, |f| IgnoreRules::parse(f).0);
     let project = Project {
         files: &files,
         dockerfiles: vec![ProjectFile {
@@ -34,11 +43,11 @@ pub fn of_text(source: &SourceFile) -> (Vec<Finding>, Vec<Diagnostic>) {
         source,
         tree: &parsed.tree,
         plan: &plan,
-        options: &options,
+        options,
         context: ContextFiles {
             dir: ".",
             rules: &ignored,
-            ignore_file: None,
+            ignore_file,
             list: &|| None,
             layers: &|| None,
             waiting: &Vec::new,

@@ -30,7 +30,7 @@ mod toolchain;
 mod view;
 mod workflows;
 
-pub use alone::of_text;
+pub use alone::{of_text, of_text_with};
 pub use finding::{Ask, Evidence, FileEdit, Finding, Findings, Fix};
 pub use fixes::{apply, choose};
 pub use project::{Git, Project, ProjectFile};

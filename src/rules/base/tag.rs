@@ -38,7 +38,6 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             Some(_) => continue,
         };
         out.at(image.span(), message)
-            .help("name a version, such as the one that the image has today")
-            .pays(stage.from);
+            .help("name a version, such as the one that the image has today");
     }
 }

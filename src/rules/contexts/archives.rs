@@ -52,7 +52,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             (_, _, n) if n >= MANY && !is_source_archive(&path) => format!("{n} source files"),
             _ => continue,
         };
-        let Some((at, span, line)) = instruction(view, step) else {
+        let Some((_, span, line)) = instruction(view, step) else {
             continue;
         };
         let shown = carries
@@ -70,7 +70,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             }
             false => "package the program without its sources",
         };
-        out.at(span, message).bytes(entry.size).pays(at).help(help);
+        out.at(span, message).bytes(entry.size).help(help);
     }
 }
 

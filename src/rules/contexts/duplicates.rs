@@ -52,7 +52,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         }
         for same in by_digest.into_values().filter(|s| s.len() > 1) {
             let step = copies(view, same[0].0).next();
-            let Some((at, span, line)) = step.and_then(|s| instruction(view, s)) else {
+            let Some((_, span, line)) = step.and_then(|s| instruction(view, s)) else {
                 continue;
             };
             let wasted = bytes.saturating_mul(same.len() as u64 - 1);
@@ -72,7 +72,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 names.join(", "),
                 size(wasted)
             );
-            out.at(span, message).bytes(wasted).pays(at).help(
+            out.at(span, message).bytes(wasted).help(
                 "keep one of them and make the others links, or leave them out by the ignore file",
             );
         }

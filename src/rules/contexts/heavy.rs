@@ -28,7 +28,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         return;
     }
     let mut steps = view.plan.order.iter().map(|n| &view.plan.graph[*n]);
-    let Some((at, span, line)) = steps
+    let Some((_, span, line)) = steps
         .find(|s| s.id == whole)
         .and_then(|s| instruction(view, s))
     else {
@@ -63,7 +63,6 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     );
     out.at(span, message)
         .bytes(all.bytes)
-        .pays(at)
         .help("leave out by the ignore file what no step needs, or copy only the folders that the build is made of");
 }
 

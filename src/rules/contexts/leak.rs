@@ -119,7 +119,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         );
         let lines: Option<Vec<String>> = paths.iter().map(|p| line(p)).collect();
         let lines = lines.filter(|l| l.len() <= 10);
-        let found = out.at(span, message).pays(at);
+        let found = out.at(span, message);
         found.help("leave them out by lines of the ignore file");
         if let Some(edit) = lines.and_then(|l| ignore(view, &l)) {
             found.fix(Safety::Assumed, vec![edit]);

@@ -91,7 +91,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         };
         let step = swept_by(view, first.first, &first.path);
-        let Some((at, span, line)) = step.and_then(|s| instruction(view, s)) else {
+        let Some((_, span, line)) = step.and_then(|s| instruction(view, s)) else {
             continue;
         };
         let bytes = folders.iter().map(|f| f.bytes).sum();
@@ -116,7 +116,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             "{what} ({}, {files}) {verb} sent to the builder and taken by `{line}`: {says}, and whenever it changes that step runs again",
             size(bytes)
         );
-        let found = out.at(span, message).bytes(bytes).pays(at);
+        let found = out.at(span, message).bytes(bytes);
         if bytes < 1_000_000 {
             found.severity(Severity::Note);
         }

@@ -57,7 +57,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         let in_image = copies(view, index).find(|s| is_in_image(view, s, &path));
-        let Some((at, span, shown)) = instruction(view, in_image.unwrap_or(first)) else {
+        let Some((_, span, shown)) = instruction(view, in_image.unwrap_or(first)) else {
             continue;
         };
         let message = match in_image.is_some() {
@@ -69,7 +69,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             ),
         };
         let swept = swept_by(view, index, &path).is_some();
-        let found = out.at(span, message).pays(at);
+        let found = out.at(span, message);
         if in_image.is_some() && !tracked {
             found.severity(Severity::Error);
         }

@@ -6,7 +6,7 @@ use crate::context::{ContextEntry, EntryKind};
 use crate::diagnostic::Severity;
 use crate::rewrite::ignore_lines::justified;
 use crate::rewrite::{self, Safety};
-use crate::rules::{Check, Findings, Rule, View};
+use crate::rules::{Ask, Check, Findings, Rule, View};
 use rustc_hash::FxHashMap;
 
 /// `context-vcs`.
@@ -54,7 +54,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let message = format!(
             "`{path}`{shown} is sent to the builder and taken by `{line}`: it differs in every build{image}, and that step and those behind it never come from the cache"
         );
-        let found = out.at(span, message).pays(at);
+        let found = out.at(span, message).ask(Ask::Git(at));
         if let Some(bytes) = bytes {
             found.bytes(bytes);
         }

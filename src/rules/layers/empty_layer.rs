@@ -33,6 +33,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         }
         let message = "this RUN changes no file: it is a step in every build and an empty layer in the image, and prints nothing once it is cached";
         out.at(run.ins.original.span(), message)
+            .pays(run.instruction)
             .help("leave it out, or put it into the RUN whose output it explains");
     }
 }

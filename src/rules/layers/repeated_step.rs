@@ -30,7 +30,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if known && same && first.id != second.id && second.id.trigger == 0 {
             let message = format!("this does what line {} has just done", first.line);
             out.at(b.original.span(), message)
-                .help("leave one of them out");
+                .help("leave one of them out")
+                .pays(second.instruction);
         }
     }
 }

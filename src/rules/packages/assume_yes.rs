@@ -105,7 +105,6 @@ fn found(run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'_>) {
         ),
     };
     let finding = out.at(deed.head(), message);
-    finding.pays(run.instruction);
     let (at, text, word) = match deed.manager {
         Manager::Zypper => (
             deed.call.program_span.end,

@@ -53,8 +53,7 @@ fn of_run(
     };
     let finding = out.at(first.head(), message);
     finding
-        .help("add `--no-install-recommends`, and name the recommended packages that are needed")
-        .pays(run.instruction);
+        .help("add `--no-install-recommends`, and name the recommended packages that are needed");
     if !ships {
         finding.severity(Severity::Note);
     }

@@ -65,7 +65,7 @@ fn of_run(around: &Around<'_, '_>, dated: &Places, run: &Run<'_>, out: &mut Find
             ),
         };
         let finding = out.at(span, message);
-        finding.help(help).pays(run.instruction);
+        finding.help(help);
         if !manager.is_system() {
             finding.severity(Severity::Warning);
         }

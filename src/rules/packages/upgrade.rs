@@ -58,8 +58,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 deed.shown()
             );
             out.at(deed.head(), message)
-                .help("start from a newer base image; rebuild with `--pull` for its fixes, or upgrade the one package that has to be newer")
-                .pays(run.instruction);
+                .help("start from a newer base image; rebuild with `--pull` for its fixes, or upgrade the one package that has to be newer");
             // One upgrade of a RUN is enough to speak of.
             break;
         }

@@ -79,11 +79,9 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     };
     let message =
         format!("the image holds {what}: it stands on `{base}`, which programs do not need to run");
-    out.at(image.span(), message)
-        .help(format!(
-            "build in this stage, and copy what it made into another: {needs}"
-        ))
-        .pays(from);
+    out.at(image.span(), message).help(format!(
+        "build in this stage, and copy what it made into another: {needs}"
+    ));
 }
 
 /// Whether what the image starts is the compiler itself: a tool for developers.
