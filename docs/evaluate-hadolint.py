@@ -3,12 +3,13 @@
 
 Usage: docs/evaluate-hadolint.py HADOLINT CACHEPLAN LIST [CODE...]
 
-LIST is a file with one path of a Dockerfile a line. For every code of hadolint that a rule says it means as well
-(`cacheplan check --list-rules`), prints how many places, file and line, both find, hadolint alone and cacheplan alone, and names
+LIST is a file with one path of a Dockerfile a line. For every rule that says it means codes of hadolint as well
+(`cacheplan check --list-rules`), prints how many instructions both find, hadolint alone and cacheplan alone, and names
 the places where they differ. With CODEs, those alone. Files that hadolint can't read (DL1000) are left out.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -40,6 +41,28 @@ def hadolint(program, files):
     return places, unread
 
 
+def starts(program, file):
+    """The first line of every instruction; both tools may name any line of one."""
+    folder, name = os.path.split(file)
+    out = subprocess.run([program, "inspect", folder, "-f", name, "--format", "json", "--quiet"], capture_output=True, text=True, check=False)
+    try:
+        document = json.loads(out.stdout)
+    except json.JSONDecodeError:
+        return []
+    found = list(document["global"])
+    for stage in document["stages"]:
+        found += stage["instructions"]
+    return sorted((row["line"], row["end_line"]) for row in found)
+
+
+def start_of(lines, line):
+    """The first line of the instruction that a line is in; a comment above one belongs to it."""
+    for first, last in lines:
+        if line <= last:
+            return first
+    return line
+
+
 def cacheplan(program, files):
     """Places by rule."""
     places = defaultdict(set)
@@ -47,8 +70,7 @@ def cacheplan(program, files):
         words = [program, "check", "--all", "--quiet", "--format", "json", *files[start : start + 50]]
         for file in json.loads(run(words))["files"]:
             for row in file["findings"]:
-                name = row.get("file") or file["path"]
-                places[row["rule"]].add((name, row["line"]))
+                places[row["rule"]].add((row["file"], row["line"]))
     return places
 
 
@@ -74,18 +96,21 @@ def main():
     theirs, unread = hadolint(theirs_program, files)
     ours = cacheplan(ours_program, [f for f in files if f not in unread])
     print(f"{len(files)} files, {len(unread)} of them can't be read by hadolint and are left out")
-    print(f"{'code':8} {'both':>5} {'hadolint':>9} {'cacheplan':>10}  rules")
-    differing = []
+    first = {file: starts(ours_program, file) for file in files if file not in unread}
+    at = lambda places: {(f, start_of(first[f], line)) for f, line in places if f in first}
+    groups = defaultdict(list)
     for code in sorted(rules):
-        if only and code not in only:
-            continue
-        here = set().union(*(ours[rule] for rule in rules[code]))
-        there = {place for place in theirs[code] if place[0] not in unread}
+        if not only or code in only:
+            groups[tuple(sorted(rules[code]))].append(code)
+    print("| rule | hadolint's codes | both | hadolint alone | cacheplan alone |\n| --- | --- | ---: | ---: | ---: |")
+    differing = []
+    for names, codes in sorted(groups.items()):
+        here = at(set().union(*(ours[rule] for rule in names)))
+        there = at(set().union(*(theirs[code] for code in codes)))
         both, missed, more = here & there, there - here, here - there
-        names = ", ".join(sorted(rules[code]))
-        print(f"{code:8} {len(both):5} {len(missed):9} {len(more):10}  {names}")
-        differing += [(code, "hadolint", place) for place in sorted(missed)]
-        differing += [(code, "cacheplan", place) for place in sorted(more)]
+        print(f"| {', '.join(names)} | {', '.join(codes)} | {len(both)} | {len(missed)} | {len(more)} |")
+        differing += [(names[0], "hadolint", place) for place in sorted(missed)]
+        differing += [(names[0], "cacheplan", place) for place in sorted(more)]
     for code, who, (file, line) in differing:
         print(f"{code} {who} alone: {file}:{line}")
 

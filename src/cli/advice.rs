@@ -175,7 +175,9 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
                 let files = Bytes(&files);
                 of(&Sent::new(files.entries(), &files))
             }
-            None => of(&Sent::new(Vec::new(), &NoFiles)),
+            None if around.listed => of(&Sent::new(Vec::new(), &NoFiles)),
+            // Nothing but figures of our own table would come of it.
+            None => None,
         }
     };
     let with_files = |run: &dyn Fn(&dyn crate::rewrite::ContextFiles)| {

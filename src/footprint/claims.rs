@@ -8,8 +8,10 @@ use super::path_set::{ancestors, climbed, resolve};
 use super::{
     Certainty, Class, Evidence, Extent, Footprint, Link, PathClaim, PathSet, Use, Variables,
 };
+use crate::shell::Script;
 use crate::source::Span;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What every program is taken to read: executables, libraries and configuration.
 pub const SYSTEM_READS: &[&str] = &[
@@ -172,6 +174,8 @@ pub(super) struct Claims {
     pub(super) assumptions: Vec<String>,
     pub(super) uses: Vec<Use>,
     pub(super) evidence: Vec<Evidence>,
+    /// The script, parsed; none for the exec form.
+    pub(super) script: Option<Arc<Script>>,
     /// Where the claims of package managers start among reads and among writes.
     packages: Vec<(usize, usize)>,
     /// Folders of which the first stands for all.
@@ -449,6 +453,9 @@ impl Claims {
 
     /// All claims but those of package managers, where there are any.
     fn beside_packages(&self) -> Option<PathSet> {
+        if self.packages.is_empty() {
+            return None;
+        }
         let of_packages = |n: usize, start: fn(&(usize, usize)) -> usize| {
             let mut starts = self.packages.iter().map(start);
             starts.any(|s| (s..s + SYSTEM_WRITES.len()).contains(&n))
@@ -459,8 +466,7 @@ impl Claims {
         let writes = writes.filter(|(n, _)| !of_packages(*n, |p| p.1));
         let own = reads.chain(writes).map(|(_, c)| c).chain(&self.makes);
         let needed = self.needed.iter().map(PathClaim::exact);
-        let own = PathSet::new(own.cloned().chain(needed).collect());
-        (!self.packages.is_empty()).then_some(own)
+        Some(PathSet::new(own.cloned().chain(needed).collect()))
     }
 
     /// Reads the system's directories.
@@ -528,6 +534,7 @@ impl Claims {
             commands,
             evidence,
             outcome: None,
+            script: self.script,
         }
     }
 }

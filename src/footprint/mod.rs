@@ -18,8 +18,10 @@ mod path_set;
 mod shell_state;
 mod walk;
 
+use crate::shell::Script;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub use claims::{SHARED_WRITES, SYSTEM_READS, SYSTEM_WRITES, account, group};
 pub use class::UnknownClass;
@@ -165,6 +167,8 @@ pub struct Footprint {
     pub evidence: Vec<Evidence>,
     /// What it leaves, where that can be told without running it.
     pub outcome: Option<Outcome>,
+    /// The script that it is of, parsed; none for the exec form.
+    pub script: Option<Arc<Script>>,
 }
 
 /// Which environment variables may count.

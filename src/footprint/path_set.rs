@@ -56,12 +56,12 @@ impl PathSet {
     /// The set of some claims.
     #[must_use]
     pub fn new(mut claims: Vec<PathClaim>) -> Self {
-        claims.sort();
+        claims.sort_unstable();
         claims.dedup();
         let covered: Vec<bool> = claims
             .iter()
             .map(|c| {
-                let wider = |path: &str| claims.binary_search(&PathClaim::subtree(path)).is_ok();
+                let wider = |path: &str| find(&claims, path, Extent::Subtree).is_some();
                 let itself = c.extent == Extent::Exact && wider(&c.path);
                 itself || ancestors(&c.path).any(wider)
             })
@@ -103,13 +103,10 @@ impl PathSet {
 
     /// A claim of this set that shares a path with `claim`.
     fn meeting(&self, claim: &PathClaim) -> Option<&PathClaim> {
-        let find = |wanted: &PathClaim| {
-            let at = self.claims.binary_search(wanted).ok()?;
-            self.claims.get(at)
-        };
-        find(&PathClaim::exact(&claim.path))
-            .or_else(|| find(&PathClaim::subtree(&claim.path)))
-            .or_else(|| ancestors(&claim.path).find_map(|a| find(&PathClaim::subtree(a))))
+        let subtree = |path: &str| find(&self.claims, path, Extent::Subtree);
+        find(&self.claims, &claim.path, Extent::Exact)
+            .or_else(|| subtree(&claim.path))
+            .or_else(|| ancestors(&claim.path).find_map(subtree))
             .or_else(|| {
                 if claim.extent == Extent::Exact {
                     return None;
@@ -121,6 +118,12 @@ impl PathSet {
                 self.claims.get(at).filter(|c| c.path.starts_with(&below))
             })
     }
+}
+
+/// The claim on this path with this extent, in a sorted list.
+fn find<'c>(claims: &'c [PathClaim], path: &str, extent: Extent) -> Option<&'c PathClaim> {
+    let order = |c: &PathClaim| (c.path.as_str(), c.extent).cmp(&(path, extent));
+    claims.get(claims.binary_search_by(order).ok()?)
 }
 
 /// Makes a path absolute and clean: no empty, `.` or `..` component, no slash at the end. `None` for

@@ -18,6 +18,7 @@ use crate::source::{SourceFile, Span};
 use petgraph::graph::NodeIndex;
 use std::cell::OnceCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// The build context of a Dockerfile.
 pub struct ContextFiles<'a> {
@@ -310,7 +311,7 @@ pub struct Run<'a> {
     /// The text that its shell is given; empty for the exec form and for shells that are no POSIX shells.
     pub text: String,
     /// That text, parsed.
-    pub script: Script,
+    pub script: Arc<Script>,
     /// Its commands; for the exec form the one.
     pub calls: Vec<Call>,
     places: Vec<Place>,
@@ -368,7 +369,7 @@ impl<'a> Run<'a> {
             ins,
             step,
             text: String::new(),
-            script: Script::default(),
+            script: Arc::default(),
             calls: Vec::new(),
             places: Vec::new(),
         };
@@ -381,7 +382,10 @@ impl<'a> Run<'a> {
             CommandForm::Exec(argv) => out.calls.extend(exec(argv)),
             CommandForm::Shell(line) if in_posix_shell(view, at) => {
                 (out.text, out.places) = script(ins, line);
-                out.script = shell::parse(&out.text);
+                // The footprint's own, where it is of the same text.
+                let parsed = step.filter(|s| s.text == out.text);
+                let parsed = parsed.and_then(|s| s.footprint.as_ref()?.script.clone());
+                out.script = parsed.unwrap_or_else(|| Arc::new(shell::parse(&out.text)));
                 let reader = Reader {
                     place: &|span| out.place(span),
                     lookup: &lookup,

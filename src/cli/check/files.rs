@@ -31,6 +31,8 @@ impl OneByOne {
     fn inside(&self, path: &str) -> Option<PathBuf> {
         let path = project::normalize(path)?;
         let root = self.real.as_ref()?;
+        // Most of what is asked for is not there, and one look tells.
+        std::fs::symlink_metadata(root.join(&path)).ok()?;
         let real = root.join(path).canonicalize().ok()?;
         real.starts_with(root).then_some(real)
     }

@@ -9,6 +9,7 @@ mod simple;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::aftermath::{cannot_fail, forget, leaves};
 use super::argument::Argument;
@@ -175,7 +176,10 @@ impl Walk {
         if self.nesting > MAX_NESTING {
             self.claims.give_up("scripts are nested too deeply");
         } else {
-            let tree = shell::parse(text);
+            let tree = Arc::new(shell::parse(text));
+            if self.nesting == 1 {
+                self.claims.script = Some(Arc::clone(&tree));
+            }
             environment::expanded(&tree, &mut self.claims.names);
             self.claims.any_variable |= environment::hides_names(&tree);
             let (names, any) = environment::assigned(&tree);

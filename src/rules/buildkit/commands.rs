@@ -123,6 +123,14 @@ fn own_names(view: &View<'_>) -> FxHashSet<String> {
     names.collect()
 }
 
+/// `ENV NAME=more:$NAME`.
+fn adds_to(ins: &Instruction, name: &str) -> bool {
+    match &ins.kind {
+        Kind::Env(list) => list.iter().any(|(k, v)| *k == name && v.contains(name)),
+        _ => false,
+    }
+}
+
 struct Walk<'v, 'a> {
     view: &'v View<'a>,
     globals: Globals,
@@ -177,12 +185,13 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Whether the image at the bottom of a stage may well set a variable.
-    fn may_be_set(&self, bottom: Bottom, name: &str) -> bool {
+    fn may_be_set(&self, bottom: Bottom, name: &str, ins: &Instruction) -> bool {
+        let usual = || OFFICIAL.iter().any(|start| name.starts_with(start));
         match bottom {
             Bottom::Plain => false,
-            Bottom::Official => OFFICIAL.iter().any(|start| name.starts_with(start)),
-            // What the file sets elsewhere is the file's own.
-            Bottom::Unknown => !self.own.contains(name),
+            Bottom::Official => usual(),
+            // What the file sets elsewhere is the file's own, but for `ENV NAME=more:$NAME`.
+            Bottom::Unknown => !self.own.contains(name) || usual() || adds_to(ins, name),
         }
     }
 
@@ -248,7 +257,7 @@ impl<'a> Walk<'_, 'a> {
         }
         let mut missing = reading.missing.into_inner();
         let before = missing.len();
-        missing.retain(|(name, _)| !self.may_be_set(bottom, name));
+        missing.retain(|(name, _)| !self.may_be_set(bottom, name, ins));
         self.out.push(Command {
             stage,
             ins,
