@@ -190,7 +190,7 @@ fn mentions(text: &str, names: &[String]) -> bool {
     let expanded = variables(text, '\\');
     names
         .iter()
-        .any(|n| expanded.iter().any(|e| *e == *n) || word(text, n))
+        .any(|n| expanded.contains(n) || word(text, n))
 }
 
 /// Whether a name stands in a text as a word of its own: a script may ask for it in a way of its own (`printenv COMMIT`).
