@@ -26,9 +26,17 @@ pub fn stops(run: &Run<'_>) -> bool {
     first.is_some_and(|c| c.program == "set" && (c.has_letter('e') || c.has("errexit")))
 }
 
+/// Whether it always ends with `exit`, or with another program in the shell's place: nothing that is written behind would run.
+fn leaves(run: &Run<'_>) -> bool {
+    let replaced =
+        |c: &super::call::Call| c.program == "exit" || c.through.iter().any(|t| t == "exec");
+    run.calls.iter().any(|c| c.always && replaced(c))
+}
+
 /// Edits that add a command behind the last one of a RUN; `None` where its shape is not plain.
 pub fn append(view: &View<'_>, run: &Run<'_>, command: &str) -> Option<Vec<FileEdit>> {
-    if run.script.has_unknown() || run.ins.keyword != "RUN" || run.text.is_empty() {
+    let foreign = run.script.has_unknown() || run.ins.keyword != "RUN";
+    if foreign || run.text.is_empty() || leaves(run) {
         return None;
     }
     if run.is_heredoc() {
