@@ -113,7 +113,7 @@ fn octal(text: &str) -> Option<u32> {
 }
 
 /// A mode after `chmod`; `None` for words that are not read here.
-fn with_mode(mode: u32, text: &str, folder: bool) -> Option<u32> {
+pub fn with_mode(mode: u32, text: &str, folder: bool) -> Option<u32> {
     if let Some(mode) = octal(text) {
         return Some(mode);
     }

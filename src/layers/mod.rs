@@ -17,6 +17,7 @@ mod taken;
 mod tests;
 mod unpack;
 
+pub use attributes::with_mode;
 pub use pushed::{Pushed, pushed};
 pub use sent::Sent;
 pub use taken::Origin;

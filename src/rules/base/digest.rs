@@ -32,7 +32,9 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         // One without a tag, or with `latest`, has a rule of its own.
         let name = reference.rsplit('/').next().unwrap_or(reference);
         let tagged = name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
-        if !stage.reachable || reference.contains('@') || !tagged {
+        // Whoever gives the parts of the name decides about the digest too.
+        let composed = image.contains('$');
+        if !stage.reachable || reference.contains('@') || !tagged || composed {
             continue;
         }
         place.get_or_insert(image.span());

@@ -15,7 +15,8 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    for stage in &view.plan.stages {
+    let image_stages = view.image_stages();
+    for (index, stage) in view.plan.stages.iter().enumerate() {
         let Base::Image(reference) = &stage.base else {
             continue;
         };
@@ -37,7 +38,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             }
             Some(_) => continue,
         };
+        let own = image_stages.contains(&index);
+        let severity = if own { RULE.severity } else { Severity::Note };
         out.at(image.span(), message)
+            .severity(severity)
             .help("name a version, such as the one that the image has today");
     }
 }

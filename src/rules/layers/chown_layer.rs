@@ -5,6 +5,7 @@ use super::{hidden, image_steps};
 use crate::diagnostic::Severity;
 use crate::footprint::is_below;
 use crate::image::LossKind;
+use crate::layers::with_mode;
 use crate::plan::{Input, Step, StepKind};
 use crate::rules::call::Call;
 use crate::rules::measured::by_bytes;
@@ -141,7 +142,12 @@ fn changes(view: &View<'_>, step: &Step, call: &Call) -> bool {
         return true;
     };
     if call.program == "chmod" {
-        return ins.flag("chmod") != Some(wanted);
+        // Git has two modes for files, and folders have one: what leaves those as they are changes nothing.
+        let usual = [(0o644, false), (0o755, false), (0o755, true)];
+        let kept = usual
+            .iter()
+            .all(|(mode, folder)| with_mode(*mode, wanted, *folder) == Some(*mode));
+        return ins.flag("chmod") != Some(wanted) && !kept;
     }
     let whole = |owner: &str| match owner.split_once(':') {
         Some((user, group)) => (user.to_owned(), group.to_owned()),

@@ -57,14 +57,23 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                     format!("delete it in the RUN of line {}, at its end", holder.line)
                 }
                 _ => format!(
-                    "do not copy it: leave it out of line {}, or mount it into the RUN that reads it",
+                    "mount it into the RUN that reads it, and leave out this rm and the COPY of line {}",
                     holder.line
                 ),
             };
             finding.help(help);
-            if let Some(bytes) = bytes {
-                let severity = by_bytes(bytes, RULE.severity);
-                finding.bytes(bytes).severity(severity);
+            match bytes {
+                Some(bytes) => {
+                    let severity = by_bytes(bytes, RULE.severity);
+                    finding.bytes(bytes).severity(severity);
+                }
+                // One file of nobody knows how many bytes is mostly a script.
+                None if !view.brings_folder(holder.instruction)
+                    && !downloads(view, holder, &removed.path) =>
+                {
+                    finding.severity(Severity::Note);
+                }
+                None => {}
             }
         }
     }

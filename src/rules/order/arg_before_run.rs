@@ -109,9 +109,22 @@ fn look(
         run.line,
     );
     let used = first_use.map(|at| list[at].1.line);
+    let along: Vec<String> = carriers
+        .iter()
+        .map(|at| list[*at].1.line.to_string())
+        .collect();
+    let along = match along.as_slice() {
+        [] => String::new(),
+        lines => format!(
+            ", with what the ENV of line {} takes of it",
+            lines.join(" and ")
+        ),
+    };
     let help = match used {
-        Some(line) => format!("declare it right above line {line}, the first that may look at it"),
-        None => "declare it behind the last RUN".to_owned(),
+        Some(line) => {
+            format!("declare it right above line {line}, the first that may look at it{along}")
+        }
+        None => format!("declare it behind the last RUN{along}"),
     };
     let finding = out.at(ins.keyword_span().to(ins.arguments.span()), message);
     finding.help(help).ask(Ask::Varies(name.to_owned()));

@@ -60,7 +60,13 @@ fn build(view: &View<'_>, out: &mut Findings<'_>) {
 fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item = &'v Waiting> {
     view.waiting().iter().filter(move |w| {
         let step = view.step(w.run);
-        view.brings_folder(w.copy)
+        // A tool for all of the image is no dependency of the project.
+        let global = view.tree.instructions.get(w.run).is_some_and(|i| {
+            let mut words = i.arguments.split_ascii_whitespace();
+            words.any(|w| matches!(w, "-g" | "--global"))
+        });
+        !global
+            && view.brings_folder(w.copy)
             && step.is_some_and(|s| s.classes.iter().any(|c| classes.contains(c)))
     })
 }

@@ -66,7 +66,7 @@ impl<'v, 'a> Around<'v, 'a> {
         let view = self.view;
         let target = view.plan.target;
         // An image that is built to see whether something holds goes nowhere.
-        const CHECKS: &[&str] = &["validate", "lint", "test", "check"];
+        const CHECKS: &[&str] = &["validate", "lint", "test", "check", "upload", "artifact"];
         let name = view.plan.stages.get(target).and_then(|s| s.name.as_deref());
         if name.is_some_and(|t| CHECKS.iter().any(|c| t.contains(c))) {
             return;

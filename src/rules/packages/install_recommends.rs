@@ -1,7 +1,7 @@
 //! An `apt-get install` that brings the recommended packages along.
 
 use super::around::{Around, Places, says};
-use super::manager::{Deed, Manager, What, deeds};
+use super::manager::{Deed, Manager, Package, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rewrite::Safety;
 use crate::rules::{Check, FileEdit, Findings, Rule, Run, View};
@@ -71,5 +71,37 @@ fn takes_all(deed: &Deed<'_>) -> bool {
         || deed.has_option("--only-upgrade")
         || deed.has_option("-c")
         || (deed.call.program == "aptitude" && deed.has_letter('R'));
-    deed.manager == Manager::Apt && deed.what == What::Install && !deed.packages.is_empty() && !said
+    let small = |p: &Package| p.name.as_deref().is_some_and(|n| SMALL.contains(&n));
+    let much = !deed.packages.iter().all(small);
+    deed.manager == Manager::Apt && deed.what == What::Install && much && !said
 }
+
+/// Packages that recommend nothing, or less than 1 MB (Debian 12).
+const SMALL: &[&str] = &[
+    "apt-transport-https",
+    "bash",
+    "bzip2",
+    "ca-certificates",
+    "curl",
+    "file",
+    "gzip",
+    "iproute2",
+    "jq",
+    "locales",
+    "lsb-release",
+    "nano",
+    "netcat-openbsd",
+    "openssl",
+    "patch",
+    "procps",
+    "rsync",
+    "sudo",
+    "tar",
+    "tini",
+    "tzdata",
+    "unzip",
+    "wget",
+    "xz-utils",
+    "zip",
+    "zstd",
+];

@@ -1,6 +1,6 @@
 //! Packages that are installed in whatever version there is on that day.
 
-use super::around::{Around, Places};
+use super::around::{Around, Places, says};
 use super::manager::{Deed, Manager, Package, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rules::{Check, Findings, Rule, Run, View};
@@ -21,7 +21,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let around = Around::new(view);
     let dated = around.places(&["snapshot"], "");
     for run in &view.runs {
-        of_run(&around, &dated, run, out);
+        // Somebody has thought about it, and says so.
+        if !says(view, run, &["version", "latest", "unpinned", "not pinned"]) {
+            of_run(&around, &dated, run, out);
+        }
     }
 }
 
