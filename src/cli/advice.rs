@@ -23,8 +23,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::rc::Rc;
+
+/// A larger baseline is refused.
+const MOST_BASELINE: u64 = 64 << 20;
 
 /// What holds for all subjects of a run.
 pub struct Advisor {
@@ -55,8 +59,7 @@ impl Advisor {
         let allowance = match &flags.baseline {
             None => Allowance::default(),
             Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
+                let text = text_of(file, MOST_BASELINE)?;
                 let read = Baseline::parse(&text);
                 let read = read.map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
                 read.allowance()
@@ -250,6 +253,24 @@ fn today(given: Option<&str>) -> Result<Date> {
     Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
+/// The text of a regular file, which may be something else in a repository of strangers.
+fn text_of(file: &Path, most: u64) -> Result<String> {
+    let shown = file.display();
+    let why = || format!("cannot read {shown}");
+    if !std::fs::metadata(file).with_context(why)?.is_file() {
+        bail!("{shown} is no file");
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(file).with_context(why)?;
+    file.take(most + 1)
+        .read_to_string(&mut text)
+        .with_context(why)?;
+    if text.len() as u64 > most {
+        bail!("{shown} is larger than {most} bytes, more than is read");
+    }
+    Ok(text)
+}
+
 /// The `cacheplan.toml` that holds for a folder: the nearest one upward, to the top of the repository.
 ///
 /// # Errors
@@ -260,9 +281,13 @@ pub fn settings(dir: &Path, top: Option<&Path>) -> Result<Settings> {
     let mut at = Some(dir.as_path());
     while let Some(folder) = at {
         let file = folder.join("cacheplan.toml");
-        if std::fs::metadata(&file).is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES) {
-            let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
+        if file.is_file() {
+            let above = top.unwrap_or(folder);
+            let (real, above) = (file.canonicalize()?, above.canonicalize()?);
+            if !real.starts_with(&above) {
+                bail!("{} leads out of {}", file.display(), above.display());
+            }
+            let text = text_of(&real, MOST_BYTES)?;
             return Settings::parse(&text).map_err(|d| {
                 let name = file.display().to_string();
                 let source = SourceFile::new(name.clone(), text.clone().into_bytes());

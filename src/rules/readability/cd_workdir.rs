@@ -127,7 +127,7 @@ fn is_workdir_next(view: &View<'_>, run: &Run<'_>, folder: &str) -> Option<u32> 
 
 /// Nothing behind the RUN depends on where its stage ends: no step follows, no stage starts from it, it is no image.
 fn is_last(view: &View<'_>, run: &Run<'_>) -> bool {
-    let Some(stage) = run.stage.filter(|s| !view.image_stages().contains(s)) else {
+    let Some(stage) = run.stage.filter(|s| !view.is_of_image(*s)) else {
         return false;
     };
     let follows = view.instructions(stage).any(|(at, ins)| {
