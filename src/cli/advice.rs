@@ -16,11 +16,12 @@ use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
 use crate::rules::{ContextDisk, ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -87,8 +88,15 @@ impl Advisor {
         settings.apply(&mut findings);
         comments.apply(&mut findings, self.today);
         let mut left = Vec::with_capacity(findings.len());
+        // A long line with many findings is read once for each rule.
+        let mut known: FxHashMap<(&str, bool, u32, u32), String> = FxHashMap::default();
         for finding in findings {
-            let print = fingerprint(&finding, shown, Some(&source));
+            let (whole, span) = (finding.span == Span::default(), finding.span);
+            let lines = [span.start, span.end.saturating_sub(1).max(span.start)];
+            let [first, last] = lines.map(|at| source.line(at));
+            let print = known.entry((finding.rule.name, whole, first, last));
+            let print = print.or_insert_with(|| fingerprint(&finding, shown, Some(&source)));
+            let print = print.clone();
             if !self.allowance.takes(shown, &finding, &print) {
                 left.push((finding, print));
             }

@@ -378,6 +378,8 @@ pub struct Run<'a> {
     /// Its commands; for the exec form the one.
     pub calls: Vec<Call>,
     places: Vec<Place>,
+    /// The commands of a plain chain, looked for when first asked for.
+    pub(super) links: OnceCell<Option<Vec<Span>>>,
 }
 
 /// A stretch of the script and where that stands in the file.
@@ -435,6 +437,7 @@ impl<'a> Run<'a> {
             script: Script::default(),
             calls: Vec::new(),
             places: Vec::new(),
+            links: OnceCell::new(),
         };
         let vars = step.map(|s| s.written.vars.as_slice()).unwrap_or_default();
         let lookup = |name: &str| {

@@ -158,7 +158,7 @@ fn already(view: &View<'_>, one: &Moves<'_, '_>, out: &mut Findings<'_>) {
     let Some(links) = links(one.run) else {
         return;
     };
-    let [first, second, ..] = links.as_slice() else {
+    let [first, second, ..] = links else {
         return;
     };
     let gone = Span {
