@@ -24,7 +24,7 @@ pub static RULE: Rule = Rule {
 const LEAST_BYTES: u64 = 100_000;
 
 /// Steps and commands that are looked at, all removals together: no file that a person writes comes near.
-const MOST_LOOKS: usize = 2_000_000;
+const MOST_LOOKS: usize = 1_000_000;
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
