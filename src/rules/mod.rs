@@ -91,11 +91,10 @@ fn only_text(view: &View<'_>, out: &mut [Finding]) {
     }
     let list = &view.tree.instructions;
     let is_text = |edit: &FileEdit| {
-        let first = list.partition_point(|i| i.span.end < edit.span.start);
+        let first = list.partition_point(|i| i.span.end <= edit.span.start);
         let start = |i: &crate::dockerfile::Instruction| i.leading_comments.start.min(i.span.start);
-        let touched = list[first..]
-            .iter()
-            .take_while(|i| start(i) <= edit.span.end);
+        let end = edit.span.end.max(edit.span.start.saturating_add(1));
+        let touched = list[first..].iter().take_while(|i| start(i) < end);
         let mut parts = touched.map(|i| &bytes[start(i) as usize..i.span.end as usize]);
         edit.file.is_some() || parts.all(|p| std::str::from_utf8(p).is_ok())
     };
