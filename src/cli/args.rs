@@ -51,7 +51,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The whole advice: what commits rebuild, what that costs, and a better Dockerfile.
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// The best plan as a unified diff, as a file, or in place.
     Optimize(OptimizeArgs),
     /// The simulation itself, build by build.

@@ -123,14 +123,15 @@ fn removals(view: &View<'_>, run: &Run<'_>) -> Vec<Removed> {
             if bare.contains(['*', '?', '[']) || bare.is_empty() {
                 continue;
             }
-            if let Some(path) = absolute(dir.as_deref(), bare).filter(|p| p != "/") {
-                if !made.contains(base(text)) && !run.is_mounted(&path) {
-                    out.push(Removed {
-                        path,
-                        text: text.clone(),
-                        span: operand.span,
-                    });
-                }
+            if let Some(path) = absolute(dir.as_deref(), bare).filter(|p| p != "/")
+                && !made.contains(base(text))
+                && !run.is_mounted(&path)
+            {
+                out.push(Removed {
+                    path,
+                    text: text.clone(),
+                    span: operand.span,
+                });
             }
         }
         makes(call, &mut made);
