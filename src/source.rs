@@ -121,10 +121,14 @@ impl SourceFile {
         let line = self.line(offset);
         let start = self.line_starts[line as usize - 1] as usize;
         let end = (offset as usize).clamp(start, self.bytes.len());
-        let before = String::from_utf8_lossy(&self.bytes[start.min(end)..end]);
+        let before = &self.bytes[start.min(end)..end];
+        let characters = match before.is_ascii() {
+            true => before.len(),
+            false => String::from_utf8_lossy(before).chars().count(),
+        };
         Position {
             line,
-            column: u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(characters + 1).unwrap_or(u32::MAX),
         }
     }
 

@@ -300,3 +300,74 @@ fn every_rule_is_listed_once() {
     names.dedup();
     assert_eq!(names.len(), before, "two rules have one name");
 }
+
+#[test]
+fn a_comment_for_the_file_is_told_of_once() {
+    let dir = project(&format!(
+        "# cacheplan global ignore=nope\n{TAG}# cacheplan global ignore=base-tag until=2020-01-01\nRUN x\n"
+    ));
+    let (_, said) = found(dir.path(), &[]);
+    assert_eq!(said, ["ignore/comment", "ignore/over"]);
+    let all = project(&format!("# cacheplan ignore=all\n{TAG}RUN cd /x\n"));
+    assert_eq!(found(all.path(), &[]).0, ["lost-state"]);
+}
+
+#[test]
+fn fixes_leave_alone_what_is_no_text() {
+    let odd: &[u8] = b"FROM debian:12-slim\nRUN echo \"\xff\xff\" \\\nCOPY a b\nRUN cd /x && \xe9\\\nRUN b\nRUN cd /srv";
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("Dockerfile"), odd).expect("written");
+    run(dir.path(), &["--write", "--safety", "review"]);
+    let now = std::fs::read(dir.path().join("Dockerfile")).expect("there");
+    let end = odd.len() - b"RUN cd /srv".len();
+    assert_eq!(&now[..end], &odd[..end]);
+    assert_eq!(&now[end..], b"WORKDIR /srv");
+}
+
+#[test]
+fn nothing_is_written_or_read_out_of_the_folder() {
+    let outside = tempfile::tempdir().expect("a folder");
+    write(outside.path(), "ignore", "x\n");
+    write(outside.path(), "settings", "[rules]\nsecret = \"off\"\n");
+    let dir = project("FROM node:22-slim\nCOPY . .\n");
+    let link = |target: &str, name: &str| {
+        let target = outside.path().join(target);
+        std::os::unix::fs::symlink(target, dir.path().join(name)).expect("a link");
+    };
+    std::fs::create_dir(dir.path().join("node_modules")).expect("a folder");
+    for file in ["package.json", "node_modules/a.js", "node_modules/b.js"] {
+        write(dir.path(), file, "{}");
+    }
+    link("ignore", ".dockerignore");
+    let out = run(dir.path(), &["--write", "--safety", "review"]);
+    let kept = std::fs::read_to_string(outside.path().join("ignore")).expect("there");
+    assert_eq!(kept, "x\n", "{out:?}");
+    assert!(dir.path().join(".dockerignore").is_symlink(), "{out:?}");
+    link("settings", "cacheplan.toml");
+    let out = run(dir.path(), &[]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("leads out of") && !said.contains("secret"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_baseline_is_a_file_of_some_size() {
+    let dir = project(TAG);
+    let pipe = dir.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("zero")).expect("a link");
+    let file = std::fs::File::create(dir.path().join("large")).expect("a file");
+    file.set_len(80 << 20).expect("a size");
+    for name in ["pipe", "zero", "large"] {
+        let out = run(dir.path(), &["--baseline", name]);
+        assert_eq!(out.status.code(), Some(2), "{name}: {out:?}");
+        assert!(
+            String::from_utf8_lossy(&out.stderr).contains(name),
+            "{out:?}"
+        );
+    }
+}

@@ -16,15 +16,23 @@ use crate::rules::baseline::{Allowance, Baseline, fingerprint};
 use crate::rules::settings::Settings;
 use crate::rules::suppress::Suppressions;
 use crate::rules::{ContextDisk, ContextFiles, Finding, Git, Parts, Project, ProjectFile, View};
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rustc_hash::FxHashMap;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::Path;
 use std::rc::Rc;
+
+/// Layers of a target with more steps are not worked out.
+const MOST_STEPS: usize = 500;
+
+/// A larger baseline is refused.
+const MOST_BASELINE: u64 = 64 << 20;
 
 /// What holds for all subjects of a run.
 pub struct Advisor {
@@ -55,8 +63,7 @@ impl Advisor {
         let allowance = match &flags.baseline {
             None => Allowance::default(),
             Some(file) => {
-                let text = std::fs::read_to_string(file)
-                    .with_context(|| format!("cannot read {}", file.display()))?;
+                let text = text_of(file, MOST_BASELINE)?;
                 let read = Baseline::parse(&text);
                 let read = read.map_err(|why| anyhow::anyhow!("{}: {why}", file.display()))?;
                 read.allowance()
@@ -84,8 +91,15 @@ impl Advisor {
         settings.apply(&mut findings);
         comments.apply(&mut findings, self.today);
         let mut left = Vec::with_capacity(findings.len());
+        // A long line with many findings is read once for each rule.
+        let mut known: FxHashMap<(&str, bool, u32, u32), String> = FxHashMap::default();
         for finding in findings {
-            let print = fingerprint(&finding, shown, Some(&source));
+            let (whole, span) = (finding.span == Span::default(), finding.span);
+            let lines = [span.start, span.end.saturating_sub(1).max(span.start)];
+            let [first, last] = lines.map(|at| source.line(at));
+            let print = known.entry((finding.rule.name, whole, first, last));
+            let print = print.or_insert_with(|| fingerprint(&finding, shown, Some(&source)));
+            let print = print.clone();
             if !self.allowance.takes(shown, &finding, &print) {
                 left.push((finding, print));
             }
@@ -155,6 +169,10 @@ pub fn of_subject(around: &Around<'_>, subject: &Subject) -> Vec<Finding> {
         Some(files)
     };
     let layers = || {
+        // Layers are held against each other; no store takes half as many.
+        if subject.plan.order.len() > MOST_STEPS {
+            return None;
+        }
         let store = store_of(subject.plan.builder, costs.disk().unwrap_or_default());
         let of = |sent: &Sent<'_>| {
             let model = Model {
@@ -252,6 +270,24 @@ fn today(given: Option<&str>) -> Result<Date> {
     Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
+/// The text of a regular file, which may be something else in a repository of strangers.
+fn text_of(file: &Path, most: u64) -> Result<String> {
+    let shown = file.display();
+    let why = || format!("cannot read {shown}");
+    if !std::fs::metadata(file).with_context(why)?.is_file() {
+        bail!("{shown} is no file");
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(file).with_context(why)?;
+    file.take(most + 1)
+        .read_to_string(&mut text)
+        .with_context(why)?;
+    if text.len() as u64 > most {
+        bail!("{shown} is larger than {most} bytes, more than is read");
+    }
+    Ok(text)
+}
+
 /// The `cacheplan.toml` that holds for a folder: the nearest one upward, to the top of the repository.
 ///
 /// # Errors
@@ -262,9 +298,13 @@ pub fn settings(dir: &Path, top: Option<&Path>) -> Result<Settings> {
     let mut at = Some(dir.as_path());
     while let Some(folder) = at {
         let file = folder.join("cacheplan.toml");
-        if std::fs::metadata(&file).is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES) {
-            let text = std::fs::read_to_string(&file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
+        if file.is_file() {
+            let above = top.unwrap_or(folder);
+            let (real, above) = (file.canonicalize()?, above.canonicalize()?);
+            if !real.starts_with(&above) {
+                bail!("{} leads out of {}", file.display(), above.display());
+            }
+            let text = text_of(&real, MOST_BYTES)?;
             return Settings::parse(&text).map_err(|d| {
                 let name = file.display().to_string();
                 let source = SourceFile::new(name.clone(), text.clone().into_bytes());

@@ -77,7 +77,9 @@ impl GitView {
 
 fn rules(dir: &Path, file: &Path) -> Gitignore {
     let mut builder = GitignoreBuilder::new(dir);
-    let small = std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES);
+    // As git does, a link of that name is not followed.
+    let meta = std::fs::symlink_metadata(file);
+    let small = meta.is_ok_and(|m| m.is_file() && m.len() <= MOST_BYTES);
     if small {
         // A line that can't be read is no rule, as for git.
         let _ = builder.add(file);

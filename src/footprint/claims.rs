@@ -456,9 +456,11 @@ impl Claims {
         if self.packages.is_empty() {
             return None;
         }
+        // The claims only grow, so the last that starts before it decides.
         let of_packages = |n: usize, start: fn(&(usize, usize)) -> usize| {
-            let mut starts = self.packages.iter().map(start);
-            starts.any(|s| (s..s + SYSTEM_WRITES.len()).contains(&n))
+            let upto = self.packages.partition_point(|p| start(p) <= n);
+            let last = self.packages[..upto].last().map(start);
+            last.is_some_and(|s| n < s + SYSTEM_WRITES.len())
         };
         let reads = self.reads.iter().enumerate();
         let reads = reads.filter(|(n, _)| !of_packages(*n, |p| p.0));

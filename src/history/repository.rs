@@ -241,6 +241,9 @@ impl Repository {
     /// What is in the index; `None` where there is none or it can't be read.
     #[must_use]
     pub fn index(&self) -> Option<Index> {
+        // A pipe of that name would be waited for.
+        let file = self.git_dir().join("index");
+        std::fs::metadata(file).ok().filter(|m| m.is_file())?;
         let index = self.handle().open_index().ok()?;
         let mut out = Index::default();
         for entry in index.entries() {

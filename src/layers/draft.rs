@@ -7,6 +7,9 @@ use super::taken::Brought;
 use crate::image::{Amount, Folder};
 use std::collections::BTreeMap;
 
+/// Bytes of the longest path that Linux takes.
+const MAX_PATH: usize = 4096;
+
 /// What a layer holds so far.
 pub struct Draft {
     amount: Amount,
@@ -48,6 +51,10 @@ impl Draft {
     /// Adds a name, and the way to it.
     pub fn name(&mut self, place: &str) {
         let mut at = place.trim_end_matches('/');
+        // No system has such a path.
+        if at.len() > MAX_PATH {
+            return;
+        }
         while let Some((above, name)) = at.rsplit_once('/') {
             let length = name.len();
             match self.folders.get_mut(above) {

@@ -231,7 +231,11 @@ fn shortened(file: &CheckedFile) -> (Vec<&Diagnostic>, Vec<(&'static str, Vec<u3
     let mut shown = Vec::new();
     let mut seen: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut others: BTreeMap<&'static str, Vec<u32>> = BTreeMap::new();
-    let of = |code: &str| file.shown.iter().filter(|d| d.code == code).count();
+    let mut all: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for d in &file.shown {
+        *all.entry(d.code).or_default() += 1;
+    }
+    let of = |code: &str| all.get(code).copied().unwrap_or_default();
     for d in &file.shown {
         let n = seen.entry(d.code).or_default();
         *n += 1;

@@ -110,7 +110,11 @@ pub fn cut(view: &View<'_>, run: &Run<'_>, part: Span) -> Option<Vec<FileEdit>> 
 }
 
 /// The commands of a RUN that is one plain `&&` chain, as they stand in the file.
-pub fn links(run: &Run<'_>) -> Option<Vec<Span>> {
+pub fn links<'r>(run: &'r Run<'_>) -> Option<&'r [Span]> {
+    run.links.get_or_init(|| links_of(run)).as_deref()
+}
+
+fn links_of(run: &Run<'_>) -> Option<Vec<Span>> {
     let [only] = run.script.commands.as_slice() else {
         return None;
     };

@@ -78,8 +78,29 @@ pub fn of_dockerfile(view: &View<'_>) -> Vec<Finding> {
             check(view, &mut Findings::new(rule, &mut out));
         }
     }
+    only_text(view, &mut out);
     finding::sort(&mut out);
     out
+}
+
+/// Takes away fixes in instructions that are not UTF-8: what rules see of those has other places, and not the same bytes.
+fn only_text(view: &View<'_>, out: &mut [Finding]) {
+    let bytes = view.source.bytes();
+    if std::str::from_utf8(bytes).is_ok() {
+        return;
+    }
+    let list = &view.tree.instructions;
+    let is_text = |edit: &FileEdit| {
+        let first = list.partition_point(|i| i.span.end <= edit.span.start);
+        let start = |i: &crate::dockerfile::Instruction| i.leading_comments.start.min(i.span.start);
+        let end = edit.span.end.max(edit.span.start.saturating_add(1));
+        let touched = list[first..].iter().take_while(|i| start(i) < end);
+        let mut parts = touched.map(|i| &bytes[start(i) as usize..i.span.end as usize]);
+        edit.file.is_some() || parts.all(|p| std::str::from_utf8(p).is_ok())
+    };
+    for finding in out {
+        finding.fix = finding.fix.take().filter(|f| f.edits.iter().all(is_text));
+    }
 }
 
 /// What all rules find that look beside Dockerfiles, sorted by file and place.

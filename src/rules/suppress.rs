@@ -16,6 +16,7 @@ use crate::diagnostic::{Diagnostic, Severity, shorten};
 use crate::dockerfile::{Dockerfile, PieceKind};
 use crate::source::{SourceFile, Span};
 use jiff::civil::Date;
+use std::collections::BTreeMap;
 
 /// Which findings a comment is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ enum Reach {
 #[derive(Clone, Debug)]
 struct Suppression {
     reach: Reach,
-    /// Names of rules, codes of other tools among them; `all` is every check of the builder.
+    /// Names of rules, codes of other tools among them; `all` is every check of the builder, and [`ALL`] every rule.
     names: Vec<String>,
     /// Last day on which it holds.
     until: Option<Date>,
@@ -72,7 +73,8 @@ impl Suppressions {
                     .iter()
                     .position(|b| *b == b'\n')
                     .map_or(rest.len(), |n| n + 1);
-                out.comment(source, Span::new(at, at + len), Some(Reach::Span(ins.span)));
+                // Those for the file were read above.
+                out.comment(source, Span::new(at, at + len), Some((ins.span, false)));
                 at += len;
             }
         }
@@ -100,14 +102,16 @@ impl Suppressions {
                 start: span.start + u32::try_from(at).unwrap_or(0),
                 end: span.end,
             };
-            out.comment(source, comment, Some(Reach::Span(reach)));
+            out.comment(source, comment, Some((reach, true)));
         }
         out
     }
 
     /// One comment line; `above` is what it stands above, `None` looks for what holds for the file alone.
-    fn comment(&mut self, source: &SourceFile, span: Span, above: Option<Reach>) {
+    fn comment(&mut self, source: &SourceFile, span: Span, above: Option<(Span, bool)>) {
         let text = source.text(span);
+        let end = source.bytes()[span.range()].trim_ascii_end().len();
+        let span = Span::new(span.start as usize, span.start as usize + end);
         let text = text.trim().trim_start_matches('#').trim_start();
         let word = |tool: &str| {
             let rest = text.strip_prefix(tool)?;
@@ -131,7 +135,7 @@ impl Suppressions {
         } else if let (Some(rest), Some(reach)) = (text.strip_prefix("check"), above)
             && let Some(value) = rest.trim_start().strip_prefix('=')
         {
-            self.check(value.trim_start(), reach, span);
+            self.check(value.trim_start(), Reach::Span(reach.0), span);
         }
     }
 
@@ -214,6 +218,8 @@ impl Suppressions {
             }
             rest = behind;
         }
+        let every = |n: String| if n == "all" { ALL.to_owned() } else { n };
+        let names = names.into_iter().map(every).collect();
         self.push(reach, names, until, span);
     }
 
@@ -224,21 +230,24 @@ impl Suppressions {
                 f.severity = Severity::Error;
             }
         }
-        let over: Vec<bool> = self
-            .list
-            .iter()
-            .map(|s| s.until.is_some_and(|day| day < today))
-            .collect();
+        let over = |s: &Suppression| s.until.is_some_and(|day| day < today);
+        let mut by_name: BTreeMap<&str, Named> = BTreeMap::new();
+        for (i, s) in self.list.iter().enumerate() {
+            for name in &s.names {
+                by_name.entry(name).or_default().add(i, s.reach, over(s));
+            }
+        }
+        by_name.values_mut().for_each(Named::sort);
         let mut late: Vec<usize> = Vec::new();
         findings.retain(|f| {
-            let mut kept = true;
-            for (i, _) in self.list.iter().enumerate().filter(|(_, s)| s.is_about(f)) {
-                match over[i] {
-                    true => late.push(i),
-                    false => kept = false,
-                }
-            }
-            kept
+            let builders = is_builders(f.rule.name) && !is_experimental(f.rule.name);
+            let names = [f.rule.name, ALL]
+                .into_iter()
+                .chain(builders.then_some("all"));
+            let names = names.chain(f.rule.also.iter().copied());
+            let silent = names.filter_map(|n| by_name.get(n));
+            let silent = silent.filter(|named| named.silences(f, &mut late));
+            silent.count() == 0
         });
         late.sort_unstable();
         late.dedup();
@@ -253,21 +262,53 @@ impl Suppressions {
     }
 }
 
-impl Suppression {
-    fn is_about(&self, f: &Finding) -> bool {
-        let here = match self.reach {
-            Reach::File => true,
-            // A finding about the file as a whole has an empty span at its start.
-            Reach::Span(span) => {
-                (span.start..span.end.max(span.start + 1)).contains(&f.span.start)
-                    && f.span != Span::default()
+/// Every rule, as a name of no rule.
+const ALL: &str = "*";
+
+/// The comments that name one rule.
+#[derive(Default)]
+struct Named {
+    /// One holds for the file.
+    all: bool,
+    /// Held for the file.
+    all_over: Vec<usize>,
+    /// Stretches, each once with a comment that holds and once with one that is over. Neither their starts nor their ends go back.
+    spans: Vec<(Span, bool, usize)>,
+}
+
+impl Named {
+    fn add(&mut self, at: usize, reach: Reach, over: bool) {
+        match (reach, over) {
+            (Reach::File, false) => self.all = true,
+            (Reach::File, true) => self.all_over.push(at),
+            (Reach::Span(span), over) => self.spans.push((span, over, at)),
+        }
+    }
+
+    fn sort(&mut self) {
+        self.spans.sort_unstable();
+        self.spans.dedup_by_key(|(span, over, _)| (*span, *over));
+    }
+
+    /// Whether one of them silences a finding; those that are over are noted.
+    fn silences(&self, f: &Finding, late: &mut Vec<usize>) -> bool {
+        late.extend(self.all_over.first());
+        let mut silent = self.all;
+        // A finding about the file as a whole has an empty span at its start.
+        if f.span == Span::default() {
+            return silent;
+        }
+        let upto = self
+            .spans
+            .partition_point(|(s, ..)| s.start <= f.span.start);
+        let before = self.spans[..upto].iter().rev();
+        for (_, over, at) in before.take_while(|(s, ..)| s.end.max(s.start + 1) > f.span.start) {
+            match over {
+                true => late.push(*at),
+                false => silent = true,
             }
-        };
-        here && self.names.iter().any(|n| {
-            n == f.rule.name
-                || f.rule.also.contains(&n.as_str())
-                || (n == "all" && is_builders(f.rule.name) && !is_experimental(f.rule.name))
-        })
+        }
+        silent
     }
 }
 
@@ -289,10 +330,11 @@ fn global(rest: &str) -> (&str, bool) {
 }
 
 /// A global comment counts wherever it stands, once; the other kind for what it stands above.
-fn reach(global: bool, above: Option<Reach>) -> Option<Reach> {
+fn reach(global: bool, above: Option<(Span, bool)>) -> Option<Reach> {
     match (global, above) {
+        (true, Some((_, false))) => None,
         (true, _) => Some(Reach::File),
-        (false, above) => above,
+        (false, above) => above.map(|(span, _)| Reach::Span(span)),
     }
 }
 

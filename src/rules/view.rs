@@ -7,16 +7,20 @@ use super::settings::Settings;
 use crate::context::archive::Carries;
 use crate::context::reader::{Reads, reads};
 use crate::context::{Context, ContextEntry};
+use crate::cost::CostSource;
 use crate::dockerfile::{CommandForm, Dockerfile, Heredoc, Instruction, Kind, Text};
-use crate::layers::ImageLayers;
+use crate::image::LossKind;
+use crate::layers::{BytesSource, ImageLayers};
 use crate::pattern::IgnoreRules;
-use crate::plan::{Base, BuildOptions, Plan, Step, is_posix_shell};
+use crate::plan::{Base, BuildOptions, Plan, Step, StepId, is_posix_shell};
 use crate::rewrite::Rewrite;
 use crate::rewrite::split_copy::Waiting;
 use crate::shell::{self, Script};
 use crate::source::{SourceFile, Span};
 use petgraph::graph::NodeIndex;
+use rustc_hash::FxHashMap;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -78,7 +82,15 @@ pub struct View<'a> {
     folds: OnceCell<Vec<Rewrite>>,
     commands: OnceCell<Vec<Command<'a>>>,
     reads: OnceCell<Option<Reads>>,
+    hidden: OnceCell<Hidden>,
+    /// Stage of each instruction.
+    stage_of: Vec<Option<usize>>,
+    /// The stages that the image is made of, the target first.
+    image: Vec<usize>,
 }
+
+/// What layers hide of each other: by the step that hides, by the layer that is hidden, by kind; figures of our own table are left out.
+pub(super) type Hidden = FxHashMap<StepId, BTreeMap<usize, BTreeMap<LossKind, u64>>>;
 
 /// Everything a view is made of.
 pub struct Parts<'a> {
@@ -114,6 +126,13 @@ impl<'a> View<'a> {
                 *slot = Some(node);
             }
         }
+        let mut stage_of = vec![None; tree.instructions.len()];
+        for (at, stage) in plan.stages.iter().enumerate() {
+            // Where ranges overlap the first one counts.
+            for slot in stage_of.iter_mut().take(stage.end).skip(stage.from) {
+                *slot = slot.or(Some(at));
+            }
+        }
         let mut out = Self {
             path: parts.path,
             source: parts.source,
@@ -131,7 +150,11 @@ impl<'a> View<'a> {
             folds: OnceCell::new(),
             commands: OnceCell::new(),
             reads: OnceCell::new(),
+            hidden: OnceCell::new(),
+            stage_of,
+            image: Vec::new(),
         };
+        out.image = out.chain(plan.target);
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
             .filter_map(|(at, ins)| match &ins.kind {
@@ -156,10 +179,7 @@ impl<'a> View<'a> {
     /// Index of the stage that an instruction stands in.
     #[must_use]
     pub fn stage_of(&self, instruction: usize) -> Option<usize> {
-        let stages = &self.plan.stages;
-        stages
-            .iter()
-            .position(|s| (s.from..s.end).contains(&instruction))
+        self.stage_of.get(instruction).copied().flatten()
     }
 
     /// A stage's instructions with their indices, FROM first.
@@ -172,7 +192,47 @@ impl<'a> View<'a> {
     /// The stages that the image is made of: the target and what it starts from, the target first.
     #[must_use]
     pub fn image_stages(&self) -> Vec<usize> {
-        self.chain(self.plan.target)
+        self.image.clone()
+    }
+
+    /// Whether the image is made of a stage.
+    #[must_use]
+    pub fn is_of_image(&self, stage: usize) -> bool {
+        // A stage starts from one before it.
+        self.image.binary_search_by(|s| stage.cmp(s)).is_ok()
+    }
+
+    /// The RUN that makes a step.
+    #[must_use]
+    pub fn run_of(&self, step: &Step) -> Option<&Run<'a>> {
+        let at = self
+            .runs
+            .binary_search_by_key(&step.instruction, |r| r.instruction);
+        let run = self.runs.get(at.ok()?)?;
+        run.step.is_some_and(|s| s.id == step.id).then_some(run)
+    }
+
+    /// What the layers of the image hide of each other, worked out when first asked for.
+    pub(super) fn hidden(&self) -> &Hidden {
+        self.hidden.get_or_init(|| {
+            let mut out = Hidden::default();
+            let layers = self.layers().map_or(&[][..], |l| &l.layers);
+            for (holder, layer) in layers.iter().enumerate() {
+                // A figure of our own table says nothing of this file.
+                if layer.source == BytesSource::Costs(CostSource::Prior) {
+                    continue;
+                }
+                for lost in &layer.lost {
+                    let Some(by) = layers.get(lost.by) else {
+                        continue;
+                    };
+                    let by = out.entry(self.plan.graph[by.step].id).or_default();
+                    let sum = by.entry(holder).or_default().entry(lost.kind).or_default();
+                    *sum = sum.saturating_add(lost.bytes);
+                }
+            }
+            out
+        })
     }
 
     /// A stage and the stages that it starts from, itself first.
@@ -180,13 +240,14 @@ impl<'a> View<'a> {
     pub fn chain(&self, stage: usize) -> Vec<usize> {
         let mut out = Vec::new();
         let mut at = Some(stage);
-        while let Some(i) = at.filter(|i| !out.contains(i)) {
+        while let Some(i) = at {
             let Some(stage) = self.plan.stages.get(i) else {
                 break;
             };
             out.push(i);
             at = match stage.base {
-                Base::Stage(below) => Some(below),
+                // A stage starts from one before it.
+                Base::Stage(below) if below < i => Some(below),
                 _ => None,
             };
         }
@@ -196,7 +257,10 @@ impl<'a> View<'a> {
     /// The image at the bottom of a stage, as written after expansion; `None` for scratch and named contexts.
     #[must_use]
     pub fn base_image(&self, stage: usize) -> Option<&'a str> {
-        let last = *self.chain(stage).last()?;
+        let last = match stage == self.plan.target {
+            true => *self.image.last()?,
+            false => *self.chain(stage).last()?,
+        };
         match &self.plan.stages.get(last)?.base {
             Base::Image(name) => Some(name),
             _ => None,
@@ -315,6 +379,8 @@ pub struct Run<'a> {
     /// Its commands; for the exec form the one.
     pub calls: Vec<Call>,
     places: Vec<Place>,
+    /// The commands of a plain chain, looked for when first asked for.
+    pub(super) links: OnceCell<Option<Vec<Span>>>,
 }
 
 /// A stretch of the script and where that stands in the file.
@@ -372,6 +438,7 @@ impl<'a> Run<'a> {
             script: Arc::default(),
             calls: Vec::new(),
             places: Vec::new(),
+            links: OnceCell::new(),
         };
         let vars = step.map(|s| s.written.vars.as_slice()).unwrap_or_default();
         let lookup = |name: &str| {

@@ -3,12 +3,46 @@
 use super::Looked;
 use crate::cli::advice::Advisor;
 use crate::cli::output;
+use crate::project::WorkTree;
 use crate::report::number::count;
 use crate::rewrite::Safety;
 use crate::rules::{Finding, Fix, apply, choose};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
+
+/// The file itself: a link is written through, but not out of the work tree or folder that is looked at.
+fn real(path: &Path, top: &Path) -> Result<PathBuf> {
+    // A file outside that the user has named is meant.
+    let below = path.strip_prefix(top);
+    let named = below.map_or(true, |b| b.components().any(|c| c == Component::ParentDir));
+    let top = top.canonicalize()?;
+    let inside = top.ancestors().find(|d| d.join(".git").exists());
+    let inside = inside.unwrap_or(&top);
+    let found = match path.symlink_metadata() {
+        Ok(_) => path
+            .canonicalize()
+            .with_context(|| format!("cannot find {}", path.display()))?,
+        // One that is to be made.
+        Err(_) => {
+            let folder = path.parent().unwrap_or(&top).canonicalize()?;
+            folder.join(path.file_name().unwrap_or_default())
+        }
+    };
+    if !named && !found.starts_with(inside) {
+        bail!("{} leads out of {}", path.display(), inside.display());
+    }
+    Ok(found)
+}
+
+/// What stands in a file; nothing where there is none.
+fn now(path: &Path) -> Result<Vec<u8>> {
+    match path.symlink_metadata() {
+        Err(_) => Ok(Vec::new()),
+        Ok(_) => WorkTree::read_below(path.to_owned())
+            .with_context(|| format!("cannot read {}", path.display())),
+    }
+}
 
 /// Applies what can be applied at once, and says what was done. Files are replaced whole, those that changed meanwhile are left alone.
 ///
@@ -43,14 +77,17 @@ pub fn fixes(looked: &[Looked], advisor: &mut Advisor, weakest: Safety) -> Resul
             // Two pieces may edit one file beside them; the second is for the next run.
             let place =
                 |name: Option<&str>| name.map_or_else(|| disk.clone(), |n| group.top.join(n));
-            if names.iter().any(|n| new.contains_key(&place(*n))) {
+            let mut paths = Vec::with_capacity(names.len());
+            for name in &names {
+                paths.push(real(&place(*name), &group.top)?);
+            }
+            if paths.iter().any(|p| new.contains_key(p)) {
                 continue;
             }
-            for name in names {
-                let path = place(name);
+            for (name, path) in names.into_iter().zip(paths) {
                 let before = match name {
                     None => piece.source.bytes().to_vec(),
-                    Some(_) => std::fs::read(&path).unwrap_or_default(),
+                    Some(_) => now(&path)?,
                 };
                 let after = apply(&before, &chosen, name)
                     .with_context(|| format!("fixes of {}", path.display()))?;
@@ -61,17 +98,14 @@ pub fn fixes(looked: &[Looked], advisor: &mut Advisor, weakest: Safety) -> Resul
     }
     let mut ready = Vec::new();
     for (path, (before, after)) in &new {
-        let now = std::fs::read(path).unwrap_or_default();
-        if now != *before {
+        if now(path)? != *before {
             bail!("{} changed meanwhile", path.display());
         }
-        // A link is written through.
-        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        ready.push((output::beside(&real, after)?, real));
+        ready.push((output::beside(path, after)?, path));
     }
     let files = ready.len();
     for (file, path) in ready {
-        output::put(file, &path)?;
+        output::put(file, path)?;
     }
     Ok(match applied {
         0 => "nothing to fix".to_owned(),

@@ -43,6 +43,8 @@ const STEERING: &[&str] = &[
 pub(super) struct Walk {
     pub(super) claims: Claims,
     classes: BTreeSet<Class>,
+    /// Stretches that could not be parsed, looked at already.
+    unread: BTreeSet<Span>,
     commands: Vec<String>,
     /// The environment every program starts with.
     pub(super) environment: Shell,
@@ -149,6 +151,7 @@ impl Walk {
         Self {
             claims,
             classes: BTreeSet::new(),
+            unread: BTreeSet::new(),
             commands: Vec::new(),
             environment,
             text: String::new(),
@@ -186,11 +189,13 @@ impl Walk {
             shell.unsure.extend(names);
             shell.blind |= any;
             let outer = std::mem::replace(&mut self.text, text.to_string());
+            let unread = std::mem::take(&mut self.unread);
             let chained = self.nesting == 1 && is_chain(&tree);
             let around = std::mem::replace(&mut self.claims.chained, chained);
             self.sequence(&tree.commands, shell);
             self.claims.chained = around;
             self.text = outer;
+            self.unread = unread;
         }
         self.nesting -= 1;
     }
@@ -358,6 +363,10 @@ impl Walk {
             }
             CommandKind::Unknown => {
                 self.claims.give_up("a command could not be read");
+                // Rounds of loops come by again and again; a text that was read is read.
+                if !self.unread.insert(command.span) {
+                    return;
+                }
                 let text = self.text.get(command.span.range()).unwrap_or_default();
                 for argv in class::words_of_commands(text) {
                     self.classes.extend(class::classify(&argv));

@@ -18,6 +18,8 @@ pub static RULE: Rule = Rule {
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut place = None;
     let mut names: Vec<&str> = Vec::new();
+    // Stages that stand on one of them.
+    let mut moving = vec![false; view.plan.stages.len()];
     let mut steps = 0;
     let mut heavy = false;
     for (index, stage) in view.plan.stages.iter().enumerate() {
@@ -41,11 +43,17 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if !names.contains(&reference.as_str()) {
             names.push(reference);
         }
-        let on_it = |s: usize| view.chain(s).contains(&index);
-        let all =
-            (0..view.plan.stages.len()).filter(|s| view.plan.stages[*s].reachable && on_it(*s));
-        let nodes = all.flat_map(|s| &view.plan.stages[s].steps);
-        let all = nodes.map(|n| &view.plan.graph[*n]);
+        moving[index] = true;
+    }
+    // A stage starts from one before it, so what that stands on is known.
+    for (index, stage) in view.plan.stages.iter().enumerate() {
+        if let Base::Stage(below) = stage.base {
+            moving[index] = moving.get(below) == Some(&true);
+        }
+        if !moving[index] || !stage.reachable {
+            continue;
+        }
+        let all = stage.steps.iter().map(|n| &view.plan.graph[*n]);
         for step in all.filter(|s| s.kind != StepKind::From) {
             steps += 1;
             let much =

@@ -20,6 +20,9 @@ const LARGE: u64 = 1_000_000;
 /// Files that are read at most.
 const MOST: usize = 500;
 
+/// Bytes read, all files together.
+const MOST_BYTES: u64 = 8 << 30;
+
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let (Some(files), Some(disk)) = (view.files(), view.context.disk) else {
         return;
@@ -38,12 +41,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             by_size.entry(entry.size).or_default().push((at, entry));
         }
     }
-    let mut read = 0;
+    let (mut read, mut hashed) = (0, 0_u64);
     for (bytes, list) in by_size.into_iter().rev().filter(|(_, l)| l.len() > 1) {
         let mut by_digest: BTreeMap<[u8; 32], Vec<(usize, &ContextEntry)>> = BTreeMap::new();
         for (at, entry) in list {
             read += 1;
-            if read > MOST {
+            hashed = bytes.saturating_add(hashed);
+            if read > MOST || hashed > MOST_BYTES {
                 return;
             }
             if let Some(digest) = disk.digest(&entry.path) {

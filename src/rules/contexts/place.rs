@@ -16,8 +16,16 @@ pub fn text(entry: &ContextEntry) -> String {
 
 /// A step by its id.
 fn step<'v>(view: &'v View<'_>, id: StepId) -> Option<&'v Step> {
-    let mut steps = view.plan.order.iter().map(|n| &view.plan.graph[*n]);
-    steps.find(|s| s.id == id)
+    let stage = view.plan.stages.get(usize::from(id.stage))?;
+    let own = stage.from + usize::from(id.instruction);
+    match view.step(own).filter(|s| s.id == id) {
+        Some(step) => Some(step),
+        // A trigger of an ONBUILD.
+        None => {
+            let mut steps = stage.steps.iter().map(|n| &view.plan.graph[*n]);
+            steps.find(|s| s.id == id)
+        }
+    }
 }
 
 /// The steps that read an entry and copy it.
@@ -83,7 +91,7 @@ pub fn instruction(view: &View<'_>, step: &Step) -> Option<(usize, Span, String)
 /// Whether a file or folder that a step brings may be in the image.
 pub fn is_in_image(view: &View<'_>, step: &Step, path: &str) -> bool {
     let stage = step.id.stage as usize;
-    if view.image_stages().contains(&stage) {
+    if view.is_of_image(stage) {
         return true;
     }
     match step.dest.as_ref().and_then(Dest::best) {

@@ -1,7 +1,7 @@
 //! `chown -R` and `chmod -R` in a RUN of their own: every file whose owner or mode changes is in the image once more.
 
 use super::deleted_later::absolute;
-use super::{hidden, image_steps};
+use super::{hidden_by, image_steps};
 use crate::diagnostic::Severity;
 use crate::footprint::is_below;
 use crate::image::LossKind;
@@ -26,11 +26,7 @@ const LEAST_BYTES: u64 = 1_000_000;
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
     for (at, (_, by)) in steps.iter().enumerate() {
-        let Some(run) = view
-            .runs
-            .iter()
-            .find(|r| r.step.is_some_and(|s| s.id == by.id))
-        else {
+        let Some(run) = view.run_of(by) else {
             continue;
         };
         let mut calls = run.calls.iter().filter(|c| c.always && is_recursive(c));
@@ -82,8 +78,8 @@ fn look(
         return false;
     };
     let kinds = [LossKind::Attributes, LossKind::Overwritten];
-    let sizes = before.iter().map(|(_, s)| hidden(view, s, by, &kinds));
-    let bytes: u64 = sizes.flatten().fold(0, u64::saturating_add);
+    let sizes = hidden_by(view, by, &kinds).map(|(_, bytes)| bytes);
+    let bytes: u64 = sizes.fold(0, u64::saturating_add);
     let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
     let known = view.files().is_some() && holders.iter().all(|s| only_context(s));
     if known && bytes < least {
@@ -93,8 +89,14 @@ fn look(
         "chmod" => "--chmod",
         _ => "--chown",
     };
-    let lines: Vec<String> = holders.iter().map(|s| s.line.to_string()).collect();
-    let many = if lines.len() == 1 { "line" } else { "lines" };
+    const SHOWN: usize = 12;
+    let lines = holders.iter().take(SHOWN).map(|s| s.line.to_string());
+    let lines = lines.collect::<Vec<_>>().join(", ");
+    let more = match holders.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let many = if holders.len() == 1 { "line" } else { "lines" };
     let source = view.tree.instructions.get(first.instruction);
     let source = source.map_or_else(String::new, |i| quoted(&i.original));
     let message = format!(
@@ -104,8 +106,7 @@ fn look(
     );
     let finding = out.at(call.span, message);
     finding.help(format!(
-        "give {many} {} `{flag}`, and leave this out",
-        lines.join(", ")
+        "give {many} {lines}{more} `{flag}`, and leave this out"
     ));
     match bytes {
         // How large it is nobody knows.

@@ -9,6 +9,7 @@ use crate::rules::call::{Argument, Call};
 use crate::rules::measured::by_bytes;
 use crate::rules::{Check, Findings, Rule, Run, View, quoted};
 use crate::source::Span;
+use rustc_hash::FxHashSet;
 
 /// `deleted-later`.
 pub static RULE: Rule = Rule {
@@ -22,24 +23,31 @@ pub static RULE: Rule = Rule {
 /// Less is not worth a line.
 const LEAST_BYTES: u64 = 100_000;
 
+/// Steps and commands that are looked at, all removals together: no file that a person writes comes near.
+const MOST_LOOKS: usize = 1_000_000;
+
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
+    let mut looked = 0_usize;
     let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
     for (at, (_, by)) in steps.iter().enumerate() {
         if by.kind != StepKind::Run {
             continue;
         }
-        let Some(run) = view
-            .runs
-            .iter()
-            .find(|r| r.step.is_some_and(|s| s.id == by.id))
-        else {
+        let Some(run) = view.run_of(by) else {
             continue;
         };
         for removed in removals(view, run) {
             // Who holds it: the last step before that writes it, not one that only makes a folder around it.
-            let holder = steps[..at].iter().rev().map(|(_, s)| *s);
-            let holder = holder.into_iter().find(|s| holds(view, s, &removed.path));
+            let mut before = steps[..at].iter().rev().map(|(_, s)| *s);
+            let holder = before.find(|s| {
+                let calls = view.run_of(s).map_or(0, |r| r.calls.len());
+                looked = looked.saturating_add(1 + calls);
+                looked > MOST_LOOKS || holds(view, s, &removed.path)
+            });
+            if looked > MOST_LOOKS {
+                return;
+            }
             let Some(holder) = holder else { continue };
             let bytes = hidden(view, holder, by, &[LossKind::Deleted]);
             if bytes.is_some_and(|b| b < least) || left_to_others(&removed.path) {
@@ -103,12 +111,18 @@ struct Removed {
 fn removals(view: &View<'_>, run: &Run<'_>) -> Vec<Removed> {
     let mut dir = start(view, run);
     let mut out = Vec::new();
-    for call in run.calls.iter().filter(|c| c.always) {
+    let mut made = FxHashSet::default();
+    for call in &run.calls {
+        if !call.always {
+            makes(call, &mut made);
+            continue;
+        }
         if call.program == "cd" {
             let to = call.operands().next().and_then(|a| a.value.as_deref());
             dir = to.and_then(|t| absolute(dir.as_deref(), t));
         }
         if !matches!(call.program.as_str(), "rm" | "unlink" | "rmdir") {
+            makes(call, &mut made);
             continue;
         }
         for operand in operands(call) {
@@ -118,17 +132,18 @@ fn removals(view: &View<'_>, run: &Run<'_>) -> Vec<Removed> {
             if bare.contains(['*', '?', '[']) || bare.is_empty() {
                 continue;
             }
-            if let Some(path) = absolute(dir.as_deref(), bare).filter(|p| p != "/") {
-                let own = run.calls.iter().take_while(|c| !std::ptr::eq(*c, call));
-                if !own.into_iter().any(|c| makes(c, text)) && !run.is_mounted(&path) {
-                    out.push(Removed {
-                        path,
-                        text: text.clone(),
-                        span: operand.span,
-                    });
-                }
+            if let Some(path) = absolute(dir.as_deref(), bare).filter(|p| p != "/")
+                && !made.contains(base(text))
+                && !run.is_mounted(&path)
+            {
+                out.push(Removed {
+                    path,
+                    text: text.clone(),
+                    span: operand.span,
+                });
             }
         }
+        makes(call, &mut made);
     }
     out
 }
@@ -137,17 +152,23 @@ fn operands(call: &Call) -> impl Iterator<Item = &Argument> {
     call.operands()
 }
 
-/// Whether an earlier command of the same RUN has made the very file.
-fn makes(call: &Call, text: &str) -> bool {
+/// The last part of a path; all of it where that is empty.
+fn base(path: &str) -> &str {
+    let last = path.rsplit('/').next().unwrap_or(path);
+    if last.is_empty() { path } else { last }
+}
+
+/// The files that a command may have made, by the last part of their names.
+fn makes<'r>(call: &'r Call, made: &mut FxHashSet<&'r str>) {
     const MAKERS: &[&str] = &[
         "cp", "mv", "touch", "tee", "install", "ln", "mkdir", "git", "wget", "curl", "dd", "gpg",
         "openssl", "mktemp", "unzip", "tar",
     ];
-    let base = text.rsplit('/').next().unwrap_or(text);
-    let same = |a: &str| a == text || (!base.is_empty() && a.rsplit('/').next() == Some(base));
     let written = call.redirects.iter().filter_map(|r| r.target.as_deref());
-    let made = MAKERS.contains(&call.program.as_str()) && call.known().any(same);
-    made || written.into_iter().any(same)
+    made.extend(written.map(base));
+    if MAKERS.contains(&call.program.as_str()) {
+        made.extend(call.known().map(base));
+    }
 }
 
 /// Where a RUN starts; a place of its own where the base image decides, the same for all of them.
@@ -219,11 +240,7 @@ fn copied(view: &View<'_>, step: &Step, path: &str) -> bool {
 
 /// Whether a download of the RUN is kept under this path.
 fn downloads(view: &View<'_>, step: &Step, path: &str) -> bool {
-    let Some(run) = view
-        .runs
-        .iter()
-        .find(|r| r.step.is_some_and(|s| s.id == step.id))
-    else {
+    let Some(run) = view.run_of(step) else {
         return false;
     };
     let mut dir = start(view, run);

@@ -9,8 +9,7 @@ mod removes_nothing;
 mod repeated_step;
 
 use super::{Rule, View};
-use crate::cost::CostSource;
-use crate::layers::BytesSource;
+use crate::image::LossKind;
 use crate::plan::Step;
 use crate::source::Span;
 use petgraph::graph::NodeIndex;
@@ -35,28 +34,25 @@ fn image_steps<'a>(view: &View<'a>) -> Vec<(NodeIndex, &'a Step)> {
 }
 
 /// Bytes of what one step holds and another hides, by kind; `None` where the model knows of none.
-fn hidden(
-    view: &View<'_>,
-    holder: &Step,
+fn hidden(view: &View<'_>, holder: &Step, by: &Step, kinds: &[LossKind]) -> Option<u64> {
+    let mut all = hidden_by(view, by, kinds);
+    all.find(|(s, _)| s.id == holder.id).map(|(_, bytes)| bytes)
+}
+
+/// The steps that hold what one hides, first to last, each with the bytes.
+fn hidden_by<'v>(
+    view: &'v View<'_>,
     by: &Step,
-    kinds: &[crate::image::LossKind],
-) -> Option<u64> {
-    let found = view.layers()?;
-    let number = |step: &Step| {
-        let of = |l: &crate::layers::Layer| view.plan.graph[l.step].id == step.id;
-        found.layers.iter().position(of)
-    };
-    let by = number(by)?;
-    let holder = &found.layers[number(holder)?];
-    // A figure of our own table says nothing of this file.
-    if holder.source == BytesSource::Costs(CostSource::Prior) {
-        return None;
-    }
-    let lost = &holder.lost;
-    let bytes = lost
-        .iter()
-        .filter(|l| l.by == by && kinds.contains(&l.kind));
-    Some(bytes.map(|l| l.bytes).fold(0, u64::saturating_add)).filter(|b| *b > 0)
+    kinds: &'v [LossKind],
+) -> impl Iterator<Item = (&'v Step, u64)> {
+    let layers = view.layers().map_or(&[][..], |l| &l.layers);
+    let holders = view.hidden().get(&by.id).into_iter().flatten();
+    holders.filter_map(move |(holder, lost)| {
+        let step = &view.plan.graph[layers.get(*holder)?.step];
+        let bytes = lost.iter().filter(|(k, _)| kinds.contains(k));
+        let bytes = bytes.map(|(_, b)| *b).fold(0, u64::saturating_add);
+        (bytes > 0).then_some((step, bytes))
+    })
 }
 
 /// Where a step's instruction stands, without the line end.

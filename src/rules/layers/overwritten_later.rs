@@ -1,6 +1,6 @@
 //! Files that one layer holds and a later one puts others in the place of.
 
-use super::{hidden, image_steps, place};
+use super::{hidden_by, image_steps, place};
 use crate::diagnostic::Severity;
 use crate::image::LossKind;
 use crate::rules::measured::by_bytes;
@@ -21,11 +21,8 @@ const LEAST_BYTES: u64 = 2_000_000;
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let steps = image_steps(view);
     let least = view.settings.least_bytes(&RULE, LEAST_BYTES);
-    for (at, (_, by)) in steps.iter().enumerate() {
-        for (_, holder) in &steps[..at] {
-            let Some(bytes) = hidden(view, holder, by, &[LossKind::Overwritten]) else {
-                continue;
-            };
+    for (_, by) in &steps {
+        for (holder, bytes) in hidden_by(view, by, &[LossKind::Overwritten]) {
             if bytes < least {
                 continue;
             }

@@ -4,6 +4,7 @@ use super::around::says;
 use super::manager::{Manager, What, deeds};
 use crate::diagnostic::Severity;
 use crate::rules::{Check, Findings, Rule, View};
+use std::cell::OnceCell;
 
 /// `upgrade`.
 pub static RULE: Rule = Rule {
@@ -27,6 +28,8 @@ const REASONS: &[&str] = &[
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for run in &view.runs {
+        let said = OnceCell::new();
+        let said = || *said.get_or_init(|| says(view, run, REASONS));
         for deed in deeds(run) {
             let names = deed.packages.iter().any(|p| p.name.as_deref() != Some("*"));
             // Named packages alone are upgraded.
@@ -38,7 +41,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 || deed.unsure
                 || deed.mentions("security")
                 || deed.has_option("--installroot")
-                || says(view, run, REASONS)
+                || said()
             {
                 continue;
             }

@@ -127,7 +127,7 @@ fn is_workdir_next(view: &View<'_>, run: &Run<'_>, folder: &str) -> Option<u32> 
 
 /// Nothing behind the RUN depends on where its stage ends: no step follows, no stage starts from it, it is no image.
 fn is_last(view: &View<'_>, run: &Run<'_>) -> bool {
-    let Some(stage) = run.stage.filter(|s| !view.image_stages().contains(s)) else {
+    let Some(stage) = run.stage.filter(|s| !view.is_of_image(*s)) else {
         return false;
     };
     let follows = view.instructions(stage).any(|(at, ins)| {
@@ -158,7 +158,7 @@ fn already(view: &View<'_>, one: &Moves<'_, '_>, out: &mut Findings<'_>) {
     let Some(links) = links(one.run) else {
         return;
     };
-    let [first, second, ..] = links.as_slice() else {
+    let [first, second, ..] = links else {
         return;
     };
     let gone = Span {

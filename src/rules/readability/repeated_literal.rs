@@ -18,6 +18,12 @@ pub static RULE: Rule = Rule {
 /// Fewer are seen at a glance.
 const OFTEN: usize = 3;
 
+/// Versions that are looked at in one word.
+const MOST_IN_WORD: usize = 8;
+
+/// Lines that a message names.
+const SHOWN: usize = 12;
+
 /// One place.
 struct Place {
     span: Span,
@@ -61,7 +67,10 @@ fn collect(view: &View<'_>, at: usize, span: Span, out: &mut BTreeMap<String, Ve
         for token in line.split([
             ' ', '\t', '"', '\'', ';', '&', '|', '(', ')', '\n', '\r', '\\',
         ]) {
-            for (n, version) in versions(token) {
+            let found = versions(token);
+            // Words of this kind are lists that a program wrote.
+            let found = found.iter().take(MOST_IN_WORD);
+            for &(n, version) in found {
                 let at_byte = u32::try_from(start + from + n)
                     .unwrap_or(0)
                     .saturating_add(span.start);
@@ -211,9 +220,13 @@ fn found(view: &View<'_>, version: &str, places: &[Place], out: &mut Findings<'_
     if lines.len() < 2 {
         return;
     }
-    let shown: Vec<String> = lines.iter().map(u32::to_string).collect();
+    let shown: Vec<String> = lines.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = match lines.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
     let message = format!(
-        "version `{version}` of `{name}` is written {} times (lines {}): an update has to change them all",
+        "version `{version}` of `{name}` is written {} times (lines {}{more}): an update has to change them all",
         own.len(),
         shown.join(", ")
     );

@@ -88,12 +88,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 fn in_script(view: &View<'_>, found: &Commands, out: &mut Findings<'_>) {
     let all: Vec<&Call> = found.calls.iter().filter(|c| c.always).collect();
     let last = found.last();
-    let mut names = services(view, found, &all, last);
+    let functions = found.functions();
+    let mut names = services(view, found, &functions, &all, last);
     // A branch that starts several is a way of starting the container as well.
     for list in found.lists() {
         if names.len() < 2 {
             let last = list.last().copied().filter(|c| !c.background);
-            names = services(view, found, &list, last);
+            names = services(view, found, &functions, &list, last);
         }
     }
     if names.len() < 2 {
@@ -117,8 +118,13 @@ fn in_script(view: &View<'_>, found: &Commands, out: &mut Findings<'_>) {
 }
 
 /// What a list of commands leaves running beside each other, the last of them in the foreground.
-fn services(view: &View<'_>, found: &Commands, list: &[&Call], last: Option<&Call>) -> Vec<String> {
-    let functions = found.functions();
+fn services(
+    view: &View<'_>,
+    found: &Commands,
+    functions: &[&str],
+    list: &[&Call],
+    last: Option<&Call>,
+) -> Vec<String> {
     let own = |c: &Call| functions.contains(&c.program.as_str());
     let mut names: Vec<String> = Vec::new();
     for call in list {

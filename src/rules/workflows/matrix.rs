@@ -6,9 +6,19 @@
 use super::facts::is_open;
 use super::yaml::{Kind, Yaml};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// More rows than this are not told apart.
 const MAX_ROWS: usize = 256;
+
+/// Values of all rows together.
+const MAX_CELLS: usize = 20_000;
+
+/// Bytes of one variable.
+const MAX_VALUE: usize = 16 << 10;
+
+/// Bytes of a text that values are put into; behind them expressions stay what they are.
+const MAX_TEXT: usize = 1 << 20;
 
 type Row = BTreeMap<String, String>;
 
@@ -16,10 +26,26 @@ type Row = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     /// One a job; empty without a matrix, or where it is made up while it runs.
-    pub rows: Vec<Row>,
+    pub rows: Rc<Vec<Row>>,
     /// It is made up while it runs.
     pub unknown: bool,
-    env: Row,
+    env: Rc<Scope>,
+}
+
+/// Variables, and those around them: a step shares what its job has.
+#[derive(Clone, Debug, Default)]
+struct Scope {
+    own: BTreeMap<String, Option<String>>,
+    outer: Option<Rc<Scope>>,
+}
+
+impl Scope {
+    fn get(&self, name: &str) -> Option<&String> {
+        match (self.own.get(name), &self.outer) {
+            (Some(value), _) => value.as_ref(),
+            (None, outer) => outer.as_ref()?.get(name),
+        }
+    }
 }
 
 impl Values {
@@ -44,6 +70,10 @@ impl Values {
                 continue;
             };
             keys.insert(entry.key.clone());
+            if rows.len().saturating_mul(items.len()) > MAX_ROWS {
+                out.unknown = true;
+                return out;
+            }
             let mut next = Vec::new();
             for row in &rows {
                 for item in items {
@@ -52,11 +82,11 @@ impl Values {
                     next.push(row);
                 }
             }
-            if next.len() > MAX_ROWS {
+            rows = next;
+            if cells(&rows) > MAX_CELLS {
                 out.unknown = true;
                 return out;
             }
-            rows = next;
         }
         let include = matrix.get("include").map_or(&[][..], Yaml::items);
         if keys.is_empty() && !include.is_empty() {
@@ -79,20 +109,35 @@ impl Values {
             for row in rows.iter_mut().filter(|r| fits(r)) {
                 row.extend(own.clone());
             }
+            if cells(&rows) > MAX_CELLS {
+                out.unknown = true;
+                return out;
+            }
         }
-        out.rows = rows;
+        out.rows = Rc::new(rows);
         out
     }
 
     /// With variables, later ones over earlier ones.
     pub fn with_env(&self, env: Option<&Yaml>) -> Self {
         let mut out = self.clone();
-        for entry in env.map_or(&[][..], Yaml::entries) {
+        let entries = env.map_or(&[][..], Yaml::entries);
+        if entries.is_empty() {
+            return out;
+        }
+        let mut scope = Scope {
+            own: BTreeMap::new(),
+            outer: Some(Rc::clone(&self.env)),
+        };
+        for entry in entries {
             if let Some(text) = entry.value.text() {
-                let text = out.with_variables(text);
-                out.env.insert(entry.key.clone(), text);
+                // One that doubles what another says, again and again, has no end: such a value is not known.
+                let text = replace(text, |name| scope.get(name.strip_prefix("env.")?).cloned());
+                let text = Some(text).filter(|t| t.len() <= MAX_VALUE);
+                scope.own.insert(entry.key.clone(), text);
             }
         }
+        out.env = Rc::new(scope);
         out
     }
 
@@ -125,7 +170,7 @@ impl Values {
             return vec![text];
         }
         let mut out = BTreeSet::new();
-        for row in &self.rows {
+        for row in self.rows.iter() {
             let one = replace(&text, |name| {
                 let key = name.strip_prefix("matrix.")?;
                 row.get(key).cloned()
@@ -171,6 +216,11 @@ impl Values {
     }
 }
 
+/// Values of all rows.
+fn cells(rows: &[Row]) -> usize {
+    rows.iter().map(Row::len).sum()
+}
+
 fn flatten(key: &str, value: &Yaml, row: &mut Row) {
     match &value.kind {
         Kind::Text(text) => drop(row.insert(key.to_owned(), text.clone())),
@@ -205,8 +255,8 @@ fn replace(text: &str, mut by: impl FnMut(&str) -> Option<String>) -> String {
         };
         out.push_str(&rest[..at]);
         match by(rest[at + 3..end].trim()) {
-            Some(value) => out.push_str(&value),
-            None => out.push_str(&rest[at..end + 2]),
+            Some(value) if out.len() + value.len() <= MAX_TEXT => out.push_str(&value),
+            _ => out.push_str(&rest[at..end + 2]),
         }
         rest = &rest[end + 2..];
     }
@@ -250,5 +300,26 @@ mod tests {
         let v = Values::default().with_env(env.as_ref());
         assert_eq!(v.all_of("${{ env.B }}"), ["one/two"]);
         assert!(v.all_of("${{ env.C }}").is_empty());
+    }
+
+    #[test]
+    fn what_grows_without_end_is_not_known() {
+        let mut env = "A0: aaaaaaaa\n".to_owned();
+        for i in 0..60 {
+            env += &format!("A{}: ${{{{ env.A{i} }}}}${{{{ env.A{i} }}}}\n", i + 1);
+        }
+        let v = Values::default().with_env(parse(&env).as_ref());
+        assert_eq!(v.all_of("${{ env.A1 }}"), ["a".repeat(16)]);
+        assert!(v.all_of("${{ env.A60 }}").is_empty());
+        // Ten lists of forty, and many keys that all rows take over.
+        let list = format!("[{}]", vec!["x"; 40].join(", "));
+        let lists: String = (0..10).map(|i| format!("  k{i}: {list}\n")).collect();
+        assert!(values(&format!("matrix:\n{lists}")).unknown);
+        let keys: String = (0..200).map(|i| format!("      j{i}: 1\n")).collect();
+        let one: String = (0..200).map(|n| format!("    - n{n}: 1\n{keys}")).collect();
+        let wide = values(&format!(
+            "matrix:\n  a: {list}\n  b: [1, 2, 3, 4, 5]\n  include:\n{one}"
+        ));
+        assert!(wide.unknown && wide.rows.is_empty());
     }
 }

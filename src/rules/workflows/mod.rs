@@ -38,6 +38,9 @@ pub static RULES: &[&Rule] = &[
 /// More files than this are not read.
 const MAX_FILES: usize = 500;
 
+/// Workflows with more builds than that were written by a program, and nothing is said of them.
+const MAX_BUILDS: usize = 1_000;
+
 /// What the workflows of a project say, read once.
 fn ci<'p>(project: &'p Project<'_>) -> &'p Ci {
     project.ci.get_or_init(|| {
@@ -50,6 +53,10 @@ fn ci<'p>(project: &'p Project<'_>) -> &'p Ci {
             match file.ends_with(".gitlab-ci.yml") {
                 true => gitlab::read(project.files, file, &text, &mut out),
                 false => github::read(project.files, file, &text, &mut out),
+            }
+            // Rules hold builds against each other.
+            if out.builds.len() > MAX_BUILDS {
+                return Ci::default();
             }
         }
         out
