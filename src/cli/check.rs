@@ -112,6 +112,9 @@ fn gate(text: &str) -> Result<Severity> {
     }
 }
 
+/// Files of one repository that are looked at together.
+const MOST_AT_ONCE: usize = 8;
+
 /// What is looked at together: a directory, or files of one repository.
 enum Group {
     Directory(PathBuf),
@@ -146,7 +149,11 @@ fn groups(args: &CheckArgs) -> Result<Vec<Group>> {
     if !files.is_empty() && args.build.reference.is_some() {
         bail!("--ref reads directories: name a Dockerfile in one with -f");
     }
-    out.extend(files.into_iter().map(|(top, list)| Group::Files(top, list)));
+    // A few at a time, so that all cores have some of a repository with many.
+    for (top, list) in files {
+        let some = list.chunks(MOST_AT_ONCE);
+        out.extend(some.map(|s| Group::Files(top.clone(), s.to_vec())));
+    }
     Ok(out)
 }
 
