@@ -35,7 +35,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let name = reference.rsplit('/').next().unwrap_or(reference);
         let tagged = name.split_once(':').is_some_and(|(_, tag)| tag != "latest");
         // Whoever gives the parts of the name decides about the digest too.
-        let composed = image.contains('$');
+        let composed = image.contains('$') || super::is_local(reference);
         if !stage.reachable || reference.contains('@') || !tagged || composed {
             continue;
         }

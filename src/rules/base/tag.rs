@@ -27,7 +27,11 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         };
         // A digest says which image it is, whatever the tag says.
-        if reference.is_empty() || reference.contains('@') || image.contains('$') {
+        if reference.is_empty()
+            || reference.contains('@')
+            || image.contains('$')
+            || super::is_local(reference)
+        {
             continue;
         }
         let name = reference.rsplit('/').next().unwrap_or(reference);
