@@ -89,7 +89,7 @@ fn piped<'c>(run: &'c Run<'_>, fetch: &Fetch<'c>) -> Option<Found<'c>> {
         "packagecloud.io",
     ];
     let of_setup = |u: &&Argument| SETUP.iter().any(|s| u.shown().contains(s));
-    if fetch.call.pipes_into == 0 || fetch.urls.iter().any(|u| of_setup(&u)) {
+    if fetch.call.pipes_into == 0 || fetch.urls.iter().any(of_setup) {
         return None;
     }
     let behind = run.calls.get(fetch.at + 1..)?;
