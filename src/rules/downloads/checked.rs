@@ -32,7 +32,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         // One for each RUN: the first that is run as a script, else the first that is used.
-        let list = fetches(run);
+        let mut list = fetches(run);
+        list.retain(|f| !f.urls.iter().any(|u| is_of_commit(u.shown())));
         let found = list.iter().find_map(|f| piped(run, f));
         let found = found.or_else(|| list.iter().find_map(|f| used(run, f)));
         if let Some((fetch, message, help)) = found {
@@ -69,6 +70,12 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 .help("give ADD the sum: `ADD --checksum=sha256:… URL DEST`");
         }
     }
+}
+
+/// Whether a whole commit id is part of an address: it says what is to come.
+fn is_of_commit(url: &str) -> bool {
+    let mut parts = url.split(['/', '.', '-', '_', '@']);
+    parts.any(|p| p.len() == 40 && p.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 /// Pages and pictures: nothing in the container runs them.

@@ -42,7 +42,16 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         .and_then(|s| view.plan.stages.get(*s))
         .map(|s| &s.base)
     {
-        Some(crate::plan::Base::Scratch) => {}
+        // Who is not root can make nothing there: it needs a mount before it starts.
+        Some(crate::plan::Base::Scratch) => {
+            let all = stages.iter().flat_map(|s| view.instructions(*s));
+            let mut all = all.into_iter();
+            if all.any(
+                |(_, i)| matches!(&i.kind, Kind::User(u) if !matches!(u.as_str(), "root" | "0")),
+            ) {
+                return;
+            }
+        }
         _ => {
             let Some(image) = view.base_image(view.plan.target) else {
                 return;

@@ -75,10 +75,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                     let severity = by_bytes(bytes, RULE.severity);
                     finding.bytes(bytes).severity(severity);
                 }
-                // One file of nobody knows how many bytes is mostly a script.
-                None if !view.brings_folder(holder.instruction)
-                    && !downloads(view, holder, &removed.path) =>
-                {
+                // Of what was not downloaded nobody knows how much it is.
+                None if !downloads(view, holder, &removed.path) => {
                     finding.severity(Severity::Note);
                 }
                 None => {}

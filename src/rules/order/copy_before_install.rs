@@ -34,7 +34,7 @@ const LISTED: usize = 24;
 
 fn install(view: &View<'_>, out: &mut Findings<'_>) {
     let known: Vec<&Waiting> = waiting(view, &[Class::Install, Class::SystemPackages]).collect();
-    for waiting in &known {
+    for waiting in known.iter().filter(|w| !again(view, w.run)) {
         found(view, waiting.copy, waiting.run, &waiting.names, out);
     }
     // Where the files are listed and nothing was found, the install needs what it waits for, or nobody knows.
@@ -54,6 +54,27 @@ fn build(view: &View<'_>, out: &mut Findings<'_>) {
             found(view, waiting.copy, waiting.run, &waiting.names, out);
         }
     }
+}
+
+/// Whether an earlier stage has the very same install: what it made is copied, and this one only adds the project.
+fn again(view: &View<'_>, run: usize) -> bool {
+    let words = |at: usize| -> Vec<Vec<String>> {
+        let uses = view.step(at).and_then(|s| s.footprint.as_ref());
+        let uses = uses.into_iter().flat_map(|f| &f.uses);
+        // The folder aside.
+        let of = |mut words: Vec<String>| {
+            words.remove(1);
+            words
+        };
+        uses.filter_map(|u| u.installs().map(of)).collect()
+    };
+    let own = words(run);
+    let stage = view.stage_of(run);
+    let mut earlier = view
+        .runs
+        .iter()
+        .filter(|r| r.instruction < run && r.stage != stage);
+    !own.is_empty() && earlier.any(|r| words(r.instruction).iter().any(|w| own.contains(w)))
 }
 
 /// RUNs of a class that wait for more than they look at.
@@ -78,7 +99,7 @@ fn found(view: &View<'_>, copy: usize, run: usize, names: &[String], out: &mut F
     };
     let looks = match names {
         [] => "it looks at a few of them".to_owned(),
-        list => format!("it looks at {}", listed(list, SHOWN)),
+        list => format!("all it may look at is {}", listed(list, SHOWN)),
     };
     let message = format!(
         "{} (line {}) runs again for every edit of a file that {} brings: {looks}",

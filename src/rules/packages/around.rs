@@ -75,6 +75,23 @@ impl<'v, 'a> Around<'v, 'a> {
         let image: Vec<usize> = (0..n).filter(|s| self.stands_on(target, *s)).collect();
         for stage in image {
             self.ships[stage] = true;
+            // `FROM base-${VARIANT}` may be any stage whose name begins so.
+            if let Some(Kind::From { image, .. }) = view
+                .tree
+                .instructions
+                .get(view.plan.stages[stage].from)
+                .map(|i| &i.kind)
+                && let Some((start, _)) =
+                    image.split_once('$').filter(|(start, _)| !start.is_empty())
+            {
+                for (other, named) in view.plan.stages.iter().enumerate() {
+                    let may = named
+                        .name
+                        .as_deref()
+                        .is_some_and(|n| n.starts_with(&start.to_lowercase()));
+                    self.ships[other] |= may && other < stage;
+                }
+            }
             for (at, ins) in view.instructions(stage) {
                 if let Some(from) = taken_whole(view, ins, at) {
                     self.ships[from] = true;

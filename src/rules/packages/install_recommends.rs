@@ -9,7 +9,7 @@ use crate::rules::{Check, FileEdit, Findings, Rule, Run, View};
 /// `install-recommends`.
 pub static RULE: Rule = Rule {
     name: "install-recommends",
-    severity: Severity::Warning,
+    severity: Severity::Note,
     summary: "apt installs what packages recommend beside what they need",
     also: &["DL3015"],
     check: Check::Dockerfile(check),
@@ -72,7 +72,8 @@ fn takes_all(deed: &Deed<'_>) -> bool {
         || deed.has_option("-c")
         || (deed.call.program == "aptitude" && deed.has_letter('R'));
     let small = |p: &Package| p.name.as_deref().is_some_and(|n| SMALL.contains(&n));
-    let much = !deed.packages.iter().all(small);
+    // Of names that are not known nobody knows what they recommend.
+    let much = deed.packages.iter().any(|p| p.name.is_some() && !small(p));
     deed.manager == Manager::Apt && deed.what == What::Install && much && !said
 }
 

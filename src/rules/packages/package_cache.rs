@@ -167,7 +167,10 @@ fn fetches(deed: &Deed<'_>) -> bool {
     let alone = local && !deed.has_option("-r") && !deed.has_option("--requirement");
     // A folder's own dependencies are fetched, wheels have theirs beside them.
     let wheels = deed.packages.iter().any(|p| p.word.text.ends_with(".whl"));
-    !(alone && (deed.has_option("--no-deps") || wheels))
+    // An address is checked out and built: of that nothing is kept.
+    let address = |text: &str| text.contains("git+");
+    let addresses = deed.packages.iter().all(|p| address(&p.word.text));
+    !(alone && (deed.has_option("--no-deps") || wheels) || addresses && !deed.packages.is_empty())
 }
 
 /// A tool or two that pip or npm installs for itself: not worth a line.

@@ -72,6 +72,11 @@ fn of_list(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'
     let lines: Vec<u32> = words.iter().map(|w| view.source.line(w.1.start)).collect();
     let own_lines = lines.windows(2).all(|p| p[0] != p[1]);
     let one_line = lines.first() == lines.last();
+    // Lines with nothing on them part groups of the author's.
+    let mut bare = text.lines().map(|l| l.trim_matches([' ', '\t', escape]));
+    if bare.any(str::is_empty) && twice.is_empty() {
+        return;
+    }
     let short = one_line && words.len() < LONG_LINE;
     if (short || (ordered && own_lines)) && twice.is_empty() {
         return;

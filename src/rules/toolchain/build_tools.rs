@@ -137,6 +137,19 @@ fn has_reason(view: &View<'_>, run: &Run<'_>) -> bool {
 
 /// The stage that the tools belong in.
 fn sketch(view: &View<'_>, run: &Run<'_>) -> String {
+    // Where something is copied from a stage that builds, the tools are only left over.
+    let copied = run.stage.into_iter().flat_map(|s| view.instructions(s));
+    let mut from = copied.filter_map(|(_, i)| i.flag("from"));
+    if let Some(stage) = from.find(|f| {
+        view.plan
+            .stages
+            .iter()
+            .any(|s| s.name.as_deref() == Some(&f.to_lowercase()))
+    }) {
+        return format!(
+            "leave them out here, if nothing is compiled any more: what is built comes from the stage `{stage}`"
+        );
+    }
     let base = run
         .stage
         .and_then(|s| view.base_image(s))
