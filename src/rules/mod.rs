@@ -23,6 +23,7 @@ mod project;
 mod readability;
 mod registry;
 mod repository;
+mod run;
 mod services;
 pub mod settings;
 pub mod suppress;
@@ -35,7 +36,8 @@ pub use finding::{Ask, Evidence, FileEdit, Finding, Findings, Fix};
 pub use fixes::{apply, choose};
 pub use project::{Git, Project, ProjectFile};
 pub use registry::{FAMILIES, all, known_as, rule};
-pub use view::{ContextDisk, ContextFiles, Parts, Run, View};
+pub use run::Run;
+pub use view::{ContextDisk, ContextFiles, Parts, View};
 
 use crate::diagnostic::Severity;
 

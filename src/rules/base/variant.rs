@@ -1,7 +1,6 @@
 //! A smaller variant of the same image: the same family, version and C library, without compilers and headers.
 
 use crate::diagnostic::Severity;
-use crate::dockerfile::Kind;
 use crate::plan::image_name;
 use crate::rewrite::Safety;
 use crate::rules::{Check, FileEdit, Findings, Rule, View};
@@ -37,18 +36,11 @@ const RELEASES: &[&str] = &[
 ];
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    let Some(bottom) = view.image_stages().last().copied() else {
-        return;
-    };
-    let Some(base) = view.base_image(view.plan.target) else {
+    let Some((base, image)) = view.bottom() else {
         return;
     };
     let name = image_name(base);
     let Some((_, before)) = FAMILIES.iter().find(|(n, _)| *n == name) else {
-        return;
-    };
-    let from = view.plan.stages[bottom].from;
-    let Some(Kind::From { image, .. }) = view.tree.instructions.get(from).map(|i| &i.kind) else {
         return;
     };
     let last = base.rsplit('/').next().unwrap_or(base);

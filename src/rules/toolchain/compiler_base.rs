@@ -60,10 +60,7 @@ const COMPILERS: &[(&str, &str, &str)] = &[
 ];
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    let Some(bottom) = view.image_stages().last().copied() else {
-        return;
-    };
-    let Some(base) = view.base_image(view.plan.target) else {
+    let Some((base, image)) = view.bottom() else {
         return;
     };
     let name = image_name(base);
@@ -73,10 +70,6 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     if !is_shipped(view) || base.contains("-slim") || starts_compiler(view) {
         return;
     }
-    let from = view.plan.stages[bottom].from;
-    let Some(Kind::From { image, .. }) = view.tree.instructions.get(from).map(|i| &i.kind) else {
-        return;
-    };
     let message =
         format!("the image holds {what}: it stands on `{base}`, which programs do not need to run");
     out.at(image.span(), message).help(format!(

@@ -17,19 +17,12 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    let Some(bottom) = view.image_stages().last().copied() else {
-        return;
-    };
-    let Some(base) = view.base_image(view.plan.target) else {
+    let Some((base, image)) = view.bottom() else {
         return;
     };
     if !is_shipped(view) || !starts_jar(view) || uses_jdk(view) {
         return;
     }
-    let from = view.plan.stages[bottom].from;
-    let Some(Kind::From { image, .. }) = view.tree.instructions.get(from).map(|i| &i.kind) else {
-        return;
-    };
     let name = image_name(base);
     let tag = base.rsplit_once(':').map_or("latest", |(_, t)| t);
     let tag = tag.split('@').next().unwrap_or(tag);
