@@ -140,6 +140,22 @@ mod tests {
         prop::collection::vec(words, 0..8).prop_map(|w| w.join(" "))
     }
 
+    #[test]
+    fn places_in_bytes_that_are_no_text_are_the_file_s() {
+        let bytes = b"FROM a\nRUN wget \xff \\\n  \xfe RUN x \\\n  RUN \xff  \xff";
+        let source = SourceFile::new("Dockerfile", bytes.to_vec());
+        let (findings, _) = of_text(&source);
+        let found = findings
+            .iter()
+            .find(|f| f.rule.name == "swallowed-instruction");
+        let found = found.expect("the last line starts with RUN");
+        assert_eq!(&bytes[found.span.range()], b"RUN \xff  \xff");
+        assert!(
+            found.fix.is_none(),
+            "its bytes would not come back the same"
+        );
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -85,7 +85,8 @@ pub fn of_dockerfile(view: &View<'_>) -> Vec<Finding> {
     out
 }
 
-/// Takes away fixes in instructions that are not UTF-8: what rules see of those has other places, and not the same bytes.
+/// Takes away fixes in instructions that are not UTF-8, and keeps places inside of the file: what rules see of those
+/// instructions has other places, and not the same bytes.
 fn only_text(view: &View<'_>, out: &mut [Finding]) {
     let bytes = view.source.bytes();
     if std::str::from_utf8(bytes).is_ok() {
@@ -102,6 +103,11 @@ fn only_text(view: &View<'_>, out: &mut [Finding]) {
     };
     for finding in out {
         finding.fix = finding.fix.take().filter(|f| f.edits.iter().all(is_text));
+        if finding.file.is_none() {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            finding.span.end = finding.span.end.min(length);
+            finding.span.start = finding.span.start.min(finding.span.end);
+        }
     }
 }
 

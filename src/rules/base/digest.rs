@@ -4,6 +4,7 @@ use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
 use crate::footprint::Class;
 use crate::plan::{Base, StepKind};
+use crate::rules::workflows::is_own_image;
 use crate::rules::{Check, Findings, Rule, View};
 
 /// `base-digest`.
@@ -37,6 +38,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         // Whoever gives the parts of the name decides about the digest too.
         let composed = image.contains('$') || super::is_local(reference);
         if !stage.reachable || reference.contains('@') || !tagged || composed {
+            continue;
+        }
+        // Its digest is known only once the commit is built, and following it is what such a file is for.
+        if is_own_image(view.project, reference) {
             continue;
         }
         place.get_or_insert(image.span());

@@ -3,6 +3,7 @@
 use crate::diagnostic::Severity;
 use crate::dockerfile::Kind;
 use crate::plan::Base;
+use crate::rules::workflows::is_own_image;
 use crate::rules::{Check, Findings, Rule, View};
 
 /// `base-tag`.
@@ -32,6 +33,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             || image.contains('$')
             || super::is_local(reference)
         {
+            continue;
+        }
+        // The project's own: whoever builds it decides what `latest` is.
+        if is_own_image(view.project, reference) {
             continue;
         }
         let name = reference.rsplit('/').next().unwrap_or(reference);

@@ -85,10 +85,16 @@ fn look(
     if known && bytes < least {
         return false;
     }
-    let flag = match call.program.as_str() {
-        "chmod" => "--chmod",
-        _ => "--chown",
+    // What else the RUN does to files of such trees would be left out with it.
+    let of = |c: &Call| match c.program.as_str() {
+        "chmod" => "`--chmod`",
+        _ => "`--chown`",
     };
+    let asked = run.calls.iter().filter(|c| c.always && is_recursive(c));
+    let mut flags: Vec<&str> = asked.map(of).collect();
+    flags.sort_unstable_by(|a, b| b.cmp(a));
+    flags.dedup();
+    let flag = flags.join(" and ");
     const SHOWN: usize = 12;
     let lines = holders.iter().take(SHOWN).map(|s| s.line.to_string());
     let lines = lines.collect::<Vec<_>>().join(", ");
@@ -106,7 +112,7 @@ fn look(
     );
     let finding = out.at(call.span, message);
     finding.help(format!(
-        "give {many} {lines}{more} `{flag}`, and leave this out"
+        "give {many} {lines}{more} {flag}, and leave this out"
     ));
     match bytes {
         // How large it is nobody knows.

@@ -60,8 +60,15 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 "`{}` replaces packages{of} in a layer above them, and only when this step happens to run",
                 deed.shown()
             );
-            out.at(deed.head(), message)
-                .help("start from a newer base image; rebuild with `--pull` for its fixes, or upgrade the one package that has to be newer");
+            // One with a digest is the same whatever is pulled.
+            let pinned = run.stage.and_then(|s| view.base_image(s));
+            let newer = match pinned.is_some_and(|image| image.contains('@')) {
+                true => "raise the digest of the base image for its fixes",
+                false => "start from a newer base image; rebuild with `--pull` for its fixes",
+            };
+            out.at(deed.head(), message).help(format!(
+                "{newer}, or upgrade the one package that has to be newer"
+            ));
             // One upgrade of a RUN is enough to speak of.
             break;
         }

@@ -71,24 +71,24 @@ fn of_list(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'
     let ordered = is_sorted(&words);
     let lines: Vec<u32> = words.iter().map(|w| view.source.line(w.1.start)).collect();
     let own_lines = lines.windows(2).all(|p| p[0] != p[1]);
-    let one_line = lines.first() == lines.last();
     // Lines with nothing on them part groups of the author's.
     let mut bare = text.lines().map(|l| l.trim_matches([' ', '\t', escape]));
     if bare.any(str::is_empty) && twice.is_empty() {
         return;
     }
-    let short = one_line && words.len() < LONG_LINE;
-    if (short || (ordered && own_lines)) && twice.is_empty() {
+    let short = lines.first() == lines.last() && words.len() < LONG_LINE;
+    let kept = short || (ordered && own_lines) || are_groups(&words, &lines);
+    if kept && twice.is_empty() {
         return;
     }
     let n = words.len();
     let message = match (twice.first(), own_lines, ordered) {
         (Some(name), ..) => format!("`{name}` is twice in this list of {n} packages"),
         (None, false, false) => {
-            format!("these {n} packages are in no order, several of them on a line")
+            format!("these {n} packages are not sorted, several of them on a line")
         }
         (None, false, true) => format!("these {n} packages stand several on a line"),
-        (None, true, _) => format!("these {n} packages are in no order"),
+        (None, true, _) => format!("these {n} packages are not sorted"),
     };
     let finding = out.at(all, message);
     finding.help("write one a line, sorted: a change of the list is then a line of the diff, and nothing is in it twice");
@@ -100,6 +100,29 @@ fn of_list(view: &View<'_>, run: &Run<'_>, deed: &Deed<'_>, out: &mut Findings<'
         Safety::Assumed,
         vec![written(view, run, deed, all, &sorted)],
     );
+}
+
+/// Whether lines are groups of what belongs together: who only fills lines ends one where the next word is too long for it.
+fn are_groups(words: &[(&str, Span)], lines: &[u32]) -> bool {
+    let mut rows: Vec<(usize, usize, usize)> = Vec::new();
+    let mut last = None;
+    for ((word, _), line) in words.iter().zip(lines) {
+        match rows.last_mut().filter(|_| last == Some(line)) {
+            Some((many, width, _)) => {
+                *many += 1;
+                *width += 1 + word.len();
+            }
+            None => rows.push((1, word.len(), word.len())),
+        }
+        last = Some(line);
+    }
+    let widest = rows.iter().map(|r| r.1).max().unwrap_or(0);
+    // Lines of several words that had room for the first of the next line.
+    let ended = rows
+        .windows(2)
+        .filter(|p| p[0].0 > 1 && p[0].1 + 1 + p[1].2 <= widest);
+    let several = rows.iter().filter(|r| r.0 > 1).count();
+    several >= 2 && ended.count() * 2 >= several
 }
 
 /// Sorted in one of the ways that editors and `sort` have.

@@ -106,10 +106,11 @@ fn found(
     (above, code): (u32, &str),
     out: &mut Findings<'_>,
 ) {
-    let text = view.source.text(line);
-    let lead = text.len() - text.trim_start().len();
+    // By bytes: text that is not UTF-8 has other places than the file.
+    let bytes = &view.source.bytes()[line.range()];
+    let lead = bytes.len() - bytes.trim_ascii_start().len();
     let start = line.start.saturating_add(u32::try_from(lead).unwrap_or(0));
-    let end = start.saturating_add(u32::try_from(text.trim().len()).unwrap_or(0));
+    let end = start.saturating_add(u32::try_from(bytes.trim_ascii().len()).unwrap_or(0));
     let inside = match &ins.kind {
         Kind::Run(_) => "is read as part of its command",
         Kind::Copy(_) | Kind::Add(_) => "is read as more files to copy",

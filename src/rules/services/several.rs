@@ -180,11 +180,7 @@ fn programs(view: &View<'_>) -> Option<Vec<String>> {
                     .unwrap_or_default();
                 seen |= text.contains("[supervisord]") || text.contains("[program:");
                 more |= text.contains("[include]");
-                let name = |l: &str| {
-                    let rest = l.trim().strip_prefix("[program:")?;
-                    rest.strip_suffix(']').map(str::to_owned)
-                };
-                out.extend(text.lines().filter_map(name));
+                out.extend(services_of(&text));
             }
         }
     }
@@ -192,6 +188,33 @@ fn programs(view: &View<'_>) -> Option<Vec<String>> {
     out.dedup();
     // What is included from elsewhere is not counted.
     (seen && !(more && out.len() < 2)).then_some(out)
+}
+
+/// The programs of a supervisor's configuration that go on running: one that is not started again and may end at once
+/// is a job.
+fn services_of(text: &str) -> Vec<String> {
+    let mut out: Vec<(String, bool, bool)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            let name = line.strip_prefix("[program:");
+            let name = name.and_then(|l| l.strip_suffix(']'));
+            inside = name.is_some();
+            out.extend(name.map(|n| (n.to_owned(), false, false)));
+        } else if let (true, Some((key, value)), Some(last)) =
+            (inside, line.split_once('='), out.last_mut())
+        {
+            match (key.trim(), value.trim()) {
+                ("autorestart", "false") => last.1 = true,
+                ("startsecs", "0") => last.2 = true,
+                _ => {}
+            }
+        }
+    }
+    let stay = out
+        .into_iter()
+        .filter(|(_, once, short)| !(*once && *short));
+    stay.map(|(name, ..)| name).collect()
 }
 
 /// The files of a source that may be a supervisor's: it, or what lies right below it.

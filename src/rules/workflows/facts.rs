@@ -11,6 +11,8 @@ pub struct Ci {
     pub builds: Vec<Build>,
     /// Bake is used somewhere: caches may be set in its files.
     pub bakes: bool,
+    /// The files themselves, as text.
+    pub texts: Vec<String>,
 }
 
 /// Which machines a job runs on.
