@@ -14,6 +14,7 @@ mod input;
 mod matrix;
 mod no_cache_export;
 mod output_tag;
+mod own;
 mod yaml;
 
 use super::{Project, ProjectFile, Rule};
@@ -23,6 +24,7 @@ use crate::plan::{BuildOptions, Plan, Step, lower};
 use facts::{Build, Job};
 
 pub(crate) use facts::Ci;
+pub(super) use own::is_own_image;
 
 /// In the order of `docs/rules/README.md`.
 pub static RULES: &[&Rule] = &[
@@ -62,48 +64,6 @@ fn ci<'p>(project: &'p Project<'_>) -> &'p Ci {
         }
         out
     })
-}
-
-/// Whether an image is one that workflows of this very project publish: they name it, and not to run it.
-pub(super) fn is_own_image(project: &Project<'_>, reference: &str) -> bool {
-    let name = reference.split('@').next().unwrap_or(reference);
-    let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
-    let last = last.split(':').next().unwrap_or(last);
-    // The registry is often put before it in another line.
-    let owner = folder.split_once('/').map_or(folder, |(host, rest)| {
-        if host.contains(['.', ':']) {
-            rest
-        } else {
-            folder
-        }
-    });
-    if owner.is_empty() || owner.contains('.') || last.is_empty() {
-        return false;
-    }
-    let path = format!("{owner}/{last}");
-    let in_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
-    let used = |line: &str| {
-        const USES: [&str; 6] = [
-            "image:",
-            "container:",
-            "docker://",
-            "docker run",
-            "docker pull",
-            "FROM ",
-        ];
-        USES.iter().any(|u| line.contains(u))
-    };
-    let named = |line: &str| {
-        line.match_indices(&path).any(|(at, _)| {
-            let before = line[..at].chars().next_back();
-            let behind = line[at + path.len()..].chars().next();
-            let host = before == Some('/') && !line[..at].ends_with("//");
-            (host || !before.is_some_and(in_name)) && !behind.is_some_and(in_name)
-        })
-    };
-    let texts = &ci(project).texts;
-    let mut lines = texts.iter().flat_map(|t| t.lines());
-    lines.any(|l| !l.trim_start().starts_with('#') && named(l) && !used(l))
 }
 
 /// The text of a file that says something of docker.
