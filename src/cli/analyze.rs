@@ -10,6 +10,7 @@ use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
 use super::clock::{Jobs, Watch};
 use super::epochs::Epochs;
 use super::git_view::GitView;
+use super::progress::part;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
     Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
@@ -25,8 +26,9 @@ use crate::report::model::{
     Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
     TargetReport, Timing, Trend, Wall,
 };
-use crate::report::{diff, markdown, text};
+use crate::report::{diff, markdown, step_changes, summary, text};
 use crate::rules::{Git, ProjectFile};
+use crate::simulate::explain::pairs;
 use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -55,15 +57,14 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
             "json" => output::json(&analysis)?,
             "markdown" => markdown::analysis(&analysis).into_bytes(),
             _ => {
-                let color = file.is_none() && output::color_stdout(cli);
-                text::analysis(
-                    &analysis,
-                    text::Style {
-                        color,
-                        width: output::width(),
-                    },
-                )
-                .into_bytes()
+                let style = text::Style {
+                    color: file.is_none() && output::color_stdout(cli),
+                    width: output::width(),
+                };
+                match args.details {
+                    true => text::analysis(&analysis, style).into_bytes(),
+                    false => summary::analysis(&analysis, style).into_bytes(),
+                }
             }
         };
         output::write(file.as_deref(), &text)?;
@@ -119,7 +120,9 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
     let mut targets = Vec::new();
     let mut named_failed = false;
     let mut first = true;
+    let (mut at, of) = (0, found.subjects.len());
     for subject in &found.subjects {
+        at += 1;
         let start = Instant::now();
         let rows = output::rows(&subject.file, &subject.diagnostics);
         let failed = |diagnostics| {
@@ -135,7 +138,11 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
             continue;
         };
         output::diagnostics(cli, &subject.diagnostics);
-        match report(&around, args, builds, subject, (&mut advisor, first)) {
+        let what = format!("replaying and searching {}", subject.file);
+        let busy = part(cli, &what, at - 1, of);
+        let result = report(&around, args, builds, subject, (&mut advisor, first));
+        drop(busy);
+        match result {
             Ok(mut report) => {
                 let notes = history_notes::about(builds, &[subject]);
                 let notes = output::rows(&subject.file, &notes);
@@ -300,6 +307,7 @@ fn report(
         let d = Diagnostic::whole(Severity::Note, "history/each", message);
         extra.push((subject.source.clone(), d));
     }
+    let counted: Vec<usize> = replayed.outcome.counted().collect();
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
     let base = match &args.base {
         Some(rev) => Some(against(
@@ -355,12 +363,20 @@ fn report(
         jobs: jobs.as_ref().map(Jobs::row),
         trend,
         base,
-        steps: steps(builds, subject, costs, &replayed),
+        steps: steps(builds, subject, costs, &replayed, &counted),
         plans: plan_rows(place, subject, &searched, costs, jobs.as_ref()),
         findings: found.findings,
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
+        source: subject.source.clone(),
+        course: course(&replayed),
     })
+}
+
+/// Seconds of work of every build that counts.
+fn course(replayed: &Replayed) -> Vec<f64> {
+    let counted = replayed.outcome.counted();
+    counted.map(|i| replayed.costs[i].work_s).collect()
 }
 
 /// The months of the history, and what commits did to the Dockerfile; nothing where an older one can't be read or replayed.
@@ -497,7 +513,15 @@ fn against(
     } else {
         0.0
     };
+    let rows = |s: &Subject, r: &Replayed| steps(builds, s, costs, r, &both);
+    let (old, new) = (rows(&other, &replayed), rows(subject, present));
+    let newest = |r: &Replayed| r.outcome.builds.iter().rev().find_map(|b| b.plan);
+    let was = match (newest(&replayed), newest(present)) {
+        (Some(o), Some(n)) => pairs(&replayed.plans[o], &present.plans[n]),
+        _ => Vec::new(),
+    };
     Ok(BaseComparison {
+        steps: step_changes::of(&old, &new, &was),
         rev: rev.to_owned(),
         commit: commit.to_string(),
         baseline: figures(

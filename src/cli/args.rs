@@ -355,6 +355,9 @@ pub struct AnalyzeArgs {
     /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base) or `severity=error|warning|note`.
     #[arg(long = "fail-on", value_name = "GATE")]
     pub fail_on: Vec<String>,
+    /// In text: all steps, assumptions and findings of every target, and the diff, instead of one screen.
+    #[arg(long)]
+    pub details: bool,
     /// Leave measured run times out.
     #[arg(long = "no-timing")]
     pub no_timing: bool,

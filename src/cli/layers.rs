@@ -5,6 +5,7 @@ pub mod files;
 
 use super::args::{Cli, DiskArg, DockerfileFrom, LayersArgs, LayersFormat};
 use super::context::source;
+use super::progress::phase;
 use super::subject::{Place, Subject, load, load_replayed, only};
 use super::timeline::{Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output};
@@ -42,7 +43,9 @@ pub fn run(cli: &Cli, args: &LayersArgs) -> Result<Done> {
     let context = source::context(cli, &place, &subject, Hashing::SameSize)?;
     let files = files::Files::new(&place, &subject, &context);
     let sent = Sent::new(files.entries(), &files);
+    let busy = phase(cli, "replaying");
     let replayed = replay(cli, &place, args, &subject, &costs)?;
+    drop(busy);
     let builds = replayed.as_ref().map(|(replayed, _)| replayed);
     let plan = builds
         .and_then(|r| r.plans.first())
@@ -72,6 +75,7 @@ pub fn run(cli: &Cli, args: &LayersArgs) -> Result<Done> {
         });
     }
     if let Some(file) = &args.image {
+        let _busy = phase(cli, "reading the image");
         let image = archive::report(file, plan, store, &found)?;
         archive::beside(&mut report.layers, &image);
         report.image = Some(image);

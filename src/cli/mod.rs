@@ -27,6 +27,7 @@ mod layers;
 mod log_file;
 mod optimize;
 mod output;
+mod progress;
 mod replay;
 mod scenario;
 mod subject;

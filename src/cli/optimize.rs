@@ -2,6 +2,7 @@
 
 use super::args::{Cli, OptimizeArgs, OptimizeFormat};
 use super::clock::Watch;
+use super::progress::phase;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::read_builds;
 use super::{Done, analyze, history_notes, ignore_place, output};
@@ -45,8 +46,10 @@ pub fn run(cli: &Cli, args: &OptimizeArgs) -> Result<Done> {
             }));
             continue;
         };
+        let busy = phase(cli, &format!("searching {}", subject.file));
         let searched =
             analyze::search(&place, &args.history, &args.search, builds, subject, &costs)?;
+        drop(busy);
         let judged = &searched.baseline;
         let none = history_notes::of_no_builds(&judged.outcome, &judged.summary);
         let compared = none.is_none();

@@ -77,13 +77,13 @@ pub fn color_stdout(cli: &Cli) -> bool {
     color(cli, std::io::stdout().is_terminal())
 }
 
-/// Columns of the terminal, 100 where there is none.
+/// Columns to fill: those of `COLUMNS`, else of the terminal, 100 where stdout is none.
 #[must_use]
 pub fn width() -> usize {
-    let columns = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|c| c.parse::<usize>().ok());
-    columns.unwrap_or(100).clamp(60, 140)
+    let named = std::env::var("COLUMNS").ok();
+    let named = named.and_then(|c| c.parse::<usize>().ok());
+    let own = || terminal_size::terminal_size_of(std::io::stdout()).map(|(w, _)| w.0.into());
+    named.or_else(own).unwrap_or(100).clamp(60, 140)
 }
 
 /// Prints diagnostics to stderr in the compiler's style: errors always, the rest unless `--quiet`.

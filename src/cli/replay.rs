@@ -1,6 +1,7 @@
 //! `cacheplan replay`: every build, step by step.
 
 use super::args::{Cli, DockerfileFrom, HistoryFlags, ReplayArgs, ReplayFormat};
+use super::progress::phase;
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output, worktree};
@@ -35,7 +36,9 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     };
     let builds = read_builds(cli, &place, &history, &[&subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
+    let busy = phase(cli, "replaying");
     let replayed = replay_subject(&place, &history, &builds, &subject, &costs)?;
+    drop(busy);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
     if let Some(refused) = history_notes::of_refusals(&replayed.outcome, frozen) {
         output::diagnostics(cli, &[(subject.source.clone(), refused)]);

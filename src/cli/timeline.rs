@@ -7,6 +7,7 @@ use super::cache_dir::cache_dir;
 use super::clock::Watch;
 use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
+use super::progress::phase;
 use super::subject::{Place, Subject};
 use super::submodules::{self, Taken};
 use super::tip_files::TipFiles;
@@ -90,6 +91,7 @@ pub fn read_builds(
         prefixes: prefixes.clone(),
     };
     let store = cache_dir(cli, place)?;
+    let _phase = phase(cli, "reading the history");
     let mut log = change_log_kept(repository, &walk, store.as_deref())?;
     if log.commits.is_empty() && !flags.worktree {
         match (&flags.range, &flags.since) {

@@ -5,6 +5,7 @@
 use super::analyze::{self, shared_builds};
 use super::args::{Cli, DockerfileFrom, ReplayFormat, TrendArgs, WalkArg};
 use super::epochs::each;
+use super::progress::phase;
 use super::subject::{Place, load_replayed, only};
 use super::timeline::{ReplaySetting, Replays, read_builds, times};
 use super::{Done, history_notes, output, worktree};
@@ -72,6 +73,7 @@ pub fn run(cli: &Cli, args: &TrendArgs) -> Result<Done> {
     }
     let builds = read_builds(cli, &place, &args.history, &[&subject])?;
     output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
+    let _busy = phase(cli, "replaying every version of the Dockerfile");
     let searched = analyze::search(
         &place,
         &args.history,

@@ -7,7 +7,8 @@
 
 use super::escape::{fence, line, markdown_code, markdown_text, shortened, without_commands};
 use super::model::{
-    Analysis, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepRow, TargetReport,
+    Analysis, BaseComparison, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepChange,
+    StepRow, TargetReport,
 };
 use super::number::{count, percent, seconds};
 use super::{findings, minutes, trend, wording};
@@ -214,6 +215,9 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
         ));
     }
     pieces.push((Rank::Plan, head));
+    if let Some(base) = &t.base {
+        changes(pieces, base);
+    }
     if t.history.builds > 0 {
         steps(pieces, &t.steps, t.history.builds);
     }
@@ -221,6 +225,39 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
     advice(pieces, t);
     for d in t.diagnostics.iter().take(MOST_ROWS_BELOW) {
         pieces.push((Rank::Message, format!("\n{}", diagnostic(d, &t.file))));
+    }
+}
+
+/// What the change does to single steps, in two lists.
+fn changes(pieces: &mut Vec<Piece>, base: &BaseComparison) {
+    let dearer = |c: &&StepChange| c.after_s_per_build > c.before_s_per_build;
+    let (more, less): (Vec<_>, Vec<_>) = base.steps.iter().partition(dearer);
+    for (title, list) in [("dearer", more), ("cheaper", less)] {
+        if list.is_empty() {
+            continue;
+        }
+        let mut out = format!(
+            "\n**What this change makes {title}**\n\n| line | step | before | after | why |\n|--:|---|--:|--:|---|\n"
+        );
+        for c in list.iter().take(MOST_STEPS) {
+            let (stage, text) = wording::stage_and_instruction(&c.name);
+            let stage = match stage.is_empty() {
+                true => String::new(),
+                false => format!("{} ", name(stage)),
+            };
+            let place = c.line.map_or_else(|| "–".to_owned(), |l| l.to_string());
+            out.push_str(&format!(
+                "| {place} | {stage}{} | {} | {} | {} |\n",
+                name(text),
+                seconds(c.before_s_per_build),
+                seconds(c.after_s_per_build),
+                sentence(&c.why)
+            ));
+        }
+        if list.len() > MOST_STEPS {
+            out.push_str(&format!("\n… and {} more.\n", list.len() - MOST_STEPS));
+        }
+        pieces.push((Rank::Plan, out));
     }
 }
 

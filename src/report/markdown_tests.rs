@@ -61,6 +61,15 @@ fn a_pull_request_against_its_base() {
         baseline: sample::baseline(91.0),
         saving: 1.0 - 73.2 / 91.0,
         interval: [0.15, 0.25],
+        steps: vec![super::super::model::StepChange {
+            step: None,
+            base_step: Some("0.5".to_owned()),
+            name: "[2/4] RUN npm ci | @team".to_owned(),
+            line: None,
+            before_s_per_build: 18.9,
+            after_s_per_build: 0.0,
+            why: "gone | (it was line 7) <b>@team</b>".to_owned(),
+        }],
     });
     t.plans = vec![sample::no_plan()];
     t.steps.truncate(3);
@@ -85,6 +94,12 @@ fn a_pull_request_against_its_base() {
     499 builds replayed, 340 of them rebuild something. A build costs 73.2 s of work on average, its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds are priors, measured on other projects: see --costs.
 
     Against `main`: 91 s -&gt; 73.2 s per build, saves 20 % (95 % interval 15 .. 25 %).
+
+    **What this change makes cheaper**
+
+    | line | step | before | after | why |
+    |--:|---|--:|--:|---|
+    | – | <code>RUN npm ci &#124; @&#8203;team</code> | 18.9 s | 0 s | gone &#124; (it was line 7) &lt;b&gt;@&#8203;team&lt;/b&gt; |
 
     | line | step | runs in | rate | cost | per build | because of |
     |--:|---|--:|--:|--:|--:|---|

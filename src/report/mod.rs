@@ -12,9 +12,12 @@ pub mod markdown;
 pub mod minutes;
 pub mod model;
 pub mod number;
+pub mod page;
 #[cfg(test)]
 mod sample;
 pub mod snippet;
+pub mod step_changes;
+pub mod summary;
 pub mod text;
 pub mod trend;
 pub mod verify;

@@ -3,6 +3,7 @@
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
 use super::findings::FindingRow;
+use crate::source::SourceFile;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -101,6 +102,12 @@ pub struct TargetReport {
     /// Measured run time; absent with `--no-timing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
+    /// The Dockerfile itself, for formats that show lines of it.
+    #[serde(skip)]
+    pub source: SourceFile,
+    /// Seconds of work of every build that counts, oldest first.
+    #[serde(skip)]
+    pub course: Vec<f64>,
 }
 
 /// Measured run time of the tool itself.
@@ -292,6 +299,27 @@ pub struct BaseComparison {
     pub saving: f64,
     /// 95 % bootstrap interval of the saving.
     pub interval: [f64; 2],
+    /// Steps that the present Dockerfile makes dearer or cheaper, the largest difference first.
+    pub steps: Vec<StepChange>,
+}
+
+/// A step that costs more or less than with the Dockerfile of the other revision.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepChange {
+    /// `stage.instruction` in the present Dockerfile; null where it is gone.
+    pub step: Option<String>,
+    /// `stage.instruction` in the other; null where it is new.
+    pub base_step: Option<String>,
+    /// The builder's name of it.
+    pub name: String,
+    /// Its first line in the present Dockerfile.
+    pub line: Option<u32>,
+    /// Mean seconds a build with the other.
+    pub before_s_per_build: f64,
+    /// Mean seconds a build with the present one.
+    pub after_s_per_build: f64,
+    /// What is otherwise.
+    pub why: String,
 }
 
 /// One step over all builds.
@@ -323,8 +351,23 @@ pub struct StepRow {
     pub direct: usize,
     /// Builds in which it runs because a step before it ran.
     pub inherited: usize,
+    /// Mean seconds a build that it takes, with what cache mounts keep; all steps' together are the baseline's work.
+    pub work_s_per_build: f64,
+    /// Mean seconds a build of all steps, itself among them, that run because of its own inputs or text.
+    pub caused_s_per_build: f64,
+    /// The steps whose own changes make it run in the builds in which it inherits that, most builds first.
+    pub roots: Vec<RootRow>,
     /// What changed most, most often first.
     pub hot_paths: Vec<HotPath>,
+}
+
+/// A step whose changes make another one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct RootRow {
+    /// `stage.instruction`.
+    pub step: String,
+    /// Builds.
+    pub builds: usize,
 }
 
 /// A path behind invalidations.

@@ -120,6 +120,23 @@ pub fn bar(share: f64, width: usize) -> String {
     "█".repeat(full) + &"░".repeat(width - full)
 }
 
+/// One character of eight heights for each of `width` equal parts of the values, by their mean; the highest part is full. Fewer
+/// values than `width` have one each.
+#[must_use]
+pub fn spark(values: &[f64], width: usize) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let width = width.min(values.len());
+    let part = |i: usize| &values[i * values.len() / width..(i + 1) * values.len() / width];
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
+    let means: Vec<f64> = (0..width).map(|i| mean(part(i))).collect();
+    let most = means.iter().copied().fold(0.0, f64::max);
+    let height = |m: &f64| match most > 0.0 {
+        true => HEIGHTS[((m / most * 8.0).ceil() as usize).clamp(1, 8) - 1],
+        false => HEIGHTS[0],
+    };
+    means.iter().map(height).collect()
+}
+
 /// A size with a decimal unit, `1.2 MB`.
 #[must_use]
 pub fn bytes(n: u64) -> String {

@@ -26,6 +26,9 @@ fn step(
         cost_source: "prior",
         direct,
         inherited,
+        work_s_per_build: executed as f64 / 499.0 * cost_s,
+        caused_s_per_build: 0.0,
+        roots: Vec::new(),
         hot_paths: paths
             .iter()
             .map(|(path, builds)| HotPath {
@@ -177,6 +180,11 @@ pub fn target() -> TargetReport {
         findings: vec![],
         diagnostics: vec![],
         timing: None,
+        source: crate::source::SourceFile::new(
+            "Dockerfile",
+            "FROM node:22\n\n\n\nWORKDIR /app\nCOPY . .\nRUN npm ci && npm run a-very-long-script-name\nRUN npm run build\n",
+        ),
+        course: (0..499).map(|i| f64::from(i % 7) * 20.0).collect(),
     }
 }
 

@@ -12,11 +12,24 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 /// All diagnostics in the order given, a blank line between two; empty when there are none.
 #[must_use]
 pub fn diagnostics(source: &SourceFile, diagnostics: &[Diagnostic], color: bool) -> String {
+    const USUAL: usize = 140;
+    diagnostics_at(source, diagnostics, color, USUAL)
+}
+
+/// The same where lines of the file are cut to fit so many columns.
+#[must_use]
+pub fn diagnostics_at(
+    source: &SourceFile,
+    diagnostics: &[Diagnostic],
+    color: bool,
+    width: usize,
+) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
+    let renderer = renderer.term_width(width);
     let mut out = String::new();
     for d in diagnostics {
         if !out.is_empty() {

@@ -1,14 +1,16 @@
-//! The report for a terminal: what a build costs, which steps run how often and why, what to do.
+//! The whole report for a terminal (`--details`): what a build costs, which steps run how often and why, what to do.
 //!
-//! Goes in: the document and a style. Comes out: lines of about the given width, one screen for one
-//! target. Linear in the document. Invariant: everything from the repository passes through
+//! Goes in: the document and a style. Comes out: lines of about the given width. Linear in the document. Invariant: everything from the repository passes through
 //! [`super::escape`], and without colour there is no escape sequence.
 
-use super::escape::{line, shortened, terminal, without_commands};
-use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
+use super::escape::{line, shortened, terminal};
+use super::model::{
+    Analysis, Comparison, DiagnosticRow, EditRow, FailedTarget, PlanRow, StepRow, TargetReport,
+};
 use super::number::{bar, count, percent, seconds};
+pub use super::page::Style;
+use super::page::{BOLD, CYAN, DIM, GREEN, Page, RED, YELLOW};
 use super::{findings, minutes, trend, wording};
-use anstyle::{AnsiColor, Effects};
 use std::collections::BTreeSet;
 
 /// Running steps shown; the others are summed up.
@@ -21,108 +23,6 @@ const MOST_DIFF_LINES: usize = 60;
 const MOST_FINDINGS: usize = 8;
 /// Diagnostics shown for a target.
 const MOST_DIAGNOSTICS: usize = 10;
-
-/// How to print.
-#[derive(Clone, Copy, Debug)]
-pub struct Style {
-    /// With ANSI colours.
-    pub color: bool,
-    /// Columns to fill; at least 60 are used.
-    pub width: usize,
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self {
-            color: false,
-            width: 100,
-        }
-    }
-}
-
-const BOLD: anstyle::Style = anstyle::Style::new().effects(Effects::BOLD);
-const DIM: anstyle::Style = anstyle::Style::new().effects(Effects::DIMMED);
-const GREEN: anstyle::Style = AnsiColor::Green.on_default();
-const YELLOW: anstyle::Style = AnsiColor::Yellow.on_default();
-const RED: anstyle::Style = AnsiColor::Red.on_default();
-const CYAN: anstyle::Style = AnsiColor::Cyan.on_default();
-
-/// The text under construction.
-struct Page {
-    out: String,
-    style: Style,
-}
-
-impl Page {
-    fn new(style: Style) -> Self {
-        let width = style.width.max(60);
-        Self {
-            out: String::new(),
-            style: Style { width, ..style },
-        }
-    }
-
-    fn paint(&self, style: anstyle::Style, text: &str) -> String {
-        if self.style.color && !text.is_empty() {
-            format!("{style}{text}{style:#}")
-        } else {
-            text.to_owned()
-        }
-    }
-
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text.trim_end());
-        self.out.push('\n');
-    }
-
-    fn painted(&mut self, style: anstyle::Style, text: &str) {
-        let text = self.paint(style, text.trim_end());
-        self.line(&text);
-    }
-
-    /// Words of `text` on lines of the width; `hang` stands before all lines but the first.
-    fn wrapped(&mut self, style: anstyle::Style, first: &str, hang: &str, text: &str) {
-        let mut now = first.to_owned();
-        let mut fresh = true;
-        for word in words(text) {
-            let length = now.chars().count() + 1 + word.chars().count();
-            if !fresh && length > self.style.width {
-                self.painted(style, &now);
-                now = hang.to_owned();
-                fresh = true;
-            }
-            if !fresh {
-                now.push(' ');
-            }
-            now.push_str(&word);
-            fresh = false;
-        }
-        self.painted(style, &now);
-    }
-
-    fn done(self) -> String {
-        without_commands(&self.out).into_owned()
-    }
-}
-
-/// Words between spaces; a unit stays with the number before it.
-fn words(text: &str) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|w| !w.is_empty()) {
-        let unit = matches!(
-            word.trim_end_matches(['.', ',', ';', ':', ')']),
-            "s" | "min" | "%"
-        );
-        match out.last_mut() {
-            Some(last) if unit && last.ends_with(|c: char| c.is_ascii_digit()) => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            _ => out.push(word.to_owned()),
-        }
-    }
-    out
-}
 
 /// The whole analysis.
 #[must_use]
@@ -138,6 +38,12 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
     if !done.is_empty() && !failed.is_empty() {
         page.line("");
     }
+    rest(&mut page, a, &failed);
+    page.done()
+}
+
+/// Targets that could not be analysed, and files that were left alone.
+pub(super) fn rest(page: &mut Page, a: &Analysis, failed: &[&FailedTarget]) {
     for f in failed {
         match f
             .diagnostics
@@ -145,7 +51,7 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
             .find(|d| d.severity == "error")
             .or(f.diagnostics.first())
         {
-            Some(d) => diagnostic(&mut page, d, &f.file),
+            Some(d) => diagnostic(page, d, &f.file),
             None => page.line(&format!("error: {} could not be analysed", line(&f.file))),
         }
     }
@@ -167,7 +73,6 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
             &format!("Not analysed: {}{more}", names.join(", ")),
         );
     }
-    page.done()
 }
 
 fn target(page: &mut Page, t: &TargetReport) {
@@ -211,7 +116,7 @@ fn target(page: &mut Page, t: &TargetReport) {
     }
     page.line("");
     if !t.steps.is_empty() && h.builds > 0 {
-        steps(page, &t.steps, h.builds);
+        steps(page, &t.steps, h.builds, MOST_STEPS);
         page.line("");
     }
     plans(page, t);
@@ -227,7 +132,7 @@ fn target(page: &mut Page, t: &TargetReport) {
     }
 }
 
-fn title(page: &mut Page, t: &TargetReport) {
+pub(super) fn title(page: &mut Page, t: &TargetReport) {
     let stage = t
         .target
         .as_ref()
@@ -249,8 +154,8 @@ fn title(page: &mut Page, t: &TargetReport) {
 /// Columns after the instruction: runs, bar, rate, cost, seconds a build, with their gaps.
 const BAR: usize = 10;
 
-fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
-    let (running, small) = wording::worth_showing(steps, MOST_STEPS);
+pub(super) fn steps(page: &mut Page, steps: &[StepRow], builds: usize, most: usize) {
+    let (running, small) = wording::worth_showing(steps, most);
     let always_cached = steps.len() - running.len() - small.len();
     let stages: BTreeSet<&str> = steps
         .iter()
@@ -317,6 +222,11 @@ fn steps(page: &mut Page, steps: &[StepRow], builds: usize) {
     }
     if behind {
         page.painted(DIM, "      ↑ runs only because a step before it ran");
+    }
+    if steps.iter().any(wording::is_warm) {
+        let text =
+            "      per build: with what cache mounts keep, and a step that two stages share once";
+        page.painted(DIM, text);
     }
     if !small.is_empty() {
         let sum: f64 = small.iter().map(|i| wording::per_build(&steps[*i])).sum();
@@ -450,7 +360,7 @@ fn advice(page: &mut Page, t: &TargetReport) {
     }
 }
 
-fn severity_color(severity: &str) -> anstyle::Style {
+pub(super) fn severity_color(severity: &str) -> anstyle::Style {
     match severity {
         "error" => RED,
         "warning" => YELLOW,
@@ -472,7 +382,7 @@ fn also(page: &mut Page, t: &TargetReport, plan: &PlanRow) {
     page.wrapped(DIM, "", "  ", &text);
 }
 
-fn lines(edit: &EditRow) -> String {
+pub(super) fn lines(edit: &EditRow) -> String {
     if edit.end_line > edit.line {
         format!("lines {}-{}", edit.line, edit.end_line)
     } else {
@@ -485,8 +395,14 @@ fn diff(page: &mut Page, diff: &str) {
         return;
     }
     page.line("");
+    diff_lines(page, diff, MOST_DIFF_LINES);
+    page.line("");
+}
+
+/// The first lines of a diff, and how many more there are.
+pub(super) fn diff_lines(page: &mut Page, diff: &str, most: usize) {
     let total = diff.lines().count();
-    for one in diff.lines().take(MOST_DIFF_LINES) {
+    for one in diff.lines().take(most) {
         let color = match one.as_bytes() {
             [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => BOLD,
             [b'-', ..] => RED,
@@ -496,17 +412,16 @@ fn diff(page: &mut Page, diff: &str) {
         };
         page.painted(color, &format!("    {}", terminal(one)));
     }
-    if total > MOST_DIFF_LINES {
+    if total > most {
         let text = format!(
             "    … {}: cacheplan optimize prints all",
-            count(total - MOST_DIFF_LINES, "more line")
+            count(total - most, "more line")
         );
         page.painted(DIM, &text);
     }
-    page.line("");
 }
 
-fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
+pub(super) fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
     let severity = page.paint(severity_color(d.severity), d.severity);
     let text = format!(
         "{severity}: {} ({})",

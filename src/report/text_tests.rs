@@ -57,6 +57,7 @@ fn stages_doubts_base_and_messages_at_80() {
         baseline: sample::baseline(41.0),
         saving: 1.0 - 73.2 / 41.0,
         interval: [-0.9, -0.6],
+        steps: Vec::new(),
     });
     for (i, s) in t.steps.iter_mut().enumerate() {
         let stage = if i < 3 { "build" } else { "final" };

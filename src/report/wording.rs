@@ -17,7 +17,13 @@ const SAME_S: f64 = 1e-6;
 /// Mean seconds a build spends in a step, builds in doubt counted as running.
 #[must_use]
 pub fn per_build(s: &StepRow) -> f64 {
-    s.rate * s.cost_s
+    s.work_s_per_build
+}
+
+/// Whether cache mounts make a step cheaper than its cost says.
+#[must_use]
+pub fn is_warm(s: &StepRow) -> bool {
+    s.work_s_per_build < s.rate * s.cost_s * 0.99
 }
 
 /// The steps worth a row, at most `most`, as ascending indices, and the other steps that run. A

@@ -8,6 +8,7 @@
 
 mod files;
 mod pairs;
+pub use pairs::pairs;
 mod words;
 
 pub use files::{FileChange, FileChangeKind, IgnoreLine};
@@ -88,7 +89,7 @@ pub fn explain(case: &Case<'_>) -> Vec<Explained> {
     let reasons = Reasons {
         case,
         position: plan.positions(),
-        pairs: case.before.map(|b| pairs::pairs(b.plan, plan)),
+        pairs: case.before.map(|b| pairs(b.plan, plan)),
         members: OnceCell::new(),
     };
     let one = |(step, verdict): (usize, &Verdict)| Explained {

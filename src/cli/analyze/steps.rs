@@ -4,20 +4,23 @@ use crate::cli::subject::Subject;
 use crate::cli::timeline::{Builds, Replayed};
 use crate::cost::CostTable;
 use crate::history::PathId;
+use crate::optimize::warm_seconds;
 use crate::plan::Plan;
-use crate::report::model::{HotPath, StepRow};
-use crate::simulate::{CauseKind, Verdict, wilson};
+use crate::report::model::{HotPath, RootRow, StepRow};
+use crate::simulate::{BuildOutcome, CauseKind, Verdict, wilson};
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Most hot paths listed per step.
 const HOT_PATHS: usize = 5;
 
-/// The rows of the steps of the newest build's Dockerfile.
+/// The rows of the steps of the newest build's Dockerfile, over the builds that are named.
 pub fn steps(
     builds: &Builds,
     subject: &Subject,
     costs: &CostTable,
     replayed: &Replayed,
+    counted: &[usize],
 ) -> Vec<StepRow> {
     let Some(last) = replayed.outcome.builds.iter().rev().find_map(|b| b.plan) else {
         return Vec::new();
@@ -25,7 +28,8 @@ pub fn steps(
     let plan = &replayed.plans[last];
     let position = |p: &Plan, name: &str| p.order.iter().position(|n| p.graph[*n].name == name);
     let mut rows = Vec::new();
-    for node in &plan.order {
+    let roots = Roots::of(plan, costs, replayed, counted);
+    for (row, node) in plan.order.iter().enumerate() {
         let step = &plan.graph[*node];
         // In the `each` mode an older Dockerfile may have the step elsewhere, or not at all.
         let at: Vec<Option<usize>> = replayed
@@ -34,7 +38,7 @@ pub fn steps(
             .map(|p| position(p, &step.name))
             .collect();
         let mut tally = Tally::default();
-        for i in replayed.outcome.counted() {
+        for &i in counted {
             let build = &replayed.outcome.builds[i];
             if let Some(p) = build.plan.and_then(|p| at[p]) {
                 tally.add(build, p, builds, subject);
@@ -61,10 +65,107 @@ pub fn steps(
             cost_source: cost.source.as_str(),
             direct: tally.direct,
             inherited: tally.inherited,
+            work_s_per_build: roots.per_build(roots.own[row]),
+            caused_s_per_build: roots.per_build(roots.caused[row]),
+            roots: roots.of_step(plan, row),
             hot_paths: tally.hot_paths(),
         });
     }
     rows
+}
+
+/// Roots shown for a step.
+const ROOTS: usize = 5;
+
+/// Which steps' own changes made which steps run, by positions in the newest plan's order.
+struct Roots {
+    /// Builds, by step that ran and step that made it run.
+    builds: FxHashMap<(usize, usize), usize>,
+    /// Seconds in all builds, by step that ran.
+    own: Vec<f64>,
+    /// Seconds in all builds, by step that made others run.
+    caused: Vec<f64>,
+    counted: usize,
+}
+
+impl Roots {
+    fn of(plan: &Plan, costs: &CostTable, replayed: &Replayed, counted: &[usize]) -> Self {
+        let names = plan.order.iter().enumerate();
+        let names: FxHashMap<&str, usize> = names
+            .map(|(i, n)| (plan.graph[*n].name.as_str(), i))
+            .collect();
+        let rows = |p: &Plan| -> Vec<Option<usize>> {
+            let names = p.order.iter().map(|n| names.get(p.graph[*n].name.as_str()));
+            names.map(Option::<&usize>::copied).collect()
+        };
+        let rows: Vec<Vec<Option<usize>>> = replayed.plans.iter().map(rows).collect();
+        let cost = |p: &Plan| -> (Vec<f64>, Vec<f64>) {
+            let cold = p.order.iter().map(|n| costs.of(&p.graph[*n]).seconds);
+            (cold.collect(), warm_seconds(p, costs))
+        };
+        let cost: Vec<_> = replayed.plans.iter().map(cost).collect();
+        let mut out = Self {
+            builds: FxHashMap::default(),
+            own: vec![0.0; plan.order.len()],
+            caused: vec![0.0; plan.order.len()],
+            counted: 0,
+        };
+        for &i in counted {
+            let build = &replayed.outcome.builds[i];
+            let Some((rows, (cold, warm))) = build.plan.map(|p| (&rows[p], &cost[p])) else {
+                continue;
+            };
+            out.counted += 1;
+            for cause in &build.causes {
+                // Steps that are one vertex to the builder cost once.
+                let seconds = match build.warm.get(cause.step) {
+                    _ if !build.is_first(cause.step) => 0.0,
+                    Some(true) => warm[cause.step],
+                    _ => cold[cause.step],
+                };
+                let Some(step) = rows[cause.step] else {
+                    continue;
+                };
+                out.own[step] += seconds;
+                if let Some(root) = rows[root(build, cause.step)] {
+                    *out.builds.entry((step, root)).or_default() += 1;
+                    out.caused[root] += seconds;
+                }
+            }
+        }
+        out
+    }
+
+    fn per_build(&self, seconds: f64) -> f64 {
+        seconds / self.counted.max(1) as f64
+    }
+
+    fn of_step(&self, plan: &Plan, row: usize) -> Vec<RootRow> {
+        let others = self
+            .builds
+            .iter()
+            .filter(|((s, r), _)| *s == row && *r != row);
+        let mut list: Vec<(usize, usize)> = others.map(|((_, r), n)| (*n, *r)).collect();
+        list.sort_by_key(|(n, r)| (std::cmp::Reverse(*n), *r));
+        list.truncate(ROOTS);
+        let shown = |(builds, r): (usize, usize)| RootRow {
+            step: plan.graph[plan.order[r]].id.to_string(),
+            builds,
+        };
+        list.into_iter().map(shown).collect()
+    }
+}
+
+/// The step that a cause follows from in the end.
+fn root(build: &BuildOutcome, step: usize) -> usize {
+    let mut at = step;
+    // Causes are in order, and each follows from one before it.
+    while let Ok(i) = build.causes.binary_search_by_key(&at, |c| c.step)
+        && let Some(before) = build.causes[i].because_of.filter(|b| *b < at)
+    {
+        at = before;
+    }
+    at
 }
 
 #[derive(Default)]
@@ -78,13 +179,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(
-        &mut self,
-        build: &crate::simulate::BuildOutcome,
-        position: usize,
-        builds: &Builds,
-        subject: &Subject,
-    ) {
+    fn add(&mut self, build: &BuildOutcome, position: usize, builds: &Builds, subject: &Subject) {
         match build.verdicts[position] {
             Verdict::Executed => self.executed += 1,
             Verdict::Cached => self.cached += 1,
