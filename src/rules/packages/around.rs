@@ -68,7 +68,7 @@ impl<'v, 'a> Around<'v, 'a> {
         // An image that is built to see whether something holds goes nowhere.
         const CHECKS: &[&str] = &["validate", "lint", "test", "check", "upload", "artifact"];
         let name = view.plan.stages.get(target).and_then(|s| s.name.as_deref());
-        if name.is_some_and(|t| CHECKS.iter().any(|c| t.contains(c))) {
+        if name.is_some_and(|t| CHECKS.iter().any(|c| t.contains(c))) || is_for_tests(view.path) {
             return;
         }
         let n = view.plan.stages.len();
@@ -242,4 +242,11 @@ pub fn is_variable_set(run: &Run<'_>, name: &str) -> bool {
         .step
         .is_some_and(|s| s.written.vars.iter().any(|v| v.name == name));
     of_step || run.text.contains(name)
+}
+
+/// Whether a Dockerfile lies where images for tests do: `nnp-test/Dockerfile`, `Dockerfile.test`.
+fn is_for_tests(path: &str) -> bool {
+    const WORDS: &[&str] = &["test", "tests", "e2e", "fixture", "fixtures", "testdata"];
+    let mut words = path.split(['/', '.', '-', '_']);
+    words.any(|w| WORDS.contains(&w.to_lowercase().as_str()))
 }

@@ -2,6 +2,7 @@
 
 use super::is_shipped;
 use crate::diagnostic::Severity;
+use crate::footprint::Class;
 use crate::rules::call::Call;
 use crate::rules::{Check, Findings, Rule, Run, View};
 use crate::source::Span;
@@ -137,9 +138,17 @@ fn has_reason(view: &View<'_>, run: &Run<'_>) -> bool {
 
 /// The stage that the tools belong in.
 fn sketch(view: &View<'_>, run: &Run<'_>) -> String {
-    // Where something is copied from a stage that builds, the tools are only left over.
+    // Where something is copied from a stage that builds, the tools are only left over, unless a later RUN of this stage may compile.
+    let compiles = |r: &Run<'_>| {
+        let may = |c: &Class| matches!(c, Class::Install | Class::Build);
+        r.stage == run.stage
+            && r.instruction > run.instruction
+            && r.step.is_some_and(|s| s.classes.iter().any(may))
+    };
+    let here = view.runs.iter().any(compiles);
     let copied = run.stage.into_iter().flat_map(|s| view.instructions(s));
-    let mut from = copied.filter_map(|(_, i)| i.flag("from"));
+    let from = copied.filter_map(|(_, i)| i.flag("from"));
+    let mut from = from.filter(|_| !here);
     if let Some(stage) = from.find(|f| {
         view.plan
             .stages
