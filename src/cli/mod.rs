@@ -27,6 +27,7 @@ mod layers;
 mod log_file;
 mod optimize;
 mod output;
+mod plugin;
 mod progress;
 mod replay;
 mod scenario;
@@ -41,7 +42,8 @@ mod work_files;
 mod worktree;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
+use plugin::Asked;
 
 /// How a command ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,20 @@ pub fn run() -> u8 {
 /// The same with other arguments, the program's name first; for tests that make thousands of calls.
 #[must_use]
 pub fn run_from(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let (name, arguments) = match plugin::asked(&arguments) {
+        Asked::Nothing => ("cacheplan", arguments),
+        Asked::Command(arguments) => ("docker cacheplan", arguments),
+        Asked::Answer(text) => {
+            return match output::write(None, text.as_bytes()) {
+                Ok(()) => 0,
+                Err(_) => 2,
+            };
+        }
+    };
+    let command = Cli::command().bin_name(name);
+    let matches = command.try_get_matches_from(arguments);
+    let cli = match matches.and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         Err(e) => {
             let _ = e.print();
