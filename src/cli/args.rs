@@ -85,8 +85,12 @@ pub enum Command {
         /// Which shell.
         shell: clap_complete::Shell,
     },
-    /// The manual page, on stdout.
-    Man,
+    /// The manual page, on stdout; with `--dir` a page for each command as well.
+    Man {
+        /// Write `cacheplan.1` and one `cacheplan-COMMAND.1` each into this folder.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Colour in text output.

@@ -41,6 +41,7 @@ mod what_if;
 mod work_files;
 mod worktree;
 
+use anyhow::Context as _;
 use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use plugin::Asked;
@@ -128,7 +129,13 @@ fn dispatch(cli: &Cli) -> anyhow::Result<Done> {
             output::write(None, &text)?;
             Ok(Done::Fine)
         }
-        Command::Man => {
+        Command::Man { dir: Some(dir) } => {
+            std::fs::create_dir_all(dir)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
+                .with_context(|| format!("cannot write manual pages into {}", dir.display()))?;
+            Ok(Done::Fine)
+        }
+        Command::Man { dir: None } => {
             let mut text = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut text)?;
             output::write(None, &text)?;

@@ -170,3 +170,80 @@ fn at_most_ten_steps_are_shown() {
         "{text}"
     );
 }
+
+/// What GitHub and GitLab make of a comment, as far as CommonMark and its tables say.
+fn rendered(comment: &str) -> (Vec<String>, Vec<usize>, String) {
+    use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+    let (mut odd, mut cells, mut text) = (Vec::new(), Vec::new(), String::new());
+    let mut code = false;
+    for event in Parser::new_ext(comment, Options::ENABLE_TABLES) {
+        match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                odd.push(format!("link {dest_url}"));
+            }
+            Event::Html(html) | Event::InlineHtml(html) => {
+                let known = [
+                    "<!-- cacheplan -->",
+                    "<details><summary>Suggested diff</summary>",
+                    "</details>",
+                    "<code>",
+                    "</code>",
+                ];
+                let html = html.trim();
+                if !known.contains(&html) && !html.is_empty() {
+                    odd.push(format!("html {html}"));
+                }
+            }
+            Event::Start(Tag::TableRow | Tag::TableHead) => cells.push(0),
+            Event::End(TagEnd::TableCell) => *cells.last_mut().expect("a row") += 1,
+            Event::Start(Tag::CodeBlock(_)) => code = true,
+            Event::End(TagEnd::CodeBlock) => code = false,
+            Event::Text(t) if !code => text.push_str(&t),
+            _ => {}
+        }
+    }
+    (odd, cells, text)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nothing_from_the_repository_acts_in_a_comment(
+        text in proptest::sample::select(vec![
+            "a | b | c", "`x` ``y``", "@everyone", "<script>alert(1)</script>", "</code></details><img src=x onerror=y>",
+            "\u{1b}[31mred\u{1b}[0m", "::set-output name=a::b", "##[error]x", "\u{202e}cod.exe", "one\ntwo\n\n# title\n", "[x](https://e.example)",
+            "![x](y)", "https://e.example/a", "www.e.example", "#12", "GH-12", "<!-- cacheplan -->", "--&gt;", "\\", "$x$", "~~~", "```", "| --- |", "&#64;team",
+        ]),
+        more in "[a-z@|`<>\\[\\]()!*_~#&;:\\\\\\n\u{202e}\u{1b} -]{0,30}",
+    ) {
+        let evil = format!("{text}{more}");
+        let mut t = sample::target();
+        t.file.clone_from(&evil);
+        t.target = Some(evil.clone());
+        for s in &mut t.steps {
+            s.name = format!("[{evil} 1/2] {evil}");
+            s.hot_paths = vec![super::super::model::HotPath { path: evil.clone(), builds: 7 }];
+        }
+        t.plans[0].edits[0].why.clone_from(&evil);
+        t.plans[0].assumptions = vec![evil.clone()];
+        t.plans[0].diff.push_str(&format!("+{evil}\n"));
+        let d = DiagnosticRow { message: evil.clone(), file: Some(evil.clone()), ..sample::warning() };
+        t.diagnostics = vec![d];
+        let comment = analysis(&sample::analysis(t));
+        let (odd, cells, shown) = rendered(&comment);
+        proptest::prop_assert!(odd.is_empty(), "{odd:?}\n{comment}");
+        // A summary of five columns, and the steps in seven.
+        proptest::prop_assert!(cells.iter().all(|c| [5, 7].contains(c)), "{cells:?}\n{comment}");
+        for (at, _) in shown.match_indices('@') {
+            let next = shown[at + 1..].chars().next();
+            proptest::prop_assert!(next.is_none_or(|c| !c.is_alphanumeric()), "{shown}\n{comment}");
+        }
+        for c in comment.chars() {
+            proptest::prop_assert!(c == '\n' || c == '\t' || !super::super::escape::is_hidden(c), "{c:?}\n{comment}");
+        }
+        for l in comment.lines() {
+            proptest::prop_assert!(!l.trim_start().starts_with("::") && !l.contains("##[error]"), "{l}");
+        }
+    }
+}
