@@ -444,6 +444,30 @@ fn compare_and_base_see_the_saving() {
 }
 
 #[test]
+fn gates_say_why_they_fail() {
+    let dir = article(ARTICLE);
+    std::fs::write(dir.path().join("large.bin"), vec![7; 300_000]).expect("written");
+    let gate = |asked: &str| {
+        let out = cacheplan(dir.path(), &["analyze", ".", "--fail-on", asked]);
+        (out.status.code(), text(&out.stderr))
+    };
+    let (code, said) = gate("context-size=200kB");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("--fail-on context-size=200kB: Dockerfile: the build context has"),
+        "{said}"
+    );
+    assert_eq!(gate("context-size=50MB").0, Some(0));
+    assert_eq!(gate("context-size=much").0, Some(2));
+    // What is ignored is not sent.
+    std::fs::write(dir.path().join(".dockerignore"), "*.bin\n").expect("written");
+    assert_eq!(gate("context-size=200kB").0, Some(0));
+    let (code, said) = gate("severity=note");
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("as bad as that or worse"), "{said}");
+}
+
+#[test]
 fn hostile_names_stay_inside_their_cells() {
     let dir = article(ARTICLE);
     let name = "a|@team<b>\u{1b}[31m\n::error::x";

@@ -18,6 +18,7 @@ use super::timeline::{
 use super::tip_files::TipFiles;
 use super::trend::{self, Course};
 use super::{Done, history_notes, ignore_place, output};
+use crate::context::{EntryKind, Hashing};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
@@ -77,11 +78,14 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     {
         return Ok(Done::WrongInput);
     }
-    Ok(if gates.iter().any(|g| g.fails(&analysis)) {
-        Done::GateFailed
-    } else {
-        Done::Fine
-    })
+    let mut done = Done::Fine;
+    for (gate, asked) in gates.iter().zip(&args.fail_on) {
+        if let Some(why) = gate.failure(&analysis) {
+            output::say(&format!("--fail-on {asked}: {why}"));
+            done = Done::GateFailed;
+        }
+    }
+    Ok(done)
 }
 
 /// The document, and whether a target named with `-f` failed.
@@ -144,6 +148,9 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         drop(busy);
         match result {
             Ok(mut report) => {
+                if args.fail_on.iter().any(|g| g.starts_with("context-size=")) {
+                    report.context_bytes = Some(context_bytes(cli, place, subject)?);
+                }
                 let notes = history_notes::about(builds, &[subject]);
                 let notes = output::rows(&subject.file, &notes);
                 report
@@ -171,6 +178,13 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         not_analysed: found.not_analysed,
     };
     Ok((analysis, named_failed))
+}
+
+/// Bytes of the files that the builder may be sent.
+fn context_bytes(cli: &Cli, place: &Place, subject: &Subject) -> Result<u64> {
+    let context = super::context::source::context(cli, place, subject, Hashing::None)?;
+    let files = context.entries.iter().filter(|e| e.kind == EntryKind::File);
+    Ok(files.map(|e| e.size).fold(0, u64::saturating_add))
 }
 
 /// The costs the flags name, or `cacheplan.costs.json` in PATH, or the priors.
@@ -349,6 +363,7 @@ fn report(
         context: place.shown(&subject.context),
         target: subject.options.target.clone(),
         origin: subject.target.origin.clone(),
+        context_bytes: None,
         history: History {
             commits: commits.len(),
             builds: summary.builds,

@@ -356,7 +356,8 @@ pub struct AnalyzeArgs {
     /// `text`, `json` or `markdown`; `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,
-    /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base) or `severity=error|warning|note`.
+    /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base), `severity=error|warning|note`, or
+    /// `context-size=SIZE` for a build context that is larger.
     #[arg(long = "fail-on", value_name = "GATE")]
     pub fail_on: Vec<String>,
     /// In text: all steps, assumptions and findings of every target, and the diff, instead of one screen.

@@ -78,6 +78,9 @@ pub struct TargetReport {
     pub target: Option<String>,
     /// Where it was found.
     pub origin: String,
+    /// Bytes of the build context that no ignore line takes out; only counted for the gate `context-size`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_bytes: Option<u64>,
     /// Which commits were replayed.
     pub history: History,
     /// The Dockerfile as it is.

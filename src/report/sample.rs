@@ -136,6 +136,7 @@ pub fn target() -> TargetReport {
         context: ".".to_owned(),
         target: None,
         origin: "discovered".to_owned(),
+        context_bytes: None,
         history: History {
             commits: 500,
             builds: 499,

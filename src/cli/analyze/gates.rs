@@ -1,7 +1,10 @@
 //! Formats that are asked for, and gates.
 
 use crate::cli::args::AnalyzeArgs;
-use crate::report::model::{Analysis, Target};
+use crate::report::model::{Analysis, Target, TargetReport};
+use crate::report::number::{bytes as shown, count};
+use crate::report::wording;
+use crate::simulate::Size;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +37,8 @@ pub fn formats_of(
 pub enum Gate {
     Rebuild(f64),
     Severity(&'static [&'static str]),
+    /// Bytes of a build context.
+    Context(u64),
 }
 
 /// One gate.
@@ -53,27 +58,56 @@ pub fn gate(text: &str, args: &AnalyzeArgs) -> Result<Gate> {
         }
         return Ok(Gate::Rebuild(percent / 100.0));
     }
+    if let Some(size) = text.strip_prefix("context-size=") {
+        let size: Size = size.parse().with_context(|| format!("--fail-on {text}"))?;
+        return Ok(Gate::Context(size.0));
+    }
     match text.strip_prefix("severity=") {
         Some("error") => Ok(Gate::Severity(&["error"])),
         Some("warning") => Ok(Gate::Severity(&["error", "warning"])),
         Some("note") => Ok(Gate::Severity(&["error", "warning", "note"])),
-        _ => bail!("--fail-on {text}: rebuild-cost+N% and severity=error|warning|note exist"),
+        _ => bail!(
+            "--fail-on {text}: rebuild-cost+N%, severity=error|warning|note and context-size=SIZE exist"
+        ),
     }
 }
 
 impl Gate {
-    /// Whether it fails.
-    pub fn fails(&self, analysis: &Analysis) -> bool {
-        analysis.targets.iter().any(|t| match (self, t) {
-            (Self::Rebuild(limit), Target::Done(t)) => {
-                t.base.as_ref().is_some_and(|b| -b.saving > *limit)
-            }
-            (Self::Severity(bad), Target::Done(t)) => {
-                t.diagnostics.iter().any(|d| bad.contains(&d.severity))
-                    || t.findings.iter().any(|f| bad.contains(&f.severity))
-            }
-            (Self::Severity(_), Target::Failed(_)) => true,
-            (Self::Rebuild(_), Target::Failed(_)) => false,
+    /// Why it fails, if it does: one sentence for the first target that makes it fail.
+    pub fn failure(&self, analysis: &Analysis) -> Option<String> {
+        analysis.targets.iter().find_map(|t| match t {
+            Target::Done(t) => self.of(t),
+            Target::Failed(t) => match self {
+                Self::Severity(_) => Some(format!("{} could not be analysed", t.file)),
+                Self::Rebuild(_) | Self::Context(_) => None,
+            },
         })
+    }
+
+    fn of(&self, t: &TargetReport) -> Option<String> {
+        match self {
+            Self::Rebuild(limit) => {
+                let base = t.base.as_ref().filter(|b| -b.saving > *limit)?;
+                let told = wording::against(base, &t.baseline);
+                Some(format!("{}: {told}", t.file))
+            }
+            Self::Severity(bad) => {
+                let said = t.diagnostics.iter().filter(|d| bad.contains(&d.severity));
+                let found = t.findings.iter().filter(|f| bad.contains(&f.severity));
+                let (said, found) = (said.count(), found.count());
+                let told = format!(
+                    "{}: {} and {} as bad as that or worse",
+                    t.file,
+                    count(found, "finding"),
+                    count(said, "message")
+                );
+                (said + found > 0).then_some(told)
+            }
+            Self::Context(limit) => {
+                let bytes = t.context_bytes.filter(|b| b > limit)?;
+                let told = format!("{}: the build context has {}", t.file, shown(bytes));
+                Some(told)
+            }
+        }
     }
 }
