@@ -3,6 +3,7 @@
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
 use super::findings::FindingRow;
+use super::place::{Extent, Replacement};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,18 @@ pub struct DiagnosticRow {
     /// 1-based, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_column: Option<u32>,
+    /// For the formats of other programs.
+    #[serde(skip)]
+    pub spot: Spot,
+}
+
+/// Where a diagnostic is, as other programs count, and what it is known by.
+#[derive(Clone, Debug, Default)]
+pub struct Spot {
+    /// Nothing where the file as a whole is meant.
+    pub at: Option<Extent>,
+    /// Stays the same when lines move.
+    pub fingerprint: String,
 }
 
 /// `cacheplan.analyze/1`.
@@ -381,6 +394,29 @@ pub struct PlanRow {
     /// The class that the search was allowed.
     #[serde(skip)]
     pub allowed: &'static str,
+    /// The change for the formats of other programs.
+    #[serde(skip)]
+    pub changes: PlanChanges,
+}
+
+/// What a plan changes, as other programs count.
+#[derive(Clone, Debug, Default)]
+pub struct PlanChanges {
+    /// The first change in the Dockerfile; nothing where that is part of another file.
+    pub at: Option<Extent>,
+    /// File by file, the Dockerfile first; empty where it can't be said in text.
+    pub files: Vec<FileChange>,
+    /// All of it in one, where it changes the Dockerfile alone and is short.
+    pub joined: Option<Replacement>,
+}
+
+/// Edits of one file.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// The file.
+    pub file: String,
+    /// In order; they do not touch.
+    pub edits: Vec<Replacement>,
 }
 
 /// Two instructions that changed places, and why the image is the same.

@@ -93,6 +93,7 @@ pub fn plan() -> PlanRow {
             "Dockerfile",
         ),
         allowed: "assumed",
+        changes: PlanChanges::default(),
     }
 }
 
@@ -124,6 +125,7 @@ pub fn warning() -> DiagnosticRow {
         column: Some(6),
         end_line: None,
         end_column: None,
+        spot: Spot::default(),
     }
 }
 
