@@ -106,7 +106,15 @@ fn sarif_schema() -> Validator {
         .with_file_name("src")
         .join("schema.json");
     let bytes = std::fs::read(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let schema: Value = serde_json::from_slice(&bytes).expect("JSON");
+    let mut schema: Value = serde_json::from_slice(&bytes).expect("JSON");
+    // A bracket too many, which strict readers of patterns refuse; the property is none of ours.
+    for kind in ["run", "toolComponent"] {
+        let language = &mut schema["definitions"][kind]["properties"]["language"];
+        language
+            .as_object_mut()
+            .expect("a property")
+            .remove("pattern");
+    }
     assert_eq!(
         schema["title"],
         "Static Analysis Results Format (SARIF) Version 2.1.0 JSON Schema"
@@ -470,20 +478,18 @@ fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn columns_behind_wide_characters_are_each_formats_own() {
     let dir = project(&[(
         "Dockerfile",
-        "FROM debian:12\nRUN : 'é𐀀' && apt-get update && apt-get install -y curl\n",
+        "FROM debian:12\nRUN : 'é𐀀' && apt-get update && apt-get install curl\n",
     )]);
     let f = check(dir.path());
-    let of = |r: &&Value| r["ruleId"] == "install-recommends";
+    let of = |r: &&Value| r["ruleId"] == "assume-yes";
     let result = results(&f).iter().find(of).expect("found");
     let comments = list(&f.rdjson["diagnostics"]).iter();
     let comment = comments
-        .filter(|d| d["code"]["value"] == "install-recommends")
+        .filter(|d| d["code"]["value"] == "assume-yes")
         .next_back();
     let files = list(&f.own["files"]).iter();
     let mut findings = files.flat_map(|x| list(&x["findings"]));
-    let finding = findings
-        .find(|x| x["rule"] == "install-recommends")
-        .expect("found");
+    let finding = findings.find(|x| x["rule"] == "assume-yes").expect("found");
     let column = number(finding, "/column");
     assert!(column > 10, "behind the wide ones: {finding:#}");
     assert_eq!(
@@ -568,7 +574,7 @@ fn with_plan(dockerfile: &str) -> Repo {
     repo.write("package.json", "{}");
     repo.write("package-lock.json", "{}");
     repo.write("Dockerfile", dockerfile);
-    for n in 0..12 {
+    for n in 0..40 {
         repo.write("src/a.js", &n.to_string());
         repo.git(["add", "-A"]);
         repo.git(["commit", "-qm", "Sources | @octo\n\n::error::x"]);

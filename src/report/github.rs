@@ -78,10 +78,9 @@ fn annotation(out: &mut String, issue: &Issue) {
     }
     let title = format!("cacheplan: {}", issue.rule);
     let _ = write!(out, ",title={}::", property(&title));
-    let paragraphs = std::iter::once(issue.message.as_str());
-    let paragraphs = paragraphs.chain(issue.help.iter().map(String::as_str));
-    let words: Vec<String> = paragraphs
-        .map(|p| without_commands(&line(p)).into_owned())
+    let pieces = issue.pieces();
+    let words: Vec<String> = pieces
+        .map(|p| without_commands(&line(&p)).into_owned())
         .collect();
     out.push_str(&data(&words.join("\n")));
     out.push('\n');
@@ -127,7 +126,7 @@ mod tests {
         let one = issue(Level::Error, "a,b:c%.Dockerfile", "50 % of\n::x", 0.0);
         assert_eq!(
             render(&[one]),
-            "::error file=a%2Cb%3Ac%25.Dockerfile,line=1,endLine=1,title=cacheplan%3A base-tag::50 %25 of ::x%0Ado this\n"
+            "::error file=a%2Cb%3Ac%25.Dockerfile,line=1,endLine=1,title=cacheplan%3A base-tag::50 %25 of ::x%0ADo this\n"
         );
         assert_eq!(render(&[]), "");
     }
@@ -143,7 +142,7 @@ mod tests {
             lines.iter().filter(|l| l.starts_with("::notice")).count(),
             10
         );
-        assert!(lines[0].ends_with("::no 11%0Ado this"), "{out}");
+        assert!(lines[0].ends_with("::no 11%0ADo this"), "{out}");
         assert_eq!(
             lines[9..],
             [

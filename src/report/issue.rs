@@ -91,26 +91,24 @@ pub struct Issue {
 }
 
 impl Issue {
+    /// What is to be said, piece by piece, as it comes.
+    pub fn pieces(&self) -> impl Iterator<Item = String> {
+        let help = self.help.iter().map(|h| capital(h));
+        std::iter::once(self.message.clone()).chain(help)
+    }
+
     /// On one line, for whoever reads plain text.
     #[must_use]
     pub fn text(&self) -> String {
-        let mut out = line(&self.message);
-        for one in &self.help {
-            out.push_str(". ");
-            out.push_str(&capital(&line(one)));
-        }
-        out
+        let pieces: Vec<String> = self.pieces().map(|p| line(&p)).collect();
+        pieces.join(". ")
     }
 
     /// For whoever reads Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let mut out = markdown(&self.message);
-        for one in &self.help {
-            out.push_str("\n\n");
-            out.push_str(&markdown(&capital(one)));
-        }
-        out
+        let pieces: Vec<String> = self.pieces().map(|p| markdown(&p)).collect();
+        pieces.join("\n\n")
     }
 
     /// The place, or the first line for the file as a whole.
@@ -282,9 +280,9 @@ fn of_plan(target: &TargetReport, plan: &PlanRow) -> Option<Issue> {
             count(plan.edits.len() - MOST_EDITS, "edit")
         ));
     }
-    help.push(format!("{}: {}", plan.safety, wording::safety(plan.safety)));
+    help.push(wording::safety(plan.safety).to_owned());
     if !plan.assumptions.is_empty() {
-        help.push(format!("assumed: {}", plan.assumptions.join("; ")));
+        help.push(format!("assumptions: {}", plan.assumptions.join("; ")));
     }
     let source = wording::cost_source(&target.steps);
     help.extend(Some(source.trim_end_matches('.').to_owned()).filter(|s| !s.is_empty()));

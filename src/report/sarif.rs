@@ -172,7 +172,7 @@ fn descriptor(id: &str) -> ReportingDescriptor {
         .full_description(text(&full))
         .help(
             MultiformatMessageString::builder()
-                .text(&help)
+                .text(help.replace("**", ""))
                 .markdown(&help)
                 .build(),
         )
