@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A finding, as JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FindingRow {
     /// The rule's name.
     pub rule: &'static str,
@@ -48,7 +48,7 @@ pub struct FindingRow {
 }
 
 /// What a finding costs.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct EvidenceRow {
     /// Builds of the history that it makes dearer; null without a history.
     pub builds: Option<usize>,
@@ -59,7 +59,7 @@ pub struct EvidenceRow {
 }
 
 /// Edits that do away with a finding.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FixRow {
     /// `proven`, `assumed` or `review`.
     pub safety: &'static str,
@@ -71,7 +71,8 @@ pub struct FixRow {
 }
 
 /// One replacement.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "FixEdit")]
 pub struct EditRow {
     /// The file.
     pub file: String,
@@ -172,7 +173,7 @@ impl From<Evidence> for EvidenceRow {
 }
 
 /// `cacheplan.check/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Checked {
     /// The schema's name.
     pub schema: &'static str,
@@ -181,7 +182,7 @@ pub struct Checked {
 }
 
 /// One file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct CheckedFile {
     /// Its name.
     pub file: String,

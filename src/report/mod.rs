@@ -21,6 +21,7 @@ pub mod rule_pages;
 #[cfg(test)]
 mod sample;
 pub mod sarif;
+pub mod schemas;
 pub mod snippet;
 pub mod text;
 pub mod trend;

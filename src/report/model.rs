@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A diagnostic, as JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct DiagnosticRow {
     /// `error`, `warning` or `note`.
     pub severity: &'static str,
@@ -49,7 +49,7 @@ pub struct Spot {
 }
 
 /// `cacheplan.analyze/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Analysis {
     /// The schema's name.
     pub schema: &'static str,
@@ -61,7 +61,7 @@ pub struct Analysis {
 }
 
 /// One analysed target, or one that failed: then it has `file` and `diagnostics` alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Target {
     /// Analysed.
@@ -71,7 +71,7 @@ pub enum Target {
 }
 
 /// A target that could not be analysed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FailedTarget {
     /// The Dockerfile.
     pub file: String,
@@ -80,7 +80,7 @@ pub struct FailedTarget {
 }
 
 /// An analysed target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TargetReport {
     /// The Dockerfile.
     pub file: String,
@@ -117,14 +117,14 @@ pub struct TargetReport {
 }
 
 /// Measured run time of the tool itself.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Timing {
     /// Seconds.
     pub total_s: f64,
 }
 
 /// The commits of a replay.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct History {
     /// Commits replayed.
     pub commits: usize,
@@ -145,7 +145,7 @@ pub struct History {
 }
 
 /// Figures of a Dockerfile over the builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Baseline {
     /// Mean seconds of work a build.
     pub work_s_per_build: f64,
@@ -170,7 +170,7 @@ pub struct Baseline {
 }
 
 /// Seconds on the clock, by how many steps may be at work at a time.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct Wall {
     /// Two.
     #[serde(rename = "2")]
@@ -183,7 +183,7 @@ pub struct Wall {
 }
 
 /// Runner minutes a month, and money.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, schemars::JsonSchema)]
 pub struct JobRow {
     /// With steps at their median, in a month as the mean of them.
     pub minutes_per_month: f64,
@@ -200,7 +200,7 @@ pub struct JobRow {
 }
 
 /// What runner minutes are counted by.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct JobSetting {
     /// Mean builds a month.
     pub builds_per_month: f64,
@@ -225,7 +225,7 @@ pub struct JobSetting {
 }
 
 /// What a minute costs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PriceRow {
     /// Money a minute.
     pub rate: f64,
@@ -237,7 +237,7 @@ pub struct PriceRow {
 }
 
 /// A row of the table of runners.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RunnerRow {
     /// Its name.
     pub name: &'static str,
@@ -248,7 +248,7 @@ pub struct RunnerRow {
 }
 
 /// Seconds of work over the months of the history.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Trend {
     /// Months with builds, oldest first.
     pub months: Vec<TrendMonth>,
@@ -261,7 +261,7 @@ pub struct Trend {
 }
 
 /// One month.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TrendMonth {
     /// `2026-03`, UTC.
     pub month: String,
@@ -276,7 +276,7 @@ pub struct TrendMonth {
 }
 
 /// A commit that changed the Dockerfile or the ignore file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TrendChange {
     /// The commit.
     pub commit: String,
@@ -293,7 +293,7 @@ pub struct TrendChange {
 }
 
 /// The Dockerfile of another revision on the same commits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct BaseComparison {
     /// The revision, as given.
     pub rev: String,
@@ -308,7 +308,7 @@ pub struct BaseComparison {
 }
 
 /// One step over all builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StepRow {
     /// `stage.instruction`.
     pub id: String,
@@ -341,7 +341,7 @@ pub struct StepRow {
 }
 
 /// A path behind invalidations.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct HotPath {
     /// A file, or a folder with `/` at its end.
     pub path: String,
@@ -350,7 +350,7 @@ pub struct HotPath {
 }
 
 /// One plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PlanRow {
     /// `proven`, `assumed` or `review`.
     pub safety: &'static str,
@@ -420,7 +420,7 @@ pub struct FileChange {
 }
 
 /// Two instructions that changed places, and why the image is the same.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ProofRow {
     /// Line in the original of the one that stood first; null for an instruction that the plan adds.
     pub first: Option<u32>,
@@ -435,7 +435,7 @@ pub struct ProofRow {
 }
 
 /// One edit of a plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct EditRow {
     /// Name of the rewrite.
     pub rewrite: &'static str,
@@ -452,7 +452,7 @@ pub struct EditRow {
 }
 
 /// `cacheplan.optimize/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Optimized {
     /// The schema's name.
     pub schema: &'static str,
@@ -461,7 +461,7 @@ pub struct Optimized {
 }
 
 /// One target of `optimize`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum OptimizedTarget {
     /// Searched.
@@ -478,7 +478,7 @@ pub enum OptimizedTarget {
 }
 
 /// `cacheplan.compare/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The schema's name.
     pub schema: &'static str,
@@ -493,7 +493,7 @@ pub struct Comparison {
 }
 
 /// One Dockerfile variant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Variant {
     /// As given.
     pub name: String,
@@ -503,7 +503,7 @@ pub struct Variant {
 }
 
 /// Two variants on the same builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Pair {
     /// The first.
     pub a: String,
