@@ -3,6 +3,7 @@
 //!
 //! The schema of SARIF is the one that the crate `serde-sarif` was made from, in its sources; reviewdog's are read from a fetched copy of its
 //! repository where `CACHEPLAN_REVIEWDOG` names one (a folder with `proto/rdf/jsonschema`), and its fields are checked one by one in any case.
+//! `CACHEPLAN_CHECKOUTS` names a folder of checkouts that are looked at too.
 
 #[path = "common/cases.rs"]
 mod cases;
@@ -449,6 +450,24 @@ fn every_case_of_every_rule_is_valid_and_its_fixes_are_the_same_bytes() {
     for rule in cacheplan::rules::all() {
         assert!(rules.contains(rule.name), "{} was never found", rule.name);
     }
+}
+
+#[test]
+fn real_projects_are_no_different() {
+    let Some(root) = std::env::var_os("CACHEPLAN_CHECKOUTS") else {
+        return;
+    };
+    let schemas = Schemas::new();
+    let (mut fixes, mut suggestions) = (0, 0);
+    for dir in cases::folders(Path::new(&root)) {
+        let f = check(&dir);
+        schemas.hold(&f, &dir.display().to_string());
+        let (a, b) = same_fixes(&dir, &f);
+        fixes += a;
+        suggestions += b;
+    }
+    println!("{fixes} fixes, {suggestions} suggestions");
+    assert!(suggestions > 0);
 }
 
 fn as_it_is(_: &Path) {}

@@ -94,7 +94,7 @@ impl Issue {
     /// What is to be said, piece by piece, as it comes.
     pub fn pieces(&self) -> impl Iterator<Item = String> {
         let help = self.help.iter().map(|h| capital(h));
-        std::iter::once(self.message.clone()).chain(help)
+        std::iter::once(capital(&self.message)).chain(help)
     }
 
     /// On one line, for whoever reads plain text.
@@ -172,7 +172,14 @@ pub fn of_analysis(analysis: &Analysis) -> Vec<Issue> {
             }
             Target::Done(t) => {
                 out.extend(t.diagnostics.iter().map(|d| of_diagnostic(d, &t.file)));
-                out.extend(t.findings.iter().map(of_finding));
+                let source = costs(t);
+                out.extend(t.findings.iter().map(|f| {
+                    let mut issue = of_finding(f);
+                    // Read alone, a figure has to say where it comes from.
+                    let figures = f.evidence.seconds.is_some_and(|s| s > 0.0);
+                    issue.help.extend(source.clone().filter(|_| figures));
+                    issue
+                }));
                 out.extend(wording::best(&t.plans).and_then(|p| of_plan(t, p)));
             }
         }
@@ -206,6 +213,13 @@ pub fn cost_source(analysis: &Analysis) -> String {
         [one] => wording::cost_source(one),
         _ => String::new(),
     }
+}
+
+/// What the seconds of a target rest on, without a full stop.
+fn costs(target: &TargetReport) -> Option<String> {
+    let source = wording::cost_source(&target.steps);
+    let source = source.trim_end_matches('.');
+    (!source.is_empty()).then(|| source.to_owned())
 }
 
 fn of_diagnostic(d: &DiagnosticRow, own: &str) -> Issue {
@@ -284,8 +298,7 @@ fn of_plan(target: &TargetReport, plan: &PlanRow) -> Option<Issue> {
     if !plan.assumptions.is_empty() {
         help.push(format!("assumptions: {}", plan.assumptions.join("; ")));
     }
-    let source = wording::cost_source(&target.steps);
-    help.extend(Some(source.trim_end_matches('.').to_owned()).filter(|s| !s.is_empty()));
+    help.extend(costs(target));
     let builds = target.history.builds;
     let saved = (measure.before - measure.after).max(0.0) * builds as f64;
     let changes = &plan.changes;
