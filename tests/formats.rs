@@ -100,8 +100,8 @@ fn sarif_schema() -> Validator {
         String::from_utf8_lossy(&out.stderr)
     );
     let metadata: Value = serde_json::from_slice(&out.stdout).expect("JSON");
-    let packages = list(&metadata["packages"]).iter();
-    let package = packages.filter(|p| p["name"] == "serde-sarif").next_back();
+    let mut packages = list(&metadata["packages"]).iter();
+    let package = packages.find(|p| p["name"] == "serde-sarif");
     let manifest = text(package.expect("a dependency"), "/manifest_path").to_owned();
     let file = Path::new(&manifest)
         .with_file_name("src")
@@ -502,10 +502,8 @@ fn columns_behind_wide_characters_are_each_formats_own() {
     let f = check(dir.path());
     let of = |r: &&Value| r["ruleId"] == "assume-yes";
     let result = results(&f).iter().find(of).expect("found");
-    let comments = list(&f.rdjson["diagnostics"]).iter();
-    let comment = comments
-        .filter(|d| d["code"]["value"] == "assume-yes")
-        .next_back();
+    let mut comments = list(&f.rdjson["diagnostics"]).iter();
+    let comment = comments.find(|d| d["code"]["value"] == "assume-yes");
     let files = list(&f.own["files"]).iter();
     let mut findings = files.flat_map(|x| list(&x["findings"]));
     let finding = findings.find(|x| x["rule"] == "assume-yes").expect("found");
@@ -634,6 +632,7 @@ fn a_plan_is_a_result_and_its_fix_is_the_plan() {
         });
         let chosen = chosen.expect("the text of a plan");
         assert_eq!(saving(&chosen), best);
+        assert_eq!(result["properties"]["assumptions"], chosen["assumptions"]);
         if let Some(ignore) = chosen["dockerignore"].as_str() {
             assert_eq!(new[text(chosen, "/dockerignore_file")], ignore.as_bytes());
         }
@@ -646,10 +645,8 @@ fn a_plan_is_a_result_and_its_fix_is_the_plan() {
             message.contains("on builds it was not chosen on"),
             "{message}"
         );
-        let comments = list(&f.rdjson["diagnostics"]).iter();
-        let comment = comments
-            .filter(|d| d["code"]["value"] == "better-dockerfile")
-            .next_back();
+        let mut comments = list(&f.rdjson["diagnostics"]).iter();
+        let comment = comments.find(|d| d["code"]["value"] == "better-dockerfile");
         if let Some(bytes) = suggested(&repo.root, comment.expect("a comment")) {
             assert_eq!(new.len(), 1);
             assert_eq!(Some(&bytes), new.get("Dockerfile"));

@@ -117,6 +117,7 @@ mod tests {
                 ..EvidenceRow::default()
             },
             fix: None,
+            assumptions: Vec::new(),
             fingerprint: String::new(),
         }
     }

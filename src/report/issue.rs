@@ -22,6 +22,9 @@ pub const PLAN_SUMMARY: &str =
 /// Most edits of a plan that its message names.
 const MOST_EDITS: usize = 8;
 
+/// Most assumptions of a plan that its message names; SARIF has all of them beside it.
+const MOST_ASSUMPTIONS: usize = 4;
+
 /// Where this tool is published; empty while it is nowhere.
 pub const HOME: &str = env!("CARGO_PKG_REPOSITORY");
 
@@ -86,6 +89,8 @@ pub struct Issue {
     pub evidence: EvidenceRow,
     /// What to write instead.
     pub fix: Option<IssueFix>,
+    /// What the fix rests on, where the message does not name all of it.
+    pub assumptions: Vec<String>,
     /// Of no other issue of the document; stays the same when lines move and files change places.
     pub fingerprint: String,
 }
@@ -232,6 +237,7 @@ fn of_diagnostic(d: &DiagnosticRow, own: &str) -> Issue {
         help: d.help.iter().cloned().collect(),
         evidence: EvidenceRow::default(),
         fix: None,
+        assumptions: Vec::new(),
         fingerprint: d.spot.fingerprint.clone(),
     }
 }
@@ -271,6 +277,7 @@ fn of_finding(row: &FindingRow) -> Issue {
         help,
         evidence: row.evidence,
         fix,
+        assumptions: Vec::new(),
         fingerprint: row.fingerprint.clone(),
     }
 }
@@ -295,8 +302,14 @@ fn of_plan(target: &TargetReport, plan: &PlanRow) -> Option<Issue> {
         ));
     }
     help.push(wording::safety(plan.safety).to_owned());
-    if !plan.assumptions.is_empty() {
-        help.push(format!("assumptions: {}", plan.assumptions.join("; ")));
+    let named = plan.assumptions.len().min(MOST_ASSUMPTIONS);
+    if named > 0 {
+        let more = match plan.assumptions.len() - named {
+            0 => String::new(),
+            n => format!("; and {n} more, which `cacheplan analyze` names"),
+        };
+        let list = plan.assumptions[..named].join("; ");
+        help.push(format!("assumptions: {list}{more}"));
     }
     help.extend(costs(target));
     let builds = target.history.builds;
@@ -332,6 +345,7 @@ fn of_plan(target: &TargetReport, plan: &PlanRow) -> Option<Issue> {
             bytes: None,
         },
         fix,
+        assumptions: plan.assumptions.clone(),
         // Not of any line: the plan is another one after every change, and still the same advice.
         fingerprint: fingerprint_of(&name, &target.file, None),
     })

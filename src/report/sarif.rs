@@ -245,6 +245,12 @@ fn result(issue: &Issue, rule_index: i64) -> Found {
         ("seconds", evidence.seconds.map(|n| json!(n))),
         ("bytes", evidence.bytes.map(|n| json!(n))),
         ("safety", issue.fix.as_ref().map(|f| json!(f.safety))),
+        (
+            "assumptions",
+            Some(&issue.assumptions)
+                .filter(|a| !a.is_empty())
+                .map(|a| json!(a)),
+        ),
     ];
     for (name, value) in known {
         properties.extend(value.map(|v| (name.to_owned(), v)));
@@ -398,6 +404,7 @@ mod tests {
                 ..EvidenceRow::default()
             },
             fix: None,
+            assumptions: Vec::new(),
             fingerprint: n.to_string(),
         }
     }
