@@ -24,14 +24,15 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{
-    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
-    TargetReport, Timing, Trend, Wall,
+    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, FileChange, History, PlanChanges,
+    PlanRow, ProofRow, Target, TargetReport, Timing, Trend, Wall,
 };
-use crate::report::{diff, markdown, step_changes, summary, text};
+use crate::report::place::{Extent, Replacement, joined};
+use crate::report::{diff, issue, markdown, step_changes, summary, text};
 use crate::rules::{Git, ProjectFile};
 use crate::simulate::explain::pairs;
 use crate::simulate::{Context, Outcome, Summary, summarize};
-use crate::source::SourceFile;
+use crate::source::{Edit, SourceFile};
 use anyhow::{Context as _, Result, bail};
 use findings::Measured;
 pub use gates::formats_of;
@@ -54,6 +55,12 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
     let (analysis, worst) = analysis(cli, &place, args)?;
     for (format, file) in outputs {
+        let issues = || issue::of_analysis(&analysis);
+        let about = issue::cost_source(&analysis);
+        if let Some(text) = output::for_program(&format, &issues, &about) {
+            output::write(file.as_deref(), &text)?;
+            continue;
+        }
         let text = match format.as_str() {
             "json" => output::json(&analysis)?,
             "markdown" => markdown::analysis(&analysis).into_bytes(),
@@ -156,6 +163,9 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
                 report
                     .diagnostics
                     .splice(0..0, rows.into_iter().chain(notes));
+                if subject.target.inline.is_some() {
+                    without_places(&mut report);
+                }
                 report.timing = (!args.no_timing).then(|| Timing {
                     total_s: start.elapsed().as_secs_f64(),
                 });
@@ -466,12 +476,60 @@ pub fn plan_rows(
             certificate: p.proofs.iter().map(proof_row).collect(),
             dockerfile: String::from_utf8_lossy(new).into_owned(),
             dockerignore_file: ignore.as_ref().map(|(at, _)| place.shown(&at.file)),
-            dockerignore: ignore.map(|(_, text)| String::from_utf8_lossy(&text).into_owned()),
+            dockerignore: ignore
+                .as_ref()
+                .map(|(_, text)| String::from_utf8_lossy(text).into_owned()),
             diff: change,
             allowed: searched.allowed.as_str(),
+            changes: changes_of(place, subject, new, ignore.as_ref()),
         }
     };
     searched.plans.iter().map(one).collect()
+}
+
+/// What a plan changes, for the formats of other programs; nothing where the Dockerfile is part of another file.
+fn changes_of(
+    place: &Place,
+    subject: &Subject,
+    new: &[u8],
+    ignore: Option<&(ignore_place::IgnorePlace, Vec<u8>)>,
+) -> PlanChanges {
+    if subject.target.inline.is_some() {
+        return PlanChanges::default();
+    }
+    let source = &subject.source;
+    let own = diff::edits(source.bytes(), new);
+    let at = own.first().map(|e| Extent::shown(source, e.span));
+    let beside = ignore.map(|(at, after)| {
+        let shown = place.shown(&at.file);
+        let edits = diff::edits(&at.before, after);
+        (SourceFile::new(shown, at.before.clone()), edits)
+    });
+    let joined = joined(source, &own).filter(|_| beside.is_none());
+    let both = std::iter::once((source.clone(), own)).chain(beside);
+    let one = |(source, edits): (SourceFile, Vec<Edit>)| {
+        let edits = edits.iter().map(|e| Replacement::of(&source, e));
+        Some(FileChange {
+            edits: edits.collect::<Option<_>>()?,
+            file: source.name().to_owned(),
+        })
+    };
+    let files: Option<Vec<FileChange>> = both.filter(|(_, e)| !e.is_empty()).map(one).collect();
+    PlanChanges {
+        at,
+        files: files.unwrap_or_default(),
+        joined,
+    }
+}
+
+/// Lines of a text that is part of another file are not that file's.
+fn without_places(report: &mut TargetReport) {
+    for finding in report.findings.iter_mut().filter(|f| f.file == report.file) {
+        finding.without_places();
+    }
+    for d in report.diagnostics.iter_mut().filter(|d| d.file.is_none()) {
+        d.spot.at = None;
+    }
 }
 
 fn proof_row(p: &crate::optimize::certificate::Proof) -> ProofRow {

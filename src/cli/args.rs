@@ -353,7 +353,8 @@ pub struct AnalyzeArgs {
     /// Compare with the Dockerfile at this revision on the same commits.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
-    /// `text`, `json` or `markdown`; `F=FILE` writes to a file; repeatable.
+    /// `text`, `json`, `markdown`, `sarif` (code scanning), `rdjson` (reviewdog), `gitlab` (Code Quality) or `github` (annotations of a workflow);
+    /// `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,
     /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base), `severity=error|warning|note`, or

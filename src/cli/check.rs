@@ -11,6 +11,7 @@ use super::{Done, output};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::project;
 use crate::report::findings::{Checked, CheckedFile, FindingRow, diagnostic, markdown, text};
+use crate::report::issue;
 use crate::rules::settings::Settings;
 use crate::rules::{Finding, Git, ProjectFile, all, of_project};
 use crate::source::SourceFile;
@@ -19,6 +20,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub fn run(cli: &Cli, args: &CheckArgs) -> Result<Done> {
     if args.list_rules {
@@ -68,6 +70,11 @@ pub fn run(cli: &Cli, args: &CheckArgs) -> Result<Done> {
         files: found.into_iter().map(CheckedParts::document).collect(),
     };
     for (format, file) in outputs {
+        let issues = || issue::of_check(&document);
+        if let Some(bytes) = output::for_program(&format, &issues, "") {
+            output::write(file.as_deref(), &bytes)?;
+            continue;
+        }
         let bytes = match format.as_str() {
             "json" => output::json(&document)?,
             "markdown" => markdown(&document).into_bytes(),
@@ -175,6 +182,8 @@ struct Piece {
     said: Vec<Diagnostic>,
     /// Where it is on disk; `None` for text in a compose or bake file, and for commits.
     disk: Option<PathBuf>,
+    /// It is part of another file, whose lines are others.
+    inline: bool,
 }
 
 /// A group looked at.
@@ -183,6 +192,20 @@ struct Looked {
     settings: Settings,
     /// Where files of fixes are.
     top: PathBuf,
+    /// Files beside those of the findings, in which fixes have edits.
+    beside: Beside,
+}
+
+type Beside = Arc<BTreeMap<String, SourceFile>>;
+
+/// The files that fixes change beside the file of the finding; those that are not there are empty.
+fn beside(place: &Place, pieces: &[Piece]) -> Beside {
+    let findings = pieces.iter().flat_map(|p| &p.findings);
+    let edits = findings.flat_map(|f| f.fix.iter().flat_map(|x| &x.edits));
+    let names = edits.filter_map(|e| e.file.as_deref());
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    let read = |name: &str| SourceFile::new(name, place.read(name).unwrap_or_default());
+    Arc::new(names.into_iter().map(|n| (n.to_owned(), read(n))).collect())
 }
 
 /// As [`Piece`], sifted.
@@ -191,14 +214,26 @@ struct CheckedParts {
     source: SourceFile,
     findings: Vec<(Finding, String)>,
     said: Vec<Diagnostic>,
+    inline: bool,
+    beside: Beside,
 }
 
 impl CheckedParts {
     fn document(self) -> CheckedFile {
         let shown = |f: &str| f.to_owned();
-        let rows = self.findings.iter();
-        let rows =
-            rows.map(|(f, print)| FindingRow::new(f, &self.file, &self.source, print, &shown));
+        let read = |f: &str| match self.beside.get(f) {
+            Some(source) => source.clone(),
+            None => SourceFile::new(f, ""),
+        };
+        let mut rows = Vec::with_capacity(self.findings.len());
+        for (f, print) in &self.findings {
+            let mut row = FindingRow::new(f, &self.file, &self.source, print, &shown);
+            row.locate(f, &read);
+            if self.inline {
+                row.without_places();
+            }
+            rows.push(row);
+        }
         let mut list: Vec<Diagnostic> = self.said.clone();
         list.extend(self.findings.iter().map(|(f, _)| diagnostic(f)));
         list.sort_by_key(Diagnostic::span);
@@ -207,9 +242,13 @@ impl CheckedParts {
             .iter()
             .map(|d| (self.source.clone(), d.clone()))
             .collect();
+        let mut diagnostics = output::rows(&self.file, &said);
+        for d in diagnostics.iter_mut().filter(|_| self.inline) {
+            d.spot.at = None;
+        }
         CheckedFile {
-            findings: rows.collect(),
-            diagnostics: output::rows(&self.file, &said),
+            findings: rows,
+            diagnostics,
             shown: list,
             file: self.file,
             source: self.source,
@@ -225,7 +264,7 @@ impl Looked {
     }
 
     fn sift(self, advisor: &mut Advisor) -> Vec<CheckedParts> {
-        let settings = self.settings;
+        let (settings, beside) = (self.settings, self.beside);
         let one = |p: Piece| {
             let found = advisor.sift(&p.shown, p.source, p.tree.as_ref(), &settings, p.findings);
             let mut said = p.said;
@@ -235,6 +274,8 @@ impl Looked {
                 source: found.source,
                 findings: found.findings,
                 said,
+                inline: p.inline,
+                beside: beside.clone(),
             }
         };
         self.pieces.into_iter().map(one).collect()
@@ -304,6 +345,7 @@ fn directory(args: &CheckArgs, path: &Path) -> Result<Looked> {
                 findings: list,
                 said: Vec::new(),
                 disk,
+                inline: false,
             }),
         }
     }
@@ -317,10 +359,12 @@ fn directory(args: &CheckArgs, path: &Path) -> Result<Looked> {
                 findings: Vec::new(),
                 said: vec![d],
                 disk: None,
+                inline: false,
             }),
         }
     }
     Ok(Looked {
+        beside: beside(&place, &pieces),
         pieces,
         settings,
         top: path.to_owned(),
@@ -371,6 +415,7 @@ fn pieces_of(
             .remove(&subject.file)
             .map_or(Vec::new(), |(_, list)| list),
         disk: on_disk(&subject.target.file).filter(|_| subject.target.inline.is_none()),
+        inline: subject.target.inline.is_some(),
     }];
     for (file, list) in by_file(&subject.target.file, findings) {
         if file == subject.target.file {
@@ -386,6 +431,7 @@ fn pieces_of(
             tree: None,
             findings: list,
             disk: on_disk(&file),
+            inline: false,
         });
     }
     for (name, (source, list)) in said {
@@ -396,6 +442,7 @@ fn pieces_of(
             findings: Vec::new(),
             said: list,
             disk: None,
+            inline: false,
         });
     }
     out

@@ -2,8 +2,11 @@
 
 use super::args::{Cli, Color};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::report::model::DiagnosticRow;
-use crate::report::{escape, snippet};
+use crate::report::issue::Issue;
+use crate::report::model::{DiagnosticRow, Spot};
+use crate::report::place::Extent;
+use crate::report::{escape, github, gitlab, rdjson, sarif, snippet};
+use crate::rules::baseline::fingerprint_of;
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result};
 use std::fs::Permissions;
@@ -136,9 +139,25 @@ pub fn rows(own: &str, list: &[(SourceFile, Diagnostic)]) -> Vec<DiagnosticRow> 
             column: place.map(|p| p.0.column),
             end_line: place.map(|p| p.1.line),
             end_column: place.map(|p| p.1.column),
+            spot: Spot {
+                at: d.span().map(|s| Extent::shown(source, s)),
+                fingerprint: fingerprint_of(d.code, source.name(), d.span().map(|s| (source, s))),
+            },
         }
     };
     list.iter().map(one).collect()
+}
+
+/// A document in the format of another program; `about` is what holds for all issues. `None` where the format is none of these.
+#[must_use]
+pub fn for_program(format: &str, issues: &dyn Fn() -> Vec<Issue>, about: &str) -> Option<Vec<u8>> {
+    match format {
+        "sarif" => Some(sarif::render(&issues(), about)),
+        "rdjson" => Some(rdjson::render(&issues())),
+        "gitlab" => Some(gitlab::render(&issues())),
+        "github" => Some(github::render(&issues()).into_bytes()),
+        _ => None,
+    }
 }
 
 /// A document as JSON with a line end.

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 
 /// `cacheplan.affected/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Affected {
     /// The schema's name.
     pub schema: &'static str,
@@ -44,7 +44,7 @@ impl Serialize for Verdict {
 }
 
 /// One target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum TargetRow {
     /// One that could be looked at.
@@ -54,7 +54,7 @@ pub enum TargetRow {
 }
 
 /// A target that the builder refuses, or that cannot be analysed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct BrokenTarget {
     /// The Dockerfile.
     pub file: String,
@@ -63,7 +63,7 @@ pub struct BrokenTarget {
 }
 
 /// A target that could be looked at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct DoneTarget {
     /// The Dockerfile.
     pub file: String,
@@ -72,6 +72,7 @@ pub struct DoneTarget {
     /// Who asks for it: `discovered`, `-f`, a compose service, a bake target.
     pub origin: String,
     /// Whether its image changes.
+    #[schemars(with = "serde_json::Value", extend("enum" = [true, false, "maybe"]))]
     pub affected: Verdict,
     /// Why, in one line; none where it is not affected.
     pub reason: Option<String>,
@@ -82,7 +83,7 @@ pub struct DoneTarget {
 }
 
 /// A step that runs again, or may.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct AffectedStep {
     /// `stage.instruction`.
     pub id: String,

@@ -4,6 +4,7 @@
 //! three lines of context. Costs a Myers diff over lines (near-linear for the small edits of a
 //! plan). Invariant: applying it to the old bytes gives the new bytes, if both are UTF-8.
 
+use crate::source::{Edit, Span};
 use similar::{Algorithm, DiffTag, capture_diff_slices, group_diff_ops};
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -46,6 +47,41 @@ pub fn unified(old: &[u8], new: &[u8], path: &str) -> String {
                 push_lines(&mut out, '-', &before[old]);
                 push_lines(&mut out, '+', &after[new]);
             }
+        }
+    }
+    out
+}
+
+/// The edits that turn `old` into `new`: whole lines, in order, apart from each other. Linear like [`unified`].
+#[must_use]
+pub fn edits(old: &[u8], new: &[u8]) -> Vec<Edit> {
+    let (before, after) = (lines(old), lines(new));
+    let starts = |lines: &[&[u8]]| {
+        let sums = lines.iter().scan(0, |at, line| {
+            *at += line.len();
+            Some(*at)
+        });
+        std::iter::once(0).chain(sums).collect::<Vec<usize>>()
+    };
+    let (from, to) = (starts(&before), starts(&after));
+    let mut out: Vec<Edit> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &before, &after) {
+        let (tag, a, b) = op.as_tag_tuple();
+        if tag == DiffTag::Equal {
+            continue;
+        }
+        let span = Span::new(from[a.start], from[a.end]);
+        let text = &new[to[b.start]..to[b.end]];
+        // A deletion right before an insertion is one change.
+        match out.last_mut().filter(|e| e.span.end == span.start) {
+            Some(last) => {
+                last.span.end = span.end;
+                last.text.extend_from_slice(text);
+            }
+            None => out.push(Edit {
+                span,
+                text: text.to_vec(),
+            }),
         }
     }
     out

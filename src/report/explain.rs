@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 const MOST_PATHS: usize = 6;
 
 /// `cacheplan.explain/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Explanation {
     /// The schema's name.
     pub schema: &'static str,
@@ -47,7 +47,7 @@ pub struct Explanation {
 }
 
 /// A refused build.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Fails {
     /// Where; none where the file itself is refused.
     pub step: Option<String>,
@@ -56,7 +56,7 @@ pub struct Fails {
 }
 
 /// One step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StepWhy {
     /// `stage.instruction`.
     pub id: String,
@@ -80,7 +80,7 @@ pub struct StepWhy {
 }
 
 /// A cause.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct CauseRow {
     /// As in `replay`.
     pub kind: &'static str,
@@ -93,7 +93,7 @@ pub struct CauseRow {
 }
 
 /// A file behind a cause.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PathRow {
     /// Relative to the repository's root.
     pub path: String,
@@ -110,7 +110,7 @@ pub struct PathRow {
 }
 
 /// A line of an ignore file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RuleRow {
     /// The file.
     pub file: String,
@@ -121,7 +121,7 @@ pub struct RuleRow {
 }
 
 /// What a log says of a step.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct LogRow {
     /// `cached`, `executed`, `failed`, `canceled`, `not-started`, or `missing`.
     pub seen: &'static str,
@@ -132,7 +132,7 @@ pub struct LogRow {
 }
 
 /// What a log says of the build.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct LogSummary {
     /// `plain` or `rawjson`.
     pub format: &'static str,

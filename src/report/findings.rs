@@ -6,16 +6,17 @@
 use super::escape::{line, markdown_code, markdown_text, without_commands};
 use super::model::DiagnosticRow;
 use super::number::{bytes, count, seconds};
+use super::place::{Extent, Replacement, joined};
 use super::snippet;
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::rules::{Evidence, Finding};
-use crate::source::{SourceFile, Span};
+use crate::source::{Edit, SourceFile, Span};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A finding, as JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FindingRow {
     /// The rule's name.
     pub rule: &'static str,
@@ -41,10 +42,13 @@ pub struct FindingRow {
     pub fix: Option<FixRow>,
     /// Stays the same when lines move.
     pub fingerprint: String,
+    /// The place as other programs count; nothing where the file as a whole is meant, or the file is part of another.
+    #[serde(skip)]
+    pub at: Option<Extent>,
 }
 
 /// What a finding costs.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct EvidenceRow {
     /// Builds of the history that it makes dearer; null without a history.
     pub builds: Option<usize>,
@@ -55,16 +59,20 @@ pub struct EvidenceRow {
 }
 
 /// Edits that do away with a finding.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FixRow {
     /// `proven`, `assumed` or `review`.
     pub safety: &'static str,
     /// All of them or none.
     pub edits: Vec<EditRow>,
+    /// All of them in one, where they are in the file of the finding and close together.
+    #[serde(skip)]
+    pub joined: Option<Replacement>,
 }
 
 /// One replacement.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+#[schemars(rename = "FixEdit")]
 pub struct EditRow {
     /// The file.
     pub file: String,
@@ -74,6 +82,9 @@ pub struct EditRow {
     pub end: u32,
     /// What stands there afterwards.
     pub text: String,
+    /// The place as other programs count.
+    #[serde(skip)]
+    pub at: Option<Extent>,
 }
 
 impl FindingRow {
@@ -95,6 +106,7 @@ impl FindingRow {
             start: e.span.start,
             end: e.span.end,
             text: e.text.clone(),
+            at: e.file.is_none().then(|| Extent::of(source, e.span)),
         };
         Self {
             rule: finding.rule.name,
@@ -110,10 +122,44 @@ impl FindingRow {
             fix: finding.fix.as_ref().map(|f| FixRow {
                 safety: f.safety.as_str(),
                 edits: f.edits.iter().map(edit).collect(),
+                joined: joined_fix(source, &f.edits),
             }),
             fingerprint: fingerprint.to_owned(),
+            at: (finding.span != Span::default()).then(|| Extent::shown(source, finding.span)),
         }
     }
+
+    /// Finds the places of edits in other files; `read` gives such a file by the name that the finding has for it.
+    pub fn locate(&mut self, finding: &Finding, read: &dyn Fn(&str) -> SourceFile) {
+        let fixes = self.fix.iter_mut().zip(&finding.fix);
+        for (row, edit) in fixes.flat_map(|(r, f)| r.edits.iter_mut().zip(&f.edits)) {
+            if let Some(file) = &edit.file {
+                row.at = Some(Extent::of(&read(file), edit.span));
+            }
+        }
+    }
+
+    /// Forgets places as other programs count: the text is part of another file, whose lines are others.
+    pub fn without_places(&mut self) {
+        self.at = None;
+        if let Some(fix) = &mut self.fix {
+            fix.joined = None;
+            for edit in &mut fix.edits {
+                edit.at = None;
+            }
+        }
+    }
+}
+
+fn joined_fix(source: &SourceFile, edits: &[crate::rules::FileEdit]) -> Option<Replacement> {
+    if edits.iter().any(|e| e.file.is_some()) {
+        return None;
+    }
+    let edit = |e: &crate::rules::FileEdit| Edit {
+        span: e.span,
+        text: e.text.clone().into_bytes(),
+    };
+    joined(source, &edits.iter().map(edit).collect::<Vec<Edit>>())
 }
 
 impl From<Evidence> for EvidenceRow {
@@ -127,7 +173,7 @@ impl From<Evidence> for EvidenceRow {
 }
 
 /// `cacheplan.check/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Checked {
     /// The schema's name.
     pub schema: &'static str,
@@ -136,7 +182,7 @@ pub struct Checked {
 }
 
 /// One file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct CheckedFile {
     /// Its name.
     pub file: String,

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 const MOST: usize = 8;
 
 /// `cacheplan.layers/1`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct LayersReport {
     /// Always the same.
     pub schema: &'static str,
@@ -41,7 +41,7 @@ pub struct LayersReport {
 }
 
 /// How bytes are counted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct StoreRow {
     /// The builder's profile.
     pub builder: &'static str,
@@ -52,7 +52,7 @@ pub struct StoreRow {
 }
 
 /// One layer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct LayerRow {
     /// The step that makes it.
     pub id: String,
@@ -79,7 +79,7 @@ pub struct LayerRow {
 }
 
 /// Bytes of a layer that a later one hides.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct LostRow {
     /// The step that does.
     pub by: String,
@@ -94,7 +94,7 @@ pub struct LostRow {
 }
 
 /// How often a layer is made anew, the cold build left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct PushedRow {
     /// Builds that make it anew.
     pub anew: usize,
@@ -107,7 +107,7 @@ pub struct PushedRow {
 }
 
 /// A layer of the archive beside the one that was worked out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct BesideRow {
     /// Number of the layer in the archive, from 0; none for a step that left nothing.
     pub layer: Option<usize>,
@@ -122,7 +122,7 @@ pub struct BesideRow {
 }
 
 /// Files with one content.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct DuplicateRow {
     /// Bytes of one.
     pub size: u64,
@@ -135,7 +135,7 @@ pub struct DuplicateRow {
 }
 
 /// A place in the image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct PlaceRow {
     /// The step whose layer holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +148,7 @@ pub struct PlaceRow {
 }
 
 /// Sums over all layers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Totals {
     /// Bytes above the base image, as far as they are known.
     pub image_bytes: u64,
@@ -167,7 +167,7 @@ pub struct Totals {
 }
 
 /// What was replayed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct HistoryRow {
     /// Builds counted, the cold one left out.
     pub builds: usize,
@@ -180,7 +180,7 @@ pub struct HistoryRow {
 }
 
 /// What is in an archive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ImageReport {
     /// The file.
     pub file: String,
@@ -209,7 +209,7 @@ pub struct ImageReport {
 }
 
 /// One layer of an archive.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ImageLayerRow {
     /// From 0; none for a step that left nothing.
     pub number: Option<usize>,
@@ -228,7 +228,7 @@ pub struct ImageLayerRow {
 }
 
 /// A file of an archive that a later layer deletes or covers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct ImageLossRow {
     /// Absolute.
     pub path: String,

@@ -12,7 +12,7 @@ use serde::Serialize;
 const MOST: usize = 20;
 
 /// `cacheplan.calibrate/1`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct LearnedReport {
     /// Always the same.
     pub schema: &'static str,
@@ -25,7 +25,7 @@ pub struct LearnedReport {
 }
 
 /// One log.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct LogRow {
     /// Where it was read from.
     pub log: String,
@@ -48,7 +48,7 @@ pub struct LogRow {
 }
 
 /// One rule.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct RuleRow {
     /// Keyword, where it is for one step.
     pub keyword: Option<String>,

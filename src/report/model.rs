@@ -4,11 +4,12 @@
 
 use super::findings::FindingRow;
 use crate::source::SourceFile;
+use super::place::{Extent, Replacement};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A diagnostic, as JSON.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct DiagnosticRow {
     /// `error`, `warning` or `note`.
     pub severity: &'static str,
@@ -34,10 +35,22 @@ pub struct DiagnosticRow {
     /// 1-based, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_column: Option<u32>,
+    /// For the formats of other programs.
+    #[serde(skip)]
+    pub spot: Spot,
+}
+
+/// Where a diagnostic is, as other programs count, and what it is known by.
+#[derive(Clone, Debug, Default)]
+pub struct Spot {
+    /// Nothing where the file as a whole is meant.
+    pub at: Option<Extent>,
+    /// Stays the same when lines move.
+    pub fingerprint: String,
 }
 
 /// `cacheplan.analyze/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Analysis {
     /// The schema's name.
     pub schema: &'static str,
@@ -49,7 +62,7 @@ pub struct Analysis {
 }
 
 /// One analysed target, or one that failed: then it has `file` and `diagnostics` alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum Target {
     /// Analysed.
@@ -59,7 +72,7 @@ pub enum Target {
 }
 
 /// A target that could not be analysed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct FailedTarget {
     /// The Dockerfile.
     pub file: String,
@@ -68,7 +81,7 @@ pub struct FailedTarget {
 }
 
 /// An analysed target.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TargetReport {
     /// The Dockerfile.
     pub file: String,
@@ -114,14 +127,14 @@ pub struct TargetReport {
 }
 
 /// Measured run time of the tool itself.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Timing {
     /// Seconds.
     pub total_s: f64,
 }
 
 /// The commits of a replay.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct History {
     /// Commits replayed.
     pub commits: usize,
@@ -142,7 +155,7 @@ pub struct History {
 }
 
 /// Figures of a Dockerfile over the builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Baseline {
     /// Mean seconds of work a build.
     pub work_s_per_build: f64,
@@ -167,7 +180,7 @@ pub struct Baseline {
 }
 
 /// Seconds on the clock, by how many steps may be at work at a time.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct Wall {
     /// Two.
     #[serde(rename = "2")]
@@ -180,7 +193,7 @@ pub struct Wall {
 }
 
 /// Runner minutes a month, and money.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, schemars::JsonSchema)]
 pub struct JobRow {
     /// With steps at their median, in a month as the mean of them.
     pub minutes_per_month: f64,
@@ -197,7 +210,7 @@ pub struct JobRow {
 }
 
 /// What runner minutes are counted by.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct JobSetting {
     /// Mean builds a month.
     pub builds_per_month: f64,
@@ -222,7 +235,7 @@ pub struct JobSetting {
 }
 
 /// What a minute costs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PriceRow {
     /// Money a minute.
     pub rate: f64,
@@ -234,7 +247,7 @@ pub struct PriceRow {
 }
 
 /// A row of the table of runners.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RunnerRow {
     /// Its name.
     pub name: &'static str,
@@ -245,7 +258,7 @@ pub struct RunnerRow {
 }
 
 /// Seconds of work over the months of the history.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Trend {
     /// Months with builds, oldest first.
     pub months: Vec<TrendMonth>,
@@ -258,7 +271,7 @@ pub struct Trend {
 }
 
 /// One month.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TrendMonth {
     /// `2026-03`, UTC.
     pub month: String,
@@ -273,7 +286,7 @@ pub struct TrendMonth {
 }
 
 /// A commit that changed the Dockerfile or the ignore file.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct TrendChange {
     /// The commit.
     pub commit: String,
@@ -290,7 +303,7 @@ pub struct TrendChange {
 }
 
 /// The Dockerfile of another revision on the same commits.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct BaseComparison {
     /// The revision, as given.
     pub rev: String,
@@ -307,7 +320,7 @@ pub struct BaseComparison {
 }
 
 /// A step that costs more or less than with the Dockerfile of the other revision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StepChange {
     /// `stage.instruction` in the present Dockerfile; null where it is gone.
     pub step: Option<String>,
@@ -326,7 +339,7 @@ pub struct StepChange {
 }
 
 /// One step over all builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct StepRow {
     /// `stage.instruction`.
     pub id: String,
@@ -365,7 +378,7 @@ pub struct StepRow {
 }
 
 /// A step whose changes make another one run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RootRow {
     /// `stage.instruction`.
     pub step: String,
@@ -374,7 +387,7 @@ pub struct RootRow {
 }
 
 /// A path behind invalidations.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct HotPath {
     /// A file, or a folder with `/` at its end.
     pub path: String,
@@ -383,7 +396,7 @@ pub struct HotPath {
 }
 
 /// One plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PlanRow {
     /// `proven`, `assumed` or `review`.
     pub safety: &'static str,
@@ -427,10 +440,33 @@ pub struct PlanRow {
     /// The class that the search was allowed.
     #[serde(skip)]
     pub allowed: &'static str,
+    /// The change for the formats of other programs.
+    #[serde(skip)]
+    pub changes: PlanChanges,
+}
+
+/// What a plan changes, as other programs count.
+#[derive(Clone, Debug, Default)]
+pub struct PlanChanges {
+    /// The first change in the Dockerfile; nothing where that is part of another file.
+    pub at: Option<Extent>,
+    /// File by file, the Dockerfile first; empty where it can't be said in text.
+    pub files: Vec<FileChange>,
+    /// All of it in one, where it changes the Dockerfile alone and is short.
+    pub joined: Option<Replacement>,
+}
+
+/// Edits of one file.
+#[derive(Clone, Debug)]
+pub struct FileChange {
+    /// The file.
+    pub file: String,
+    /// In order; they do not touch.
+    pub edits: Vec<Replacement>,
 }
 
 /// Two instructions that changed places, and why the image is the same.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ProofRow {
     /// Line in the original of the one that stood first; null for an instruction that the plan adds.
     pub first: Option<u32>,
@@ -445,7 +481,7 @@ pub struct ProofRow {
 }
 
 /// One edit of a plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct EditRow {
     /// Name of the rewrite.
     pub rewrite: &'static str,
@@ -462,7 +498,7 @@ pub struct EditRow {
 }
 
 /// `cacheplan.optimize/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Optimized {
     /// The schema's name.
     pub schema: &'static str,
@@ -471,7 +507,7 @@ pub struct Optimized {
 }
 
 /// One target of `optimize`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum OptimizedTarget {
     /// Searched.
@@ -488,7 +524,7 @@ pub enum OptimizedTarget {
 }
 
 /// `cacheplan.compare/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// The schema's name.
     pub schema: &'static str,
@@ -503,7 +539,7 @@ pub struct Comparison {
 }
 
 /// One Dockerfile variant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Variant {
     /// As given.
     pub name: String,
@@ -513,7 +549,7 @@ pub struct Variant {
 }
 
 /// Two variants on the same builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Pair {
     /// The first.
     pub a: String,

@@ -96,6 +96,7 @@ pub fn plan() -> PlanRow {
             "Dockerfile",
         ),
         allowed: "assumed",
+        changes: PlanChanges::default(),
     }
 }
 
@@ -127,6 +128,7 @@ pub fn warning() -> DiagnosticRow {
         column: Some(6),
         end_line: None,
         end_column: None,
+        spot: Spot::default(),
     }
 }
 

@@ -15,7 +15,7 @@ const MOST_CHANGES: usize = 20;
 const BAR: usize = 16;
 
 /// `cacheplan.trend/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Document {
     /// The schema's name.
     pub schema: &'static str,

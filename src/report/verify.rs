@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 
 /// `cacheplan.verify/1`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Verified {
     /// The schema's name.
     pub schema: &'static str,
@@ -24,7 +24,7 @@ pub struct Verified {
 }
 
 /// Prediction against builds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct PredictionRow {
     /// The builder and its version.
     pub builder: String,
@@ -51,7 +51,7 @@ pub struct PredictionRow {
 }
 
 /// One difference.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct DifferenceRow {
     /// The commit that was built.
     pub commit: String,

@@ -24,7 +24,7 @@ const MAX_DIFF: usize = 10;
 const DIGITS: usize = 12;
 
 /// The plan's image against the one of the Dockerfile as it is.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema)]
 pub struct PlanVerified {
     /// No difference that the plan has to answer for.
     pub equal: bool,
@@ -59,7 +59,7 @@ pub struct PlanVerified {
 }
 
 /// One difference of two images.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct ImageRow {
     /// The path, from `/` on; none for the configuration and for a whole build.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +79,7 @@ pub struct ImageRow {
 }
 
 /// One difference that says nothing about the plan.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct NoiseRow {
     /// What differs.
     #[serde(flatten)]

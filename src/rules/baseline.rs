@@ -5,19 +5,19 @@
 
 use super::Finding;
 use crate::diagnostic::shorten;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `cacheplan.baseline/1`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     schema: String,
     findings: Vec<Row>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     file: String,
@@ -31,17 +31,24 @@ const SCHEMA: &str = "cacheplan.baseline/1";
 /// What a finding is known by: its rule, its file, and the words of the lines it is about. Lines that move or are indented otherwise leave it as it is.
 #[must_use]
 pub fn fingerprint(finding: &Finding, file: &str, source: Option<&SourceFile>) -> String {
+    let place = source.filter(|_| finding.span != Span::default());
+    fingerprint_of(finding.rule.name, file, place.map(|s| (s, finding.span)))
+}
+
+/// As [`fingerprint`], of anything that has a name and a place.
+#[must_use]
+pub fn fingerprint_of(name: &str, file: &str, place: Option<(&SourceFile, Span)>) -> String {
     let mut hash = blake3::Hasher::new();
     let mut field = |text: &str| {
         hash.update(text.as_bytes());
         hash.update(&[0]);
     };
-    field(finding.rule.name);
+    field(name);
     field(file);
-    if let Some(source) = source.filter(|_| finding.span != crate::source::Span::default()) {
+    if let Some((source, span)) = place {
         let (first, last) = (
-            source.line(finding.span.start),
-            source.line(finding.span.end.saturating_sub(1).max(finding.span.start)),
+            source.line(span.start),
+            source.line(span.end.saturating_sub(1).max(span.start)),
         );
         for line in first..=last.min(first.saturating_add(200)) {
             let text = source.line_span(line).map(|s| source.text(s));

@@ -81,9 +81,12 @@ pub fn rows(
             diagnostics,
         } = advisor.sift(&shown, source, tree, around.settings, list);
         let name = |f: &str| place.shown(f);
-        let rows = findings.iter();
-        let rows = rows.map(|(f, print)| FindingRow::new(f, &file, &source, print, &name));
-        out.findings.extend(rows);
+        let read = |f: &str| SourceFile::new(f, place.read(f).unwrap_or_default());
+        for (finding, print) in &findings {
+            let mut row = FindingRow::new(finding, &file, &source, print, &name);
+            row.locate(finding, &read);
+            out.findings.push(row);
+        }
         let said = diagnostics.into_iter().map(|d| (source.clone(), d));
         out.said.extend(said);
     }

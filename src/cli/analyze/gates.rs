@@ -8,6 +8,9 @@ use crate::simulate::Size;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
 
+/// Formats of other programs; [`crate::cli::output::for_program`] writes them.
+const FOR_PROGRAMS: [&str; 4] = ["sarif", "rdjson", "gitlab", "github"];
+
 /// Formats and where they go.
 ///
 /// # Errors
@@ -22,8 +25,11 @@ pub fn formats_of(
             Some((n, f)) => (n, Some(PathBuf::from(f))),
             None => (text.as_str(), output.map(Path::to_owned)),
         };
-        if !["text", "json", "markdown"].contains(&name) {
-            bail!("--format {name}: text, json and markdown exist");
+        if !["text", "json", "markdown"].contains(&name) && !FOR_PROGRAMS.contains(&name) {
+            bail!(
+                "--format {name}: text, json, markdown, {} exist",
+                FOR_PROGRAMS.join(", ")
+            );
         }
         if file.is_none() && out.iter().any(|(_, f)| f.is_none()) {
             bail!("only one --format can go to stdout: write --format {name}=FILE");

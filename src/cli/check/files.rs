@@ -1,6 +1,6 @@
 //! Files that are named one by one, as editors and hooks do: nothing else is listed.
 
-use super::{Looked, pieces_of};
+use super::{Looked, beside, pieces_of};
 use crate::cli::advice;
 use crate::cli::args::CheckArgs;
 use crate::cli::subject::{self, Place};
@@ -112,6 +112,7 @@ pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<
         pieces.extend(pieces_of(&place, subject, found, &shown));
     }
     Ok(Looked {
+        beside: beside(&place, &pieces),
         pieces,
         settings,
         top: top.to_owned(),
