@@ -488,7 +488,9 @@ fn against(
     // A change that adds the Dockerfile, or mends it, is no reason to say nothing about it.
     let found = load_replayed(&older, &flags, &args.history).and_then(super::subject::only);
     let mut other = match found {
-        Ok(other) if other.failed() => return Ok(Err("the Dockerfile there has errors".to_owned())),
+        Ok(other) if other.failed() => {
+            return Ok(Err("the Dockerfile there has errors".to_owned()));
+        }
         Ok(other) => other,
         Err(e) => return Ok(Err(format!("{e:#}"))),
     };
