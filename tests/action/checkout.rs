@@ -47,6 +47,11 @@ pub struct Origin {
 
 /// Four builds on `main`, whose Dockerfile is `before` (none if empty), and a pull request with a commit of `subject` that makes it `after`.
 pub fn origin(path: &Path, before: &str, after: &str, subject: &str) -> Origin {
+    origin_of(path, before, after, subject, "src/a.js")
+}
+
+/// The same; every build edits this file.
+pub fn origin_of(path: &Path, before: &str, after: &str, subject: &str, edited: &str) -> Origin {
     let write = |name: &str, text: &str| {
         let file = path.join(name);
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
@@ -66,7 +71,7 @@ pub fn origin(path: &Path, before: &str, after: &str, subject: &str) -> Origin {
         git(path, &["rev-parse", "HEAD"])
     };
     for n in 0..4 {
-        write("src/a.js", &format!("a({n})\n"));
+        write(edited, &format!("a({n})\n"));
         commit("an edit");
     }
     git(path, &["checkout", "-q", "-b", "change"]);

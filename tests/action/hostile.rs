@@ -1,7 +1,7 @@
 //! What strangers can write: names, branches, subjects, Dockerfiles, inputs made of those. And where the token goes.
 
 use crate::api::{Api, BOT, TOKEN};
-use crate::checkout::{check_out, git, origin};
+use crate::checkout::{check_out, git, origin_of};
 use crate::runner::{Job, Ran};
 use serde_json::json;
 use std::path::Path;
@@ -33,7 +33,8 @@ fn hostile(api: &Api) -> Job {
         std::fs::write(path.join("src").join(&name), format!("{n}")).expect("written");
         std::fs::write(path.join(format!("{name}\n::warning::{n}")), "x").expect("written");
     }
-    let origin = origin(&path, dockerfile, dockerfile, &subject);
+    let edited = "$(touch pwned)|@everyone`<b>\n::error::x";
+    let origin = origin_of(&path, dockerfile, dockerfile, &subject, edited);
     check_out(&origin, &job.path("workspace"), &origin.merge, 1);
     job.event = json!({"pull_request": {"number": 7, "title": WORST.join(" "), "base": {"sha": origin.base, "ref": "$(touch pwned)"},
         "head": {"ref": "a`touch${IFS}pwned`$(touch${IFS}pwned)", "label": "x\n::error::y"}}});
@@ -117,36 +118,44 @@ fn a_hostile_repository_does_nothing() {
 #[test]
 fn hostile_inputs_are_texts() {
     // A workflow that passes a branch's name on has no better name for it.
-    for name in [
-        "args",
-        "file",
-        "target",
-        "base",
-        "costs",
-        "path",
-        "cache-policy",
-        "safety",
-        "fail-on",
-        "history",
-        "comment",
-        "comment-key",
-        "version",
-        "working-directory",
-        "deepen",
-        "annotations",
-        "prebuilt",
-        "category",
-    ] {
+    let groups: &[&[&str]] = &[
+        &["args"],
+        &["file"],
+        &["target"],
+        &["base"],
+        &["costs"],
+        &["path"],
+        &["cache-policy"],
+        &["safety"],
+        &["fail-on"],
+        &["history"],
+        &["version"],
+        &["working-directory"],
+        // None of these ends a job.
+        &[
+            "comment",
+            "deepen",
+            "annotations",
+            "prebuilt",
+            "summary",
+            "sarif",
+        ],
+        &["comment-key", "category"],
+    ];
+    for names in groups {
         let api = Api::start();
         let mut job = hostile(&api);
         let before = tree(&job.path("workspace"));
         job.program("cargo", "exit 1");
         for worst in [
-            WORST.join("\n"),
-            "a`touch${IFS}pwned`$(touch${IFS}pwned)".to_owned(),
-            "*".to_owned(),
+            WORST.join("\n") + "\n*",
+            "a`touch${IFS}pwned`$(touch${IFS}pwned)*".to_owned(),
         ] {
-            let ran = job.input(name, &worst).run();
+            for name in *names {
+                job.input(name, &worst);
+            }
+            let ran = job.run();
+            let name = names[0];
             harmless(&job, &api, &ran, &before);
             if [
                 "args",
