@@ -99,6 +99,7 @@ pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
             say(&text);
         } else {
             let shown = snippet::diagnostics(source, std::slice::from_ref(d), color);
+            let shown = escape::without_commands(&shown);
             // As in `say`.
             let _ = std::io::stderr().lock().write_all(shown.as_bytes());
         }
