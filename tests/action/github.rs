@@ -298,8 +298,9 @@ fn a_wrong_input_is_told_apart_from_a_gate() {
     assert_eq!(job.run().failed, Some(2));
     // A Dockerfile that nobody can build is said where the report is read.
     let api = Api::start();
-    let ran = changed(&api, DOCKERFILE, "FROM node:22\nRUNN x\n", 1).run();
+    let ran = changed(&api, DOCKERFILE, "FROM node:22\nRUNN ##[add-mask]x\n", 1).run();
     assert_eq!(ran.failed, Some(2), "{}", ran.log);
+    assert!(!ran.log.contains("##[add-mask]"), "{}", ran.log);
     assert!(
         api.by(BOT)[0].body.contains("RUNN"),
         "{}",
@@ -366,7 +367,7 @@ fn where_no_history_can_be_fetched_that_is_said() {
         "1"
     );
     // A checkout that is deep enough stays as it is.
-    let mut job = changed(&api, DOCKERFILE, DOCKERFILE, 3);
+    let mut job = changed(&api, DOCKERFILE, DOCKERFILE, 5);
     job.input("history", "2");
     fine(&job.run());
     assert_eq!(
@@ -374,7 +375,7 @@ fn where_no_history_can_be_fetched_that_is_said() {
             &job.path("workspace"),
             &["rev-list", "--count", "--first-parent", "HEAD"]
         ),
-        "3"
+        "5"
     );
 }
 
@@ -424,6 +425,15 @@ fn a_pull_request_may_bring_the_first_dockerfile() {
     fine(&ran);
     assert!(
         api.by(BOT)[0].body.contains("nothing to compare with"),
+        "{}",
+        api.by(BOT)[0].body
+    );
+    // Or mend one.
+    let api = Api::start();
+    let mut job = changed(&api, "FROM node:22\nRUNN x\n", BETTER, 1);
+    fine(&job.input("fail-on", "rebuild-cost+10%").run());
+    assert!(
+        api.by(BOT)[0].body.contains("has errors"),
         "{}",
         api.by(BOT)[0].body
     );

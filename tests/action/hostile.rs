@@ -191,37 +191,21 @@ fn a_repository_inside_of_the_checkout_configures_nothing() {
     let api = Api::start();
     let mut job = hostile(&api);
     let workspace = job.path("workspace");
-    // A folder that git takes for a bare repository, with a program in its configuration.
+    // A folder that git takes for a bare repository, shallow, with programs in its configuration.
     let inner = workspace.join("inner");
-    git(&workspace, &["init", "-q", "--bare", "inner"]);
+    let url = format!("file://{}", job.path("origin").display());
     git(
         &workspace,
-        &[
-            "--git-dir=inner",
-            "config",
-            "core.fsmonitor",
-            "touch pwned; false",
-        ],
+        &["clone", "-q", "--bare", "--depth=1", &url, "inner"],
     );
-    git(
-        &workspace,
-        &[
-            "--git-dir=inner",
-            "config",
-            "core.sshCommand",
-            "touch pwned; false",
-        ],
-    );
-    git(
-        &workspace,
-        &[
-            "--git-dir=inner",
-            "remote",
-            "add",
-            "origin",
-            "ssh://nowhere/x",
-        ],
-    );
+    let program = format!("touch {}; false", job.path("pwned").display());
+    for (name, value) in [
+        ("core.fsmonitor", &*program),
+        ("core.sshCommand", &program),
+        ("remote.origin.url", "ssh://nowhere/x"),
+    ] {
+        git(&workspace, &["--git-dir=inner", "config", name, value]);
+    }
     std::fs::write(inner.join("Dockerfile"), "FROM node:22\n").expect("written");
     let before = tree(&workspace);
     let ran = job.input("path", "inner").run();
