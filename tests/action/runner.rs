@@ -304,7 +304,12 @@ impl Job {
         let summary = read("GITHUB_STEP_SUMMARY");
         assert!(summary.len() <= 1 << 20, "a summary is kept up to 1 MiB");
         ran.summary += &summary;
-        if !status.success() && step["continue-on-error"] != true {
+        if !status.success() {
+            assert!(
+                step["continue-on-error"] != true,
+                "nothing counts on that: {}",
+                ran.log
+            );
             let code = status.code().expect("an end by itself");
             ran.failed.get_or_insert(code);
         }
