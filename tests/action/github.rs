@@ -172,6 +172,18 @@ fn an_interface_that_stays_down_fails_nothing() {
             .map(|p| p.lines().next().unwrap_or_default());
         assert_eq!(pauses.collect::<Vec<_>>(), ["2", "6", "20"]);
     }
+    // Something on the way answers with a page of its own.
+    for start in ["GET /repos", "POST /repos", "POST /graphql"] {
+        let api = Api::start();
+        api.order_with(start, 200, 99, "<html>sign in</html>", false);
+        let ran = job(&api).run();
+        fine(&ran);
+        assert!(
+            ran.says("warning", "answered 200"),
+            "{start} {:?}",
+            ran.commands
+        );
+    }
     let api = Api::start();
     let mut job = job(&api);
     job.env
