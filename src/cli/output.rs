@@ -117,6 +117,8 @@ pub fn note(cli: &Cli, text: &str) {
 /// nothing in what a command found, nor in its exit code.
 pub fn say(text: &str) {
     let line = escape::terminal(text) + "\n";
+    // Runners of CI systems read commands from here too.
+    let line = escape::without_commands(&line);
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
