@@ -334,9 +334,15 @@ fn report(
     let counted: Vec<usize> = replayed.outcome.counted().collect();
     let searched = search(place, &args.history, &args.search, builds, subject, costs)?;
     let base = match &args.base {
-        Some(rev) => Some(against(
-            place, args, builds, subject, costs, rev, &replayed,
-        )?),
+        Some(rev) => match against(place, args, builds, subject, costs, rev, &replayed)? {
+            Ok(base) => Some(base),
+            Err(why) => {
+                let message = format!("nothing to compare with at --base {rev}: {why}");
+                let d = Diagnostic::whole(Severity::Note, "history/no-base", message);
+                extra.push((subject.source.clone(), d));
+                None
+            }
+        },
         None => None,
     };
     let commits = &builds.log.commits;
@@ -561,20 +567,23 @@ fn against(
     costs: &CostTable,
     rev: &str,
     present: &Replayed,
-) -> Result<BaseComparison> {
+) -> Result<std::result::Result<BaseComparison, String>> {
     let commit = place.repository()?.resolve(rev)?;
     let older = Place::open(&args.place.path, Some(rev))?;
     let mut flags = args.place.build.clone();
     flags.files = vec![subject.target.file.clone()];
     flags.context = Some(subject.context.clone());
     flags.target.clone_from(&subject.options.target);
-    let found =
-        load_replayed(&older, &flags, &args.history).with_context(|| format!("--base {rev}"))?;
-    let mut other = super::subject::only(found)?;
+    // A change that adds the Dockerfile, or mends it, is no reason to say nothing about it.
+    let found = load_replayed(&older, &flags, &args.history).and_then(super::subject::only);
+    let mut other = match found {
+        Ok(other) if other.failed() => {
+            return Ok(Err("the Dockerfile there has errors".to_owned()));
+        }
+        Ok(other) => other,
+        Err(e) => return Ok(Err(format!("{e:#}"))),
+    };
     other.options.args.clone_from(&subject.options.args);
-    if other.failed() {
-        bail!("--base {rev}: the Dockerfile there has errors");
-    }
     let replayed = replay_subject(place, &args.history, builds, &other, costs)?;
     let sums = summarize(&replayed.outcome, &replayed.costs);
     let both = shared_builds(&[&replayed.outcome, &present.outcome]);
@@ -593,7 +602,7 @@ fn against(
         (Some(o), Some(n)) => pairs(&replayed.plans[o], &present.plans[n]),
         _ => Vec::new(),
     };
-    Ok(BaseComparison {
+    Ok(Ok(BaseComparison {
         steps: step_changes::of(&old, &new, &was),
         rev: rev.to_owned(),
         commit: commit.to_string(),
@@ -604,7 +613,7 @@ fn against(
         ),
         saving,
         interval: saving_interval(&a, &b),
-    })
+    }))
 }
 
 /// Builds that count for every outcome: the first such build of all is the cold one and is left out.

@@ -102,6 +102,7 @@ pub fn diagnostics(cli: &Cli, list: &[(SourceFile, Diagnostic)]) {
             say(&text);
         } else {
             let shown = snippet::diagnostics(source, std::slice::from_ref(d), color);
+            let shown = escape::without_commands(&shown);
             // As in `say`.
             let _ = std::io::stderr().lock().write_all(shown.as_bytes());
         }
@@ -119,6 +120,8 @@ pub fn note(cli: &Cli, text: &str) {
 /// nothing in what a command found, nor in its exit code.
 pub fn say(text: &str) {
     let line = escape::terminal(text) + "\n";
+    // Runners of CI systems read commands from here too.
+    let line = escape::without_commands(&line);
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
 }
 
