@@ -115,7 +115,7 @@ impl Job {
         }
     }
 
-    /// The test binary on PATH; where it does not know a format yet, with a stand-in of that.
+    /// The test binary on PATH.
     fn tool(&self) {
         let tool = env!("CARGO_BIN_EXE_cacheplan");
         let place = self.path("bin").join("cacheplan");
