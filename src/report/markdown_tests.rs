@@ -100,7 +100,7 @@ fn a_pull_request_against_its_base() {
 
 #[test]
 fn two_variants() {
-    insta::assert_snapshot!(comparison(&sample::comparison()), @r"
+    insta::assert_snapshot!(crate::report::comparison::markdown::comparison(&sample::comparison()), @r"
     <!-- cacheplan compare -->
     ### 2 variants on 499 builds
 

@@ -5,7 +5,7 @@
 //! [`super::escape`], and without colour there is no escape sequence.
 
 use super::escape::{line, shortened, terminal, without_commands};
-use super::model::{Analysis, Comparison, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
+use super::model::{Analysis, DiagnosticRow, EditRow, PlanRow, StepRow, TargetReport};
 use super::number::{bar, count, percent, seconds};
 use super::{findings, minutes, trend, wording};
 use anstyle::{AnsiColor, Effects};
@@ -40,21 +40,21 @@ impl Default for Style {
     }
 }
 
-const BOLD: anstyle::Style = anstyle::Style::new().effects(Effects::BOLD);
-const DIM: anstyle::Style = anstyle::Style::new().effects(Effects::DIMMED);
+pub(super) const BOLD: anstyle::Style = anstyle::Style::new().effects(Effects::BOLD);
+pub(super) const DIM: anstyle::Style = anstyle::Style::new().effects(Effects::DIMMED);
 const GREEN: anstyle::Style = AnsiColor::Green.on_default();
 const YELLOW: anstyle::Style = AnsiColor::Yellow.on_default();
 const RED: anstyle::Style = AnsiColor::Red.on_default();
 const CYAN: anstyle::Style = AnsiColor::Cyan.on_default();
 
 /// The text under construction.
-struct Page {
+pub(super) struct Page {
     out: String,
-    style: Style,
+    pub(super) style: Style,
 }
 
 impl Page {
-    fn new(style: Style) -> Self {
+    pub(super) fn new(style: Style) -> Self {
         let width = style.width.max(60);
         Self {
             out: String::new(),
@@ -70,18 +70,18 @@ impl Page {
         }
     }
 
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
 
-    fn painted(&mut self, style: anstyle::Style, text: &str) {
+    pub(super) fn painted(&mut self, style: anstyle::Style, text: &str) {
         let text = self.paint(style, text.trim_end());
         self.line(&text);
     }
 
     /// Words of `text` on lines of the width; `hang` stands before all lines but the first.
-    fn wrapped(&mut self, style: anstyle::Style, first: &str, hang: &str, text: &str) {
+    pub(super) fn wrapped(&mut self, style: anstyle::Style, first: &str, hang: &str, text: &str) {
         let mut now = first.to_owned();
         let mut fresh = true;
         for word in words(text) {
@@ -100,7 +100,7 @@ impl Page {
         self.painted(style, &now);
     }
 
-    fn done(self) -> String {
+    pub(super) fn done(self) -> String {
         without_commands(&self.out).into_owned()
     }
 }
@@ -514,75 +514,6 @@ fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
         line(&wording::place(d, file))
     );
     page.line(&text);
-}
-
-/// Variants on the same builds, and every pair of them.
-#[must_use]
-pub fn comparison(c: &Comparison, style: Style) -> String {
-    let mut page = Page::new(style);
-    let head = format!(
-        "{} on {}",
-        count(c.variants.len(), "variant"),
-        count(c.builds, "build") + &wording::under(&c.policy)
-    );
-    page.painted(BOLD, &head);
-    page.line("");
-    let longest = c
-        .variants
-        .iter()
-        .map(|v| line(&v.name).chars().count())
-        .max();
-    let name_width = longest.unwrap_or(0).clamp(7, page.style.width - 48);
-    page.painted(
-        DIM,
-        &format!(
-            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}",
-            "variant", "per build", "longest chain", "empty cache", "cached"
-        ),
-    );
-    let dearest = c
-        .variants
-        .iter()
-        .map(|v| v.figures.work_s_per_build)
-        .fold(0.0, f64::max);
-    for v in &c.variants {
-        let f = &v.figures;
-        let share = if dearest > 0.0 {
-            f.work_s_per_build / dearest
-        } else {
-            0.0
-        };
-        let row = format!(
-            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}  {}",
-            shortened(&v.name, name_width),
-            seconds(f.work_s_per_build),
-            seconds(f.critical_path_s_per_build),
-            seconds(f.cold_s),
-            percent(f.hit_rate),
-            if page.style.width >= name_width + 60 {
-                bar(share, BAR)
-            } else {
-                String::new()
-            },
-        );
-        page.line(&row);
-    }
-    if !c.pairs.is_empty() {
-        page.line("");
-    }
-    for p in &c.pairs {
-        let text = format!(
-            "{} instead of {}: {}; cheaper in {}, dearer in {}, the same in {}",
-            shortened(&p.b, 40),
-            shortened(&p.a, 40),
-            wording::change(p.saving, p.interval),
-            count(p.wins, "build"),
-            p.losses,
-            p.ties,
-        );
-        page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
-    }
-    page.done()
 }
 
 #[cfg(test)]

@@ -248,7 +248,7 @@ fn rows_stay_in_the_width_and_many_steps_are_folded() {
 
 #[test]
 fn two_variants() {
-    insta::assert_snapshot!(comparison(&sample::comparison(), AT_80), @r"
+    insta::assert_snapshot!(crate::report::comparison::text::comparison(&sample::comparison(), AT_80), @r"
     2 variants on 499 builds
 
       variant                per build  longest chain  empty cache  cached
