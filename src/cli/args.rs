@@ -560,7 +560,7 @@ choices! {
     BuilderArg {
         /// `docker buildx build`.
         Docker,
-        /// `buildah build`; for --plan only.
+        /// `buildah build`; it cannot count steps: for `verify --plan` only.
         Buildah,
     }
 }

@@ -233,7 +233,7 @@ pub fn source(c: &Comparison) -> String {
         counts.map(|n| n.copied().unwrap_or(0)).sum()
     };
     let (measured, learned, prior) = (of("measured"), of("learned"), of("prior"));
-    let lead = "All of it is modelled: the steps that would run, with seconds for each.";
+    let lead = "Modelled: the steps that would run, with seconds for each.";
     if measured + learned + prior == 0 {
         return lead.to_owned();
     }
@@ -294,11 +294,22 @@ pub fn step_change(s: &StepDifference) -> String {
     )
 }
 
-/// `median 12 s (10 .. 90 %: 11 s .. 15 s)`.
+/// `12 s (11 .. 15 s)`: the median, and the percentiles around it.
 #[must_use]
 pub fn spread(s: &Spread) -> String {
+    format!("{} ({})", seconds(s.median), range(s))
+}
+
+/// The percentiles of a spread: `11 .. 15 s`.
+#[must_use]
+pub fn range(s: &Spread) -> String {
     let [low, high] = s.spread.map(seconds);
-    format!("{} ({low} .. {high})", seconds(s.median))
+    let unit = |text: &str| text.rsplit_once(' ').map(|(_, unit)| unit.to_owned());
+    let low = match unit(&low) == unit(&high) {
+        true => low.rsplit_once(' ').map_or(low.as_str(), |(n, _)| n),
+        false => &low,
+    };
+    format!("{low} .. {high}")
 }
 
 /// What was measured, how, and what that leaves open.
@@ -402,6 +413,17 @@ mod tests {
             (0.0, 0.0, [0.0, 0.0])
         );
         assert!(none.mean.is_sign_positive());
+    }
+
+    #[test]
+    fn a_spread_names_its_unit_once() {
+        assert_eq!(spread(&Spread::of(&[1.0, 1.0])), "1 s (1 .. 1 s)");
+        let wide = Spread {
+            mean: 0.0,
+            median: 590.0,
+            spread: [580.0, 660.0],
+        };
+        assert_eq!(spread(&wide), "590 s (580 s .. 11 min)");
     }
 
     #[test]

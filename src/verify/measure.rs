@@ -4,8 +4,8 @@
 //! seconds, and its seconds on the clock. Costs one build each, and a small one for each base image.
 //!
 //! How a builder that keeps everything is made to have nothing: no cache is emptied. Every base image gets a twin with
-//! one layer more, a folder entry with a time of its own, and a named context puts the twin in its place, so that the
-//! key of every step on it is one that no build had before. Cache mounts get a namespace (`BUILDKIT_CACHE_MOUNT_NS`).
+//! one small file more, `/.cacheplan-measure`, and a named context puts the twin in its place, so that the key of every
+//! step on it is one that no build had before. Cache mounts get a namespace (`BUILDKIT_CACHE_MOUNT_NS`).
 //! Making the twin fetches and unpacks the image, so no variant waits for that. Where a twin cannot be made (the builder
 //! keeps no images, or the image brings ONBUILD triggers along), the host name inside RUN is another one instead
 //! (`BUILDKIT_SANDBOX_HOSTNAME`), which is in the keys of RUN alone. Invariant: the twins are gone afterwards.
@@ -15,6 +15,9 @@ use crate::cost::log::{Log, Seen, Title, title};
 use std::any::Any;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// The file that a twin has and its image has not.
+const FILE: &str = "/.cacheplan-measure";
 
 /// What is built.
 pub trait Series {
@@ -159,30 +162,14 @@ fn is_reference(image: &str) -> bool {
     image.starts_with(|c: char| c.is_ascii_alphanumeric()) && image.chars().all(part)
 }
 
-/// The build of a twin: the image, and the entry of a folder that every image has or may have, with a time that comes
-/// from the mark.
+/// The build of a twin: the image, and one file that holds the mark. (A folder with a time of its own would not do:
+/// the builder writes layers without the times of folders.)
 fn twin(folder: &Path, image: &str, mark: &str) -> Result<Request, BuilderError> {
-    let fault = |e: std::io::Error| BuilderError::Fault(format!("cannot write a build: {e}"));
-    std::fs::create_dir(folder).map_err(fault)?;
-    let hash = blake3::hash(mark.as_bytes());
-    let bytes = hash.as_bytes();
-    let mut header = tar::Header::new_ustar();
-    header.set_entry_type(tar::EntryType::Directory);
-    header.set_mode(0o1777);
-    header.set_size(0);
-    header.set_uid(0);
-    header.set_gid(0);
-    // Some second of the thirty years from 1980 on.
-    let second = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) % 946_080_000;
-    header.set_mtime(315_532_800 + u64::from(second));
-    let mut archive = tar::Builder::new(Vec::new());
-    archive
-        .append_data(&mut header, "tmp/", std::io::empty())
-        .and_then(|()| archive.into_inner())
-        .and_then(|tar| std::fs::write(folder.join("mark.tar"), tar))
-        .map_err(fault)?;
-    let text = format!("FROM {image}\nADD mark.tar /\n");
-    std::fs::write(folder.join("Dockerfile"), text).map_err(fault)?;
+    let text = format!("FROM {image}\nCOPY mark {FILE}\n");
+    std::fs::create_dir(folder)
+        .and_then(|()| std::fs::write(folder.join("mark"), mark))
+        .and_then(|()| std::fs::write(folder.join("Dockerfile"), text))
+        .map_err(|e| BuilderError::Fault(format!("cannot write a build: {e}")))?;
     Ok(Request {
         context: folder.to_owned(),
         dockerfile: folder.join("Dockerfile"),

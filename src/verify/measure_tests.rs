@@ -71,7 +71,7 @@ impl Store for Mock {
         self.asked.borrow_mut().push(asked);
         let mut steps = vec![
             ("[1/2] FROM a", Seen::Ran),
-            ("[2/2] ADD mark.tar /", Seen::Ran),
+            ("[2/2] COPY mark /.cacheplan-measure", Seen::Ran),
         ];
         if self.triggers {
             steps.push(("[1/2] ONBUILD COPY . .", Seen::Ran));
@@ -146,8 +146,8 @@ fn twins_stand_in_for_images_and_are_taken_away() {
     assert_eq!(
         asked,
         [
-            "keep cacheplan-measure:m1-0 FROM a:1;ADD mark.tar /;",
-            "keep cacheplan-measure:m1-1 FROM b:2;ADD mark.tar /;",
+            "keep cacheplan-measure:m1-0 FROM a:1;COPY mark /.cacheplan-measure;",
+            "keep cacheplan-measure:m1-1 FROM b:2;COPY mark /.cacheplan-measure;",
             &format!("build {flags}"),
             &format!("build {flags}"),
             "discard cacheplan-measure:m1-0",

@@ -92,7 +92,7 @@ fn plotted(
         .x_label_formatter(&|x| format!("{x:.0}"))
         .y_label_formatter(&|y| format!("{y:.digits$}"))
         .label_style(("sans-serif", 14))
-        .x_labels(8.min(builds))
+        .x_labels(8.min(builds + 1))
         .y_labels(6)
         .max_light_lines(0)
         .bold_line_style(BLACK.mix(0.15))

@@ -3,7 +3,7 @@
 //! Goes in: the document and a style. Comes out: a table of variants, every pair with the builds that make its
 //! difference, a small plot, and what was measured. Linear in the document. Invariant: as in [`crate::report::text`].
 
-use super::{chosen, middle, plot};
+use super::{Spread, chosen, middle, plot};
 use crate::report::escape::{line, shortened};
 use crate::report::model::{Comparison, Pair};
 use crate::report::number::{bar, count, percent, seconds};
@@ -177,38 +177,41 @@ fn measured(page: &mut Page, c: &Comparison) {
     };
     page.line("");
     page.wrapped(BOLD, "", "  ", &line(&how));
-    let width = page.style.width;
-    let name_width = longest_name(c).clamp(7, width.saturating_sub(80).max(12));
-    page.painted(
-        DIM,
-        &format!(
-            "  {:name_width$}  {:<24}  {:<24}  {:<20}",
-            "variant", "steps, measured", "steps, modelled", "clock, measured"
-        ),
-    );
+    let cold = |s: Option<f64>| s.map_or_else(|| "–".to_owned(), seconds);
+    let head = ["steps, measured", "steps, modelled", "clock, measured"];
+    let mut rows: Vec<[String; 3]> = vec![head.map(str::to_owned)];
     for v in &c.variants {
-        let name = middle(&v.name, name_width);
-        let Some(m) = &v.measured else {
-            page.line(&format!("  {name:name_width$}  not measured"));
-            continue;
-        };
-        let modelled = v.modelled_beside.as_ref();
-        let row = format!(
-            "  {name:name_width$}  {:<24}  {:<24}  {}",
-            super::spread(&m.work_s),
-            modelled.map_or_else(String::new, |d| super::spread(&d.work_s)),
-            super::spread(&m.wall_s),
-        );
-        page.line(&row);
-        let cold = |s: Option<f64>| s.map_or_else(|| "–".to_owned(), seconds);
-        let row = format!(
-            "  {:name_width$}  {:<24}  {:<24}  {}",
-            "  from empty",
-            cold(m.cold_s),
+        let (measured, modelled) = (v.measured.as_ref(), v.modelled_beside.as_ref());
+        for of in [|s: &Spread| seconds(s.median), super::range] {
+            rows.push([
+                measured.map_or_else(|| "not measured".to_owned(), |m| of(&m.work_s)),
+                modelled.map_or_else(String::new, |d| of(&d.work_s)),
+                measured.map_or_else(String::new, |m| of(&m.wall_s)),
+            ]);
+        }
+        rows.push([
+            cold(measured.and_then(|m| m.cold_s)),
             cold(modelled.and_then(|d| d.cold_s)),
-            cold(m.cold_wall_s),
-        );
-        page.painted(DIM, &row);
+            cold(measured.and_then(|m| m.cold_wall_s)),
+        ]);
+    }
+    let wide = |i: usize| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0);
+    let widths = [wide(0), wide(1), wide(2)];
+    let taken: usize = widths.iter().map(|w| w + 2).sum();
+    let room = page.style.width.saturating_sub(taken + 2);
+    let name_width = longest_name(c).clamp(12, room.max(12));
+    let cells = |name: &str, row: &[String; 3]| {
+        let [a, b, d] = row;
+        let [x, y, z] = widths;
+        format!("  {name:name_width$}  {a:>x$}  {b:>y$}  {d:>z$}")
+    };
+    page.painted(DIM, &cells("variant", &rows[0]));
+    for (v, row) in c.variants.iter().zip(rows[1..].chunks(3)) {
+        page.line(&cells(&middle(&v.name, name_width), &row[0]));
+        if v.measured.is_some() {
+            page.painted(DIM, &cells("  10 .. 90 %", &row[1]));
+            page.painted(DIM, &cells("  from empty", &row[2]));
+        }
         for note in super::measured_notes(v) {
             page.wrapped(PLAIN, "    note: ", "      ", &line(&note));
         }
