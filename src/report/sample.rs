@@ -202,7 +202,7 @@ pub fn comparison() -> Comparison {
     let hash = |n: usize| format!("{n:02}").repeat(20);
     let step = |text: &str, a_s: f64, b_s: f64| StepDifference {
         text: text.to_owned(),
-        a_step: Some("0.3".to_owned()),
+        a_step: (a_s > 0.0).then(|| "0.3".to_owned()),
         b_step: (b_s > 0.0).then(|| "0.4".to_owned()),
         a_s,
         b_s,

@@ -72,8 +72,10 @@ fn pairs(pieces: &mut Vec<Piece>, c: &Comparison) {
         );
         pieces.push((Rank::Message, text));
     }
-    for p in shown.iter().filter(|p| !p.differing.is_empty()) {
-        pieces.push((Rank::Diff, fold(p)));
+    for (i, p) in shown.iter().enumerate() {
+        if !p.differing.is_empty() {
+            pieces.push((Rank::Diff, fold(p, i)));
+        }
     }
 }
 
@@ -82,11 +84,13 @@ fn interval(range: [f64; 2]) -> String {
     text.trim_start_matches("95 % interval ").to_owned()
 }
 
-fn fold(p: &Pair) -> String {
+fn fold(p: &Pair, at: usize) -> String {
+    // Names stand below: in a summary Markdown's escapes would be shown as they are.
     let mut out = format!(
-        "\n<details><summary>{} instead of {}: the builds that differ</summary>\n\n| build | like it | before | after | steps that make the difference |\n|---|--:|--:|--:|---|\n",
-        markdown_text(&shortened(&p.b, 120)),
-        markdown_text(&shortened(&p.a, 120))
+        "\n<details><summary>Builds in which pair {} differs, and the steps that make the difference</summary>\n\n{} instead of {}:\n\n| build | like it | before | after | steps |\n|---|--:|--:|--:|---|\n",
+        at + 1,
+        name(&p.b),
+        name(&p.a)
     );
     let rows = chosen(p, MOST_GROUPS);
     for d in &rows {

@@ -43,7 +43,7 @@ fn longest_name(c: &Comparison) -> usize {
 
 fn variants(page: &mut Page, c: &Comparison) {
     let width = page.style.width;
-    let name_width = longest_name(c).clamp(7, width - 48);
+    let name_width = longest_name(c).clamp(7, width - 49);
     page.painted(
         DIM,
         &format!(
