@@ -57,14 +57,12 @@ impl Builder for Docker {
 impl Store for Docker {
     fn keeps_images(&self, flags: &[String]) -> bool {
         let mut words = vec!["buildx", "inspect"];
-        let named = flags
-            .iter()
-            .enumerate()
-            .filter_map(|(i, f)| match f.as_str() {
-                "--builder" => flags.get(i + 1).map(String::as_str),
-                f => f.strip_prefix("--builder="),
-            });
-        words.extend(named.last());
+        let at = |(i, flag): (usize, &String)| match flag.as_str() {
+            "--builder" => flags.get(i + 1).cloned(),
+            flag => flag.strip_prefix("--builder=").map(str::to_owned),
+        };
+        let named = flags.iter().enumerate().rev().find_map(at);
+        words.extend(named.as_deref());
         let said = client(Duration::MAX).ask(&words).unwrap_or_default();
         let driver = said.lines().find_map(|l| l.strip_prefix("Driver:"));
         driver.is_some_and(|d| d.trim() == "docker")

@@ -78,7 +78,7 @@ fn variants(page: &mut Page, c: &Comparison) {
 fn pairs(page: &mut Page, c: &Comparison) {
     let (shown, more) = super::worth_showing(c);
     for (i, p) in shown.iter().enumerate() {
-        if i < MOST_PAIRS || i == MOST_PAIRS {
+        if i <= MOST_PAIRS {
             page.line("");
         }
         let text = format!(
