@@ -330,6 +330,9 @@ pub fn measured_how(c: &Comparison) -> Option<String> {
     ))
 }
 
+/// Fewer builds than these say little about other builds.
+const FEW: usize = 8;
+
 /// The measured saving of a pair beside the modelled one.
 #[must_use]
 pub fn measured_change(p: &Pair) -> Option<String> {
@@ -340,8 +343,12 @@ pub fn measured_change(p: &Pair) -> Option<String> {
             wording::change(d.saving, d.interval)
         )
     });
+    let few = match m.builds < FEW {
+        true => " (few: another run may well leave the intervals)",
+        false => "",
+    };
     Some(format!(
-        "measured on {}: {} by steps, {} by the clock{modelled}",
+        "measured on {}{few}: {} by steps, {} by the clock{modelled}",
         count(m.builds, "build"),
         wording::change(m.saving, m.interval),
         wording::change(m.wall_saving, m.wall_interval),

@@ -109,9 +109,10 @@ fn measured_and_modelled_have_columns_of_their_own() {
     assert!(heads.contains(&"steps, measured") && heads.contains(&"steps, modelled"));
     let text = &read.all("body")[0].2;
     assert!(
-        text.contains("measured on 2 builds: saves 50 % (95 % interval 45 .. 55 %) by steps"),
+        text.contains("saves 50 % (95 % interval 45 .. 55 %) by steps"),
         "{text}"
     );
+    assert!(text.contains("measured on 2 builds (few:"));
     assert!(text.contains("modelled on the same builds: saves 50 %"));
 }
 
