@@ -585,8 +585,12 @@ fn against(
     };
     other.options.args.clone_from(&subject.options.args);
     let replayed = replay_subject(place, &args.history, builds, &other, costs)?;
-    let sums = summarize(&replayed.outcome, &replayed.costs);
     let both = shared_builds(&[&replayed.outcome, &present.outcome]);
+    if both.is_empty() {
+        let why = "no build of the history works with both Dockerfiles";
+        return Ok(Err(why.to_owned()));
+    }
+    let sums = super::compare::over(&replayed, &both);
     let pick = |r: &Replayed| -> Vec<f64> { both.iter().map(|b| r.costs[*b].work_s).collect() };
     let (a, b) = (pick(&replayed), pick(present));
     let before: f64 = a.iter().sum();
@@ -606,11 +610,8 @@ fn against(
         steps: step_changes::of(&old, &new, &was),
         rev: rev.to_owned(),
         commit: commit.to_string(),
-        baseline: figures(
-            &sums,
-            replayed.watch(costs).wall_of_counted(),
-            Weight::default(),
-        ),
+        baseline: figures(&sums, replayed.watch(costs).wall(&both), Weight::default()),
+        work_s_per_build: b.iter().sum::<f64>() / both.len() as f64,
         saving,
         interval: saving_interval(&a, &b),
     }))

@@ -10,12 +10,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 mod check;
+mod compare;
 mod jobs;
 mod layers;
 mod learning;
 mod trend;
 mod two_builds;
 pub use check::{CheckArgs, RuleFlags};
+pub use compare::CompareArgs;
 pub use jobs::JobFlags;
 pub use layers::{DiskArg, LayersArgs, LayersFormat};
 pub use learning::{CalibrateArgs, LearnFlags, RecordArgs};
@@ -415,35 +417,6 @@ pub struct ReplayArgs {
     pub output: Option<PathBuf>,
 }
 
-/// `compare`.
-#[derive(Clone, Debug, Args)]
-pub struct CompareArgs {
-    /// Dockerfiles, or `REV:path`.
-    #[arg(required = true, num_args = 2.., value_name = "VARIANT")]
-    pub variants: Vec<String>,
-    /// The repository.
-    #[arg(long, value_name = "PATH", default_value = ".")]
-    pub repo: PathBuf,
-    /// Build context, relative to the repository path.
-    #[arg(long, value_name = "DIR")]
-    pub context: Option<String>,
-    /// Stage to build.
-    #[arg(long, value_name = "STAGE")]
-    pub target: Option<String>,
-    /// Build argument; repeatable.
-    #[arg(long = "build-arg", value_name = "K=V")]
-    pub build_args: Vec<String>,
-    /// Which commits, which cache, which costs.
-    #[command(flatten)]
-    pub history: HistoryFlags,
-    /// What to print.
-    #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
-    pub format: CompareFormat,
-    /// Write to FILE instead of stdout.
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
 /// `inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
@@ -596,7 +569,7 @@ choices! {
     BuilderArg {
         /// `docker buildx build`.
         Docker,
-        /// `buildah build`; for --plan only.
+        /// `buildah build`; it cannot count steps: for `verify --plan` only.
         Buildah,
     }
 }
@@ -609,6 +582,8 @@ choices! {
         Json,
         /// Tables for a comment.
         Markdown,
+        /// One page with a plot, for a browser.
+        Html,
     }
 }
 choices! {

@@ -227,9 +227,12 @@ pub fn dearest(rows: &[FindingRow], most: usize) -> (Vec<&FindingRow>, usize) {
     list.sort_by(|a, b| {
         let seconds = |r: &FindingRow| r.evidence.seconds.unwrap_or(0.0);
         let bytes = |r: &FindingRow| r.evidence.bytes.unwrap_or(0);
+        // What the builder reports too, by its names, is mostly about style.
+        let style = |r: &FindingRow| r.rule.starts_with(|c: char| c.is_ascii_uppercase());
         let bad = rank(a.severity).cmp(&rank(b.severity));
         bad.then(seconds(b).total_cmp(&seconds(a)))
             .then(bytes(b).cmp(&bytes(a)))
+            .then(style(a).cmp(&style(b)))
     });
     let more = list.len().saturating_sub(most);
     list.truncate(most);

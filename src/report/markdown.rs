@@ -7,8 +7,8 @@
 
 use super::escape::{fence, line, markdown_code, markdown_text, shortened, without_commands};
 use super::model::{
-    Analysis, BaseComparison, Comparison, DiagnosticRow, FailedTarget, PlanRow, StepChange,
-    StepRow, TargetReport,
+    Analysis, BaseComparison, DiagnosticRow, FailedTarget, PlanRow, StepChange, StepRow,
+    TargetReport,
 };
 use super::number::{count, percent, seconds};
 use super::{findings, minutes, trend, wording};
@@ -31,7 +31,7 @@ const SENTENCE: usize = 600;
 
 /// What is given up first when the comment is too long, last in this order first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+pub(super) enum Rank {
     Head,
     Row,
     Plan,
@@ -40,7 +40,7 @@ enum Rank {
     Diff,
 }
 
-type Piece = (Rank, String);
+pub(super) type Piece = (Rank, String);
 
 /// The whole analysis.
 #[must_use]
@@ -80,7 +80,7 @@ pub fn analysis(a: &Analysis) -> String {
 
 /// Joins the pieces, without the least important ones where the whole would be too long. Every
 /// piece starts at a line's start, so CI commands can be taken out of each before it is measured.
-fn assemble(mut pieces: Vec<Piece>) -> String {
+pub(super) fn assemble(mut pieces: Vec<Piece>) -> String {
     let mut lengths: Vec<usize> = pieces
         .iter_mut()
         .map(|(_, text)| {
@@ -112,11 +112,11 @@ fn assemble(mut pieces: Vec<Piece>) -> String {
     out
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     markdown_code(&shortened(text, NAME))
 }
 
-fn sentence(text: &str) -> String {
+pub(super) fn sentence(text: &str) -> String {
     markdown_text(&shortened(text, SENTENCE))
 }
 
@@ -170,9 +170,10 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
                 measure.map_or_else(|| "no better one".to_owned(), |m| seconds(m.after) + m.unit);
             match &t.base {
                 Some(b) => format!(
-                    "| {} | {} | {now} | {} | {} | {best} |\n",
+                    "| {} | {} | {} | {} | {} | {best} |\n",
                     title(t),
                     seconds(b.baseline.work_s_per_build),
+                    seconds(b.work_s_per_build),
                     percent(b.saving),
                     wording::range(b.interval).trim_start_matches("95 % interval "),
                 ),
@@ -211,7 +212,7 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
         head.push_str(&format!(
             "\nAgainst {}: {}.\n",
             name(&base.rev),
-            markdown_text(&wording::against(base, &t.baseline))
+            markdown_text(&wording::against(base))
         ));
     }
     pieces.push((Rank::Plan, head));
@@ -413,50 +414,6 @@ fn failure(f: &FailedTarget) -> String {
         Some(d) => diagnostic(d, &f.file),
         None => format!("error: {} could not be analysed\n", name(&f.file)),
     }
-}
-
-/// Variants on the same builds, and every pair of them.
-#[must_use]
-pub fn comparison(c: &Comparison) -> String {
-    let mut pieces = vec![(
-        Rank::Head,
-        format!(
-            "{COMPARISON_MARKER}\n### {} on {}\n\n| variant | per build | longest chain | empty cache | cached |\n|---|--:|--:|--:|--:|\n",
-            count(c.variants.len(), "variant"),
-            count(c.builds, "build") + &wording::under(&c.policy)
-        ),
-    )];
-    for v in &c.variants {
-        let f = &v.figures;
-        let row = format!(
-            "| {} | {} | {} | {} | {} |\n",
-            name(&v.name),
-            seconds(f.work_s_per_build),
-            seconds(f.critical_path_s_per_build),
-            seconds(f.cold_s),
-            percent(f.hit_rate),
-        );
-        pieces.push((Rank::Row, row));
-    }
-    if !c.pairs.is_empty() {
-        let head = "\n| from | to | saving | 95 % interval | cheaper in | dearer in | same in |\n|---|---|--:|--:|--:|--:|--:|\n";
-        pieces.push((Rank::Head, head.to_owned()));
-    }
-    for p in &c.pairs {
-        let row = format!(
-            "| {} | {} | {} | {} | {} | {} | {} |\n",
-            name(&p.a),
-            name(&p.b),
-            percent(p.saving),
-            wording::range(p.interval).trim_start_matches("95 % interval "),
-            p.wins,
-            p.losses,
-            p.ties,
-        );
-        // Pairs grow with the square of the variants.
-        pieces.push((Rank::Steps, row));
-    }
-    assemble(pieces)
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ fn a_pull_request_against_its_base() {
         rev: "main".to_owned(),
         commit: "abc".to_owned(),
         baseline: sample::baseline(91.0),
+        work_s_per_build: 73.2,
         saving: 1.0 - 73.2 / 91.0,
         interval: [0.15, 0.25],
         steps: vec![super::super::model::StepChange {
@@ -115,7 +116,7 @@ fn a_pull_request_against_its_base() {
 
 #[test]
 fn two_variants() {
-    insta::assert_snapshot!(comparison(&sample::comparison()), @r"
+    insta::assert_snapshot!(crate::report::comparison::markdown::comparison(&sample::comparison()), @r"
     <!-- cacheplan compare -->
     ### 2 variants on 499 builds
 
@@ -124,9 +125,22 @@ fn two_variants() {
     | `Dockerfile` | 41 s | 32.8 s | 180 s | 61 % |
     | <code>HEAD\~1:&#8203;Docker&#124;file @&#8203;x</code> | 31 s | 24.8 s | 180 s | 61 % |
 
+    Modelled: the steps that would run, with seconds for each. The seconds are priors, measured on other projects: see --costs.
+
     | from | to | saving | 95 % interval | cheaper in | dearer in | same in |
     |---|---|--:|--:|--:|--:|--:|
     | `Dockerfile` | <code>HEAD\~1:&#8203;Docker&#124;file @&#8203;x</code> | 24 % | 20 .. 28 % | 120 | 3 | 376 |
+
+    <details><summary>Builds in which pair 1 differs, and the steps that make the difference</summary>
+
+    <code>HEAD\~1:&#8203;Docker&#124;file @&#8203;x</code> instead of `Dockerfile`:
+
+    | build | like it | before | after | steps |
+    |---|--:|--:|--:|---|
+    | `0707070707` commit 7 | 119 | 41 s | 26.1 s | `RUN npm ci` 15 s -&gt; not run (prior)<br>`COPY . .` 0.10 s -&gt; 0.20 s (prior) |
+    | `0808080808` commit 8 | 2 | 41 s | 41.1 s | `COPY package.json ./` not run -&gt; 0.10 s (prior) |
+
+    </details>
     ");
 }
 

@@ -2,6 +2,8 @@
 
 pub mod affected;
 pub mod bootstrap;
+pub mod compare_html;
+pub mod comparison;
 pub mod diff;
 pub mod escape;
 pub mod explain;

@@ -2,9 +2,12 @@
 //! is a view of the same value. Field names are the command-line contract's. Durations are seconds,
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
+use super::comparison::{
+    BuildRow, DifferenceRow, MeasuredPair, MeasuredVariant, ModelledPair, ModelledVariant,
+};
 use super::findings::FindingRow;
-use crate::source::SourceFile;
 use super::place::{Extent, Replacement};
+use crate::source::SourceFile;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -309,8 +312,10 @@ pub struct BaseComparison {
     pub rev: String,
     /// The commit it names.
     pub commit: String,
-    /// Its figures.
+    /// Its figures, over the builds that both Dockerfiles can make.
     pub baseline: Baseline,
+    /// Mean seconds of work a build of the present one over those builds.
+    pub work_s_per_build: f64,
     /// `1 - present / base`: positive when the present Dockerfile is cheaper.
     pub saving: f64,
     /// 95 % bootstrap interval of the saving.
@@ -534,18 +539,32 @@ pub struct Comparison {
     pub pairs: Vec<Pair>,
     /// Builds counted for all of them.
     pub builds: usize,
-    /// The cache policy, as on the command line.
+    /// The cache policy, as on the command line; several with commas.
     pub policy: String,
+    /// Those builds, oldest first, with the seconds of each variant.
+    pub per_build: Vec<BuildRow>,
 }
 
-/// One Dockerfile variant.
+/// A Dockerfile under a cache policy.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Variant {
-    /// As given.
+    /// The Dockerfile as given; with several policies ` · ` and the policy behind it.
     pub name: String,
+    /// The Dockerfile, as given.
+    pub file: String,
+    /// The cache policy it was replayed under.
+    pub policy: String,
     /// Its figures.
     #[serde(flatten)]
     pub figures: Baseline,
+    /// How many of its steps have seconds from where: `prior`, `learned`, `measured`.
+    pub cost_sources: BTreeMap<&'static str, usize>,
+    /// Builds of it that a real builder made; absent where none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredVariant>,
+    /// What the model says of those very builds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modelled_beside: Option<ModelledVariant>,
 }
 
 /// Two variants on the same builds.
@@ -565,4 +584,14 @@ pub struct Pair {
     pub losses: usize,
     /// Builds in which both cost the same.
     pub ties: usize,
+    /// Those builds that differ, the ones that differ by the same steps in one row; what makes the largest difference in all of its builds first.
+    pub differing: Vec<DifferenceRow>,
+    /// Builds that differ and are in none of these rows.
+    pub differing_left_out: usize,
+    /// Builds made with both; absent where no builder was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredPair>,
+    /// What the model says of those very builds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modelled_beside: Option<ModelledPair>,
 }

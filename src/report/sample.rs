@@ -1,5 +1,6 @@
 //! Hand-made documents for the renderers' tests.
 
+use super::comparison::*;
 use super::model::*;
 
 /// A step of a build of 499, by its figures.
@@ -202,7 +203,31 @@ pub fn analysis(target: TargetReport) -> Analysis {
 pub fn comparison() -> Comparison {
     let variant = |name: &str, work| Variant {
         name: name.to_owned(),
+        file: name.to_owned(),
+        policy: "local".to_owned(),
         figures: baseline(work),
+        cost_sources: [("prior", 4)].into(),
+        measured: None,
+        modelled_beside: None,
+    };
+    let hash = |n: usize| format!("{n:02}").repeat(20);
+    let step = |text: &str, a_s: f64, b_s: f64| StepDifference {
+        text: text.to_owned(),
+        a_step: (a_s > 0.0).then(|| "0.3".to_owned()),
+        b_step: (b_s > 0.0).then(|| "0.4".to_owned()),
+        a_s,
+        b_s,
+        cost_source: "prior",
+        maybe: false,
+    };
+    let group = |n: usize, builds: usize, steps: Vec<StepDifference>| DifferenceRow {
+        commit: hash(n),
+        summary: format!("commit {n}"),
+        a_s: 41.0,
+        b_s: 41.0 + steps.iter().map(|s| s.b_s - s.a_s).sum::<f64>(),
+        builds,
+        commits: (0..builds).map(|i| hash((n + i) % 100)).collect(),
+        steps,
     };
     Comparison {
         schema: "cacheplan.compare/1",
@@ -218,8 +243,70 @@ pub fn comparison() -> Comparison {
             wins: 120,
             losses: 3,
             ties: 376,
+            differing: vec![
+                group(
+                    7,
+                    120,
+                    vec![step("RUN npm ci", 15.0, 0.0), step("COPY . .", 0.1, 0.2)],
+                ),
+                group(8, 3, vec![step("COPY package.json ./", 0.0, 0.1)]),
+            ],
+            differing_left_out: 0,
+            measured: None,
+            modelled_beside: None,
         }],
         builds: 499,
         policy: "local".to_owned(),
+        per_build: (0..499)
+            .map(|n| BuildRow {
+                commit: hash(n % 100),
+                work_s: vec![41.0, if n % 2 == 0 { 41.0 } else { 21.0 }],
+            })
+            .collect(),
     }
+}
+
+/// The same with two builds measured.
+pub fn measured_comparison() -> Comparison {
+    let mut c = comparison();
+    for (v, scale) in c.variants.iter_mut().zip([1.0, 0.5]) {
+        let build = |work_s: f64| MeasuredBuild {
+            commit: "ab".repeat(20),
+            work_s: work_s * scale,
+            wall_s: work_s * scale + 0.5,
+            failed: None,
+            steps: vec![MeasuredStep {
+                name: "[2/3] RUN npm ci".to_owned(),
+                seconds: work_s * scale,
+            }],
+        };
+        v.measured = Some(MeasuredVariant {
+            builder: "docker 28.5".to_owned(),
+            apart: "all steps",
+            found_cached: 0,
+            builds: 2,
+            work_s: Spread::of(&[10.0 * scale, 12.0 * scale]),
+            wall_s: Spread::of(&[10.5 * scale, 12.5 * scale]),
+            cold_s: Some(60.0),
+            cold_wall_s: Some(61.0),
+            per_build: vec![build(60.0), build(10.0), build(12.0)],
+        });
+        v.modelled_beside = Some(ModelledVariant {
+            work_s: Spread::of(&[41.0 * scale, 41.0 * scale]),
+            cold_s: Some(180.0),
+            per_build: vec![180.0, 41.0, 41.0],
+        });
+    }
+    c.pairs[0].measured = Some(MeasuredPair {
+        builds: 2,
+        saving: 0.5,
+        interval: [0.45, 0.55],
+        wall_saving: 0.4,
+        wall_interval: [0.3, 0.5],
+    });
+    c.pairs[0].modelled_beside = Some(ModelledPair {
+        saving: 0.5,
+        interval: [0.5, 0.5],
+    });
+    c
 }

@@ -160,7 +160,7 @@ fn facts(page: &mut Page, t: &TargetReport) {
         page.wrapped(plain, "", "  ", &line(&text));
     }
     if let Some(base) = &t.base {
-        let against = wording::against(base, &t.baseline);
+        let against = wording::against(base);
         let text = format!("Against {}: {against}.", line(&base.rev));
         let color = if base.saving < 0.0 { RED } else { GREEN };
         page.wrapped(color, "", "  ", &text);

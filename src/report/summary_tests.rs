@@ -30,6 +30,7 @@ fn one_target_on_one_screen() {
         rev: "origin/main".to_owned(),
         commit: "abc".to_owned(),
         baseline: sample::baseline(41.0),
+        work_s_per_build: 73.2,
         saving: 1.0 - 73.2 / 41.0,
         interval: [-0.9, -0.6],
         steps: vec![StepChange {

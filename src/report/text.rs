@@ -5,7 +5,7 @@
 
 use super::escape::{line, shortened, terminal};
 use super::model::{
-    Analysis, Comparison, DiagnosticRow, EditRow, FailedTarget, PlanRow, StepRow, TargetReport,
+    Analysis, DiagnosticRow, EditRow, FailedTarget, PlanRow, StepRow, TargetReport,
 };
 use super::number::{bar, count, percent, seconds};
 pub use super::page::Style;
@@ -106,11 +106,7 @@ fn target(page: &mut Page, t: &TargetReport) {
         page.wrapped(anstyle::Style::new(), "", "  ", &line(&text));
     }
     if let Some(base) = &t.base {
-        let text = format!(
-            "against {}: {}",
-            line(&base.rev),
-            wording::against(base, &t.baseline)
-        );
+        let text = format!("against {}: {}", line(&base.rev), wording::against(base));
         let color = if base.saving < 0.0 { RED } else { GREEN };
         page.wrapped(color, "", "  ", &text);
     }
@@ -429,75 +425,6 @@ pub(super) fn diagnostic(page: &mut Page, d: &DiagnosticRow, file: &str) {
         line(&wording::place(d, file))
     );
     page.line(&text);
-}
-
-/// Variants on the same builds, and every pair of them.
-#[must_use]
-pub fn comparison(c: &Comparison, style: Style) -> String {
-    let mut page = Page::new(style);
-    let head = format!(
-        "{} on {}",
-        count(c.variants.len(), "variant"),
-        count(c.builds, "build") + &wording::under(&c.policy)
-    );
-    page.painted(BOLD, &head);
-    page.line("");
-    let longest = c
-        .variants
-        .iter()
-        .map(|v| line(&v.name).chars().count())
-        .max();
-    let name_width = longest.unwrap_or(0).clamp(7, page.style.width - 48);
-    page.painted(
-        DIM,
-        &format!(
-            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}",
-            "variant", "per build", "longest chain", "empty cache", "cached"
-        ),
-    );
-    let dearest = c
-        .variants
-        .iter()
-        .map(|v| v.figures.work_s_per_build)
-        .fold(0.0, f64::max);
-    for v in &c.variants {
-        let f = &v.figures;
-        let share = if dearest > 0.0 {
-            f.work_s_per_build / dearest
-        } else {
-            0.0
-        };
-        let row = format!(
-            "  {:name_width$}  {:>9}  {:>13}  {:>11}  {:>6}  {}",
-            shortened(&v.name, name_width),
-            seconds(f.work_s_per_build),
-            seconds(f.critical_path_s_per_build),
-            seconds(f.cold_s),
-            percent(f.hit_rate),
-            if page.style.width >= name_width + 60 {
-                bar(share, BAR)
-            } else {
-                String::new()
-            },
-        );
-        page.line(&row);
-    }
-    if !c.pairs.is_empty() {
-        page.line("");
-    }
-    for p in &c.pairs {
-        let text = format!(
-            "{} instead of {}: {}; cheaper in {}, dearer in {}, the same in {}",
-            shortened(&p.b, 40),
-            shortened(&p.a, 40),
-            wording::change(p.saving, p.interval),
-            count(p.wins, "build"),
-            p.losses,
-            p.ties,
-        );
-        page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
-    }
-    page.done()
 }
 
 #[cfg(test)]

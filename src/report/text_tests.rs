@@ -55,6 +55,7 @@ fn stages_doubts_base_and_messages_at_80() {
         rev: "origin/main".to_owned(),
         commit: "abc".to_owned(),
         baseline: sample::baseline(41.0),
+        work_s_per_build: 73.2,
         saving: 1.0 - 73.2 / 41.0,
         interval: [-0.9, -0.6],
         steps: Vec::new(),
@@ -249,15 +250,52 @@ fn rows_stay_in_the_width_and_many_steps_are_folded() {
 
 #[test]
 fn two_variants() {
-    insta::assert_snapshot!(comparison(&sample::comparison(), AT_80), @r"
+    insta::assert_snapshot!(crate::report::comparison::text::comparison(&sample::comparison(), AT_80), @r"
     2 variants on 499 builds
 
       variant                per build  longest chain  empty cache  cached
       Dockerfile                  41 s         32.8 s        180 s    61 %
       HEAD~1:Docker|file @x       31 s         24.8 s        180 s    61 %
+      Modelled: the steps that would run, with seconds for each. The seconds are
+      priors, measured on other projects: see --costs.
 
       HEAD~1:Docker|file @x instead of Dockerfile: saves 24 % (95 % interval 20 ..
         28 %); cheaper in 120 builds, dearer in 3, the same in 376
+        0707070707 “commit 7” and 119 builds like it: 41 s -> 26.1 s
+            RUN npm ci  15 s -> not run (prior)
+            COPY . .  0.10 s -> 0.20 s (prior)
+        0808080808 “commit 8” and 2 builds like it: 41 s -> 41.1 s
+            COPY package.json ./  not run -> 0.10 s (prior)
+
+    Modelled seconds added up from build to build, oldest on the left (499 builds in
+      44 columns)
+      Dockerfile             ▁▁▁▁▁▁▁▁▂▂▂▂▂▃▃▃▃▃▃▄▄▄▄▄▅▅▅▅▅▅▆▆▆▆▆▇▇▇▇▇▇███    341 min
+      HEAD~1:Docker|file @x  ▁▁▁▁▁▁▁▁▁▁▂▂▂▂▂▂▂▂▃▃▃▃▃▃▃▄▄▄▄▄▄▄▅▅▅▅▅▅▅▅▆▆▆▆    258 min
+    ");
+}
+
+#[test]
+fn measured_stands_beside_modelled() {
+    let text = crate::report::comparison::text::comparison(&sample::measured_comparison(), AT_80);
+    assert!(text.lines().all(|l| l.chars().count() <= 80), "{text}");
+    let from = text.find("Measured").unwrap_or(0);
+    insta::assert_snapshot!(&text[from..], @r"
+    Measured with docker 28.5: 3 commits of each variant, from an empty cache of
+      each variant's own; base images were there before. Steps: the seconds at work
+      of those that ran, summed up; clock: from the start of the client to its end.
+      Median (10 .. 90 % of the builds); the oldest build, with the empty cache, is
+      left out of both. Every build was made once, one variant after the other.
+      variant                steps, measured  steps, modelled  clock, measured
+      Dockerfile                        11 s             41 s           11.5 s
+        10 .. 90 %            10.2 .. 11.8 s       41 .. 41 s   10.7 .. 12.3 s
+        from empty                      60 s            180 s             61 s
+      HEAD~1:Docker|file @x           5.50 s           20.5 s           5.75 s
+        10 .. 90 %            5.10 .. 5.90 s   20.5 .. 20.5 s   5.35 .. 6.15 s
+        from empty                      60 s            180 s             61 s
+      HEAD~1:Docker|file @x instead of Dockerfile: measured on 2 builds (few:
+        another run may well leave the intervals): saves 50 % (95 % interval 45 ..
+        55 %) by steps, saves 40 % (95 % interval 30 .. 50 %) by the clock; modelled
+        on the same builds: saves 50 % (95 % interval 50 .. 50 %)
     ");
 }
 

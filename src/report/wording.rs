@@ -341,13 +341,13 @@ pub fn range(interval: [f64; 2]) -> String {
     format!("95 % interval {lo} .. {hi}")
 }
 
-/// The present Dockerfile against the base's.
+/// The present Dockerfile against the base's, over the builds that both can make.
 #[must_use]
-pub fn against(base: &BaseComparison, now: &Baseline) -> String {
+pub fn against(base: &BaseComparison) -> String {
     format!(
         "{} -> {} per build, {}",
         seconds(base.baseline.work_s_per_build),
-        seconds(now.work_s_per_build),
+        seconds(base.work_s_per_build),
         change(base.saving, base.interval),
     )
 }

@@ -1,7 +1,7 @@
 //! `docker buildx build`, started and waited for.
 
 use super::process::{Client, last_line};
-use super::{Builder, BuilderError, Made, Outcome, Request};
+use super::{Builder, BuilderError, Made, Outcome, Request, Store};
 use crate::cost::log::{self, MAX_LOG_BYTES};
 use std::fs::File;
 use std::path::Path;
@@ -20,6 +20,8 @@ const UNREACHABLE: [&str; 4] = [
 const FAULTS: [&str; 2] = ["failed to commit", "failed to stat active key"];
 /// What a daemon with a graph driver says to an export that only the containerd store has.
 const NO_ARCHIVE: &str = "exporter is not supported for the docker driver";
+/// How long taking an image out may take.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// An archive of layers as they are: with `force-compression` those of the base image too.
 const ARCHIVE: &str = "type=oci,dest=-,compression=uncompressed,force-compression=true";
 
@@ -49,6 +51,34 @@ impl Builder for Docker {
             return through_store(request, dest);
         }
         made(&text, success)
+    }
+}
+
+impl Store for Docker {
+    fn keeps_images(&self, flags: &[String]) -> bool {
+        let mut words = vec!["buildx", "inspect"];
+        let at = |(i, flag): (usize, &String)| match flag.as_str() {
+            "--builder" => flags.get(i + 1).cloned(),
+            flag => flag.strip_prefix("--builder=").map(str::to_owned),
+        };
+        let named = flags.iter().enumerate().rev().find_map(at);
+        words.extend(named.as_deref());
+        let said = client(Duration::MAX).ask(&words).unwrap_or_default();
+        let driver = said.lines().find_map(|l| l.strip_prefix("Driver:"));
+        driver.is_some_and(|d| d.trim() == "docker")
+    }
+
+    fn keep(&self, request: &Request, name: &str) -> Result<Outcome, BuilderError> {
+        let mut docker = command(request, &format!("type=image,name={name}"));
+        let (success, text) = client(request.timeout).run(&mut docker, None, MAX_LOG_BYTES)?;
+        outcome(&text, success)
+    }
+
+    fn discard(&self, name: &str) {
+        let mut docker = Command::new(NAME);
+        docker.args(["image", "rm", name]);
+        // Nobody can do anything about it.
+        let _ = client(PATIENCE).run(&mut docker, None, MAX_LOG_BYTES);
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Goes in: a repository's commits, what is predicted of each build, a [`Builder`]. Comes out: a
 //! [`Tally`] of steps that agree and of every difference. Costs one checkout and one build a commit.
-//! For a plan ([`verify_plan`]): two builds, out come the differences of their images.
+//! For a plan ([`verify_plan`]): two builds, out come the differences of their images. For a variant ([`measure`]): its
+//! builds, timed.
 //! Invariants: nothing from the repository is executed on this machine (its builds run where the
 //! builder runs them), nothing is written into it, and no cache is ever emptied.
 
@@ -11,6 +12,7 @@ mod checkout;
 mod compare;
 mod docker;
 mod images;
+mod measure;
 mod noise;
 mod plan;
 mod prediction;
@@ -25,6 +27,7 @@ pub use docker::Docker;
 pub use images::{
     Archive, Comparison, Field, ImageDifference, compare_archives, compare_files, shown,
 };
+pub use measure::{Apart, Bases, Series, Stopped, Timed, measure};
 pub use noise::{NOT_REPRODUCIBLE, Noise};
 pub use plan::{PlanError, PlanOutcome, Which, verify_plan};
 pub use prediction::{BuildLine, Ended, Job, Limits, run};
@@ -109,6 +112,21 @@ pub trait Builder {
     fn image(&self, request: &Request, dest: &Path) -> Result<Made, BuilderError>;
 }
 
+/// A builder with a store of images that its builds can stand on.
+pub trait Store: Builder {
+    /// Whether the builder that these flags choose has one.
+    fn keeps_images(&self, flags: &[String]) -> bool;
+
+    /// Builds, and keeps the image under a name.
+    ///
+    /// # Errors
+    /// When the build did not come to an end.
+    fn keep(&self, request: &Request, name: &str) -> Result<Outcome, BuilderError>;
+
+    /// Takes an image out again; one that is not there is no error.
+    fn discard(&self, name: &str);
+}
+
 /// A name that no other image has, for a builder that can only write an image it has a name for.
 fn image_name(dest: &Path) -> String {
     let hash = blake3::hash(dest.as_os_str().as_encoded_bytes()).to_hex();
@@ -117,6 +135,8 @@ fn image_name(dest: &Path) -> String {
 
 #[cfg(test)]
 mod images_tests;
+#[cfg(test)]
+mod measure_tests;
 #[cfg(test)]
 mod plan_tests;
 #[cfg(test)]

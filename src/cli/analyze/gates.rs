@@ -94,7 +94,7 @@ impl Gate {
         match self {
             Self::Rebuild(limit) => {
                 let base = t.base.as_ref().filter(|b| -b.saving > *limit)?;
-                let told = wording::against(base, &t.baseline);
+                let told = wording::against(base);
                 Some(format!("{}: {told}", t.file))
             }
             Self::Severity(bad) => {

@@ -86,14 +86,14 @@ fn check(args: &VerifyArgs) -> Result<()> {
     Ok(())
 }
 
-fn gone(error: &BuilderError) -> Done {
+pub(in crate::cli) fn gone(error: &BuilderError) -> Done {
     output::say(&format!("error: {error}"));
     Done::BuilderFailed
 }
 
 /// A Dockerfile in a folder of its own, with today's ignore rules and some lines more beside it, where they win over the
 /// context's.
-fn write_build(
+pub(in crate::cli) fn write_build(
     subject: &Subject,
     folder: &Path,
     dockerfile: &[u8],
@@ -106,8 +106,33 @@ fn write_build(
         .with_context(|| format!("cannot write to {}", folder.display()))
 }
 
+/// What a user tells the builder beside the Dockerfile's own.
+#[derive(Clone, Copy, Default)]
+pub(in crate::cli) struct Told<'a> {
+    /// `--network`.
+    pub network: Option<&'a str>,
+    /// `--platform`.
+    pub platform: Option<&'a str>,
+    /// Flags behind `--`.
+    pub more: &'a [String],
+}
+
+impl<'a> From<&'a VerifyArgs> for Told<'a> {
+    fn from(args: &'a VerifyArgs) -> Self {
+        Self {
+            network: args.place.build.network.as_deref(),
+            platform: args.place.build.platform.as_deref(),
+            more: &args.builder_flags,
+        }
+    }
+}
+
 /// What a build is told; arguments that differ in every build get `volatile` as their value.
-fn build_flags(args: &VerifyArgs, subject: &Subject, volatile: &str) -> Vec<String> {
+pub(in crate::cli) fn build_flags(
+    told: Told<'_>,
+    subject: &Subject,
+    volatile: &str,
+) -> Vec<String> {
     let options = &subject.options;
     let mut out = Vec::new();
     let mut push = |flag: &str, value: String| out.extend([flag.to_owned(), value]);
@@ -123,14 +148,13 @@ fn build_flags(args: &VerifyArgs, subject: &Subject, volatile: &str) -> Vec<Stri
     for (name, value) in &options.contexts {
         push("--build-context", format!("{name}={value}"));
     }
-    if let Some(mode) = &args.place.build.network {
-        push("--network", mode.clone());
+    if let Some(mode) = told.network {
+        push("--network", mode.to_owned());
     }
     // Without one the builder takes its own, which is most likely the one that is predicted.
-    let named = args.place.build.platform.as_ref();
-    if let Some(platform) = named.or(subject.target.platform.as_ref()) {
-        push("--platform", platform.clone());
+    if let Some(platform) = told.platform.or(subject.target.platform.as_deref()) {
+        push("--platform", platform.to_owned());
     }
-    out.extend(args.builder_flags.iter().cloned());
+    out.extend(told.more.iter().cloned());
     out
 }

@@ -97,7 +97,7 @@ pub fn run(
             dockerfile: folder.join("Dockerfile"),
             ignore_file: Some(folder.join("Dockerfile.dockerignore")),
             // The same value in all builds: what differs in every build is no doing of a plan.
-            flags: build_flags(args, subject, "cacheplan"),
+            flags: build_flags(args.into(), subject, "cacheplan"),
             no_cache: false,
             timeout: Duration::from_secs(args.timeout),
         })

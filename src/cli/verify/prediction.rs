@@ -218,7 +218,11 @@ impl Job for Commits<'_> {
         let request = Request {
             context,
             dockerfile,
-            flags: build_flags(self.args, self.subject, &format!("{}-{build}", self.tag)),
+            flags: build_flags(
+                self.args.into(),
+                self.subject,
+                &format!("{}-{build}", self.tag),
+            ),
             ..Request::default()
         };
         Ok((request, Box::new(folder)))
