@@ -95,7 +95,10 @@ fn data(text: &str) -> String {
 
 /// The value of a property, by the runner's rules.
 fn property(text: &str) -> String {
-    data(&line(text)).replace(':', "%3A").replace(',', "%2C")
+    let text = line(text);
+    data(&without_commands(&text))
+        .replace(':', "%3A")
+        .replace(',', "%2C")
 }
 
 #[cfg(test)]
@@ -143,14 +146,14 @@ mod tests {
             lines.iter().filter(|l| l.starts_with("::notice")).count(),
             10
         );
-        assert!(lines[0].ends_with("::no 11%0ADo this"), "{out}");
+        assert!(lines[0].ends_with("::No 11%0ADo this"), "{out}");
         assert_eq!(
             lines[9..],
             [
                 "::notice title=cacheplan::3 more notes not shown here: see the log of this step",
-                "note[base-tag] f:1: no 2. Do this",
-                "note[base-tag] f:1: no 1. Do this",
-                "note[base-tag] f:1: no 0. Do this"
+                "note[base-tag] f:1: No 2. Do this",
+                "note[base-tag] f:1: No 1. Do this",
+                "note[base-tag] f:1: No 0. Do this"
             ]
         );
     }
