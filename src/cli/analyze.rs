@@ -1,8 +1,10 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+mod detail;
 mod findings;
 mod gates;
 mod steps;
+mod weights;
 
 use super::advice::{self, Advisor, Around};
 use super::archives::archives;
@@ -25,7 +27,7 @@ use crate::report::model::{
     Analysis, BaseComparison, Baseline, EditRow, FailedTarget, History, PlanRow, ProofRow, Target,
     TargetReport, Timing, Trend, Wall,
 };
-use crate::report::{diff, markdown, text};
+use crate::report::{diff, html, markdown, text};
 use crate::rules::{Git, ProjectFile};
 use crate::simulate::{Context, Outcome, Summary, summarize};
 use crate::source::SourceFile;
@@ -49,11 +51,13 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
         .map(|g| gate(g, args))
         .collect::<Result<_>>()?;
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let (analysis, worst) = analysis(cli, &place, args)?;
+    let detailed = outputs.iter().any(|(format, _)| format == "html");
+    let (analysis, worst) = analysis(cli, &place, args, detailed)?;
     for (format, file) in outputs {
         let text = match format.as_str() {
             "json" => output::json(&analysis)?,
             "markdown" => markdown::analysis(&analysis).into_bytes(),
+            "html" => html::analysis(&analysis).into_bytes(),
             _ => {
                 let color = file.is_none() && output::color_stdout(cli);
                 text::analysis(
@@ -84,7 +88,12 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
 }
 
 /// The document, and whether a target named with `-f` failed.
-fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, bool)> {
+fn analysis(
+    cli: &Cli,
+    place: &Place,
+    args: &AnalyzeArgs,
+    detailed: bool,
+) -> Result<(Analysis, bool)> {
     place.repository()?;
     let costs = costs(place, &args.history)?;
     let found = load_replayed(place, &args.place.build, &args.history)?;
@@ -135,7 +144,14 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
             continue;
         };
         output::diagnostics(cli, &subject.diagnostics);
-        match report(&around, args, builds, subject, (&mut advisor, first)) {
+        match report(
+            &around,
+            args,
+            builds,
+            subject,
+            (&mut advisor, first),
+            detailed,
+        ) {
             Ok(mut report) => {
                 let notes = history_notes::about(builds, &[subject]);
                 let notes = output::rows(&subject.file, &notes);
@@ -284,6 +300,7 @@ fn report(
     builds: &Builds,
     subject: &Subject,
     (advisor, first): (&mut Advisor, bool),
+    detailed: bool,
 ) -> Result<TargetReport> {
     let (place, costs) = (around.place, around.costs);
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
@@ -336,6 +353,11 @@ fn report(
     extra.extend(found.said);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));
+    let detail = || {
+        Box::new(detail::of(
+            place, builds, subject, &replayed, &searched, costs,
+        ))
+    };
     Ok(TargetReport {
         file: subject.file.clone(),
         context: place.shown(&subject.context),
@@ -360,6 +382,7 @@ fn report(
         findings: found.findings,
         diagnostics: output::rows(&subject.file, &extra),
         timing: None,
+        detail: detailed.then(detail),
     })
 }
 

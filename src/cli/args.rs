@@ -349,7 +349,7 @@ pub struct AnalyzeArgs {
     /// Compare with the Dockerfile at this revision on the same commits.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
-    /// `text`, `json` or `markdown`; `F=FILE` writes to a file; repeatable.
+    /// `text`, `json`, `markdown` or `html`; `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,
     /// Exit 1 when this holds: `rebuild-cost+N%` (needs --base) or `severity=error|warning|note`.
@@ -600,6 +600,8 @@ choices! {
         Json,
         /// Tables for a comment.
         Markdown,
+        /// A page of its own.
+        Html,
     }
 }
 choices! {

@@ -6,7 +6,7 @@ use super::timeline::{Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output};
 use crate::report::bootstrap::saving_interval;
 use crate::report::model::{Comparison, Pair, Variant};
-use crate::report::{markdown, text};
+use crate::report::{html, markdown, text};
 use crate::simulate::{Summary, Verdict};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -84,6 +84,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     let text = match args.format {
         CompareFormat::Json => output::json(&comparison)?,
         CompareFormat::Markdown => markdown::comparison(&comparison).into_bytes(),
+        CompareFormat::Html => html::comparison(&comparison).into_bytes(),
         CompareFormat::Text => {
             let color = args.output.is_none() && output::color_stdout(cli);
             text::comparison(

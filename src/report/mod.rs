@@ -2,10 +2,12 @@
 
 pub mod affected;
 pub mod bootstrap;
+pub mod detail;
 pub mod diff;
 pub mod escape;
 pub mod explain;
 pub mod findings;
+pub mod html;
 pub mod layers;
 pub mod learned;
 pub mod markdown;

@@ -2,6 +2,7 @@
 //! is a view of the same value. Field names are the command-line contract's. Durations are seconds,
 //! sizes bytes, byte offsets 0-based, lines and columns 1-based.
 
+use super::detail::Detail;
 use super::findings::FindingRow;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -101,6 +102,9 @@ pub struct TargetReport {
     /// Measured run time; absent with `--no-timing`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timing: Option<Timing>,
+    /// What only some formats show.
+    #[serde(skip)]
+    pub detail: Option<Box<Detail>>,
 }
 
 /// Measured run time of the tool itself.

@@ -177,6 +177,7 @@ pub fn target() -> TargetReport {
         findings: vec![],
         diagnostics: vec![],
         timing: None,
+        detail: None,
     }
 }
 

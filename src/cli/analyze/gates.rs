@@ -19,8 +19,8 @@ pub fn formats_of(
             Some((n, f)) => (n, Some(PathBuf::from(f))),
             None => (text.as_str(), output.map(Path::to_owned)),
         };
-        if !["text", "json", "markdown"].contains(&name) {
-            bail!("--format {name}: text, json and markdown exist");
+        if !["text", "json", "markdown", "html"].contains(&name) {
+            bail!("--format {name}: text, json, markdown and html exist");
         }
         if file.is_none() && out.iter().any(|(_, f)| f.is_none()) {
             bail!("only one --format can go to stdout: write --format {name}=FILE");

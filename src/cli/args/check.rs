@@ -16,7 +16,7 @@ pub struct CheckArgs {
     /// In directories, look at the Dockerfiles too that discovery would leave alone.
     #[arg(long)]
     pub all: bool,
-    /// `text`, `json` or `markdown`; `F=FILE` writes to a file; repeatable.
+    /// `text`, `json`, `markdown` or `html`; `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,
     /// Exit 1 when there is a finding as bad as this: `severity=error|warning|note`.
