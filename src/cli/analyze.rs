@@ -1,8 +1,10 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+mod detail;
 mod findings;
 mod gates;
 mod steps;
+mod weights;
 
 use super::advice::{self, Advisor, Around};
 use super::archives::archives;
@@ -28,7 +30,7 @@ use crate::report::model::{
     PlanRow, ProofRow, Target, TargetReport, Timing, Trend, Wall,
 };
 use crate::report::place::{Extent, Replacement, joined};
-use crate::report::{diff, issue, markdown, step_changes, summary, text};
+use crate::report::{diff, html, issue, markdown, step_changes, summary, text};
 use crate::rules::{Git, ProjectFile};
 use crate::simulate::explain::pairs;
 use crate::simulate::{Context, Outcome, Summary, summarize};
@@ -53,7 +55,8 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
         .map(|g| gate(g, args))
         .collect::<Result<_>>()?;
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let (analysis, worst) = analysis(cli, &place, args)?;
+    let detailed = outputs.iter().any(|(format, _)| format == "html");
+    let (analysis, worst) = analysis(cli, &place, args, detailed)?;
     for (format, file) in outputs {
         let issues = || issue::of_analysis(&analysis);
         let about = issue::cost_source(&analysis);
@@ -64,6 +67,7 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
         let text = match format.as_str() {
             "json" => output::json(&analysis)?,
             "markdown" => markdown::analysis(&analysis).into_bytes(),
+            "html" => html::analysis(&analysis).into_bytes(),
             _ => {
                 let style = text::Style {
                     color: file.is_none() && output::color_stdout(cli),
@@ -96,7 +100,12 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
 }
 
 /// The document, and whether a target named with `-f` failed.
-fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, bool)> {
+fn analysis(
+    cli: &Cli,
+    place: &Place,
+    args: &AnalyzeArgs,
+    detailed: bool,
+) -> Result<(Analysis, bool)> {
     place.repository()?;
     let costs = costs(place, &args.history)?;
     let found = load_replayed(place, &args.place.build, &args.history)?;
@@ -151,7 +160,8 @@ fn analysis(cli: &Cli, place: &Place, args: &AnalyzeArgs) -> Result<(Analysis, b
         output::diagnostics(cli, &subject.diagnostics);
         let what = format!("replaying and searching {}", subject.file);
         let busy = part(cli, &what, at - 1, of);
-        let result = report(&around, args, builds, subject, (&mut advisor, first));
+        let told = (&mut advisor, first);
+        let result = report(&around, args, builds, subject, told, detailed);
         drop(busy);
         match result {
             Ok(mut report) => {
@@ -315,6 +325,7 @@ fn report(
     builds: &Builds,
     subject: &Subject,
     (advisor, first): (&mut Advisor, bool),
+    detailed: bool,
 ) -> Result<TargetReport> {
     let (place, costs) = (around.place, around.costs);
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
@@ -374,6 +385,11 @@ fn report(
     extra.extend(found.said);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));
+    let detail = || {
+        Box::new(detail::of(
+            place, builds, subject, &replayed, &searched, costs,
+        ))
+    };
     Ok(TargetReport {
         file: subject.file.clone(),
         context: place.shown(&subject.context),
@@ -401,6 +417,7 @@ fn report(
         timing: None,
         source: subject.source.clone(),
         course: course(&replayed),
+        detail: detailed.then(detail),
     })
 }
 

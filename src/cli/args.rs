@@ -355,7 +355,7 @@ pub struct AnalyzeArgs {
     /// Compare with the Dockerfile at this revision on the same commits.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
-    /// `text`, `json`, `markdown`, `sarif` (code scanning), `rdjson` (reviewdog), `gitlab` (Code Quality) or `github` (annotations of a workflow);
+    /// `text`, `json`, `markdown`, `html` (a page), `sarif` (code scanning), `rdjson` (reviewdog), `gitlab` (Code Quality) or `github` (annotations of a workflow);
     /// `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,

@@ -11,6 +11,7 @@ use super::{Done, output};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::project;
 use crate::report::findings::{Checked, CheckedFile, FindingRow, diagnostic, markdown, text};
+use crate::report::html;
 use crate::report::issue;
 use crate::rules::settings::Settings;
 use crate::rules::{Finding, Git, ProjectFile, all, of_project};
@@ -78,6 +79,7 @@ pub fn run(cli: &Cli, args: &CheckArgs) -> Result<Done> {
         let bytes = match format.as_str() {
             "json" => output::json(&document)?,
             "markdown" => markdown(&document).into_bytes(),
+            "html" => html::check(&document).into_bytes(),
             _ => {
                 let color = file.is_none() && output::color_stdout(cli);
                 text(&document, color).into_bytes()

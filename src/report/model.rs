@@ -5,6 +5,7 @@
 use super::comparison::{
     BuildRow, DifferenceRow, MeasuredPair, MeasuredVariant, ModelledPair, ModelledVariant,
 };
+use super::detail::Detail;
 use super::findings::FindingRow;
 use super::place::{Extent, Replacement};
 use crate::source::SourceFile;
@@ -127,6 +128,9 @@ pub struct TargetReport {
     /// Seconds of work of every build that counts, oldest first.
     #[serde(skip)]
     pub course: Vec<f64>,
+    /// What only some formats show.
+    #[serde(skip)]
+    pub detail: Option<Box<Detail>>,
 }
 
 /// Measured run time of the tool itself.

@@ -189,6 +189,7 @@ pub fn target() -> TargetReport {
             "FROM node:22\n\n\n\nWORKDIR /app\nCOPY . .\nRUN npm ci && npm run a-very-long-script-name\nRUN npm run build\n",
         ),
         course: (0..499).map(|i| f64::from(i % 7) * 20.0).collect(),
+        detail: None,
     }
 }
 

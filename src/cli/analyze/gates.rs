@@ -25,9 +25,9 @@ pub fn formats_of(
             Some((n, f)) => (n, Some(PathBuf::from(f))),
             None => (text.as_str(), output.map(Path::to_owned)),
         };
-        if !["text", "json", "markdown"].contains(&name) && !FOR_PROGRAMS.contains(&name) {
+        if !["text", "json", "markdown", "html"].contains(&name) && !FOR_PROGRAMS.contains(&name) {
             bail!(
-                "--format {name}: text, json, markdown, {} exist",
+                "--format {name}: text, json, markdown, html, {} exist",
                 FOR_PROGRAMS.join(", ")
             );
         }

@@ -16,7 +16,7 @@ pub struct CheckArgs {
     /// In directories, look at the Dockerfiles too that discovery would leave alone.
     #[arg(long)]
     pub all: bool,
-    /// `text`, `json`, `markdown`, `sarif` (code scanning), `rdjson` (reviewdog), `gitlab` (Code Quality) or `github` (annotations of a workflow);
+    /// `text`, `json`, `markdown`, `html` (a page), `sarif` (code scanning), `rdjson` (reviewdog), `gitlab` (Code Quality) or `github` (annotations of a workflow);
     /// `F=FILE` writes to a file; repeatable.
     #[arg(long, value_name = "F[=FILE]", default_value = "text")]
     pub format: Vec<String>,
