@@ -39,6 +39,7 @@ use anyhow::{Context as _, Result, bail};
 use findings::Measured;
 pub use gates::formats_of;
 use gates::{Gate, gate};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
@@ -122,7 +123,9 @@ fn analysis(
     let top = place.repository()?.work_tree().map(Path::to_owned);
     let settings = advice::settings(&place.path, top.as_deref())?;
     let mut advisor = Advisor::new(&args.rules)?;
-    let dockerfiles = good.iter().map(|s| ProjectFile {
+    let mut seen = BTreeSet::new();
+    let once = |s: &&&Subject| seen.insert((s.target.file.clone(), s.source.bytes().to_vec()));
+    let dockerfiles = good.iter().filter(once).map(|s| ProjectFile {
         path: &s.target.file,
         source: &s.source,
         tree: &s.parsed.tree,

@@ -239,12 +239,47 @@ pub fn dearest(rows: &[FindingRow], most: usize) -> (Vec<&FindingRow>, usize) {
     (list, more)
 }
 
+/// The first finding of each rule and file, with how many others there are of that rule there.
+#[must_use]
+pub fn by_rule<'a>(rows: &[&'a FindingRow]) -> Vec<(&'a FindingRow, usize)> {
+    let mut out: Vec<(&FindingRow, usize)> = Vec::new();
+    for row in rows {
+        // What was measured is told one by one.
+        let measured = row.evidence.seconds.is_some();
+        let same = |o: &&mut (&FindingRow, usize)| {
+            !measured
+                && o.0.rule == row.rule
+                && o.0.file == row.file
+                && o.0.evidence.seconds.is_none()
+        };
+        match out.iter_mut().find(same) {
+            Some(first) => first.1 += 1,
+            None => out.push((row, 0)),
+        }
+    }
+    out
+}
+
+/// ` and 3 more like it`.
+#[must_use]
+pub fn and_more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        n => format!(" and {n} more like it"),
+    }
+}
+
 /// A finding in one sentence with what it costs.
 #[must_use]
 pub fn sentence(row: &FindingRow) -> String {
+    // The replay holds such an argument for constant, unless it is told otherwise.
+    let if_so = match row.rule {
+        "arg-before-run" => " if it differs in every build",
+        _ => "",
+    };
     match cost(&row.evidence) {
         cost if cost.is_empty() => row.message.clone(),
-        cost => format!("{} ({cost})", row.message),
+        cost => format!("{} ({cost}{if_so})", row.message),
     }
 }
 

@@ -11,7 +11,7 @@ use super::model::{
     TargetReport,
 };
 use super::number::{count, percent, seconds};
-use super::{findings, minutes, trend, wording};
+use super::{findings, issue, minutes, trend, wording};
 
 /// What GitHub takes as one comment, in characters.
 pub const LIMIT: usize = 65_536;
@@ -24,6 +24,8 @@ const CUT: &str =
     "\n_Some parts were left out to fit into a comment; the text and JSON reports have them._\n";
 const MOST_STEPS: usize = 10;
 const MOST_ROWS_BELOW: usize = 20;
+/// Assumptions that need no fold.
+const MOST_OPEN: usize = 4;
 /// Characters of a name or instruction.
 const NAME: usize = 120;
 /// Characters of a sentence.
@@ -59,8 +61,8 @@ pub fn analysis(a: &Analysis) -> String {
     if a.targets.is_empty() {
         pieces.push((Rank::Head, "No Dockerfile found.\n".to_owned()));
     }
-    for t in done {
-        target(&mut pieces, t);
+    for t in wording::dearest(&done) {
+        target(&mut pieces, t, &done);
     }
     if !a.not_analysed.is_empty() {
         let names: Vec<String> = a.not_analysed.iter().take(5).map(|n| name(n)).collect();
@@ -127,23 +129,36 @@ fn title(t: &TargetReport) -> String {
     }
 }
 
+/// The same with the origin, where another target has that title.
+fn own_title(t: &TargetReport, all: &[&TargetReport]) -> String {
+    match wording::is_ambiguous(t, all) {
+        true => format!("{} ({})", title(t), sentence(&t.origin)),
+        false => title(t),
+    }
+}
+
 /// What the rules found, the dearest first.
 fn advice(pieces: &mut Vec<Piece>, t: &TargetReport) {
-    let (shown, more) = findings::dearest(&t.findings, MOST_ROWS_BELOW);
+    let (all, _) = findings::dearest(&t.findings, usize::MAX);
+    let groups = findings::by_rule(&all);
+    let shown = &groups[..groups.len().min(MOST_ROWS_BELOW)];
     if shown.is_empty() {
         return;
     }
+    let told: usize = shown.iter().map(|(_, others)| 1 + others).sum();
+    let more = all.len() - told;
     let mut text = "\n**Findings**\n\n".to_owned();
-    for row in shown {
+    for (row, others) in shown {
         let place = match row.file == t.file {
             true => format!("line {}", row.line),
             false => format!("{} line {}", name(&row.file), row.line),
         };
         text.push_str(&format!(
-            "- {} {place}: {} ({})\n",
+            "- {} {place}: {} ({}){}\n",
             row.severity,
-            sentence(&findings::sentence(row)),
-            markdown_code(row.rule)
+            issue::markdown(&shortened(&findings::sentence(row), SENTENCE)),
+            markdown_code(row.rule),
+            findings::and_more(*others)
         ));
     }
     if more > 0 {
@@ -171,18 +186,18 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
             match &t.base {
                 Some(b) => format!(
                     "| {} | {} | {} | {} | {} | {best} |\n",
-                    title(t),
+                    own_title(t, done),
                     seconds(b.baseline.work_s_per_build),
                     seconds(b.work_s_per_build),
                     percent(b.saving),
                     wording::range(b.interval).trim_start_matches("95 % interval "),
                 ),
-                None => format!("| {} | – | {now} | – | – | {best} |\n", title(t)),
+                None => format!("| {} | – | {now} | – | – | {best} |\n", own_title(t, done)),
             }
         } else if let (Some(p), Some(m)) = (plan, measure) {
             format!(
                 "| {} | {}{} | {} | {} | {} |\n",
-                title(t),
+                own_title(t, done),
                 seconds(m.before),
                 m.unit,
                 seconds(m.after),
@@ -190,14 +205,21 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
                 p.held_out_saving.map_or_else(|| "–".to_owned(), percent),
             )
         } else {
-            format!("| {} | {now} | no better one | – | – |\n", title(t))
+            format!(
+                "| {} | {now} | no better one | – | – |\n",
+                own_title(t, done)
+            )
         };
         pieces.push((Rank::Row, row));
     }
 }
 
-fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
-    let mut head = format!("\n#### {}\n\n{}.", title(t), wording::history(&t.history));
+fn target(pieces: &mut Vec<Piece>, t: &TargetReport, all: &[&TargetReport]) {
+    let mut head = format!(
+        "\n#### {}\n\n{}.",
+        own_title(t, all),
+        wording::history(&t.history)
+    );
     let costs = wording::cost_source(&t.steps);
     let clock = minutes::clock(&t.baseline) + &minutes::pushed(&t.baseline);
     head.push_str(&format!(" {}{clock} {costs}\n", wording::cost(&t.baseline)));
@@ -215,7 +237,14 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
             markdown_text(&wording::against(base))
         ));
     }
+    if let Some(text) = wording::few(&t.history) {
+        head.push_str(&format!("\n{}\n", markdown_text(&text)));
+    }
     pieces.push((Rank::Plan, head));
+    // What figures rest on stands before them.
+    for d in t.diagnostics.iter().take(MOST_ROWS_BELOW) {
+        pieces.push((Rank::Message, format!("\n{}", diagnostic(d, &t.file))));
+    }
     if let Some(base) = &t.base {
         changes(pieces, base);
     }
@@ -224,9 +253,6 @@ fn target(pieces: &mut Vec<Piece>, t: &TargetReport) {
     }
     plan(pieces, t);
     advice(pieces, t);
-    for d in t.diagnostics.iter().take(MOST_ROWS_BELOW) {
-        pieces.push((Rank::Message, format!("\n{}", diagnostic(d, &t.file))));
-    }
 }
 
 /// What the change does to single steps, in two lists.
@@ -348,6 +374,10 @@ fn plan(pieces: &mut Vec<Piece>, t: &TargetReport) {
         ));
         return;
     }
+    if let Some(text) = wording::not_worth(&t.baseline, plan) {
+        pieces.push((Rank::Plan, format!("\n{}\n", markdown_text(&text))));
+        return;
+    }
     let mut out = format!(
         "\n**Plan** ({}: {}): {}.\n\n",
         plan.safety,
@@ -369,11 +399,21 @@ fn plan(pieces: &mut Vec<Piece>, t: &TargetReport) {
     }
     more(&mut out, plan.edits.len());
     if !plan.assumptions.is_empty() {
-        out.push_str("\nIt assumes:\n\n");
+        let many = plan.assumptions.len() > MOST_OPEN;
+        out.push_str(&match many {
+            true => format!(
+                "\n<details><summary>It assumes {} things</summary>\n\n",
+                plan.assumptions.len()
+            ),
+            false => "\nIt assumes:\n\n".to_owned(),
+        });
         for assumption in plan.assumptions.iter().take(MOST_ROWS_BELOW) {
             out.push_str(&format!("- {}\n", sentence(assumption)));
         }
         more(&mut out, plan.assumptions.len());
+        if many {
+            out.push_str("\n</details>\n");
+        }
     }
     pieces.push((Rank::Plan, out));
     if !plan.diff.is_empty() {

@@ -393,6 +393,8 @@ pub struct RootRow {
     pub step: String,
     /// Builds.
     pub builds: usize,
+    /// Mean seconds a build, over all builds, that the step takes for this reason.
+    pub work_s_per_build: f64,
 }
 
 /// A path behind invalidations.

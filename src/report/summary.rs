@@ -5,9 +5,9 @@
 
 use super::escape::{line, shortened};
 use super::findings::FindingRow;
-use super::model::{Analysis, PlanRow, StepChange, StepRow, TargetReport};
+use super::model::{Analysis, PlanRow, RootRow, StepChange, StepRow, TargetReport};
 use super::number::{count, percent, seconds, spark};
-use super::page::{BOLD, CYAN, DIM, GREEN, Page, RED, Style};
+use super::page::{BOLD, CYAN, DIM, GREEN, Page, RED, Style, YELLOW};
 use super::{findings, minutes, snippet, text, trend, wording};
 use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::source::{SourceFile, Span};
@@ -19,7 +19,7 @@ const MOST_STEPS: usize = 5;
 /// Steps behind the cause that the snippet points at.
 const MOST_BEHIND: usize = 3;
 /// Edits named one by one.
-const MOST_EDITS: usize = 5;
+const MOST_EDITS: usize = 4;
 /// Findings named one by one.
 const MOST_FINDINGS: usize = 3;
 /// Messages about the files.
@@ -41,7 +41,7 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
     if done.len() > 1 {
         targets(&mut page, &done);
     }
-    if let Some(first) = dearest(&done).first() {
+    if let Some(first) = wording::dearest(&done).first() {
         target(&mut page, first);
     }
     if !done.is_empty() && !failed.is_empty() {
@@ -61,35 +61,25 @@ pub fn analysis(a: &Analysis, style: Style) -> String {
     page.done()
 }
 
-/// Seconds a build that the best plan of a target saves.
-fn saved(t: &TargetReport) -> f64 {
-    wording::best(&t.plans).map_or(0.0, |p| {
-        let m = wording::measure(&t.baseline, p);
-        m.before - m.after
-    })
-}
-
-/// The target where most is to be saved first; among equals the dearest, then as they come.
-fn dearest<'a>(done: &[&'a TargetReport]) -> Vec<&'a TargetReport> {
-    let mut list = done.to_vec();
-    list.sort_by(|a, b| {
-        let cost = |t: &TargetReport| t.baseline.work_s_per_build;
-        let by_saving = saved(b).total_cmp(&saved(a));
-        by_saving.then(cost(b).total_cmp(&cost(a)))
-    });
-    list
-}
-
 fn name(t: &TargetReport) -> String {
     let stage = t.target.as_ref();
     line(&t.file) + &stage.map_or_else(String::new, |s| format!(" ({})", line(s)))
 }
 
+/// A name that no other target of the table has, where it can be.
+fn own_name(t: &TargetReport, all: &[&TargetReport]) -> String {
+    match wording::is_ambiguous(t, all) {
+        true => format!("{} · {}", name(t), line(&t.origin)),
+        false => name(t),
+    }
+}
+
 /// One line a target.
 fn targets(page: &mut Page, done: &[&TargetReport]) {
-    let list = dearest(done);
+    let list = wording::dearest(done);
     let shown = &list[..list.len().min(MOST_TARGETS)];
-    let longest = shown.iter().map(|t| name(t).chars().count()).max();
+    let longest = shown.iter().map(|t| own_name(t, done).chars().count());
+    let longest = longest.max();
     let width = longest.unwrap_or(0).clamp(10, page.style.width - 42);
     let head = format!(
         "{:width$}  {:>9}  {:>13}  {:>6}  {:>8}",
@@ -101,7 +91,7 @@ fn targets(page: &mut Page, done: &[&TargetReport]) {
         let after = plan.map(|p| wording::measure(&t.baseline, p));
         let row = format!(
             "{:width$}  {:>9}  {:>13}  {:>6}  {:>8}",
-            shortened(&name(t), width),
+            shortened(&own_name(t, done), width),
             seconds(t.baseline.work_s_per_build),
             after.map_or_else(|| "–".to_owned(), |m| seconds(m.after)),
             plan.map_or_else(|| "–".to_owned(), |p| percent(p.saving)),
@@ -129,7 +119,14 @@ fn target(page: &mut Page, t: &TargetReport) {
     plan(page, t, start);
     advice(page, &t.findings, &t.file);
     for d in t.diagnostics.iter().take(MOST_DIAGNOSTICS) {
-        text::diagnostic(page, d, &t.file);
+        let severity = page.paint(text::severity_color(d.severity), d.severity);
+        let help = d
+            .help
+            .as_ref()
+            .map_or(String::new(), |h| format!("; {}", line(h)));
+        let place = line(&wording::place(d, &t.file));
+        let told = format!("{severity}: {}{help} ({place})", line(&d.message));
+        page.wrapped(anstyle::Style::new(), "", "  ", &told);
     }
     if let Some(more) = t.diagnostics.len().checked_sub(MOST_DIAGNOSTICS + 1) {
         page.painted(DIM, &format!("… {}", count(more + 1, "more message")));
@@ -167,6 +164,9 @@ fn facts(page: &mut Page, t: &TargetReport) {
         for c in base.steps.iter().take(MOST_CHANGES) {
             page.wrapped(plain, "  - ", "    ", &change(c));
         }
+    }
+    if let Some(text) = wording::few(h) {
+        page.wrapped(YELLOW, "", "  ", &text);
     }
     course(page, &t.course);
 }
@@ -223,24 +223,22 @@ fn why(page: &mut Page, t: &TargetReport) {
         span: place,
         text: changed(first, t.history.builds),
     }];
-    let runs = |s: &StepRow| {
-        s.roots
-            .iter()
-            .find(|r| r.step == first.id)
-            .map(|r| r.builds)
-    };
-    let mut behind: Vec<(f64, &StepRow, usize)> = t
+    let of = |s: &StepRow| s.roots.iter().find(|r| r.step == first.id).cloned();
+    let mut behind: Vec<(RootRow, &StepRow)> = t
         .steps
         .iter()
-        .filter_map(|s| runs(s).map(|n| (s.work_s_per_build, s, n)))
+        .filter_map(|s| of(s).map(|r| (r, s)))
         .collect();
-    behind.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.line.cmp(&b.1.line)));
-    for (_, step, builds) in behind.iter().take(MOST_BEHIND) {
+    behind.sort_by(|(a, s), (b, t)| {
+        let cost = b.work_s_per_build.total_cmp(&a.work_s_per_build);
+        cost.then(s.line.cmp(&t.line))
+    });
+    for (root, step) in behind.iter().take(MOST_BEHIND) {
         if let Some(span) = first_word(&t.source, step.line).filter(|s| *s != place) {
             let text = format!(
                 "runs again behind it in {}, {} per build",
-                count(*builds, "build"),
-                seconds(step.work_s_per_build)
+                count(root.builds, "build"),
+                seconds(root.work_s_per_build)
             );
             labels.push(Label { span, text });
         }
@@ -294,6 +292,11 @@ fn plan(page: &mut Page, t: &TargetReport, start: usize) {
         page.wrapped(BOLD, "", "  ", &wording::nothing(&t.baseline, plan));
         return;
     }
+    if let Some(text) = wording::not_worth(&t.baseline, plan) {
+        page.wrapped(BOLD, "", "  ", &text);
+        page.gap();
+        return;
+    }
     let head = format!(
         "Plan: {} · {}",
         plan.safety,
@@ -305,12 +308,8 @@ fn plan(page: &mut Page, t: &TargetReport, start: usize) {
         page.wrapped(anstyle::Style::new(), "  ", "  ", &line(&time));
     }
     for edit in plan.edits.iter().take(MOST_EDITS) {
-        let width = page.style.width - 4;
-        let place = text::lines(edit);
-        page.line(&format!(
-            "  - {}",
-            shortened(&format!("{place}: {}", edit.why), width)
-        ));
+        let text = format!("{}: {}", text::lines(edit), line(&edit.why));
+        page.wrapped(anstyle::Style::new(), "  - ", "    ", &text);
     }
     let more = match plan.edits.len().saturating_sub(MOST_EDITS) {
         0 => String::new(),
@@ -372,15 +371,16 @@ fn advice(page: &mut Page, rows: &[FindingRow], file: &str) {
     let kinds = kinds.iter().filter(|(_, n)| *n > 0);
     let kinds: Vec<String> = kinds.map(|(k, n)| count(*n, k)).collect();
     page.painted(BOLD, &format!("Findings: {}", kinds.join(", ")));
-    let (shown, _) = findings::dearest(rows, MOST_FINDINGS);
-    for row in shown {
+    let (shown, _) = findings::dearest(rows, usize::MAX);
+    for (row, others) in findings::by_rule(&shown).iter().take(MOST_FINDINGS) {
         let place = match row.file == file {
             true => format!("line {}", row.line),
             false => format!("{}:{}", shortened(&row.file, 30), row.line),
         };
         let severity = page.paint(text::severity_color(row.severity), row.severity);
         let sentence = line(&findings::sentence(row));
-        let text = format!("{severity} {place}: {sentence} [{}]", row.rule);
+        let more = findings::and_more(*others);
+        let text = format!("{severity} {place}: {sentence} [{}]{more}", row.rule);
         page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
     }
 }

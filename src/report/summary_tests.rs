@@ -18,6 +18,7 @@ fn told() -> TargetReport {
         s.roots = vec![RootRow {
             step: id.clone(),
             builds: s.inherited,
+            work_s_per_build: s.work_s_per_build,
         }];
     }
     t

@@ -196,7 +196,8 @@ pub(super) fn steps(page: &mut Page, steps: &[StepRow], builds: usize, most: usi
         let inherited_only = s.direct == 0 && s.inherited > 0;
         behind |= inherited_only;
         let mark = if inherited_only { " ↑" } else { "" };
-        let name = shortened(text, name_width - mark.chars().count()) + mark;
+        let text = wording::without_mounts(text);
+        let name = shortened(&text, name_width - mark.chars().count()) + mark;
         let runs = format!("{}/{builds}", s.executed);
         let color = match s.rate {
             r if r >= 0.5 => RED,
@@ -218,6 +219,10 @@ pub(super) fn steps(page: &mut Page, steps: &[StepRow], builds: usize, most: usi
     }
     if behind {
         page.painted(DIM, "      ↑ runs only because a step before it ran");
+    }
+    if steps.iter().any(|s| s.maybe > 0) {
+        let text = "      in doubt: only running a step before it can tell; counted as running";
+        page.painted(DIM, text);
     }
     if steps.iter().any(wording::is_warm) {
         let text =
@@ -330,10 +335,14 @@ fn advice(page: &mut Page, t: &TargetReport) {
     if t.findings.is_empty() {
         return;
     }
-    let (shown, more) = findings::dearest(&t.findings, MOST_FINDINGS);
+    let (all, _) = findings::dearest(&t.findings, usize::MAX);
+    let groups = findings::by_rule(&all);
+    let shown = &groups[..groups.len().min(MOST_FINDINGS)];
+    let told: usize = shown.iter().map(|(_, others)| 1 + others).sum();
+    let more = all.len() - told;
     page.line("");
     page.painted(BOLD, "Findings");
-    for row in shown {
+    for (row, others) in shown {
         let color = severity_color(row.severity);
         let place = match row.file == t.file {
             true => format!("line {}", row.line),
@@ -341,9 +350,10 @@ fn advice(page: &mut Page, t: &TargetReport) {
         };
         let severity = page.paint(color, row.severity);
         let text = format!(
-            "{severity} {place}: {} [{}]",
+            "{severity} {place}: {} [{}]{}",
             line(&findings::sentence(row)),
-            row.rule
+            row.rule,
+            findings::and_more(*others)
         );
         page.wrapped(anstyle::Style::new(), "  ", "    ", &text);
     }

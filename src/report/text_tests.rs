@@ -80,9 +80,9 @@ fn stages_doubts_base_and_messages_at_80() {
     a.not_analysed = vec!["Dockerfile.j2".to_owned()];
     insta::assert_snapshot!(analysis(&a, AT_80), @r"
     Dockerfile (context ., target final)                                  discovered
-    499 builds replayed, 340 of them rebuild something, 3 refused by the builder, 1
-      commit skipped for lack of the Dockerfile · oldest abc1234 .. newest
-      0123456789
+    499 builds replayed, 340 of them rebuild something, 3 more that the builder
+      would refuse, 1 commit skipped for lack of the Dockerfile · oldest abc1234 ..
+      newest 0123456789
     A build costs 73.2 s of work on average (60 s if every step in doubt is cached),
       its longest chain of steps 58.6 s; from an empty cache 180 s. Seconds of 5
       steps: 1 measured, 4 prior (lines 1, 2, 6, 7).
@@ -98,6 +98,7 @@ fn stages_doubts_base_and_messages_at_80() {
        8  RUN npm run build ↑      210/499  ████░░░░░░   42 %  11.7 min      295 s
             in doubt in 12 builds
           ↑ runs only because a step before it ran
+          in doubt: only running a step before it can tell; counted as running
           2 steps are always cached
 
     Nothing to do: this is optimal; no order or allowed rewrite can cost less (bound

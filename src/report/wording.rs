@@ -27,13 +27,18 @@ pub fn is_warm(s: &StepRow) -> bool {
 }
 
 /// The steps worth a row, at most `most`, as ascending indices, and the other steps that run. A
-/// third of the rows is for those that run of themselves most often, since they explain the others;
+/// third of the rows is for those whose own changes make most work, since they explain the others;
 /// the rest for the dearest.
 #[must_use]
 pub fn worth_showing(steps: &[StepRow], most: usize) -> (Vec<usize>, Vec<usize>) {
     let runs = |i: &usize| steps[*i].executed + steps[*i].maybe > 0;
     let mut all: Vec<usize> = (0..steps.len()).filter(runs).collect();
-    all.sort_by_key(|i| (std::cmp::Reverse(steps[*i].direct), *i));
+    all.sort_by(|a, b| {
+        let caused = |i: &usize| steps[*i].caused_s_per_build;
+        let by_cause = caused(b).total_cmp(&caused(a));
+        let by_runs = steps[*b].direct.cmp(&steps[*a].direct);
+        by_cause.then(by_runs).then(a.cmp(b))
+    });
     let causes = all
         .iter()
         .take(most / 3)
@@ -69,6 +74,24 @@ pub fn stage_and_instruction(name: &str) -> (&str, &str) {
     }
 }
 
+/// An instruction without its mounts, which would hide what it does where it is cut.
+#[must_use]
+pub fn without_mounts(text: &str) -> String {
+    let Some(behind) = text.strip_prefix("RUN ") else {
+        return text.to_owned();
+    };
+    let (mut rest, mut mounts) = (behind.trim_start(), false);
+    while rest.starts_with("--mount=") {
+        mounts = true;
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        rest = rest[end..].trim_start();
+    }
+    match mounts && !rest.is_empty() {
+        true => format!("RUN … {rest}"),
+        false => text.to_owned(),
+    }
+}
+
 /// The first ten digits of a commit; anything else as it is.
 #[must_use]
 pub fn short_commit(commit: &str) -> &str {
@@ -87,6 +110,34 @@ pub fn split(a: &Analysis) -> (Vec<&TargetReport>, Vec<&FailedTarget>) {
         }
     }
     (done, failed)
+}
+
+/// Whether another target has the same Dockerfile and stage, so that only its origin tells them apart.
+#[must_use]
+pub fn is_ambiguous(t: &TargetReport, all: &[&TargetReport]) -> bool {
+    let same = |o: &&&TargetReport| o.file == t.file && o.target == t.target;
+    all.iter().filter(same).count() > 1
+}
+
+/// Seconds a build that the best plan of a target saves.
+fn saved(t: &TargetReport) -> f64 {
+    let worth = |p: &&PlanRow| not_worth(&t.baseline, p).is_none();
+    best(&t.plans).filter(worth).map_or(0.0, |p| {
+        let m = measure(&t.baseline, p);
+        m.before - m.after
+    })
+}
+
+/// The target where most is to be saved first; among equals the dearest, then as they come.
+#[must_use]
+pub fn dearest<'a>(done: &[&'a TargetReport]) -> Vec<&'a TargetReport> {
+    let mut list = done.to_vec();
+    list.sort_by(|a, b| {
+        let cost = |t: &TargetReport| t.baseline.work_s_per_build;
+        let by_saving = saved(b).total_cmp(&saved(a));
+        by_saving.then(cost(b).total_cmp(&cost(a)))
+    });
+    list
 }
 
 /// The cache policy, where it is not the default.
@@ -115,7 +166,10 @@ pub fn history(h: &History) -> String {
         },
     );
     if h.refused > 0 {
-        out.push_str(&format!(", {} refused by the builder", h.refused));
+        out.push_str(&format!(
+            ", {} more that the builder would refuse",
+            h.refused
+        ));
     }
     if h.skipped > 0 {
         out.push_str(&format!(
@@ -230,6 +284,40 @@ pub fn best(plans: &[PlanRow]) -> Option<&PlanRow> {
     }
     Some(best)
 }
+
+/// From so many builds on nothing is said of how few they are.
+const FEW: usize = 30;
+
+/// What is to be said where few builds count.
+#[must_use]
+pub fn few(h: &History) -> Option<String> {
+    let some = (1..FEW).contains(&h.builds);
+    some.then(|| {
+        format!(
+            "Only {}: too few to lean on; --history looks further back, --dockerfile-from each takes each commit's own Dockerfile.",
+            count(h.builds, "build")
+        )
+    })
+}
+
+/// What a plan is called that saves next to nothing; none for one that saves something.
+#[must_use]
+pub fn not_worth(base: &Baseline, plan: &PlanRow) -> Option<String> {
+    let m = measure(base, plan);
+    let saved = m.before - m.after;
+    (saved < LEAST_S && plan.saving < LEAST_SHARE).then(|| {
+        format!(
+            "Nothing worth a change: the best plan saves {} of {} a build ({}); `cacheplan optimize` prints it.",
+            seconds(saved),
+            seconds(m.before),
+            percent(plan.saving)
+        )
+    })
+}
+
+/// A plan that saves less of both is not worth an edit.
+const LEAST_S: f64 = 0.5;
+const LEAST_SHARE: f64 = 0.02;
 
 /// What a plan without edits means.
 #[must_use]

@@ -8,7 +8,7 @@ use crate::cost::CostTable;
 use crate::diagnostic::Severity;
 use crate::history::PathId;
 use crate::plan::{Plan, StepKind};
-use crate::simulate::{BuildOutcome, CauseKind, Outcome, Verdict};
+use crate::simulate::{BuildOutcome, Outcome, Verdict};
 
 /// A replay of one Dockerfile, the same in every build.
 pub struct Replay<'a> {
@@ -20,6 +20,8 @@ pub struct Replay<'a> {
     pub outcome: &'a Outcome,
     /// What steps cost.
     pub costs: &'a CostTable,
+    /// What they cost where an earlier build filled their cache mounts, in the plan's order.
+    pub warm: Vec<f64>,
     /// Mean seconds of work a build, for the share that a finding has in it.
     pub work_s_per_build: f64,
     /// Builds counted.
@@ -93,10 +95,12 @@ impl Replay<'_> {
         of.map(|(position, _)| position).collect()
     }
 
-    fn seconds(&self, position: usize) -> f64 {
+    fn seconds(&self, build: &BuildOutcome, position: usize) -> f64 {
         let step = &self.plan.graph[self.plan.order[position]];
+        let warm = build.warm.get(position) == Some(&true);
         match step.kind {
             StepKind::From => 0.0,
+            _ if warm => self.warm[position],
             _ => self.costs.of(step).seconds,
         }
     }
@@ -116,7 +120,10 @@ impl Replay<'_> {
             let ran = |p: &&usize| build.verdicts[**p] == Verdict::Executed && build.is_first(**p);
             let ran: Vec<&usize> = positions.iter().filter(ran).collect();
             builds += usize::from(!ran.is_empty());
-            seconds += ran.into_iter().map(|p| self.seconds(*p)).sum::<f64>();
+            seconds += ran
+                .into_iter()
+                .map(|p| self.seconds(build, *p))
+                .sum::<f64>();
         }
         Some((builds, seconds))
     }
@@ -154,9 +161,11 @@ impl Replay<'_> {
                 let runs = *verdict == Verdict::Executed && build.is_first(position);
                 if asked
                     && runs
-                    && root(build, position).is_some_and(|c| by.contains(&c.step) && counts(c))
+                    && build
+                        .root(position)
+                        .is_some_and(|c| by.contains(&c.step) && counts(c))
                 {
-                    ran += self.seconds(position);
+                    ran += self.seconds(build, position);
                 }
             }
             builds += usize::from(ran > 0.0);
@@ -164,17 +173,4 @@ impl Replay<'_> {
         }
         Some((builds, seconds))
     }
-}
-
-/// The cause at the start of a chain of steps that ran since another did.
-fn root(build: &BuildOutcome, position: usize) -> Option<&crate::simulate::Cause> {
-    let of = |position: usize| build.causes.iter().find(|c| c.step == position);
-    let mut cause = of(position)?;
-    for _ in 0..build.verdicts.len() {
-        match cause.because_of.filter(|_| cause.kind == CauseKind::Parent) {
-            Some(before) => cause = of(before)?,
-            None => return Some(cause),
-        }
-    }
-    None
 }

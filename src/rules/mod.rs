@@ -85,26 +85,18 @@ pub fn of_dockerfile(view: &View<'_>) -> Vec<Finding> {
     out
 }
 
-/// Takes away fixes in instructions that are not UTF-8, and keeps places inside of the file: what rules see of those
-/// instructions has other places, and not the same bytes.
+/// In a file that is not UTF-8, takes away fixes of it, and keeps places inside of it: what rules see has other places there,
+/// and not the same bytes.
 fn only_text(view: &View<'_>, out: &mut [Finding]) {
     let bytes = view.source.bytes();
     if std::str::from_utf8(bytes).is_ok() {
         return;
     }
-    let list = &view.tree.instructions;
-    let is_text = |edit: &FileEdit| {
-        let first = list.partition_point(|i| i.span.end <= edit.span.start);
-        let start = |i: &crate::dockerfile::Instruction| i.leading_comments.start.min(i.span.start);
-        let end = edit.span.end.max(edit.span.start.saturating_add(1));
-        let touched = list[first..].iter().take_while(|i| start(i) < end);
-        let mut parts = touched.map(|i| &bytes[start(i) as usize..i.span.end as usize]);
-        edit.file.is_some() || parts.all(|p| std::str::from_utf8(p).is_ok())
-    };
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     for finding in out {
-        finding.fix = finding.fix.take().filter(|f| f.edits.iter().all(is_text));
+        let beside = |f: &Fix| f.edits.iter().all(|e| e.file.is_some());
+        finding.fix = finding.fix.take().filter(beside);
         if finding.file.is_none() {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             finding.span.end = finding.span.end.min(length);
             finding.span.start = finding.span.start.min(finding.span.end);
         }

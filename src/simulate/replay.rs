@@ -122,6 +122,21 @@ pub struct BuildOutcome {
 }
 
 impl BuildOutcome {
+    /// The cause at the start of the chain that made a step run; nothing for one that is cached.
+    #[must_use]
+    pub fn root(&self, position: usize) -> Option<&Cause> {
+        let of = |step: usize| {
+            let found = self.causes.binary_search_by_key(&step, |c| c.step);
+            found.ok().map(|i| &self.causes[i])
+        };
+        let mut cause = of(position)?;
+        // Each follows from a step before it.
+        while let Some(before) = cause.because_of.filter(|b| *b < cause.step) {
+            cause = of(before)?;
+        }
+        Some(cause)
+    }
+
     /// Whether no step before this one is the same vertex.
     #[must_use]
     pub fn is_first(&self, position: usize) -> bool {

@@ -73,7 +73,10 @@ fn workflows_ask_for_no_more_than_they_need() {
         );
         for (name, job) in document["jobs"].as_object().expect("jobs") {
             assert!(of(job).is_object(), "{file}: {name} says what it needs");
-            assert_eq!(of(job)["contents"], "read", "{file}: {name}");
+            // A release is written by the one job that builds nothing.
+            let publishes = file.ends_with("release.yml") && name == "publish";
+            let needed = if publishes { "write" } else { "read" };
+            assert_eq!(of(job)["contents"], needed, "{file}: {name}");
         }
     }
 }

@@ -79,8 +79,8 @@ const ROOTS: usize = 5;
 
 /// Which steps' own changes made which steps run, by positions in the newest plan's order.
 struct Roots {
-    /// Builds, by step that ran and step that made it run.
-    builds: FxHashMap<(usize, usize), usize>,
+    /// Builds and their seconds, by step that ran and step that made it run.
+    pairs: FxHashMap<(usize, usize), (usize, f64)>,
     /// Seconds in all builds, by step that ran.
     own: Vec<f64>,
     /// Seconds in all builds, by step that made others run.
@@ -105,7 +105,7 @@ impl Roots {
         };
         let cost: Vec<_> = replayed.plans.iter().map(cost).collect();
         let mut out = Self {
-            builds: FxHashMap::default(),
+            pairs: FxHashMap::default(),
             own: vec![0.0; plan.order.len()],
             caused: vec![0.0; plan.order.len()],
             counted: 0,
@@ -127,8 +127,10 @@ impl Roots {
                     continue;
                 };
                 out.own[step] += seconds;
-                if let Some(root) = rows[root(build, cause.step)] {
-                    *out.builds.entry((step, root)).or_default() += 1;
+                if let Some(root) = build.root(cause.step).and_then(|r| rows[r.step]) {
+                    let pair = out.pairs.entry((step, root)).or_default();
+                    pair.0 += 1;
+                    pair.1 += seconds;
                     out.caused[root] += seconds;
                 }
             }
@@ -142,30 +144,20 @@ impl Roots {
 
     fn of_step(&self, plan: &Plan, row: usize) -> Vec<RootRow> {
         let others = self
-            .builds
+            .pairs
             .iter()
             .filter(|((s, r), _)| *s == row && *r != row);
-        let mut list: Vec<(usize, usize)> = others.map(|((_, r), n)| (*n, *r)).collect();
-        list.sort_by_key(|(n, r)| (std::cmp::Reverse(*n), *r));
+        let mut list: Vec<(usize, usize, f64)> =
+            others.map(|((_, r), (n, s))| (*n, *r, *s)).collect();
+        list.sort_by_key(|(n, r, _)| (std::cmp::Reverse(*n), *r));
         list.truncate(ROOTS);
-        let shown = |(builds, r): (usize, usize)| RootRow {
+        let shown = |(builds, r, seconds): (usize, usize, f64)| RootRow {
             step: plan.graph[plan.order[r]].id.to_string(),
             builds,
+            work_s_per_build: self.per_build(seconds),
         };
         list.into_iter().map(shown).collect()
     }
-}
-
-/// The step that a cause follows from in the end.
-fn root(build: &BuildOutcome, step: usize) -> usize {
-    let mut at = step;
-    // Causes are in order, and each follows from one before it.
-    while let Ok(i) = build.causes.binary_search_by_key(&at, |c| c.step)
-        && let Some(before) = build.causes[i].because_of.filter(|b| *b < at)
-    {
-        at = before;
-    }
-    at
 }
 
 #[derive(Default)]

@@ -34,6 +34,7 @@ const SCRIPT: &str = include_str!("report.js");
 #[must_use]
 pub fn analysis(a: &Analysis) -> String {
     let (done, failed) = wording::split(a);
+    let done = wording::dearest(&done);
     let title = match done.as_slice() {
         [one] => format!("Build cache report: {}", one.file),
         _ => "Build cache report".to_owned(),

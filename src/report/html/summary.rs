@@ -220,6 +220,9 @@ fn change(t: &TargetReport, best: Option<&PlanRow>, prefix: &str) -> Markup {
             }
         };
     };
+    if let Some(text) = wording::not_worth(&t.baseline, plan) {
+        return html! { p { (safe::prose(&text)) } };
+    }
     const SHOWN: usize = 4;
     html! {
         p { b { "Apply " a href={ "#" (prefix) "plan" } { "the plan" } } ", " (count(plan.edits.len(), "edit")) ": " (safe::text(&wording::saves(&t.baseline, plan))) "." }
@@ -235,6 +238,7 @@ fn change(t: &TargetReport, best: Option<&PlanRow>, prefix: &str) -> Markup {
 fn sure(t: &TargetReport, best: Option<&PlanRow>, prefix: &str) -> Markup {
     let dear = dearest(t);
     html! {
+        @if let Some(text) = wording::few(&t.history) { p { span.tag.warning { "warning" } " " (safe::prose(&text)) } }
         ul {
             li { (wording::cost_source(&t.steps)) " Nothing was built for this report; sums over builds are modelled." }
             @if let Some(i) = dear.first().copied() {
@@ -258,6 +262,9 @@ fn sure(t: &TargetReport, best: Option<&PlanRow>, prefix: &str) -> Markup {
                     }
                     "."
                 }
+            }
+            @if !t.diagnostics.is_empty() {
+                li { a href={ "#" (prefix) "notes" } { (count(t.diagnostics.len(), "note")) } " about what was taken for granted: the first is “" (safe::prose(&t.diagnostics[0].message)) "”." }
             }
             @if let (Some(setting), Some(row)) = (&t.jobs, &t.baseline.jobs) { li { (safe::text(&minutes::month(setting, row))) } }
             @if let Some(text) = t.trend.as_ref().and_then(trend::in_short) { li { (safe::text(&text)) } }

@@ -31,7 +31,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         let span = on_first_line(view, ins, ins.arguments.span_of(range));
-        let finding = out.at(span, format!("`{word}` stands behind `{from}`"));
+        let finding = out.at(span, format!("`{from}` and `{word}` differ in capitals"));
         finding.help(format!("write `{wanted}`"));
         // Both as the rest of the file has it, so that nothing is found afterwards.
         if let Some(edits) = casing::edits(view, ins, majority) {

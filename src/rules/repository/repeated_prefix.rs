@@ -46,7 +46,9 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
         }
     }
     let mut groups: Vec<Vec<Start>> = groups.into_values().collect();
-    groups.retain(|g| g.iter().map(|s| s.file).collect::<BTreeSet<_>>().len() > 1);
+    // One Dockerfile may be there once for each target that is built from it.
+    let path = |s: &Start| project.dockerfiles[s.file].path;
+    groups.retain(|g| g.iter().map(path).collect::<BTreeSet<_>>().len() > 1);
     groups.sort_by_key(|g| (std::cmp::Reverse(g[0].length), g[0].file, g[0].stage));
     let mut told: BTreeSet<(usize, usize)> = BTreeSet::new();
     for group in groups {
