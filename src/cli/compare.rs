@@ -4,6 +4,7 @@ mod differing;
 mod measure;
 
 use super::args::{BuildFlags, BuilderArg, Cli, CompareArgs, CompareFormat, DockerfileFrom};
+use super::progress::phase;
 use super::subject::{Place, Subject, load_replayed, only};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output, worktree};
@@ -50,6 +51,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
     let flags = args.history.under(*said.unwrap_or(&policies[0]));
     let builds = read_builds(cli, &place, &flags, &all)?;
     output::diagnostics(cli, &history_notes::about(&builds, &all));
+    let busy = phase(cli, "replaying the variants");
     let mut entries = Vec::new();
     for (file, subject) in args.variants.iter().zip(&subjects) {
         for policy in policies {
@@ -67,6 +69,7 @@ pub fn run(cli: &Cli, args: &CompareArgs) -> Result<Done> {
         }
     }
     let mut comparison = compared(&place, &builds, &entries, &costs, policies)?;
+    drop(busy);
     let done = match args.measure {
         Some(n) => {
             let setting = measure::Setting {

@@ -1,6 +1,7 @@
 //! `cacheplan explain`: why each step of one build runs again behind another.
 
 use super::args::{Cli, DockerfileFrom, ExplainArgs, ExplainFormat};
+use super::progress::phase;
 use super::scenario::{self, Ends, Pair, before, found_at, history_flags, pair, read_ends, twin};
 use super::subject::{Place, Subject, load_replayed, only};
 use super::{Done, analyze, log_file, output, worktree};
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli, args: &ExplainArgs) -> Result<Done> {
     if subject.failed() {
         return Ok(Done::WrongInput);
     }
+    let busy = phase(cli, "comparing two builds");
     let builds = read_ends(&mut ends, &[&subject])?;
     let old = match args.dockerfile_from {
         DockerfileFrom::Each => found_at(&args.place.path, ends.from, &args.place.build, &flags),
@@ -52,6 +54,7 @@ pub fn run(cli: &Cli, args: &ExplainArgs) -> Result<Done> {
     document.from = ends.from.to_string();
     document.to = ends.name();
     commits(&ends, &pair, &mut document)?;
+    drop(busy);
     if let Some(file) = &args.log {
         read_log(cli, file, &pair, &mut document)?;
     }

@@ -176,7 +176,7 @@ fn summary(pieces: &mut Vec<Piece>, done: &[&TargetReport]) {
     };
     let with_base = done.iter().any(|t| t.base.is_some());
     pieces.push((Rank::Head, head.to_owned()));
-    for t in done {
+    for t in wording::dearest(done) {
         let plan = wording::best(&t.plans).filter(|p| !p.edits.is_empty());
         let measure = plan.map(|p| wording::measure(&t.baseline, p));
         let now = seconds(t.baseline.work_s_per_build);

@@ -1,6 +1,7 @@
 //! Where the files come from: the work tree, or a commit as a checkout would have it.
 
 use crate::cli::args::Cli;
+use crate::cli::progress::phase;
 use crate::cli::subject::{Place, Subject};
 use crate::cli::{cache_dir, output};
 use crate::context::{
@@ -26,6 +27,7 @@ pub fn context(cli: &Cli, place: &Place, subject: &Subject, hashing: Hashing) ->
         _ => cache_dir::cache_dir(cli, place)?,
     };
     let options = WalkOptions { hashing };
+    let _phase = phase(cli, "reading the build context");
     Ok(walk_cached(
         &root,
         &subject.rules,
