@@ -139,7 +139,7 @@ fn facts(page: &mut Page, t: &TargetReport) {
     let plain = anstyle::Style::new();
     let h = &t.history;
     if h.builds > 0 {
-        let cost = wording::cost(&t.baseline);
+        let cost = wording::cost(&t.baseline) + &minutes::clock(&t.baseline);
         page.wrapped(BOLD, "", "  ", &cost);
     }
     let commit = |c: &str| line(wording::short_commit(c));
