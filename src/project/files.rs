@@ -41,6 +41,16 @@ pub trait Files {
         self.any_starts_with(&format!("{path}/"))
     }
 
+    /// The files of a folder and below it, sorted; those of the top alone for the empty path.
+    fn below(&self, folder: &str) -> Vec<String> {
+        let start = format!("{folder}/");
+        let one = |f: &&String| match folder {
+            "" => !f.contains('/'),
+            _ => f.starts_with(&start),
+        };
+        self.list().iter().filter(one).cloned().collect()
+    }
+
     /// Whether the path of any file starts with the text.
     fn any_starts_with(&self, start: &str) -> bool {
         let list = self.list();

@@ -43,6 +43,23 @@ impl Files for OneByOne {
         self.all.get_or_init(|| WorkTree::new(&self.root)).list()
     }
 
+    /// Reads the one folder, not the whole tree.
+    fn below(&self, folder: &str) -> Vec<String> {
+        let Some(real) = self.inside(folder) else {
+            return Vec::new();
+        };
+        if !folder.is_empty() {
+            let files = WorkTree::new(real);
+            let named = files.list().iter().map(|f| format!("{folder}/{f}"));
+            return named.filter(|f| self.is_file(f)).collect();
+        }
+        let entries = std::fs::read_dir(real).into_iter().flatten().flatten();
+        let names = entries.filter_map(|e| e.file_name().into_string().ok());
+        let mut out: Vec<String> = names.filter(|f| self.is_file(f)).collect();
+        out.sort_unstable();
+        out
+    }
+
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         WorkTree::read_below(self.inside(path)?)
     }
@@ -117,4 +134,31 @@ pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<
         settings,
         top: top.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_without_listing_the_tree() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let root = dir.path();
+        for file in [
+            "README.md",
+            "a/b.yml",
+            ".github/workflows/ci.yml",
+            ".github/x/action.yml",
+        ] {
+            std::fs::create_dir_all(root.join(file).parent().expect("above")).expect("made");
+            std::fs::write(root.join(file), "x").expect("written");
+        }
+        std::os::unix::fs::symlink("README.md", root.join("linked")).expect("a link");
+        std::os::unix::fs::symlink("/etc/hostname", root.join("out")).expect("a link");
+        let (files, tree) = (OneByOne::new(root), WorkTree::new(root));
+        for folder in ["", ".github", "a", "none"] {
+            assert_eq!(files.below(folder), tree.below(folder), "{folder:?}");
+        }
+        assert!(files.all.get().is_none(), "nothing else was listed");
+    }
 }

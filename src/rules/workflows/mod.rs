@@ -47,8 +47,11 @@ const MAX_BUILDS: usize = 1_000;
 fn ci<'p>(project: &'p Project<'_>) -> &'p Ci {
     project.ci.get_or_init(|| {
         let mut out = Ci::default();
-        let files = project.files.list().iter().filter(|f| is_workflow(f));
-        for file in files.take(MAX_FILES) {
+        let mut files = project.files.below("");
+        files.extend(project.files.below(".github"));
+        files.retain(|f| is_workflow(f));
+        files.sort_unstable();
+        for file in files.iter().take(MAX_FILES) {
             let Some(text) = text_of(project, file) else {
                 continue;
             };

@@ -64,12 +64,14 @@ fn runs(line: &str) -> bool {
 
 /// Whether a script, a Makefile or a page at the top says `build … -t NAME`.
 fn built_beside(project: &Project<'_>, path: &str) -> bool {
-    let is_one = |f: &&String| {
+    let is_one = |f: &String| {
         let text = [".md", ".sh", ".mk"].iter().any(|e| f.ends_with(e));
-        !f.contains('/') && (text || matches!(f.as_str(), "Makefile" | "justfile" | "Justfile"))
+        text || matches!(f.as_str(), "Makefile" | "justfile" | "Justfile")
     };
-    let files = project.files.list().iter().filter(is_one).take(MOST_FILES);
-    let texts = files.filter_map(|f| project.files.read(f));
+    let files = project.files.below("").into_iter().filter(is_one);
+    let texts = files
+        .take(MOST_FILES)
+        .filter_map(|f| project.files.read(&f));
     let texts = texts.filter(|t| t.len() <= MOST_BYTES);
     texts.filter_map(|t| String::from_utf8(t).ok()).any(|text| {
         let mut built = text.lines().filter(|l| l.contains("build"));
