@@ -236,7 +236,7 @@ fn step(i: usize, builds: &[DetailBuild]) -> StepRow {
         .count();
     let n = BUILDS - 1;
     StepRow {
-        work_s_per_build: 1.0,
+        work_s_per_build: (runs + maybe) as f64 / n as f64 * 4.0,
         caused_s_per_build: 1.0,
         roots: Vec::new(),
         id: format!("0.{i}"),
@@ -252,6 +252,7 @@ fn step(i: usize, builds: &[DetailBuild]) -> StepRow {
         rate: (runs + maybe) as f64 / n as f64,
         rate_interval: [0.1, 0.9],
         cost_s: 4.0,
+        run_s: 4.0,
         cost_interval: [2.0, 9.0],
         cost_source: "prior",
         direct: runs / 10,
@@ -304,8 +305,6 @@ fn large() -> Analysis {
                 keyword: "RUN",
                 line: i as u32 + 1,
                 end_line: i as u32 + 1,
-                work_s: steps[i].rate * 4.0,
-                runs_s: 4.0,
             })
             .collect(),
         stages: vec![DetailStage {

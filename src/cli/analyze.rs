@@ -20,7 +20,7 @@ use super::timeline::{
 use super::tip_files::TipFiles;
 use super::trend::{self, Course};
 use super::{Done, history_notes, ignore_place, output};
-use crate::context::{EntryKind, Hashing};
+use crate::context::{Hashing, weight};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
@@ -39,7 +39,6 @@ use anyhow::{Context as _, Result, bail};
 use findings::Measured;
 pub use gates::formats_of;
 use gates::{Gate, gate};
-use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
@@ -56,8 +55,11 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
         .map(|g| gate(g, args))
         .collect::<Result<_>>()?;
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let detailed = outputs.iter().any(|(format, _)| format == "html");
-    let (analysis, worst) = analysis(cli, &place, args, detailed)?;
+    let asked = Asked {
+        detail: outputs.iter().any(|(format, _)| format == "html"),
+        context: gates.iter().any(|g| matches!(g, Gate::Context(_))),
+    };
+    let (analysis, worst) = analysis(cli, &place, args, &asked)?;
     for (format, file) in outputs {
         let issues = || issue::of_analysis(&analysis);
         let about = issue::cost_source(&analysis);
@@ -100,12 +102,20 @@ pub fn run(cli: &Cli, args: &AnalyzeArgs) -> Result<Done> {
     Ok(done)
 }
 
+/// What some formats and gates need and others do not.
+struct Asked {
+    /// What the page shows beside the document.
+    detail: bool,
+    /// Bytes of build contexts.
+    context: bool,
+}
+
 /// The document, and whether a target named with `-f` failed.
 fn analysis(
     cli: &Cli,
     place: &Place,
     args: &AnalyzeArgs,
-    detailed: bool,
+    asked: &Asked,
 ) -> Result<(Analysis, bool)> {
     place.repository()?;
     let costs = costs(place, &args.history)?;
@@ -123,9 +133,9 @@ fn analysis(
     let top = place.repository()?.work_tree().map(Path::to_owned);
     let settings = advice::settings(&place.path, top.as_deref())?;
     let mut advisor = Advisor::new(&args.rules)?;
-    let mut seen = BTreeSet::new();
-    let once = |s: &&&Subject| seen.insert((s.target.file.clone(), s.source.bytes().to_vec()));
-    let dockerfiles = good.iter().filter(once).map(|s| ProjectFile {
+    let once = |(i, s): &(usize, &&Subject)| !good[..*i].iter().any(|o| o.same_file(s));
+    let dockerfiles = good.iter().enumerate().filter(once);
+    let dockerfiles = dockerfiles.map(|(_, s)| ProjectFile {
         path: &s.target.file,
         source: &s.source,
         tree: &s.parsed.tree,
@@ -164,11 +174,11 @@ fn analysis(
         let what = format!("replaying and searching {}", subject.file);
         let busy = part(cli, &what, at - 1, of);
         let told = (&mut advisor, first);
-        let result = report(&around, args, builds, subject, told, detailed);
+        let result = report(&around, args, builds, subject, told, asked.detail);
         drop(busy);
         match result {
             Ok(mut report) => {
-                if args.fail_on.iter().any(|g| g.starts_with("context-size=")) {
+                if asked.context {
                     report.context_bytes = Some(context_bytes(cli, place, subject)?);
                 }
                 let notes = history_notes::about(builds, &[subject]);
@@ -206,8 +216,7 @@ fn analysis(
 /// Bytes of the files that the builder may be sent.
 fn context_bytes(cli: &Cli, place: &Place, subject: &Subject) -> Result<u64> {
     let context = super::context::source::context(cli, place, subject, Hashing::None)?;
-    let files = context.entries.iter().filter(|e| e.kind == EntryKind::File);
-    Ok(files.map(|e| e.size).fold(0, u64::saturating_add))
+    Ok(weight::total(context.entries.iter()).bytes)
 }
 
 /// The costs the flags name, or `cacheplan.costs.json` in PATH, or the priors.
@@ -388,11 +397,7 @@ fn report(
     extra.extend(found.said);
     let mut baseline = figures(&summary, watch.wall_of_counted(), bytes);
     baseline.jobs = jobs.as_ref().map(|j| watch.jobs(j));
-    let detail = || {
-        Box::new(detail::of(
-            place, builds, subject, &replayed, &searched, costs,
-        ))
-    };
+    let detail = || Box::new(detail::of(place, builds, subject, &replayed, &searched));
     Ok(TargetReport {
         file: subject.file.clone(),
         context: place.shown(&subject.context),

@@ -377,9 +377,7 @@ fn directory(args: &CheckArgs, path: &Path) -> Result<Looked> {
 fn distinct(subjects: Vec<Subject>) -> Vec<Subject> {
     let mut out: Vec<Subject> = Vec::new();
     for subject in subjects {
-        let same =
-            |o: &Subject| o.file == subject.file && o.source.bytes() == subject.source.bytes();
-        if !out.iter().any(same) {
+        if !out.iter().any(|o| o.same_file(&subject)) {
             out.push(subject);
         }
     }

@@ -225,6 +225,12 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Whether both are built from the same text under the same name: two targets of one Dockerfile.
+    #[must_use]
+    pub fn same_file(&self, other: &Self) -> bool {
+        self.file == other.file && self.source.bytes() == other.source.bytes()
+    }
+
     /// Whether the builder would refuse it, or we decline it.
     #[must_use]
     pub fn failed(&self) -> bool {

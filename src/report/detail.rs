@@ -37,10 +37,6 @@ pub struct DetailStep {
     pub line: u32,
     /// Last line.
     pub end_line: u32,
-    /// Mean seconds of work a build, cache mounts as earlier builds left them.
-    pub work_s: f64,
-    /// Mean seconds when it runs; of a step that never does, those of its cost.
-    pub runs_s: f64,
 }
 
 /// A stage.

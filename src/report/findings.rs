@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Label, Severity};
 use crate::rules::{Evidence, Finding};
 use crate::source::{Edit, SourceFile, Span};
 use serde::Serialize;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -162,6 +163,17 @@ fn joined_fix(source: &SourceFile, edits: &[crate::rules::FileEdit]) -> Option<R
     joined(source, &edits.iter().map(edit).collect::<Vec<Edit>>())
 }
 
+impl EvidenceRow {
+    /// The order in which what costs more stands first: by seconds, then by bytes.
+    #[must_use]
+    pub fn dearer(&self, other: &Self) -> Ordering {
+        let seconds = |e: &Self| e.seconds.unwrap_or(0.0);
+        let bytes = |e: &Self| e.bytes.unwrap_or(0);
+        let by_seconds = seconds(other).total_cmp(&seconds(self));
+        by_seconds.then(bytes(other).cmp(&bytes(self)))
+    }
+}
+
 impl From<Evidence> for EvidenceRow {
     fn from(e: Evidence) -> Self {
         Self {
@@ -225,13 +237,10 @@ pub fn dearest(rows: &[FindingRow], most: usize) -> (Vec<&FindingRow>, usize) {
     };
     let mut list: Vec<&FindingRow> = rows.iter().collect();
     list.sort_by(|a, b| {
-        let seconds = |r: &FindingRow| r.evidence.seconds.unwrap_or(0.0);
-        let bytes = |r: &FindingRow| r.evidence.bytes.unwrap_or(0);
         // What the builder reports too, by its names, is mostly about style.
         let style = |r: &FindingRow| r.rule.starts_with(|c: char| c.is_ascii_uppercase());
         let bad = rank(a.severity).cmp(&rank(b.severity));
-        bad.then(seconds(b).total_cmp(&seconds(a)))
-            .then(bytes(b).cmp(&bytes(a)))
+        bad.then(a.evidence.dearer(&b.evidence))
             .then(style(a).cmp(&style(b)))
     });
     let more = list.len().saturating_sub(most);
@@ -267,6 +276,14 @@ pub fn and_more(others: usize) -> String {
         0 => String::new(),
         n => format!(" and {n} more like it"),
     }
+}
+
+/// `2 errors`, `1 note`: how many there are of each severity, the worst first, those left out of which there are none.
+pub(super) fn kinds(of: impl Fn(&str) -> usize) -> Vec<String> {
+    let all = [Severity::Error, Severity::Warning, Severity::Note];
+    let all = all.map(|s| (of(s.as_str()), s.as_str()));
+    let some = all.into_iter().filter(|(n, _)| *n > 0);
+    some.map(|(n, what)| count(n, what)).collect()
 }
 
 /// A finding in one sentence with what it costs.
@@ -398,22 +415,13 @@ pub fn text(checked: &Checked, color: bool) -> String {
 fn summary(checked: &Checked) -> String {
     let files = count(checked.files.len(), "file");
     let rows = || checked.files.iter().flat_map(|f| &f.findings);
-    let of = |severity: Severity| {
-        let found = rows().filter(|r| r.severity == severity.as_str()).count();
+    let of = |severity: &str| {
+        let found = rows().filter(|r| r.severity == severity).count();
         let said = checked.files.iter().flat_map(|f| &f.diagnostics);
-        let said = said.filter(|d| d.severity == severity.as_str()).count();
+        let said = said.filter(|d| d.severity == severity).count();
         found + said
     };
-    let kinds = [
-        (of(Severity::Error), "error"),
-        (of(Severity::Warning), "warning"),
-        (of(Severity::Note), "note"),
-    ];
-    let parts: Vec<String> = kinds
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| count(*n, what))
-        .collect();
+    let parts = kinds(of);
     if parts.is_empty() {
         return format!("nothing found in {files}");
     }

@@ -409,11 +409,7 @@ pub fn dearest_order(issues: &[Issue]) -> Vec<usize> {
     let mut list: Vec<usize> = (0..issues.len()).collect();
     list.sort_by(|a, b| {
         let (a, b) = (&issues[*a], &issues[*b]);
-        let seconds = |i: &Issue| i.evidence.seconds.unwrap_or(0.0);
-        let bytes = |i: &Issue| i.evidence.bytes.unwrap_or(0);
-        (a.level.cmp(&b.level))
-            .then(seconds(b).total_cmp(&seconds(a)))
-            .then(bytes(b).cmp(&bytes(a)))
+        a.level.cmp(&b.level).then(a.evidence.dearer(&b.evidence))
     });
     list
 }

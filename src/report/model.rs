@@ -368,7 +368,10 @@ pub struct StepRow {
     pub rate_interval: [f64; 2],
     /// Seconds when it runs.
     pub cost_s: f64,
-    /// Low and high end of those seconds.
+    /// Mean seconds of its runs, with what cache mounts keep; `cost_s` where it never runs.
+    #[serde(skip)]
+    pub run_s: f64,
+    /// Low and high end of the seconds when it runs.
     pub cost_interval: [f64; 2],
     /// `prior`, `learned` or `measured`.
     pub cost_source: &'static str,

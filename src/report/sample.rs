@@ -23,6 +23,7 @@ fn step(
         rate: executed as f64 / 499.0,
         rate_interval: [0.0, 1.0],
         cost_s,
+        run_s: cost_s,
         cost_interval: [cost_s / 2.0, cost_s * 2.0],
         cost_source: "prior",
         direct,

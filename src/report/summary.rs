@@ -362,14 +362,7 @@ fn advice(page: &mut Page, rows: &[FindingRow], file: &str) {
     if rows.is_empty() {
         return;
     }
-    let of = |severity: &str| rows.iter().filter(|r| r.severity == severity).count();
-    let kinds = [
-        ("error", of("error")),
-        ("warning", of("warning")),
-        ("note", of("note")),
-    ];
-    let kinds = kinds.iter().filter(|(_, n)| *n > 0);
-    let kinds: Vec<String> = kinds.map(|(k, n)| count(*n, k)).collect();
+    let kinds = findings::kinds(|k| rows.iter().filter(|r| r.severity == k).count());
     page.painted(BOLD, &format!("Findings: {}", kinds.join(", ")));
     let (shown, _) = findings::dearest(rows, usize::MAX);
     for (row, others) in findings::by_rule(&shown).iter().take(MOST_FINDINGS) {

@@ -4,7 +4,6 @@
 //! one pass over the builds for each finding that asks. Invariant: an error stays one; a severity that users set is set after this.
 
 use super::{Ask, Finding};
-use crate::cost::CostTable;
 use crate::diagnostic::Severity;
 use crate::history::PathId;
 use crate::plan::{Plan, StepKind};
@@ -18,9 +17,9 @@ pub struct Replay<'a> {
     pub version: usize,
     /// What happened.
     pub outcome: &'a Outcome,
-    /// What steps cost.
-    pub costs: &'a CostTable,
-    /// What they cost where an earlier build filled their cache mounts, in the plan's order.
+    /// What steps cost, in the plan's order.
+    pub cold: Vec<f64>,
+    /// What they cost where an earlier build filled their cache mounts.
     pub warm: Vec<f64>,
     /// Mean seconds of work a build, for the share that a finding has in it.
     pub work_s_per_build: f64,
@@ -97,11 +96,9 @@ impl Replay<'_> {
 
     fn seconds(&self, build: &BuildOutcome, position: usize) -> f64 {
         let step = &self.plan.graph[self.plan.order[position]];
-        let warm = build.warm.get(position) == Some(&true);
         match step.kind {
             StepKind::From => 0.0,
-            _ if warm => self.warm[position],
-            _ => self.costs.of(step).seconds,
+            _ => build.takes(position, &self.cold, &self.warm),
         }
     }
 

@@ -122,6 +122,15 @@ pub struct BuildOutcome {
 }
 
 impl BuildOutcome {
+    /// What a step takes when it runs: the seconds of `warm` where an earlier build filled its cache mounts, else those of `cold`.
+    #[must_use]
+    pub fn takes(&self, position: usize, cold: &[f64], warm: &[f64]) -> f64 {
+        match self.warm.get(position) {
+            Some(true) => warm[position],
+            _ => cold[position],
+        }
+    }
+
     /// The cause at the start of the chain that made a step run; nothing for one that is cached.
     #[must_use]
     pub fn root(&self, position: usize) -> Option<&Cause> {

@@ -76,11 +76,7 @@ fn one(build: &BuildOutcome, before: &[Vec<usize>], seconds: &[f64], warm: &[f64
     let mut path = vec![0.0f64; before.len()];
     let mut path_min = vec![0.0f64; before.len()];
     for (i, verdict) in build.verdicts.iter().enumerate() {
-        let takes = if build.warm.get(i) == Some(&true) {
-            warm[i]
-        } else {
-            seconds[i]
-        };
+        let takes = build.takes(i, seconds, warm);
         let (most, least) = match verdict {
             Verdict::Executed => (takes, takes),
             Verdict::Maybe => (takes, 0.0),

@@ -77,8 +77,7 @@ impl<'a> Clock<'a> {
     fn takes(&self, build: &BuildOutcome, plan: usize) -> Vec<f64> {
         let one = |(i, verdict): (usize, &Verdict)| match verdict {
             Verdict::Cached => 0.0,
-            _ if build.warm.get(i) == Some(&true) => self.warm[plan][i],
-            _ => self.seconds[plan][i],
+            _ => build.takes(i, &self.seconds[plan], &self.warm[plan]),
         };
         build.verdicts.iter().enumerate().map(one).collect()
     }

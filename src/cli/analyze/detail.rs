@@ -4,8 +4,6 @@ use super::Searched;
 use crate::cli::subject::{Place, Subject};
 use crate::cli::timeline::{Builds, Replayed};
 use crate::cli::worktree;
-use crate::cost::CostTable;
-use crate::optimize::{step_seconds, warm_seconds};
 use crate::plan::{Base, Depends, Plan};
 use crate::report::detail::{
     ContextTree, Detail, DetailBuild, DetailCause, DetailStage, DetailStep, StageEdge, State,
@@ -27,7 +25,6 @@ pub fn of(
     subject: &Subject,
     replayed: &Replayed,
     searched: &Searched,
-    costs: &CostTable,
 ) -> Detail {
     let last = replayed.outcome.builds.iter().rev().find_map(|b| b.plan);
     let Some(last) = last else {
@@ -58,7 +55,7 @@ pub fn of(
         weights::context(place, builds, subject).unwrap_or_else(|_| ContextTree::default());
     Detail {
         dockerfile: String::from_utf8_lossy(subject.source.bytes()).into_owned(),
-        steps: steps(plan, replayed, &to_today, costs),
+        steps: steps(plan),
         stages: stages(plan, subject),
         edges: edges(plan),
         target: plan.target,
@@ -91,56 +88,18 @@ fn places(older: &Plan, today: &Plan, same: bool) -> Vec<Option<usize>> {
     older.order.iter().enumerate().map(place).collect()
 }
 
-/// The steps of today, with what they take in the builds that count.
-fn steps(
-    plan: &Plan,
-    replayed: &Replayed,
-    to_today: &[Vec<Option<usize>>],
-    costs: &CostTable,
-) -> Vec<DetailStep> {
-    let cold: Vec<Vec<f64>> = replayed
-        .plans
-        .iter()
-        .map(|p| step_seconds(p, costs))
-        .collect();
-    let warm: Vec<Vec<f64>> = replayed
-        .plans
-        .iter()
-        .map(|p| warm_seconds(p, costs))
-        .collect();
-    let mut sums = vec![(0.0, 0u32); plan.order.len()];
-    let mut counted = 0u32;
-    for i in replayed.outcome.counted() {
-        let build = &replayed.outcome.builds[i];
-        let Some(p) = build.plan else { continue };
-        counted += 1;
-        for (k, verdict) in build.verdicts.iter().enumerate() {
-            let Some(at) = to_today[p][k].filter(|_| *verdict != Verdict::Cached) else {
-                continue;
-            };
-            let takes = match build.warm.get(k) == Some(&true) {
-                true => warm[p][k],
-                false => cold[p][k],
-            };
-            sums[at].0 += takes;
-            sums[at].1 += 1;
-        }
-    }
-    let one = |(n, (sum, runs)): (&petgraph::graph::NodeIndex, &(f64, u32))| {
+/// The steps of today.
+fn steps(plan: &Plan) -> Vec<DetailStep> {
+    let one = |n: &petgraph::graph::NodeIndex| {
         let s = &plan.graph[*n];
         DetailStep {
             stage: usize::from(s.id.stage),
             keyword: s.kind.keyword(),
             line: s.line,
             end_line: s.end_line,
-            work_s: sum / f64::from(counted.max(1)),
-            runs_s: match runs {
-                0 => costs.of(s).seconds,
-                n => sum / f64::from(*n),
-            },
         }
     };
-    plan.order.iter().zip(&sums).map(one).collect()
+    plan.order.iter().map(one).collect()
 }
 
 fn stages(plan: &Plan, subject: &Subject) -> Vec<DetailStage> {

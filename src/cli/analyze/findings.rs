@@ -5,7 +5,7 @@ use crate::cli::args::AnalyzeArgs;
 use crate::cli::subject::{Place, Subject, load_replayed, only};
 use crate::cli::timeline::{Builds, Replayed, replay_subject};
 use crate::cost::CostTable;
-use crate::optimize::warm_seconds;
+use crate::optimize::{step_seconds, warm_seconds};
 use crate::report::findings::FindingRow;
 use crate::rules::measured::{Replay, measure, note};
 use crate::rules::{Ask, Finding, of_project};
@@ -53,7 +53,7 @@ pub fn rows(
             plan: &measured.replayed.plans[last],
             version: last,
             outcome: &measured.replayed.outcome,
-            costs: measured.costs,
+            cold: step_seconds(&measured.replayed.plans[last], measured.costs),
             warm: warm_seconds(&measured.replayed.plans[last], measured.costs),
             work_s_per_build: measured.summary.work_s_per_build,
             builds: measured.summary.builds,

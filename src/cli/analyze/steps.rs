@@ -4,7 +4,7 @@ use crate::cli::subject::Subject;
 use crate::cli::timeline::{Builds, Replayed};
 use crate::cost::CostTable;
 use crate::history::PathId;
-use crate::optimize::warm_seconds;
+use crate::optimize::{step_seconds, warm_seconds};
 use crate::plan::Plan;
 use crate::report::model::{HotPath, RootRow, StepRow};
 use crate::simulate::{BuildOutcome, CauseKind, Verdict, wilson};
@@ -65,6 +65,10 @@ pub fn steps(
             cost_source: cost.source.as_str(),
             direct: tally.direct,
             inherited: tally.inherited,
+            run_s: match roots.runs[row] {
+                (_, 0) => cost.seconds,
+                (sum, runs) => sum / runs as f64,
+            },
             work_s_per_build: roots.per_build(roots.own[row]),
             caused_s_per_build: roots.per_build(roots.caused[row]),
             roots: roots.of_step(plan, row),
@@ -83,6 +87,8 @@ struct Roots {
     pairs: FxHashMap<(usize, usize), (usize, f64)>,
     /// Seconds in all builds, by step that ran.
     own: Vec<f64>,
+    /// Seconds of all its runs, and how many, by step that ran, those that it shares with another included.
+    runs: Vec<(f64, usize)>,
     /// Seconds in all builds, by step that made others run.
     caused: Vec<f64>,
     counted: usize,
@@ -99,14 +105,12 @@ impl Roots {
             names.map(Option::<&usize>::copied).collect()
         };
         let rows: Vec<Vec<Option<usize>>> = replayed.plans.iter().map(rows).collect();
-        let cost = |p: &Plan| -> (Vec<f64>, Vec<f64>) {
-            let cold = p.order.iter().map(|n| costs.of(&p.graph[*n]).seconds);
-            (cold.collect(), warm_seconds(p, costs))
-        };
+        let cost = |p: &Plan| (step_seconds(p, costs), warm_seconds(p, costs));
         let cost: Vec<_> = replayed.plans.iter().map(cost).collect();
         let mut out = Self {
             pairs: FxHashMap::default(),
             own: vec![0.0; plan.order.len()],
+            runs: vec![(0.0, 0); plan.order.len()],
             caused: vec![0.0; plan.order.len()],
             counted: 0,
         };
@@ -117,16 +121,18 @@ impl Roots {
             };
             out.counted += 1;
             for cause in &build.causes {
+                let takes = build.takes(cause.step, cold, warm);
                 // Steps that are one vertex to the builder cost once.
-                let seconds = match build.warm.get(cause.step) {
-                    _ if !build.is_first(cause.step) => 0.0,
-                    Some(true) => warm[cause.step],
-                    _ => cold[cause.step],
+                let seconds = match build.is_first(cause.step) {
+                    true => takes,
+                    false => 0.0,
                 };
                 let Some(step) = rows[cause.step] else {
                     continue;
                 };
                 out.own[step] += seconds;
+                let ran = &mut out.runs[step];
+                *ran = (ran.0 + takes, ran.1 + 1);
                 if let Some(root) = build.root(cause.step).and_then(|r| rows[r.step]) {
                     let pair = out.pairs.entry((step, root)).or_default();
                     pair.0 += 1;

@@ -61,10 +61,7 @@ impl<'a> Ran<'a> {
             let step = &plan.graph[*node];
             let spent = out.entry(stage_and_instruction(&step.name).1).or_default();
             spent.first.get_or_insert_with(|| step.id.to_string());
-            spent.seconds += match outcome.warm.get(i) {
-                Some(true) => self.warm[p][i],
-                _ => self.cold[p][i],
-            };
+            spent.seconds += outcome.takes(i, &self.cold[p], &self.warm[p]);
             spent.source = self.sources[p][i];
             spent.maybe |= *verdict == Verdict::Maybe;
         }

@@ -5,7 +5,7 @@
 use super::super::detail::{Detail, DetailBuild, State};
 use super::super::model::TargetReport;
 use super::super::number::count;
-use super::super::wording::{per_build, stage_and_instruction};
+use super::super::wording::stage_and_instruction;
 use super::safe;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -65,20 +65,15 @@ pub fn brief(instruction: &str) -> String {
     words.copied().collect::<Vec<&str>>().join(" ")
 }
 
-/// Mean seconds of work a build in a step: what the replay saw, with cache mounts as they were.
-pub fn work(t: &TargetReport, step: usize) -> f64 {
-    let detail = t.detail.as_deref().and_then(|d| d.steps.get(step));
-    detail.map_or_else(|| per_build(&t.steps[step]), |d| d.work_s)
-}
-
 /// Mean seconds when a step runs, with their range.
 pub fn when_it_runs(t: &TargetReport, step: usize) -> (f64, [f64; 2]) {
     let s = &t.steps[step];
-    let detail = t.detail.as_deref().and_then(|d| d.steps.get(step));
-    let mean = detail.map_or(s.cost_s, |d| d.runs_s);
     // In proportion: nothing is known of the range with a filled mount.
-    let scale = if s.cost_s > 0.0 { mean / s.cost_s } else { 1.0 };
-    (mean, s.cost_interval.map(|n| n * scale))
+    let scale = match s.cost_s > 0.0 {
+        true => s.run_s / s.cost_s,
+        false => 1.0,
+    };
+    (s.run_s, s.cost_interval.map(|n| n * scale))
 }
 
 /// `src/ (150 builds)` for what changes most.

@@ -60,8 +60,11 @@ fn lines(t: &TargetReport, text: &str, detail: Option<&Detail>, prefix: &str) ->
         .map(|(i, line)| {
             let n = i + 1;
             let steps = by_line.get(&n).and_then(|s| {
-                s.iter()
-                    .max_by(|a, b| causes::work(t, **a).total_cmp(&causes::work(t, **b)))
+                s.iter().max_by(|a, b| {
+                    t.steps[**a]
+                        .work_s_per_build
+                        .total_cmp(&t.steps[**b].work_s_per_build)
+                })
             });
             if let Some(end) = ends.get(&n) {
                 inside = *end;
@@ -106,13 +109,13 @@ fn steps_alone(t: &TargetReport, prefix: &str) -> Markup {
 
 /// Whether a step takes a tenth of the work or more.
 fn is_hot(t: &TargetReport, step: usize) -> bool {
-    let cost = causes::work(t, step);
+    let cost = t.steps[step].work_s_per_build;
     cost > 0.0 && cost >= t.baseline.work_s_per_build * 0.1
 }
 
 fn figures(t: &TargetReport, i: usize) -> Markup {
     let s = &t.steps[i];
-    let work = causes::work(t, i);
+    let work = t.steps[i].work_s_per_build;
     let runs = s.executed + s.maybe;
     let (takes, [low, high]) = causes::when_it_runs(t, i);
     let share = match t.baseline.work_s_per_build {

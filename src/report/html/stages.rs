@@ -6,8 +6,8 @@
 use super::super::detail::Detail;
 use super::super::model::TargetReport;
 use super::super::number::count;
+use super::safe;
 use super::safe::{percent, seconds};
-use super::{causes, safe};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ fn name(d: &Detail, stage: usize) -> String {
 /// Seconds a build in a stage, and its steps.
 fn work(t: &TargetReport, d: &Detail, stage: usize) -> (f64, usize) {
     let steps = (0..d.steps.len().min(t.steps.len())).filter(|i| d.steps[*i].stage == stage);
-    let list: Vec<f64> = steps.map(|i| causes::work(t, i)).collect();
+    let list: Vec<f64> = steps.map(|i| t.steps[i].work_s_per_build).collect();
     (list.iter().sum::<f64>() + 0.0, list.len())
 }
 

@@ -38,7 +38,7 @@ pub fn section(t: &TargetReport, prefix: &str) -> Markup {
 /// The steps that cost most, dearest first.
 fn dearest(t: &TargetReport) -> Vec<usize> {
     let all = t.baseline.work_s_per_build;
-    let cost = |i: &usize| causes::work(t, *i);
+    let cost = |i: &usize| t.steps[*i].work_s_per_build;
     let mut list: Vec<usize> = (0..t.steps.len()).collect();
     list.retain(|i| all > 0.0 && cost(i) >= all * LEAST_SHARE);
     list.sort_by(|a, b| cost(b).total_cmp(&cost(a)).then(a.cmp(b)));
@@ -139,7 +139,7 @@ fn slow(t: &TargetReport, prefix: &str) -> Markup {
             ol {
                 @for i in list {
                     @let s = &t.steps[i];
-                    @let cost = causes::work(t, i);
+                    @let cost = t.steps[i].work_s_per_build;
                     @let (takes, _) = causes::when_it_runs(t, i);
                     li {
                         b { (seconds(cost)) " (" (percent(cost / work)) ")" } " in " (causes::link(t, prefix, i))
