@@ -90,6 +90,8 @@ const report = { bytes: statSync(file).size };
   assert.ok(all > 0);
   const strip = page.locator(".strip").first();
   await strip.scrollIntoViewIfNeeded();
+  // The event of that scroll comes with the next frame, and hides what the mouse shows.
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   const box = await strip.boundingBox();
   // The newest column in which the first step ran.
   const at = await page.evaluate(() => {
