@@ -426,8 +426,9 @@ fn a_pointer_stands_for_its_file_where_the_filter_is_named() {
         let commit = repository.resolve(rev).expect("a commit");
         let list = repository.list(commit, b"").expect("readable");
         let bins: Vec<_> = list
-            .into_iter()
+            .iter()
             .filter(|(p, _)| p.ends_with(b".bin"))
+            .cloned()
             .collect();
         repository
             .sizes_checked_out(commit, &bins)

@@ -195,7 +195,12 @@ fn files_lists_links_and_sizes() {
     let below = repository.list(head, b"/dir/sub/").expect("readable");
     assert_eq!(below.len(), 1);
     assert_eq!(below[0].0, b"dir/sub/x");
-    assert_eq!(repository.list(head, b"nothing").expect("readable"), []);
+    assert!(
+        repository
+            .list(head, b"nothing")
+            .expect("readable")
+            .is_empty()
+    );
     let sizes = repository.blob_sizes(&[below[0].1.oid, [7; 20], list[0].1.oid, head.0]);
     assert_eq!(sizes, [Some(1), None, Some(11), None]);
 }

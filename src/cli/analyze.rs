@@ -15,7 +15,8 @@ use super::git_view::GitView;
 use super::progress::part;
 use super::subject::{Place, Subject, load_replayed};
 use super::timeline::{
-    Builds, Replayed, Sizes, base_changes, dot_git, read_builds, replay_subject, times,
+    Builds, Replayed, Sizes, base_changes, beside_commits, dot_git, read_builds_of, replay_subject,
+    times,
 };
 use super::tip_files::TipFiles;
 use super::trend::{self, Course};
@@ -119,13 +120,15 @@ fn analysis(
 ) -> Result<(Analysis, bool)> {
     place.repository()?;
     let costs = costs(place, &args.history)?;
-    let found = load_replayed(place, &args.place.build, &args.history)?;
+    let load = || load_replayed(place, &args.place.build, &args.history);
+    let (found, commits) = beside_commits(place, &args.history, load)?;
+    let found = found?;
     output::diagnostics(cli, &found.diagnostics);
     let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
     let builds = if good.is_empty() {
         None
     } else {
-        Some(read_builds(cli, place, &args.history, &good)?)
+        Some(read_builds_of(cli, place, &args.history, &good, commits?)?)
     };
     if let Some(builds) = &builds {
         output::diagnostics(cli, &history_notes::about(builds, &good));

@@ -9,28 +9,60 @@ use crate::report::{escape, github, gitlab, rdjson, sarif, snippet};
 use crate::rules::baseline::fingerprint_of;
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result};
-use std::fs::Permissions;
-use std::io::{IsTerminal, Write as _};
+use std::fs::{File, Permissions};
+use std::io::{IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::NamedTempFile;
+
+/// Opens a file, or stdout, for a text that comes in pieces; a reader that went away is no error.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn open(file: Option<&Path>) -> Result<Pieces<'_>> {
+    let to: Box<dyn Write + Send> = match file {
+        Some(path) => Box::new(File::create(path).with_context(|| cannot(file))?),
+        None => Box::new(std::io::stdout()),
+    };
+    Ok(Pieces { file, to: Some(to) })
+}
+
+/// Where pieces of a text go, until their reader has gone away.
+pub struct Pieces<'a> {
+    file: Option<&'a Path>,
+    to: Option<Box<dyn Write + Send>>,
+}
+
+impl Pieces<'_> {
+    /// Writes a piece.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn write(&mut self, piece: &[u8]) -> Result<()> {
+        let Some(to) = &mut self.to else {
+            return Ok(());
+        };
+        match to.write_all(piece).and_then(|()| to.flush()) {
+            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe && self.file.is_none() => {
+                self.to = None;
+                Ok(())
+            }
+            written => written.with_context(|| cannot(self.file)),
+        }
+    }
+}
+
+fn cannot(file: Option<&Path>) -> String {
+    let place = file.map_or("to stdout".to_owned(), |f| f.display().to_string());
+    format!("cannot write {place}")
+}
 
 /// Writes to a file, or to stdout; a reader that went away is no error.
 ///
 /// # Errors
 /// When the file can't be written.
 pub fn write(file: Option<&Path>, text: &[u8]) -> Result<()> {
-    if let Some(path) = file {
-        return std::fs::write(path, text)
-            .with_context(|| format!("cannot write {}", path.display()));
-    }
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(e).context("cannot write to stdout")
-        }
-        _ => Ok(()),
-    }
+    open(file)?.write(text)
 }
 
 /// A file that is ready to take the place of another, beside it: it has the mode of that one, and that of a file as git would check it

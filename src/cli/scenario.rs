@@ -125,7 +125,7 @@ pub fn commit_files(
     };
     let mut out = Files::new();
     for prefix in prefixes {
-        out.extend(repository.list(commit, prefix)?);
+        out.extend(repository.list(commit, prefix)?.iter().cloned());
     }
     for (path, entry) in &out {
         if entry.kind == EntryKind::Symlink

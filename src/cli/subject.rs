@@ -154,17 +154,14 @@ struct CommitFiles {
 impl CommitFiles {
     fn new(repository: &Repository, commit: CommitId, prefix: &str) -> Result<Self> {
         let entries = repository.list(commit, prefix.as_bytes())?;
-        let below = |path: Vec<u8>| {
-            let text = String::from_utf8(path).ok()?;
+        let below = |path: &Vec<u8>| {
+            let text = String::from_utf8(path.clone()).ok()?;
             match prefix {
                 "" => Some(text),
                 p => text.strip_prefix(p)?.strip_prefix('/').map(str::to_owned),
             }
         };
-        let mut list: Vec<String> = entries
-            .into_iter()
-            .filter_map(|(path, _)| below(path))
-            .collect();
+        let mut list: Vec<String> = entries.iter().filter_map(|(path, _)| below(path)).collect();
         list.sort();
         Ok(Self {
             repository: Repository::discover(repository.git_dir())?,

@@ -14,16 +14,16 @@ use super::tip_files::TipFiles;
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
-    ChangeLog, CommitId, EntryKind, Follower, Limit, Oid, Repository, WORK_TREE, Walk, WalkMode,
-    change_log_kept,
+    ChangeLog, Chosen, CommitId, EntryKind, Follower, Limit, Oid, Repository, WORK_TREE, WalkMode,
+    change_log_of, choose,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::recipes;
 use crate::simulate::{
-    BuildCost, Context, Facts, Outcome, Policy, Prepared, Selection, Timeline, build_costs,
-    prepare, prepare_for_all, replay_with,
+    BuildCost, BuildOutcome, Context, Costing, Facts, Outcome, Policy, Prepared, Selection,
+    Timeline, prepare, prepare_for_all, replay_telling,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -45,6 +45,50 @@ pub struct Builds {
     pub notes: Vec<Note>,
 }
 
+/// The commits that flags ask for.
+pub struct Commits {
+    tip: CommitId,
+    chosen: Chosen,
+}
+
+/// Lists the commits that the flags ask for; HEAD is `at` where that is given.
+fn commits(repository: &Repository, at: Option<CommitId>, flags: &HistoryFlags) -> Result<Commits> {
+    let head = || at.map_or_else(|| repository.head(), Ok);
+    let (tip, limit) = match (&flags.range, &flags.since) {
+        (Some(range), _) => {
+            let (from, to) = repository.resolve_range(range)?;
+            (to, Limit::After(from))
+        }
+        (None, Some(rev)) => (head()?, Limit::After(repository.resolve(rev)?)),
+        (None, None) => (head()?, Limit::Count(flags.history)),
+    };
+    let mode = match flags.walk {
+        WalkArg::FirstParent => WalkMode::FirstParent,
+        WalkArg::All => WalkMode::All,
+    };
+    let chosen = choose(repository, tip, limit, mode)?;
+    Ok(Commits { tip, chosen })
+}
+
+/// Loads something while another core lists the commits that the flags ask for.
+///
+/// # Errors
+/// When PATH is in no repository; listing has its own result.
+pub fn beside_commits<T>(
+    place: &Place,
+    flags: &HistoryFlags,
+    load: impl FnOnce() -> T,
+) -> Result<(T, Result<Commits>)> {
+    let (repository, at) = (place.repository()?, place.at);
+    Ok(std::thread::scope(|scope| {
+        let listing = scope.spawn(move || commits(repository, at, flags));
+        let loaded = load();
+        let listed = listing.join();
+        let listed = listed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (loaded, listed)
+    }))
+}
+
 /// Reads the history that the flags ask for, as far as it lies in the contexts.
 ///
 /// # Errors
@@ -55,19 +99,23 @@ pub fn read_builds(
     flags: &HistoryFlags,
     subjects: &[&Subject],
 ) -> Result<Builds> {
+    let commits = commits(place.repository()?, place.at, flags)?;
+    read_builds_of(cli, place, flags, subjects, commits)
+}
+
+/// The same of commits listed before.
+///
+/// # Errors
+/// As [`read_builds`].
+pub fn read_builds_of(
+    cli: &Cli,
+    place: &Place,
+    flags: &HistoryFlags,
+    subjects: &[&Subject],
+    commits: Commits,
+) -> Result<Builds> {
     let repository = place.repository()?;
-    let head = || match place.at {
-        Some(c) => Ok(c),
-        None => repository.head(),
-    };
-    let (tip, limit) = match (&flags.range, &flags.since) {
-        (Some(range), _) => {
-            let (from, to) = repository.resolve_range(range)?;
-            (to, Limit::After(from))
-        }
-        (None, Some(rev)) => (head()?, Limit::After(repository.resolve(rev)?)),
-        (None, None) => (head()?, Limit::Count(flags.history)),
-    };
+    let Commits { tip, chosen } = commits;
     let mut prefixes: Vec<Vec<u8>> = Vec::new();
     for s in subjects {
         prefixes.push(s.context_prefix.clone().into_bytes());
@@ -77,22 +125,12 @@ pub fn read_builds(
     if prefixes.iter().any(Vec::is_empty) {
         prefixes.clear();
     }
-    let mode = match flags.walk {
-        WalkArg::FirstParent => WalkMode::FirstParent,
-        WalkArg::All => WalkMode::All,
-    };
     for subject in subjects {
         history_notes::refuse_other_repositories(repository, tip, place, subject)?;
     }
-    let walk = Walk {
-        tip,
-        limit,
-        mode,
-        prefixes: prefixes.clone(),
-    };
     let store = cache_dir(cli, place)?;
     let _phase = phase(cli, "reading the history");
-    let mut log = change_log_kept(repository, &walk, store.as_deref())?;
+    let mut log = change_log_of(repository, chosen, &prefixes, store.as_deref())?;
     if log.commits.is_empty() && !flags.worktree {
         match (&flags.range, &flags.since) {
             (Some(range), _) => bail!("--range {range} holds no commits to replay"),
@@ -408,6 +446,31 @@ impl Replays {
     /// Replays them, each in the builds that a timeline says.
     #[must_use]
     pub fn of(&self, timeline: Vec<Option<usize>>) -> (Outcome, Vec<BuildCost>) {
+        let outcome = self.telling(timeline, |_| {});
+        let costing = self.costing();
+        let costs = outcome.builds.iter().map(|b| costing.of(b)).collect();
+        (outcome, costs)
+    }
+
+    /// The Dockerfiles.
+    #[must_use]
+    pub fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    /// What their builds take.
+    #[must_use]
+    pub fn costing(&self) -> Costing<'_> {
+        Costing::new(self.plans.iter(), &self.seconds, &self.warm)
+    }
+
+    /// Replays them; `tell` gets every build as soon as it is decided, in order.
+    #[must_use]
+    pub fn telling(
+        &self,
+        timeline: Vec<Option<usize>>,
+        tell: impl FnMut(&BuildOutcome),
+    ) -> Outcome {
         let models = self.prepared.models(&self.plans);
         let timeline = Timeline {
             plan: timeline,
@@ -415,9 +478,7 @@ impl Replays {
             policy: self.policy,
             assume_reproducible: self.assume_reproducible,
         };
-        let outcome = replay_with(&models, &timeline, &self.prepared.matrix, &self.facts);
-        let costs = build_costs(&outcome, &models, &self.seconds, &self.warm);
-        (outcome, costs)
+        replay_telling(&models, &timeline, &self.prepared.matrix, &self.facts, tell)
     }
 }
 

@@ -40,7 +40,7 @@ impl<'a> TipFiles<'a> {
         let (mut entries, mut special) = (BTreeMap::new(), BTreeMap::new());
         let (mut odd_links, mut shared) = (false, false);
         let own = subject.file.as_bytes();
-        for (path, entry) in repository.list(tip, prefix.as_bytes())? {
+        for (path, entry) in &*repository.list(tip, prefix.as_bytes())? {
             let below = match prefix {
                 "" => &path[..],
                 p => match path
@@ -51,7 +51,7 @@ impl<'a> TipFiles<'a> {
                     None => continue,
                 },
             };
-            let name = path.rsplit(|b| *b == b'/').next().unwrap_or(&path);
+            let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
             shared |= path != own && is_dockerfile(name);
             if filter.ignored(below) {
                 continue;
@@ -61,7 +61,7 @@ impl<'a> TipFiles<'a> {
                     if matches!(entry.kind, EntryKind::Symlink | EntryKind::Submodule) {
                         special.insert(text.clone(), entry.kind);
                     }
-                    entries.insert(text, entry);
+                    entries.insert(text, *entry);
                 }
                 Err(_) => odd_links |= entry.kind == EntryKind::Symlink,
             }

@@ -91,6 +91,11 @@ pub(super) fn may_convert(file: &[u8]) -> bool {
 }
 
 impl AttributeFile {
+    /// As [`may_convert`] says of its bytes.
+    pub(super) fn converts(&self) -> bool {
+        self.converts
+    }
+
     /// Reads a file.
     pub(super) fn parse(bytes: &[u8]) -> Self {
         let mut file = Self {

@@ -11,7 +11,7 @@ use super::paths::{DirId, Merge, ROOT};
 use super::repository::bytes_of;
 use super::stored::{Pair, Stored};
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
-use super::walk::{Commit, select};
+use super::walk::{Chosen, Commit, choose};
 use super::{
     CommitId, Entry, EntryKind, HistoryError, PathId, PathTable, Repository, Unread, Walk, checkout,
 };
@@ -171,8 +171,21 @@ pub fn change_log_kept(
     walk: &Walk,
     cache_dir: Option<&Path>,
 ) -> Result<ChangeLog, HistoryError> {
-    let selected = select(repository, walk)?;
-    let mut prefixes = normal_prefixes(&walk.prefixes);
+    let chosen = choose(repository, walk.tip, walk.limit, walk.mode)?;
+    change_log_of(repository, chosen, &walk.prefixes, cache_dir)
+}
+
+/// What builds that were chosen before changed below the prefixes.
+///
+/// # Errors
+/// As [`change_log`].
+pub fn change_log_of(
+    repository: &Repository,
+    selected: Chosen,
+    prefixes: &[Vec<u8>],
+    cache_dir: Option<&Path>,
+) -> Result<ChangeLog, HistoryError> {
+    let mut prefixes = normal_prefixes(prefixes);
     // What is above the prefixes says how files below them are checked out.
     let above = attribute_files_above(&prefixes);
     let wanted = prefixes.len();
@@ -208,6 +221,9 @@ pub fn change_log_kept(
         starts: vec![0],
         ..ChangeLog::default()
     };
+    let fresh = pieces.iter().flatten().map(|p| p.changes.len());
+    let kept = pairs.iter().map(|pair| known.count(pair));
+    log.changes.reserve_exact(fresh.chain(kept).sum());
     let mut ids = Vec::new();
     let mut next = 0;
     for (at, piece) in starts
@@ -217,9 +233,7 @@ pub fn change_log_kept(
         .chain([(commits.len(), None)])
     {
         for pair in &pairs[next..at] {
-            let changes = known.changes(pair, &mut log.paths, &mut ids);
-            // Checked when it was looked up; a row that can't be read is a damaged store.
-            log.changes.extend(changes.unwrap_or_default());
+            known.changes(pair, &mut log.paths, &mut ids, &mut log.changes);
             log.starts.push(log.changes.len());
         }
         let Some(piece) = piece else { break };
@@ -385,6 +399,9 @@ fn compare(
         let mut new_entries = Entries::new(&new);
         let first_child = stack.len();
         loop {
+            if old_entries.next.is_none() && new_entries.next.is_none() {
+                skip_equal(&mut old_entries.rest, &mut new_entries.rest);
+            }
             let left = old_entries.peek(reader, pair.old)?;
             let right = new_entries.peek(reader, pair.new)?;
             let order = match (&left, &right) {
@@ -463,14 +480,14 @@ fn decode(reader: &mut Reader, tree: Option<ObjectId>) -> Result<Rc<[u8]>, Histo
 
 /// The entries of a tree with one entry of look-ahead.
 struct Entries<'a> {
-    rest: TreeRefIter<'a>,
+    rest: &'a [u8],
     next: Option<EntryRef<'a>>,
 }
 
 impl<'a> Entries<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
-            rest: TreeRefIter::from_bytes(bytes, gix::hash::Kind::Sha1),
+            rest: bytes,
             next: None,
         }
     }
@@ -481,10 +498,12 @@ impl<'a> Entries<'a> {
         tree: Option<ObjectId>,
     ) -> Result<Option<tree::EntryRef<'a>>, HistoryError> {
         if self.next.is_none() {
-            self.next = self.rest.next().transpose().map_err(|error| {
+            let mut entries = TreeRefIter::from_bytes(self.rest, gix::hash::Kind::Sha1);
+            self.next = entries.next().transpose().map_err(|error| {
                 let tree = tree.unwrap_or(ObjectId::null(gix::hash::Kind::Sha1));
                 reader.malformed(tree, &one_line(&error))
             })?;
+            self.rest = &self.rest[first_entry(self.rest).unwrap_or(self.rest.len())..];
         }
         Ok(self.next)
     }
@@ -494,6 +513,35 @@ impl<'a> Entries<'a> {
             self.next = None;
         }
     }
+}
+
+/// Where the first entry of a tree's bytes ends: mode, a blank, the name, a NUL, and an object id.
+fn first_entry(tree: &[u8]) -> Option<usize> {
+    let end = memchr::memchr(0, tree)? + 1 + size_of::<super::Oid>();
+    (end <= tree.len()).then_some(end)
+}
+
+/// Passes entries with which both sides go on in the same way: nobody has to read them.
+fn skip_equal(old: &mut &[u8], new: &mut &[u8]) {
+    if old == new {
+        (*old, *new) = (&[], &[]);
+        return;
+    }
+    let common = common_length(old, new);
+    let mut at = 0;
+    while let Some(end) = first_entry(&old[at..common]) {
+        at += end;
+    }
+    (*old, *new) = (&old[at..], &new[at..]);
+}
+
+/// How many bytes both start with.
+fn common_length(a: &[u8], b: &[u8]) -> usize {
+    let (words, _) = a.as_chunks::<16>();
+    let (others, _) = b.as_chunks::<16>();
+    let equal = words.iter().zip(others).take_while(|(a, b)| a == b).count() * 16;
+    let rest = a[equal..].iter().zip(&b[equal..]);
+    equal + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// Slashes at the ends, doubled ones and `.` parts taken out.

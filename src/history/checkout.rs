@@ -40,19 +40,24 @@ type Sides = (super::PathId, Option<Converted>, Option<Converted>);
 
 /// Puts the ids of what a checkout writes in place of those of blobs.
 pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
-    let Some(files) = attribute_files(repository, log) else {
+    let Some((files, named)) = attribute_files(repository, log) else {
         return;
     };
-    let mut pass = Pass::new(log, &files);
+    let mut pass = Pass::new(log, &files, named);
     for build in 0..log.len() {
         pass.build(build);
     }
     let Pass {
         conversions,
+        concerned,
         ends,
         changes,
         ..
     } = pass;
+    // No file has a conversion, whatever the rules speak of.
+    if conversions.list.len() == 1 {
+        return;
+    }
     let (ids, unread) = effective_ids(repository, &changes, &conversions.list);
     let side = |side: Option<Converted>| {
         side.map(|(entry, number)| match number {
@@ -63,20 +68,33 @@ pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
             },
         })
     };
+    let written = |(path, old, new): &Sides| Change {
+        path: *path,
+        old: side(*old),
+        new: side(*new),
+    };
     let mut starts = vec![0];
-    let mut out = Vec::with_capacity(changes.len());
+    let mut out: Vec<Change> = Vec::with_capacity(log.total_changes());
     let mut from = 0;
-    for end in ends {
-        for (path, old, new) in &changes[from..end] {
-            let change = Change {
-                path: *path,
-                old: side(*old),
-                new: side(*new),
-            };
-            if change.old != change.new {
-                out.push(change);
+    for (build, end) in ends.into_iter().enumerate() {
+        let mut rows = changes[from..end].iter().map(written);
+        for change in log.changes(build) {
+            out.push(match concerned[change.path.index()] {
+                true => rows.next().unwrap_or(*change),
+                false => *change,
+            });
+        }
+        // What only the rules changed comes last.
+        out.extend(rows);
+        let first = starts[build];
+        let mut kept = first;
+        for at in first..out.len() {
+            if out[at].old != out[at].new {
+                out[kept] = out[at];
+                kept += 1;
             }
         }
+        out.truncate(kept);
         from = end;
         starts.push(out.len());
     }
@@ -84,28 +102,26 @@ pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
     log.replace(starts, out);
 }
 
-/// The distinct `.gitattributes` of a log by object id; nothing when none of them converts anything.
+/// The distinct `.gitattributes` of a log by object id, and of each path whether it is one; nothing when none of them
+/// converts anything.
 fn attribute_files(
     repository: &Repository,
     log: &mut ChangeLog,
-) -> Option<FxHashMap<Oid, AttributeFile>> {
+) -> Option<(FxHashMap<Oid, AttributeFile>, Vec<bool>)> {
     let mut wanted: BTreeMap<Oid, CommitId> = BTreeMap::new();
     let mut name = Vec::new();
-    let ids: FxHashSet<_> = log
-        .paths
-        .ids()
-        .filter(|id| {
-            log.paths.write(*id, &mut name);
-            is_attribute_file(&name)
-        })
-        .collect();
-    if ids.is_empty() {
+    let mut is_one = |id| {
+        log.paths.write(id, &mut name);
+        is_attribute_file(&name)
+    };
+    let named: Vec<bool> = log.paths.ids().map(&mut is_one).collect();
+    if !named.contains(&true) {
         return None;
     }
     for (build, commit) in log.commits.iter().enumerate() {
         let changes = log.changes(build).iter();
         let new = changes
-            .filter(|c| ids.contains(&c.path))
+            .filter(|c| named[c.path.index()])
             .filter_map(|c| c.new);
         for entry in new.filter(|e| e.kind != EntryKind::Submodule) {
             wanted.entry(entry.oid).or_insert(commit.id);
@@ -125,7 +141,7 @@ fn attribute_files(
             Err(_) => log.unread.attribute_files += 1,
         }
     }
-    converts.then_some(files)
+    converts.then_some((files, named))
 }
 
 fn is_attribute_file(path: &[u8]) -> bool {
@@ -156,7 +172,10 @@ impl Conversions {
 struct Pass<'a> {
     log: &'a ChangeLog,
     files: &'a FxHashMap<Oid, AttributeFile>,
+    /// By path; empty where the path is not concerned.
     names: Vec<Vec<u8>>,
+    /// Whether a path is an attribute file, or at or below the folder of one that may convert.
+    concerned: Vec<bool>,
     current: Vec<Option<Converted>>,
     /// The build a path was last changed in, plus one.
     changed: Vec<usize>,
@@ -167,11 +186,24 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(log: &'a ChangeLog, files: &'a FxHashMap<Oid, AttributeFile>) -> Self {
+    fn new(log: &'a ChangeLog, files: &'a FxHashMap<Oid, AttributeFile>, named: Vec<bool>) -> Self {
+        let folders = converting_folders(log, files, &named);
+        let mut concerned = named;
+        let mut names = vec![Vec::new(); log.paths.len()];
+        let mut name = Vec::new();
+        for id in log.paths.ids() {
+            log.paths.write(id, &mut name);
+            let below = folders.iter().any(|dir| name.starts_with(dir));
+            concerned[id.index()] |= below;
+            if concerned[id.index()] {
+                names[id.index()].clone_from(&name);
+            }
+        }
         Self {
             log,
             files,
-            names: log.paths.ids().map(|id| log.paths.bytes(id)).collect(),
+            names,
+            concerned,
             current: vec![None; log.paths.len()],
             changed: vec![0; log.paths.len()],
             above: Above::default(),
@@ -206,6 +238,9 @@ impl<'a> Pass<'a> {
         }
         for change in changes {
             let index = change.path.index();
+            if !self.concerned[index] {
+                continue;
+            }
             let new = change.new.map(|entry| self.converted(index, entry));
             self.changes.push((change.path, self.current[index], new));
             self.current[index] = new;
@@ -235,6 +270,7 @@ impl<'a> Pass<'a> {
         self.ends.push(self.changes.len());
     }
 
+    /// `index` is of a path that is concerned.
     fn converted(&mut self, index: usize, entry: Entry) -> Converted {
         let number = match entry.kind {
             EntryKind::File | EntryKind::Executable => {
@@ -245,6 +281,32 @@ impl<'a> Pass<'a> {
         };
         (entry, number)
     }
+}
+
+/// The folders, `""` or `a/b/`, whose attribute file may convert something in some build. Nothing that is in none of them
+/// has a conversion: that is decided by the files above it.
+fn converting_folders(
+    log: &ChangeLog,
+    files: &FxHashMap<Oid, AttributeFile>,
+    named: &[bool],
+) -> Vec<Vec<u8>> {
+    let converts = |entry: Entry| files.get(&entry.oid).is_some_and(AttributeFile::converts);
+    let mut found = FxHashSet::default();
+    for build in 0..log.len() {
+        let changes = log.changes(build).iter();
+        let files = changes.filter(|c| named[c.path.index()]);
+        found.extend(
+            files
+                .filter(|c| c.new.is_some_and(converts))
+                .map(|c| c.path),
+        );
+    }
+    let dir = |path| {
+        let mut name = log.paths.bytes(path);
+        name.truncate(name.len() - FILE_NAME.len());
+        name
+    };
+    found.into_iter().map(dir).collect()
 }
 
 fn empty() -> &'static AttributeFile {

@@ -9,9 +9,9 @@ mod attributes;
 mod changes;
 mod checkout;
 mod convert;
-mod delta_base;
 mod error;
 mod follow;
+mod packs;
 mod paths;
 mod repository;
 mod stored;
@@ -20,14 +20,14 @@ mod tree;
 mod walk;
 mod worktree;
 
-pub use changes::{Change, ChangeLog, CommitInfo, change_log, change_log_kept};
+pub use changes::{Change, ChangeLog, CommitInfo, change_log, change_log_kept, change_log_of};
 pub use checkout::Unread;
 pub use error::HistoryError;
 pub use follow::{Followed, Follower, Found};
 pub use paths::{PathId, PathTable};
-pub use repository::{Index, Repository};
+pub use repository::{Index, Listing, Repository};
 pub use tree::{Blob, MAX_BLOB_BYTES};
-pub use walk::{Limit, Walk, WalkMode};
+pub use walk::{Chosen, Limit, Walk, WalkMode, choose};
 pub use worktree::{Sight, WORK_TREE, WorkTree, append_work_tree};
 
 use std::fmt;

@@ -5,12 +5,15 @@
 //! hook, filter, helper or other program it names is ever started.
 
 use super::error::one_line;
-use super::{CommitId, HistoryError, Oid};
+use super::packs::Packs;
+use super::tree::Listed;
+use super::{CommitId, Entry, HistoryError, Oid};
 use gix::open::Options;
 use gix::sec::Trust;
 use rayon::prelude::*;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The largest object that is decoded; a tree or a Dockerfile is far smaller.
 const OBJECT_LIMIT: &str = "gitoxide.objects.allocLimitIfReducedTrust=268435456";
@@ -24,7 +27,12 @@ pub struct Repository {
     work_tree: Option<PathBuf>,
     git_dir: PathBuf,
     prefix: Vec<u8>,
+    packs: OnceLock<Arc<Packs>>,
+    pub(super) listed: Mutex<Option<Listed>>,
 }
+
+/// Paths of a commit and what they are, sorted by path.
+pub type Listing = Vec<(Vec<u8>, Entry)>;
 
 /// The paths of an index, relative to the root of the work tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,6 +133,8 @@ impl Repository {
             work_tree,
             git_dir,
             prefix,
+            packs: OnceLock::new(),
+            listed: Mutex::default(),
         })
     }
 
@@ -254,6 +264,18 @@ impl Repository {
             }
         }
         Some(out)
+    }
+
+    /// The pack files, opened when they are first asked for: those that are there at that time.
+    pub(super) fn packs(&self) -> Arc<Packs> {
+        let open = || {
+            let repo = self.handle();
+            let store = repo.objects.store_ref();
+            let mut directories = vec![store.path().to_owned()];
+            directories.extend(store.alternate_db_paths().unwrap_or_default());
+            Arc::new(Packs::open(&directories))
+        };
+        Arc::clone(self.packs.get_or_init(open))
     }
 
     /// A handle for the calling thread.

@@ -118,21 +118,31 @@ impl<'a> Known<'a> {
         self.builds.contains_key(pair)
     }
 
-    /// The changes of a pair, with paths of another table; `None` where they are not known.
+    /// How many changes of a pair are known.
+    pub fn count(&self, pair: &Pair) -> usize {
+        self.builds.get(pair).map_or(0, ExactSizeIterator::len)
+    }
+
+    /// Adds the changes of a pair, with paths of another table; none where they are not known.
     pub fn changes(
         &self,
         pair: &Pair,
         paths: &mut PathTable,
         ids: &mut Vec<Option<PathId>>,
-    ) -> Option<Vec<Change>> {
-        let rows = &self.body.rows[self.builds.get(pair)?.clone()];
+        changes: &mut Vec<Change>,
+    ) {
+        let Some(rows) = self.builds.get(pair) else {
+            return;
+        };
+        let rows = &self.body.rows[rows.clone()];
         ids.resize(self.body.paths.len(), None);
         let mut one = |row: &(u32, u32, u32)| {
             let at = row.0 as usize;
             let id = *ids[at].get_or_insert_with(|| paths.insert(self.body.paths[at]));
             self.change(*row, id)
         };
-        rows.iter().map(&mut one).collect()
+        // Checked when the memory was opened: every row can be read.
+        changes.extend(rows.iter().filter_map(&mut one));
     }
 
     fn change(&self, row: (u32, u32, u32), path: PathId) -> Option<Change> {

@@ -5,15 +5,19 @@
 //! the way. Invariant: a link never leads out of the commit's tree, and what is missing from the
 //! object store is an error naming the commit, never an empty answer.
 
-use super::delta_base::DeltaBases;
 use super::error::one_line;
+use super::packs::Unpacker;
 use super::repository::{bytes_of, object_id};
-use super::{CommitId, Entry, EntryKind, HistoryError, Oid, Repository};
+use super::{CommitId, Entry, EntryKind, HistoryError, Listing, Oid, Repository};
 use gix::ObjectId;
 use gix::objs::tree::EntryKind as Mode;
 use gix::objs::{Find, Kind, TreeRefIter};
+use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 
 /// The largest file [`Repository::read`] returns, in bytes.
 pub const MAX_BLOB_BYTES: u64 = 64 << 20;
@@ -64,9 +68,11 @@ pub(super) fn node(mode: gix::objs::tree::EntryMode, oid: &gix::oid) -> Node {
 /// Decodes objects on behalf of one commit after another; one per thread.
 pub(super) struct Reader {
     repo: gix::Repository,
+    unpacker: Unpacker,
     /// Who asks; named in errors.
     pub(super) commit: CommitId,
     buffer: Vec<u8>,
+    unpacked: Rc<[u8]>,
     recent: FxHashMap<ObjectId, Rc<[u8]>>,
     older: FxHashMap<ObjectId, Rc<[u8]>>,
     recent_bytes: usize,
@@ -74,13 +80,12 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(repository: &Repository) -> Self {
-        let mut repo = repository.handle();
-        repo.objects
-            .set_pack_cache(|| Box::new(DeltaBases::default()));
         Self {
-            repo,
+            repo: repository.handle(),
+            unpacker: Unpacker::new(repository.packs()),
             commit: CommitId([0; 20]),
             buffer: Vec::new(),
+            unpacked: Rc::from([]),
             recent: FxHashMap::default(),
             older: FxHashMap::default(),
             recent_bytes: 0,
@@ -95,7 +100,10 @@ impl Reader {
         let bytes = match self.older.remove(&oid) {
             Some(bytes) => bytes,
             None if oid.is_empty_tree() => Rc::from([]),
-            None => Rc::from(self.object(oid, Kind::Tree)?),
+            None => match self.unpacker.get(&oid) {
+                Some((Kind::Tree, bytes)) => bytes,
+                _ => Rc::from(self.object(oid, Kind::Tree)?),
+            },
         };
         self.recent_bytes += bytes.len() + 64;
         if self.recent_bytes > GENERATION_BYTES {
@@ -116,6 +124,13 @@ impl Reader {
             oid: oid.to_string(),
             reason,
         };
+        // Blobs may be large, and few are read.
+        if kind == Kind::Commit
+            && let Some((Kind::Commit, bytes)) = self.unpacker.get(&oid)
+        {
+            self.unpacked = bytes;
+            return Ok(&self.unpacked);
+        }
         match self.repo.objects.try_find(&oid, &mut self.buffer) {
             Ok(Some(data)) if data.kind == kind => Ok(data.data),
             Ok(Some(data)) => Err(damaged(format!("it is a {}", kind_name(data.kind)))),
@@ -290,52 +305,121 @@ impl Repository {
 
     /// Every path at or below `prefix` as of a commit, sorted by bytes, full paths relative to the
     /// repository root. An empty prefix is everything; one that does not exist gives nothing. For
-    /// sizes see [`Repository::blob_sizes`].
+    /// sizes see [`Repository::blob_sizes`]. The last listing is remembered: several look at the newest commit.
     ///
     /// # Errors
     /// `Missing`, `Damaged` or `TooManyPaths` of [`HistoryError`].
-    pub fn list(
-        &self,
-        commit: CommitId,
-        prefix: &[u8],
-    ) -> Result<Vec<(Vec<u8>, Entry)>, HistoryError> {
+    pub fn list(&self, commit: CommitId, prefix: &[u8]) -> Result<Arc<Listing>, HistoryError> {
+        let last = || self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last()
+            .clone()
+            .filter(|l| l.commit == commit && l.prefix == prefix);
+        if let Some(known) = known {
+            return Ok(known.listing);
+        }
+        // Not under the lock: a thread that waits for the others may begin a listing of its own.
+        let listing = Arc::new(self.read_list(commit, prefix)?);
+        *last() = Some(Listed {
+            commit,
+            prefix: prefix.to_vec(),
+            listing: Arc::clone(&listing),
+        });
+        Ok(listing)
+    }
+
+    fn read_list(&self, commit: CommitId, prefix: &[u8]) -> Result<Listing, HistoryError> {
         let mut reader = Reader::new(self);
         let root = reader.enter(commit)?;
         let mut top = components(prefix);
         top.reverse();
         let top = top.join(&b'/');
-        let mut found = Vec::new();
-        let mut open = match reader.find(root, &top)? {
-            None => Vec::new(),
-            Some(Node::Entry(entry)) => {
-                found.push((top, entry));
-                Vec::new()
-            }
-            Some(Node::Tree(tree)) => vec![(top, tree, 0)],
+        let counted = Counted {
+            commit,
+            seen: AtomicUsize::new(0),
         };
-        let mut seen = 0;
-        while let Some((dir, tree, depth)) = open.pop() {
-            let bytes = reader.tree(tree)?;
-            for entry in TreeRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1) {
-                let entry = entry.map_err(|error| reader.malformed(tree, &one_line(&error)))?;
-                seen += 1;
-                if seen > MAX_PATHS || depth > MAX_DEPTH {
-                    return Err(too_many(commit));
-                }
-                let mut path = Vec::with_capacity(dir.len() + 1 + entry.filename.len());
-                path.extend_from_slice(&dir);
-                if !dir.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend_from_slice(entry.filename);
-                match node(entry.mode, entry.oid) {
-                    Node::Tree(tree) => open.push((path, tree, depth + 1)),
-                    Node::Entry(entry) => found.push((path, entry)),
-                }
+        let mut found = Vec::new();
+        let mut open = VecDeque::new();
+        match reader.find(root, &top)? {
+            None => {}
+            Some(Node::Entry(entry)) => found.push((top, entry)),
+            Some(Node::Tree(tree)) => open.push_back((top, tree, 0)),
+        }
+        // The outer folders first, until there are enough of them for all cores.
+        while open.len() < SHARED_FOLDERS
+            && let Some(folder) = open.pop_front()
+        {
+            counted.folder(&mut reader, folder, &mut open, &mut found)?;
+        }
+        let below = |reader: &mut Reader, folder: Folder| -> Result<_, HistoryError> {
+            reader.commit = commit;
+            let (mut open, mut found) = (VecDeque::from([folder]), Vec::new());
+            while let Some(folder) = open.pop_back() {
+                counted.folder(reader, folder, &mut open, &mut found)?;
+            }
+            Ok(found)
+        };
+        let rest: Vec<Folder> = open.into();
+        let rest: Vec<Result<Listing, HistoryError>> = rest
+            .into_par_iter()
+            .map_init(|| Reader::new(self), below)
+            .collect();
+        for part in rest {
+            found.append(&mut part?);
+        }
+        found.par_sort_unstable();
+        Ok(found)
+    }
+}
+
+/// Folders that are listed before the others are shared out.
+const SHARED_FOLDERS: usize = 128;
+
+/// A folder's path, its tree, and how many folders it lies in.
+type Folder = (Vec<u8>, ObjectId, usize);
+
+/// What was listed last.
+#[derive(Clone)]
+pub(super) struct Listed {
+    commit: CommitId,
+    prefix: Vec<u8>,
+    listing: Arc<Listing>,
+}
+
+/// A listing of a commit that is being made.
+struct Counted {
+    commit: CommitId,
+    /// Names met so far.
+    seen: AtomicUsize,
+}
+
+impl Counted {
+    /// Adds what is in a folder to what was found, and to the folders to look into.
+    fn folder(
+        &self,
+        reader: &mut Reader,
+        (dir, tree, depth): Folder,
+        open: &mut VecDeque<Folder>,
+        found: &mut Listing,
+    ) -> Result<(), HistoryError> {
+        let bytes = reader.tree(tree)?;
+        for entry in TreeRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1) {
+            let entry = entry.map_err(|error| reader.malformed(tree, &one_line(&error)))?;
+            let seen = self.seen.fetch_add(1, Ordering::Relaxed);
+            if seen >= MAX_PATHS || depth > MAX_DEPTH {
+                return Err(too_many(self.commit));
+            }
+            let mut path = Vec::with_capacity(dir.len() + 1 + entry.filename.len());
+            path.extend_from_slice(&dir);
+            if !dir.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(entry.filename);
+            match node(entry.mode, entry.oid) {
+                Node::Tree(tree) => open.push_back((path, tree, depth + 1)),
+                Node::Entry(entry) => found.push((path, entry)),
             }
         }
-        found.sort_unstable();
-        Ok(found)
+        Ok(())
     }
 }
 

@@ -62,41 +62,52 @@ pub(super) struct Commit {
     at_boundary: bool,
 }
 
-pub(super) struct Selected {
+/// The builds of a walk, before anybody looks at what they changed.
+#[derive(Clone, Debug)]
+pub struct Chosen {
     /// Oldest first.
     pub(super) commits: Vec<Commit>,
     pub(super) truncated_by_shallow: bool,
 }
 
-pub(super) fn select(repository: &Repository, walk: &Walk) -> Result<Selected, HistoryError> {
+/// Lists the builds of a walk: the fields of [`Walk`] but for its prefixes, which need not be known yet.
+///
+/// # Errors
+/// `Missing`, `Damaged` and `Bookkeeping` of [`HistoryError`].
+pub fn choose(
+    repository: &Repository,
+    tip: CommitId,
+    limit: Limit,
+    mode: WalkMode,
+) -> Result<Chosen, HistoryError> {
     let mut source = Source::new(repository)?;
-    let tip = object_id(&walk.tip.0);
-    let (mut commits, complete) = match (walk.mode, walk.limit) {
+    let tip = object_id(&tip.0);
+    let (mut commits, complete) = match (mode, limit) {
         (WalkMode::FirstParent, Limit::Count(count)) => {
             let commits = first_parents(&mut source, tip, count, |_| false)?;
             let complete = commits.len() >= count;
             (commits, complete)
         }
         (WalkMode::FirstParent, Limit::After(base)) => {
-            let painted = paint(&mut source, tip, Some(object_id(&base.0)), walk.mode, None)?;
+            let painted = paint(&mut source, tip, Some(object_id(&base.0)), mode, None)?;
             let inside: FxHashSet<_> = painted.iter().map(|commit| commit.id).collect();
             let outside = |id: &ObjectId| !inside.contains(id);
             let commits = first_parents(&mut source, tip, usize::MAX, outside)?;
             (commits, false)
         }
         (WalkMode::All, Limit::Count(count)) => {
-            let commits = paint(&mut source, tip, None, walk.mode, Some(count))?;
+            let commits = paint(&mut source, tip, None, mode, Some(count))?;
             let complete = commits.len() >= count;
             (newest_first(commits), complete)
         }
         (WalkMode::All, Limit::After(base)) => {
             let base = Some(object_id(&base.0));
-            let commits = paint(&mut source, tip, base, walk.mode, None)?;
+            let commits = paint(&mut source, tip, base, mode, None)?;
             (newest_first(commits), false)
         }
     };
     commits.reverse();
-    Ok(Selected {
+    Ok(Chosen {
         truncated_by_shallow: !complete && commits.iter().any(|commit| commit.at_boundary),
         commits,
     })

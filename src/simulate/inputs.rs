@@ -218,6 +218,9 @@ pub(super) struct Engine<'a> {
     /// reading time ignores it (seen with `foo`, `!foo/x`, `foo`).
     emptied: FxHashSet<(u32, u32)>,
     current: Vec<Option<Entry>>,
+    /// What each path adds to each of its sources now; those of a path begin at `first_held`.
+    held: Vec<u128>,
+    first_held: Vec<usize>,
     /// What is in each folder.
     dirs: Folders,
     links: BTreeMap<Vec<u8>, Oid>,
@@ -283,6 +286,12 @@ impl<'a> Engine<'a> {
             .map(|id| context_name(context, *id))
             .collect();
         let members = matches(&names, &sources, context.rules, true);
+        let mut held = 0;
+        let first_held = members.sources.iter().map(|taken| {
+            held += taken.len();
+            held - taken.len()
+        });
+        let first_held: Vec<usize> = first_held.collect();
         Self {
             emptied: emptied(context, &names, &sources, &members),
             listed: sources.iter().map(|_| OnceLock::new()).collect(),
@@ -294,6 +303,8 @@ impl<'a> Engine<'a> {
             names,
             members,
             current: vec![None; context.log.paths.len()],
+            held: vec![0; held],
+            first_held,
             links: BTreeMap::new(),
             reached: FxHashMap::default(),
             watched: Vec::new(),
@@ -326,22 +337,20 @@ impl<'a> Engine<'a> {
         end
     }
 
-    /// What every change of some builds takes from and adds to its sources, in order: for each source
-    /// the old entry's value, then the new one's.
+    /// What every change of some builds adds to its sources, in order.
     fn values(&self, builds: std::ops::Range<usize>) -> Vec<Vec<u128>> {
         let log = self.context.log;
         let changes: Vec<&Change> = builds.flat_map(|b| log.changes(b)).collect();
         let chunk = |changes: &[&Change]| {
-            let mut out = Vec::with_capacity(changes.len() * 2);
+            let mut out = Vec::with_capacity(changes.len());
             for change in changes {
                 let index = change.path.index();
                 let Some(name) = &self.names[index] else {
                     continue;
                 };
-                for entry in [change.old, change.new].into_iter().flatten() {
-                    for s in &*self.members.sources[index] {
-                        out.push(self.value(index, name, *s, entry));
-                    }
+                if let Some(entry) = change.new {
+                    let sources = self.members.sources[index].iter();
+                    out.extend(sources.map(|s| self.value(index, name, *s, entry)));
                 }
             }
             out
@@ -370,7 +379,7 @@ impl<'a> Engine<'a> {
         let changes = log.changes(build as usize);
         for change in changes {
             let index = change.path.index();
-            self.current[index] = change.new;
+            let before = std::mem::replace(&mut self.current[index], change.new);
             let Some(name) = &self.names[index] else {
                 continue;
             };
@@ -384,8 +393,17 @@ impl<'a> Engine<'a> {
                         self.links.remove(name);
                     }
                 }
-                for s in &*self.members.sources[index] {
-                    let value = values.next().unwrap_or_default();
+                let first = self.first_held[index];
+                for (i, s) in self.members.sources[index].iter().enumerate() {
+                    let value = if add {
+                        let value = values.next().unwrap_or_default();
+                        self.held[first + i] = value;
+                        value
+                    } else if before == change.old {
+                        self.held[first + i]
+                    } else {
+                        self.value(index, name, *s, entry)
+                    };
                     self.sources[*s as usize].members.put(name, value, add);
                 }
             }

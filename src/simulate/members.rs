@@ -172,12 +172,52 @@ fn kind_byte(kind: EntryKind) -> u8 {
 
 /// 128 bits of blake3 over length-prefixed parts.
 pub(super) fn hash(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
+    // Most are a path and an id: in one piece they take half the time.
+    let mut short = [0_u8; 256];
+    let digest = match joined_in(&mut short, parts) {
+        Some(all) => blake3::hash(all),
+        None => {
+            let mut hasher = blake3::Hasher::new();
+            for part in parts {
+                hasher.update(&(part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+            hasher.finalize()
+        }
+    };
     let mut half = [0u8; 16];
-    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half.copy_from_slice(&digest.as_bytes()[..16]);
     u128::from_le_bytes(half)
+}
+
+/// The parts with their lengths before them, where there is room.
+fn joined_in<'b>(room: &'b mut [u8], parts: &[&[u8]]) -> Option<&'b [u8]> {
+    let mut at = 0;
+    for part in parts {
+        for bytes in [&(part.len() as u64).to_le_bytes()[..], part] {
+            room.get_mut(at..at + bytes.len())?.copy_from_slice(bytes);
+            at += bytes.len();
+        }
+    }
+    Some(&room[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_does_not_depend_on_the_way_it_is_made() {
+        for length in [0, 1, 200, 231, 232, 233, 240, 300, 5000] {
+            let long = vec![7; length];
+            let mut whole = Vec::new();
+            for part in [&b"file"[..], &long, b""] {
+                whole.extend((part.len() as u64).to_le_bytes());
+                whole.extend(part);
+            }
+            let expected = blake3::hash(&whole);
+            let digest = hash(&[b"file", &long, b""]);
+            assert_eq!(digest.to_le_bytes(), expected.as_bytes()[..16]);
+        }
+    }
 }

@@ -40,9 +40,9 @@ pub use prepare::{
 pub use program::View;
 pub use replay::{
     BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,
-    replay_with,
+    replay_telling, replay_with,
 };
-pub use score::{BuildCost, Summary, build_costs, summarize, wilson};
+pub use score::{BuildCost, Costing, Summary, build_costs, summarize, wilson};
 pub use stage_tree::Content;
 pub use store::Verdict;
 pub use views::ViewRequest;

@@ -183,6 +183,22 @@ pub fn replay_with(
     matrix: &InputMatrix,
     facts: &Facts,
 ) -> Outcome {
+    replay_telling(models, timeline, matrix, facts, |_| {})
+}
+
+/// The same; `tell` gets every build as soon as it is decided, in order.
+#[must_use]
+pub fn replay_telling(
+    models: &[PlanModel<'_>],
+    timeline: &Timeline,
+    matrix: &InputMatrix,
+    facts: &Facts,
+    mut tell: impl FnMut(&BuildOutcome),
+) -> Outcome {
+    let mut decided = |out: &mut Outcome, build: BuildOutcome| {
+        tell(&build);
+        out.builds.push(build);
+    };
     let policy = timeline.policy;
     let mut mounts = Mounts::default();
     let mut last_time: Option<i64> = None;
@@ -196,7 +212,7 @@ pub fn replay_with(
     for (build, plan) in timeline.plan.iter().enumerate() {
         let build = u32::try_from(build).unwrap_or(u32::MAX);
         let Some(p) = *plan else {
-            out.builds.push(BuildOutcome::default());
+            decided(&mut out, BuildOutcome::default());
             continue;
         };
         let run = Run {
@@ -215,11 +231,12 @@ pub fn replay_with(
                 step: 0,
                 message: d.message.clone(),
             });
-            out.builds.push(BuildOutcome {
+            let refused = BuildOutcome {
                 plan: Some(p),
                 fails,
                 ..BuildOutcome::default()
-            });
+            };
+            decided(&mut out, refused);
             continue;
         }
         let time = facts.seconds.get(build as usize).copied();
@@ -266,7 +283,7 @@ pub fn replay_with(
         if outcome.fails.is_none() {
             previous = Some(build);
         }
-        out.builds.push(outcome);
+        decided(&mut out, outcome);
     }
     out
 }

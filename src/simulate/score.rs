@@ -51,12 +51,45 @@ pub fn build_costs(
     seconds: &[Vec<f64>],
     warm: &[Vec<f64>],
 ) -> Vec<BuildCost> {
-    let edges: Vec<Vec<Vec<usize>>> = models.iter().map(|m| predecessors(m.plan)).collect();
-    let cost = |b: &BuildOutcome| match b.plan {
-        Some(p) => one(b, &edges[p], &seconds[p], &warm[p]),
-        None => BuildCost::default(),
-    };
-    outcome.builds.iter().map(cost).collect()
+    let costing = Costing::new(models.iter().map(|m| m.plan), seconds, warm);
+    outcome.builds.iter().map(|b| costing.of(b)).collect()
+}
+
+/// Seconds of single builds.
+#[derive(Clone, Debug)]
+pub struct Costing<'a> {
+    /// By plan and step: what it waits for.
+    before: Vec<Vec<Vec<usize>>>,
+    seconds: &'a [Vec<f64>],
+    warm: &'a [Vec<f64>],
+}
+
+impl<'a> Costing<'a> {
+    /// For builds of these plans; `seconds` and `warm` as [`build_costs`] has them.
+    #[must_use]
+    pub fn new<'p>(
+        plans: impl Iterator<Item = &'p Plan>,
+        seconds: &'a [Vec<f64>],
+        warm: &'a [Vec<f64>],
+    ) -> Self {
+        Self {
+            before: plans.map(predecessors).collect(),
+            seconds,
+            warm,
+        }
+    }
+
+    /// Seconds of a build; none of a commit that has no plan.
+    ///
+    /// # Panics
+    /// When the build is of another list of plans.
+    #[must_use]
+    pub fn of(&self, build: &BuildOutcome) -> BuildCost {
+        match build.plan {
+            Some(p) => one(build, &self.before[p], &self.seconds[p], &self.warm[p]),
+            None => BuildCost::default(),
+        }
+    }
 }
 
 /// For every step in the plan's order, the positions of those that it waits for.

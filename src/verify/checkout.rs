@@ -68,7 +68,7 @@ pub fn check_out(
     needed: &dyn Fn(&[u8]) -> bool,
 ) -> Result<(), CheckoutError> {
     let entries = repository.list(commit, b"")?;
-    for (path, _) in &entries {
+    for (path, _) in &*entries {
         if let Some(reason) = refused(path) {
             return Err(CheckoutError::Name {
                 commit,

@@ -52,7 +52,7 @@ fn of_commit(
         }
     };
     let mut files = Vec::with_capacity(listed.len());
-    for (((path, entry), size), digest) in listed.into_iter().zip(sizes).zip(digests) {
+    for (((path, entry), size), digest) in listed.iter().zip(sizes).zip(digests) {
         let below = match prefix {
             b"" => Some(path.as_slice()),
             p => path.strip_prefix(p).and_then(|r| r.strip_prefix(b"/")),
@@ -69,7 +69,7 @@ fn of_commit(
         let link_target = match kind {
             EntryKind::Symlink => Some(
                 repository
-                    .read(commit, &path)?
+                    .read(commit, path)?
                     .map_or(Vec::new(), |b| b.bytes),
             ),
             _ => None,
