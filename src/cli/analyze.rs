@@ -1,45 +1,41 @@
 //! `cacheplan analyze`: parse, replay, search, report.
 
+mod against;
 mod detail;
 mod findings;
 mod gates;
+mod plans;
 mod steps;
 mod weights;
 
 use super::advice::{self, Advisor, Around};
-use super::archives::archives;
-use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags, SearchFlags};
-use super::clock::{Jobs, Watch};
-use super::epochs::Epochs;
+use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags};
+use super::clock::Jobs;
 use super::git_view::GitView;
 use super::progress::part;
 use super::subject::{Place, Subject, load_replayed};
-use super::timeline::{
-    Builds, Replayed, Sizes, base_changes, beside_commits, dot_git, read_builds_of, replay_subject,
-    times,
-};
+use super::timeline::{Builds, Replayed, beside_commits, read_builds_of, replay_subject};
 use super::tip_files::TipFiles;
 use super::trend::{self, Course};
-use super::{Done, history_notes, ignore_place, output};
+use super::{Done, history_notes, output};
 use crate::context::{Hashing, weight};
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::optimize::{Advice, Bytes, Evaluated, Judge, Scales, Setting, advise};
-use crate::report::bootstrap::saving_interval;
+use crate::optimize::{Bytes, Evaluated, Scales};
 use crate::report::model::{
-    Analysis, BaseComparison, Baseline, EditRow, FailedTarget, FileChange, History, PlanChanges,
-    PlanRow, ProofRow, Target, TargetReport, Timing, Trend, Wall,
+    Analysis, Baseline, FailedTarget, History, Target, TargetReport, Timing, Trend, Wall,
 };
-use crate::report::place::{Extent, Replacement, joined};
-use crate::report::{diff, html, issue, markdown, step_changes, summary, text};
+use crate::report::{html, issue, markdown, summary, text};
 use crate::rules::{Git, ProjectFile};
-use crate::simulate::explain::pairs;
-use crate::simulate::{Context, Outcome, Summary, summarize};
-use crate::source::{Edit, SourceFile};
+use crate::simulate::{Summary, summarize};
+use crate::source::SourceFile;
+use against::against;
+pub use against::shared_builds;
 use anyhow::{Context as _, Result, bail};
 use findings::Measured;
 pub use gates::formats_of;
 use gates::{Gate, gate};
+pub use plans::{Searched, plan_rows, search};
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
@@ -257,83 +253,6 @@ pub fn costs_of(place: &Place, named: Option<&Path>) -> Result<CostTable> {
     }
 }
 
-/// A baseline evaluated, its plans, and what they were judged by.
-pub struct Searched {
-    pub baseline: Evaluated,
-    pub plans: Vec<Advice>,
-    /// The class that plans might have.
-    pub allowed: crate::rewrite::Safety,
-    /// Other Dockerfiles may be built from the same context.
-    pub shared: bool,
-}
-
-impl Searched {
-    /// The plan that saves most, if any changes something.
-    #[must_use]
-    pub fn best(&self) -> Option<&Advice> {
-        let changed = self.plans.iter().filter(|p| !p.edits.is_empty());
-        changed.reduce(|a, b| if b.saving > a.saving + 1e-9 { b } else { a })
-    }
-}
-
-/// Replays the Dockerfile as it is and searches for plans.
-///
-/// # Errors
-/// When the repository can't be read.
-pub fn search(
-    place: &Place,
-    flags: &HistoryFlags,
-    search: &SearchFlags,
-    builds: &Builds,
-    subject: &Subject,
-    costs: &CostTable,
-) -> Result<Searched> {
-    let changes = base_changes(place, builds, flags)?;
-    let rules = [subject.rules.clone()];
-    let today = Epochs::frozen(subject, builds.log.len());
-    let archives = archives(place, builds, subject, &today)?;
-    let mut files = TipFiles::new(place.repository()?, builds.tip, subject)?;
-    files.holds_git &= dot_git(flags);
-    let sizes = Sizes::new(place, builds, subject, flags.cache_policy)?;
-    let rewrites: Vec<String> = search
-        .rewrites
-        .iter()
-        .map(|r| r.name().to_owned())
-        .collect();
-    let setting = Setting {
-        options: &subject.options,
-        context: Context {
-            log: &builds.log,
-            prefix: subject.context_prefix.as_bytes(),
-            rules: &rules,
-            links: &builds.links,
-            dot_git: dot_git(flags),
-            umask: flags.umask,
-            archives: &archives,
-        },
-        costs,
-        policy: flags.cache_policy,
-        seconds: &times(builds),
-        copied: &|c| sizes.of(c),
-        assume_reproducible: flags.assume_reproducible,
-        base_changes: &changes,
-        objective: search.objective.into(),
-        safety: search.safety.into(),
-        rewrites: &rewrites,
-        files: &files,
-        ignore: subject.ignore_text.as_ref(),
-    };
-    let mut judge = Judge::new(setting);
-    let baseline = judge.evaluate(subject.source.clone());
-    let plans = advise(&mut judge, &baseline);
-    Ok(Searched {
-        baseline,
-        plans,
-        allowed: search.safety.into(),
-        shared: files.shared,
-    })
-}
-
 fn report(
     around: &Around<'_>,
     args: &AnalyzeArgs,
@@ -469,93 +388,6 @@ pub fn figures(summary: &Summary, wall: Wall, weight: Weight) -> Baseline {
     }
 }
 
-/// Plans as the document has them.
-#[must_use]
-pub fn plan_rows(
-    place: &Place,
-    subject: &Subject,
-    searched: &Searched,
-    costs: &CostTable,
-    jobs: Option<&Jobs>,
-) -> Vec<PlanRow> {
-    let source = &subject.source;
-    let one = |p: &Advice| {
-        let new = p.evaluated.source.bytes();
-        let ignore =
-            (!p.ignore.is_empty()).then(|| ignore_place::of(place, subject, searched.shared));
-        let ignore = ignore.map(|at| {
-            let after = ignore_place::with_own_line(place, subject, &at, &p.ignore);
-            (at, after)
-        });
-        let mut change = diff::unified(source.bytes(), new, source.name());
-        if let Some((at, after)) = &ignore {
-            change.push_str(&diff::unified(&at.before, after, &place.shown(&at.file)));
-        }
-        let watch = Watch::of(&p.evaluated, costs);
-        PlanRow {
-            safety: p.safety.as_str(),
-            work_s_per_build: p.evaluated.summary.work_s_per_build,
-            critical_path_s_per_build: p.evaluated.summary.critical_path_s_per_build,
-            wall_s_per_build: watch.wall_of_counted(),
-            jobs: jobs.map(|j| watch.jobs(j)),
-            cold_s: p.evaluated.summary.cold_s,
-            image_bytes_estimate: Some(p.image_bytes),
-            pushed_bytes_per_build: Some(p.pushed_bytes),
-            saving: p.saving,
-            held_out_saving: p.held_out_saving,
-            bound_s: p.bound_s,
-            optimal: p.optimal,
-            edits: p.edits.iter().map(edit_row).collect(),
-            assumptions: p.assumptions.clone(),
-            certificate: p.proofs.iter().map(proof_row).collect(),
-            dockerfile: String::from_utf8_lossy(new).into_owned(),
-            dockerignore_file: ignore.as_ref().map(|(at, _)| place.shown(&at.file)),
-            dockerignore: ignore
-                .as_ref()
-                .map(|(_, text)| String::from_utf8_lossy(text).into_owned()),
-            diff: change,
-            allowed: searched.allowed.as_str(),
-            changes: changes_of(place, subject, new, ignore.as_ref()),
-        }
-    };
-    searched.plans.iter().map(one).collect()
-}
-
-/// What a plan changes, for the formats of other programs; nothing where the Dockerfile is part of another file.
-fn changes_of(
-    place: &Place,
-    subject: &Subject,
-    new: &[u8],
-    ignore: Option<&(ignore_place::IgnorePlace, Vec<u8>)>,
-) -> PlanChanges {
-    if subject.target.inline.is_some() {
-        return PlanChanges::default();
-    }
-    let source = &subject.source;
-    let own = diff::edits(source.bytes(), new);
-    let at = own.first().map(|e| Extent::shown(source, e.span));
-    let beside = ignore.map(|(at, after)| {
-        let shown = place.shown(&at.file);
-        let edits = diff::edits(&at.before, after);
-        (SourceFile::new(shown, at.before.clone()), edits)
-    });
-    let joined = joined(source, &own).filter(|_| beside.is_none());
-    let both = std::iter::once((source.clone(), own)).chain(beside);
-    let one = |(source, edits): (SourceFile, Vec<Edit>)| {
-        let edits = edits.iter().map(|e| Replacement::of(&source, e));
-        Some(FileChange {
-            edits: edits.collect::<Option<_>>()?,
-            file: source.name().to_owned(),
-        })
-    };
-    let files: Option<Vec<FileChange>> = both.filter(|(_, e)| !e.is_empty()).map(one).collect();
-    PlanChanges {
-        at,
-        files: files.unwrap_or_default(),
-        joined,
-    }
-}
-
 /// Lines of a text that is part of another file are not that file's.
 fn without_places(report: &mut TargetReport) {
     for finding in report.findings.iter_mut().filter(|f| f.file == report.file) {
@@ -564,98 +396,6 @@ fn without_places(report: &mut TargetReport) {
     for d in report.diagnostics.iter_mut().filter(|d| d.file.is_none()) {
         d.spot.at = None;
     }
-}
-
-fn proof_row(p: &crate::optimize::certificate::Proof) -> ProofRow {
-    ProofRow {
-        first: p.first,
-        second: p.second,
-        safety: p.safety.as_str(),
-        because: p.because.clone(),
-        assumptions: p.assumptions.clone(),
-    }
-}
-
-fn edit_row(e: &crate::rewrite::EditNote) -> EditRow {
-    EditRow {
-        rewrite: e.rewrite,
-        safety: e.safety.as_str(),
-        line: e.line,
-        end_line: e.end_line,
-        why: e.why.clone(),
-        assumptions: e.assumptions.clone(),
-    }
-}
-
-fn against(
-    place: &Place,
-    args: &AnalyzeArgs,
-    builds: &Builds,
-    subject: &Subject,
-    costs: &CostTable,
-    rev: &str,
-    present: &Replayed,
-) -> Result<std::result::Result<BaseComparison, String>> {
-    let commit = place.repository()?.resolve(rev)?;
-    let older = Place::open(&args.place.path, Some(rev))?;
-    let mut flags = args.place.build.clone();
-    flags.files = vec![subject.target.file.clone()];
-    flags.context = Some(subject.context.clone());
-    flags.target.clone_from(&subject.options.target);
-    // A change that adds the Dockerfile, or mends it, is no reason to say nothing about it.
-    let found = load_replayed(&older, &flags, &args.history).and_then(super::subject::only);
-    let mut other = match found {
-        Ok(other) if other.failed() => {
-            return Ok(Err("the Dockerfile there has errors".to_owned()));
-        }
-        Ok(other) => other,
-        Err(e) => return Ok(Err(format!("{e:#}"))),
-    };
-    other.options.args.clone_from(&subject.options.args);
-    let replayed = replay_subject(place, &args.history, builds, &other, costs)?;
-    let both = shared_builds(&[&replayed.outcome, &present.outcome]);
-    if both.is_empty() {
-        let why = "no build of the history works with both Dockerfiles";
-        return Ok(Err(why.to_owned()));
-    }
-    let sums = super::compare::over(&replayed, &both);
-    let pick = |r: &Replayed| -> Vec<f64> { both.iter().map(|b| r.costs[*b].work_s).collect() };
-    let (a, b) = (pick(&replayed), pick(present));
-    let before: f64 = a.iter().sum();
-    let saving = if before > 0.0 {
-        1.0 - b.iter().sum::<f64>() / before
-    } else {
-        0.0
-    };
-    let rows = |s: &Subject, r: &Replayed| steps(builds, s, costs, r, &both);
-    let (old, new) = (rows(&other, &replayed), rows(subject, present));
-    let newest = |r: &Replayed| r.outcome.builds.iter().rev().find_map(|b| b.plan);
-    let was = match (newest(&replayed), newest(present)) {
-        (Some(o), Some(n)) => pairs(&replayed.plans[o], &present.plans[n]),
-        _ => Vec::new(),
-    };
-    Ok(Ok(BaseComparison {
-        steps: step_changes::of(&old, &new, &was),
-        rev: rev.to_owned(),
-        commit: commit.to_string(),
-        baseline: figures(&sums, replayed.watch(costs).wall(&both), Weight::default()),
-        work_s_per_build: b.iter().sum::<f64>() / both.len() as f64,
-        saving,
-        interval: saving_interval(&a, &b),
-    }))
-}
-
-/// Builds that count for every outcome: the first such build of all is the cold one and is left out.
-#[must_use]
-pub fn shared_builds(outcomes: &[&Outcome]) -> Vec<usize> {
-    let n = outcomes.first().map_or(0, |o| o.builds.len());
-    let counts = |i: &usize| {
-        outcomes
-            .iter()
-            .all(|o| o.builds[*i].plan.is_some() && o.builds[*i].fails.is_none())
-    };
-    let cold = outcomes.iter().filter_map(|o| o.cold()).max().unwrap_or(0);
-    (0..n).filter(counts).filter(|i| *i > cold).collect()
 }
 
 /// What an image weighs, an estimate.
