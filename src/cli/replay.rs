@@ -3,7 +3,7 @@
 use super::args::{Cli, DockerfileFrom, HistoryFlags, ReplayArgs, ReplayFormat, WalkArg};
 use super::progress::phase;
 use super::subject::{Place, load_replayed, only};
-use super::timeline::{Builds, Replays, beside_commits, epochs, read_builds_of};
+use super::timeline::{Builds, Ground, Replays, beside_commits, epochs, read_builds_of};
 use super::{Done, analyze, history_notes, output, worktree};
 use crate::cost::CostTable;
 use crate::history::PathId;
@@ -47,10 +47,10 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let epochs = epochs(&place, &history, &builds, &subject)?;
     let timeline = epochs.timeline.clone();
     let setting = (&place, &history, &builds, &subject, &costs);
-    let replays = Replays::new(setting, epochs, Some(&timeline))?;
+    let (replays, ground) = Replays::open(setting, epochs, Some(&timeline))?;
     let printer = Printer::new(args, &builds, &replays, &costs, &timeline);
     let to = output::open(args.output.as_deref())?;
-    let outcome = printed(&replays, timeline, printer, to)?;
+    let outcome = printed((&replays, &ground), timeline, printer, to)?;
     drop(busy);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
     if let Some(refused) = history_notes::of_refusals(&outcome, frozen) {
@@ -63,7 +63,7 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
 
 /// Replays on this core, and writes on another.
 fn printed(
-    replays: &Replays,
+    (replays, ground): (&Replays, &Ground<'_>),
     timeline: Vec<Option<usize>>,
     mut printer: Printer<'_>,
     mut to: output::Pieces<'_>,
@@ -83,7 +83,7 @@ fn printed(
             to.write(&text)
         });
         let mut batch = Vec::with_capacity(BATCH);
-        let outcome = replays.telling(timeline, |build| {
+        let outcome = replays.growing(ground, timeline, |build| {
             batch.push(build.clone());
             if batch.len() == BATCH {
                 // Nobody takes it once writing has failed, which is told below.

@@ -18,15 +18,16 @@ use crate::history::{
     change_log_of, choose,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
-use crate::pattern::{SourceKind, SourcePattern, display};
+use crate::pattern::{IgnoreRules, SourceKind, SourcePattern, display};
 use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::recipes;
 use crate::simulate::{
     BuildCost, BuildOutcome, Context, Costing, Facts, Outcome, Policy, Prepared, Selection,
-    Timeline, prepare, prepare_for_all, replay_telling,
+    Timeline, matrix, matrix_in_pieces, prepare_columns, replay_growing, replay_with,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::mpsc::sync_channel;
 
 /// More links than this are not read; a source reached through a later one counts as missing.
 const MAX_LINKS: usize = 10_000;
@@ -389,10 +390,26 @@ impl Replays {
     /// # Errors
     /// As [`replay_epochs`].
     pub fn new(
-        (place, flags, builds, subject, costs): ReplaySetting<'_>,
+        setting: ReplaySetting<'_>,
         epochs: Epochs,
         timeline: Option<&[Option<usize>]>,
     ) -> Result<Self> {
+        let (mut replays, ground) = Self::open(setting, epochs, timeline)?;
+        let columns = &replays.prepared.matrix;
+        let whole = matrix(&ground.context(), &columns.selections, &columns.requests);
+        replays.prepared.matrix = whole;
+        Ok(replays)
+    }
+
+    /// The same without a look at any build, and what is needed for that.
+    ///
+    /// # Errors
+    /// As [`replay_epochs`].
+    pub fn open<'a>(
+        (place, flags, builds, subject, costs): ReplaySetting<'a>,
+        epochs: Epochs,
+        timeline: Option<&[Option<usize>]>,
+    ) -> Result<(Self, Ground<'a>)> {
         let all: Vec<Selection> = epochs
             .selections()
             .into_iter()
@@ -408,19 +425,14 @@ impl Replays {
             new_bases,
             ..
         } = epochs;
-        let context = Context {
-            log: &builds.log,
-            prefix: subject.context_prefix.as_bytes(),
-            rules: &rules,
-            links: &builds.links,
-            dot_git: dot_git(flags),
-            umask: flags.umask,
-            archives: &archives,
-        };
         note_recipes(place, builds, subject, &mut plans);
-        let prepared = match timeline {
-            Some(timeline) => prepare(&context, &plans, &plan_rules, timeline),
-            None => prepare_for_all(&context, &plans, &plan_rules),
+        let prepared = prepare_columns(&plans, &plan_rules, timeline);
+        let ground = Ground {
+            builds,
+            subject,
+            flags,
+            rules,
+            archives,
         };
         let mut facts = Facts {
             seconds: times(builds),
@@ -431,7 +443,7 @@ impl Replays {
             let bytes = |p| step_bytes(p, costs, &|c| sizes.of(c));
             facts.bytes = plans.iter().map(bytes).collect();
         }
-        Ok(Self {
+        let replays = Self {
             seconds: plans.iter().map(|p| step_seconds(p, costs)).collect(),
             warm: plans.iter().map(|p| warm_seconds(p, costs)).collect(),
             plans,
@@ -440,13 +452,16 @@ impl Replays {
             base_changes: [base_changes(place, builds, flags)?, new_bases].concat(),
             policy: flags.cache_policy,
             assume_reproducible: flags.assume_reproducible,
-        })
+        };
+        Ok((replays, ground))
     }
 
     /// Replays them, each in the builds that a timeline says.
     #[must_use]
     pub fn of(&self, timeline: Vec<Option<usize>>) -> (Outcome, Vec<BuildCost>) {
-        let outcome = self.telling(timeline, |_| {});
+        let models = self.prepared.models(&self.plans);
+        let timeline = self.timeline(timeline);
+        let outcome = replay_with(&models, &timeline, &self.prepared.matrix, &self.facts);
         let costing = self.costing();
         let costs = outcome.builds.iter().map(|b| costing.of(b)).collect();
         (outcome, costs)
@@ -464,21 +479,67 @@ impl Replays {
         Costing::new(self.plans.iter(), &self.seconds, &self.warm)
     }
 
-    /// Replays them; `tell` gets every build as soon as it is decided, in order.
+    /// Replays what was opened while another core computes what is read; `tell` gets every build as soon as it is
+    /// decided, in order.
     #[must_use]
-    pub fn telling(
+    pub fn growing(
         &self,
+        ground: &Ground<'_>,
         timeline: Vec<Option<usize>>,
         tell: impl FnMut(&BuildOutcome),
     ) -> Outcome {
         let models = self.prepared.models(&self.plans);
-        let timeline = Timeline {
-            plan: timeline,
+        let timeline = self.timeline(timeline);
+        let columns = &self.prepared.matrix;
+        let (send, receive) = sync_channel(4);
+        std::thread::scope(|scope| {
+            let computing = scope.spawn(move || {
+                let (selections, views) = (&columns.selections, &columns.requests);
+                matrix_in_pieces(&ground.context(), selections, views, |piece| {
+                    // Nobody takes it when the replay has ended in a panic.
+                    let _ = send.send(piece);
+                });
+            });
+            let more = || receive.recv().ok();
+            let columns = columns.clone();
+            let outcome = replay_growing(&models, &timeline, columns, &self.facts, more, tell);
+            if let Err(panic) = computing.join() {
+                std::panic::resume_unwind(panic);
+            }
+            outcome
+        })
+    }
+
+    fn timeline(&self, plan: Vec<Option<usize>>) -> Timeline {
+        Timeline {
+            plan,
             base_changes: self.base_changes.clone(),
             policy: self.policy,
             assume_reproducible: self.assume_reproducible,
-        };
-        replay_telling(&models, &timeline, &self.prepared.matrix, &self.facts, tell)
+        }
+    }
+}
+
+/// What the files that Dockerfiles read are computed from.
+pub struct Ground<'a> {
+    builds: &'a Builds,
+    subject: &'a Subject,
+    flags: &'a HistoryFlags,
+    rules: Vec<IgnoreRules>,
+    archives: FxHashMap<Oid, bool>,
+}
+
+impl Ground<'_> {
+    fn context(&self) -> Context<'_> {
+        Context {
+            log: &self.builds.log,
+            prefix: self.subject.context_prefix.as_bytes(),
+            rules: &self.rules,
+            links: &self.builds.links,
+            dot_git: dot_git(self.flags),
+            umask: self.flags.umask,
+            archives: &self.archives,
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::plan::ContentRule;
 use rayon::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// What the matrix is computed from, beside the selections.
@@ -53,6 +54,29 @@ pub fn matrix(
     selections: &[Selection],
     views: &[ViewRequest],
 ) -> InputMatrix {
+    computed(context, selections, views, |_, _| {})
+}
+
+/// The same in pieces, for those who can begin with the first builds: each piece holds the rows of some builds, which
+/// follow on those of the piece before.
+pub fn matrix_in_pieces(
+    context: &Context<'_>,
+    selections: &[Selection],
+    views: &[ViewRequest],
+    mut piece: impl FnMut(InputMatrix),
+) {
+    computed(context, selections, views, |rows, builds| {
+        piece(rows.of(builds));
+    });
+}
+
+/// `done` is given the rows so far, and which builds are new in them.
+fn computed(
+    context: &Context<'_>,
+    selections: &[Selection],
+    views: &[ViewRequest],
+    mut done: impl FnMut(&InputMatrix, Range<usize>),
+) -> InputMatrix {
     let mut engine = Engine::new(context, selections);
     engine.watched = views.iter().map(|v| Watched::new(v, selections)).collect();
     engine.out.views = vec![Vec::with_capacity(engine.out.builds); views.len()];
@@ -67,6 +91,7 @@ pub fn matrix(
             engine.build(build, &mut values);
             engine.watch(build);
         }
+        done(&engine.out, next..batch);
         next = batch;
     }
     engine.out
@@ -107,7 +132,7 @@ impl Matcher for Source {
 }
 
 /// Changes whose digests are computed ahead, in parallel: some megabytes.
-const AHEAD: usize = 1 << 14;
+const AHEAD: usize = 1 << 13;
 
 pub(super) struct Engine<'a> {
     pub(super) context: &'a Context<'a>,

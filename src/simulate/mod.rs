@@ -30,17 +30,17 @@ mod views;
 mod walked;
 mod wall;
 
-pub use inputs::{Absence, Context, InputMatrix, Selection, matrix};
+pub use inputs::{Absence, Context, InputMatrix, Selection, matrix, matrix_in_pieces};
 pub use jobs::{Clocks, JobModel, Minutes};
 pub use months::{Month, Pace, day, months, pace};
 pub use policy::{Horizon, InvalidPolicy, Policy, Size};
 pub use prepare::{
-    Prepared, columns, prepare, prepare_for_all, selections_of, view_columns, views_of,
+    Prepared, columns, prepare, prepare_columns, selections_of, view_columns, views_of,
 };
 pub use program::View;
 pub use replay::{
     BuildOutcome, Cause, CauseKind, Facts, Failure, Outcome, PlanModel, Timeline, replay,
-    replay_telling, replay_with,
+    replay_growing, replay_with,
 };
 pub use score::{BuildCost, Costing, Summary, build_costs, summarize, wilson};
 pub use stage_tree::Content;

@@ -41,17 +41,14 @@ pub fn prepare(
     rules: &[usize],
     timeline: &[Option<usize>],
 ) -> Prepared {
-    prepared(context, plans, rules, Some(timeline))
+    let mut out = prepare_columns(plans, rules, Some(timeline));
+    out.matrix = matrix(context, &out.matrix.selections, &out.matrix.requests);
+    out
 }
 
-/// The same where any build may run any of the plans.
+/// The columns alone, without any row; without a timeline any build may run any of the plans.
 #[must_use]
-pub fn prepare_for_all(context: &Context<'_>, plans: &[Plan], rules: &[usize]) -> Prepared {
-    prepared(context, plans, rules, None)
-}
-
-fn prepared(
-    context: &Context<'_>,
+pub fn prepare_columns(
     plans: &[Plan],
     rules: &[usize],
     timeline: Option<&[Option<usize>]>,
@@ -62,7 +59,7 @@ fn prepared(
     all.sort();
     all.dedup();
     let views: Vec<_> = pairs().map(|(p, r)| views_of(p, *r)).collect();
-    let matrix = matrix(context, &all, &view_requests(&views, timeline));
+    let matrix = InputMatrix::empty(all, view_requests(&views, timeline));
     Prepared {
         selections: wanted.iter().filter_map(|w| columns(w, &matrix)).collect(),
         views: views.iter().map(|v| view_columns(v, &matrix)).collect(),

@@ -13,6 +13,7 @@ use crate::history::PathId;
 use crate::plan::{Plan, Step};
 use rustc_hash::FxHashSet;
 use shape::Shape;
+use std::borrow::Cow;
 
 /// A plan prepared for replay: where its content inputs stand in the matrix.
 #[derive(Clone, Debug)]
@@ -183,16 +184,32 @@ pub fn replay_with(
     matrix: &InputMatrix,
     facts: &Facts,
 ) -> Outcome {
-    replay_telling(models, timeline, matrix, facts, |_| {})
+    let matrix = Cow::Borrowed(matrix);
+    replayed(models, timeline, matrix, facts, || None, |_| {})
 }
 
-/// The same; `tell` gets every build as soon as it is decided, in order.
+/// The same with a matrix that is still being computed: `more` gives the rows of the builds that follow, as
+/// [`super::matrix_in_pieces`] does, for all builds of the timeline in the end. `tell` gets every build as soon as it is
+/// decided, in order.
 #[must_use]
-pub fn replay_telling(
+pub fn replay_growing(
     models: &[PlanModel<'_>],
     timeline: &Timeline,
-    matrix: &InputMatrix,
+    matrix: InputMatrix,
     facts: &Facts,
+    more: impl FnMut() -> Option<InputMatrix>,
+    tell: impl FnMut(&BuildOutcome),
+) -> Outcome {
+    let matrix = Cow::Owned(matrix);
+    replayed(models, timeline, matrix, facts, more, tell)
+}
+
+fn replayed(
+    models: &[PlanModel<'_>],
+    timeline: &Timeline,
+    mut matrix: Cow<'_, InputMatrix>,
+    facts: &Facts,
+    mut more: impl FnMut() -> Option<InputMatrix>,
     mut tell: impl FnMut(&BuildOutcome),
 ) -> Outcome {
     let mut decided = |out: &mut Outcome, build: BuildOutcome| {
@@ -206,10 +223,19 @@ pub fn replay_telling(
     let mut out = Outcome::default();
     let mut previous: Option<u32> = None;
     let mut visited = Visited::default();
-    let lacking = Shape::lacking(matrix);
-    let shape = |m| Shape::new(m, matrix, &lacking);
-    let shapes: Vec<Shape> = models.iter().map(shape).collect();
+    let mut shapes: Vec<Shape> = models.iter().map(Shape::new).collect();
+    let mut lacking = Shape::lacking(&matrix);
+    note_lacks(&mut shapes, models, &matrix, &lacking);
     for (build, plan) in timeline.plan.iter().enumerate() {
+        while matrix.builds <= build
+            && let Some(piece) = more()
+        {
+            for (lacks, more) in lacking.iter_mut().zip(Shape::lacking(&piece)) {
+                *lacks |= more;
+            }
+            matrix.to_mut().append(piece);
+            note_lacks(&mut shapes, models, &matrix, &lacking);
+        }
         let build = u32::try_from(build).unwrap_or(u32::MAX);
         let Some(p) = *plan else {
             decided(&mut out, BuildOutcome::default());
@@ -220,7 +246,7 @@ pub fn replay_telling(
             model: &models[p],
             shape: &shapes[p],
             timeline,
-            matrix,
+            matrix: &matrix,
             bytes: facts.bytes.get(p).map_or(&[], Vec::as_slice),
             build,
             previous,
@@ -286,6 +312,17 @@ pub fn replay_telling(
         decided(&mut out, outcome);
     }
     out
+}
+
+fn note_lacks(
+    shapes: &mut [Shape],
+    models: &[PlanModel<'_>],
+    matrix: &InputMatrix,
+    lacking: &[bool],
+) {
+    for (shape, model) in shapes.iter_mut().zip(models) {
+        shape.note_lacks(model, matrix, lacking);
+    }
 }
 
 /// Cache mounts that some RUN has written to.

@@ -13,7 +13,10 @@ use cacheplan::dockerfile;
 use cacheplan::history::{CommitId, EntryKind, Limit, Oid, Repository, Walk, WalkMode, change_log};
 use cacheplan::pattern::IgnoreRules;
 use cacheplan::plan::{self, BuildOptions, Plan, normalize_reference};
-use cacheplan::simulate::{Context, Policy, Timeline, Verdict, prepare, replay};
+use cacheplan::simulate::{
+    BuildOutcome, Context, Facts, InputMatrix, Policy, Timeline, Verdict, matrix_in_pieces,
+    prepare, replay, replay_growing,
+};
 use cacheplan::source::SourceFile;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -303,8 +306,18 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
         policy: Policy::Local,
         assume_reproducible: false,
     };
-    let outcome = replay(&prepared.models(&plans), &timeline, &prepared.matrix);
-    let read = |build: &cacheplan::simulate::BuildOutcome| {
+    let models = prepared.models(&plans);
+    let outcome = replay(&models, &timeline, &prepared.matrix);
+    in_pieces(&context, &prepared.matrix, |columns, pieces| {
+        let facts = Facts::default();
+        let mut told = Vec::new();
+        let more = || pieces.next();
+        let tell = |build: &BuildOutcome| told.push(build.clone());
+        let growing = replay_growing(&models, &timeline, columns, &facts, more, tell);
+        assert_eq!(growing.builds, outcome.builds);
+        assert_eq!(told, outcome.builds);
+    });
+    let read = |build: &BuildOutcome| {
         if let Some(f) = &build.fails {
             return Err(f.message.clone());
         }
@@ -315,6 +328,21 @@ pub fn model(history: &History, base: &BuildOptions) -> Vec<Result> {
             .collect())
     };
     outcome.builds.iter().map(read).collect()
+}
+
+/// The matrix computed in pieces is the same, and hands itself out build by build.
+fn in_pieces(
+    context: &Context<'_>,
+    whole: &InputMatrix,
+    replayed: impl FnOnce(InputMatrix, &mut dyn Iterator<Item = InputMatrix>),
+) {
+    let columns = InputMatrix::empty(whole.selections.clone(), whole.requests.clone());
+    let mut pieces = columns.clone();
+    matrix_in_pieces(context, &whole.selections, &whole.requests, |piece| {
+        pieces.append(piece);
+    });
+    assert_eq!(pieces, *whole);
+    replayed(columns, &mut (0..whole.builds).map(|b| whole.of(b..b + 1)));
 }
 
 /// One build of a work tree with these flags.

@@ -4,6 +4,7 @@ use crate::history::PathId;
 use crate::plan::ContextInput;
 use crate::simulate::stage_tree::Content;
 use crate::simulate::views::ViewRequest;
+use std::ops::Range;
 
 /// A selection of the context under one set of ignore rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +32,7 @@ pub enum Absence {
 }
 
 /// Versions of every selection in every build.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputMatrix {
     /// The selections, in the order given.
     pub selections: Vec<Selection>,
@@ -52,6 +53,63 @@ pub struct InputMatrix {
 }
 
 impl InputMatrix {
+    /// A matrix of these columns without any row.
+    #[must_use]
+    pub fn empty(selections: Vec<Selection>, requests: Vec<ViewRequest>) -> Self {
+        let (n, views) = (selections.len(), requests.len());
+        Self {
+            selections,
+            requests,
+            version: vec![Vec::new(); n],
+            absent: vec![Vec::new(); n],
+            changed: vec![Vec::new(); n],
+            holds_git: vec![false; n],
+            views: vec![Vec::new(); views],
+            builds: 0,
+        }
+    }
+
+    /// The rows of some builds, to be added to those of the builds before by [`InputMatrix::append`]. The columns are not
+    /// told again.
+    ///
+    /// # Panics
+    /// When there are no such builds.
+    #[must_use]
+    pub fn of(&self, builds: Range<usize>) -> Self {
+        let row = |row: &Vec<u128>| row[builds.clone()].to_vec();
+        Self {
+            version: self.version.iter().map(row).collect(),
+            absent: inside(&self.absent, &builds),
+            changed: inside(&self.changed, &builds),
+            views: self
+                .views
+                .iter()
+                .map(|v| v[builds.clone()].to_vec())
+                .collect(),
+            holds_git: self.holds_git.clone(),
+            builds: builds.len(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the rows of the builds that follow.
+    pub fn append(&mut self, piece: Self) {
+        for (rows, more) in self.version.iter_mut().zip(piece.version) {
+            rows.extend(more);
+        }
+        for (rows, more) in self.absent.iter_mut().zip(piece.absent) {
+            rows.extend(more);
+        }
+        for (rows, more) in self.changed.iter_mut().zip(piece.changed) {
+            rows.extend(more);
+        }
+        for (rows, more) in self.views.iter_mut().zip(piece.views) {
+            rows.extend(more);
+        }
+        self.holds_git = piece.holds_git;
+        self.builds += piece.builds;
+    }
+
     /// Member paths of a selection that changed in builds `after + 1 ..= build`.
     pub fn changes(
         &self,
@@ -100,4 +158,13 @@ impl InputMatrix {
         let i = list.binary_search_by_key(&build, |(b, _)| *b).ok()?;
         Some(list[i].1)
     }
+}
+
+/// What belongs to some builds, of lists that ascend by build.
+fn inside<T: Copy>(lists: &[Vec<(u32, T)>], builds: &Range<usize>) -> Vec<Vec<(u32, T)>> {
+    let part = |list: &Vec<(u32, T)>| {
+        let at = |build: usize| list.partition_point(|(b, _)| (*b as usize) < build);
+        list[at(builds.start)..at(builds.end)].to_vec()
+    };
+    lists.iter().map(part).collect()
 }

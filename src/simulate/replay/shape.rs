@@ -31,8 +31,8 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// `lacking`: for every view of the matrix, whether it lacks something in some build.
-    pub fn new(model: &PlanModel<'_>, matrix: &InputMatrix, lacking: &[bool]) -> Self {
+    /// Without what the steps lack: see [`Shape::note_lacks`].
+    pub fn new(model: &PlanModel<'_>) -> Self {
         let plan = model.plan;
         let position = plan.positions();
         let steps = || plan.order.iter().map(|n| &plan.graph[*n]);
@@ -57,15 +57,10 @@ impl Shape {
             };
             s.inputs.iter().filter_map(digest).collect()
         };
-        let lacks = |s: &usize| !matrix.absent[*s].is_empty();
         let fails = |(step, s): (usize, &Step)| {
             let message = s.fails?.to_owned();
             Some(Failure { step, message })
         };
-        let selections = model.selections.iter().enumerate();
-        let selections = selections.flat_map(|(p, list)| list.iter().map(move |s| (p, *s)));
-        let views = model.views.iter().enumerate();
-        let views = views.flat_map(|(p, list)| list.iter().flatten().map(move |v| (p, *v)));
         let parent: Vec<Option<usize>> = parent.collect();
         Self {
             forced: Forced::new(plan, &parent),
@@ -73,11 +68,23 @@ impl Shape {
             taken: steps().map(taken).collect(),
             reproducible: reproducible(plan),
             paths: steps().map(paths).collect(),
-            absent: selections.filter(|(_, s)| lacks(s)).collect(),
-            missing: views.filter(|(_, v)| lacking[*v]).collect(),
+            absent: Vec::new(),
+            missing: Vec::new(),
             fails: steps().enumerate().find_map(fails),
             stage_last,
         }
+    }
+
+    /// Takes over what steps lack in the builds that the matrix has. `lacking`: for every view of it, whether it lacks
+    /// something in some build.
+    pub fn note_lacks(&mut self, model: &PlanModel<'_>, matrix: &InputMatrix, lacking: &[bool]) {
+        let lacks = |s: &usize| !matrix.absent[*s].is_empty();
+        let selections = model.selections.iter().enumerate();
+        let selections = selections.flat_map(|(p, list)| list.iter().map(move |s| (p, *s)));
+        let views = model.views.iter().enumerate();
+        let views = views.flat_map(|(p, list)| list.iter().flatten().map(move |v| (p, *v)));
+        self.absent = selections.filter(|(_, s)| lacks(s)).collect();
+        self.missing = views.filter(|(_, v)| lacking[*v]).collect();
     }
 
     /// For every view, whether it lacks something in some build.
