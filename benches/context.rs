@@ -1,5 +1,5 @@
-//! The walk against the walker it stands on, the hash against `b3sum` where it is installed, and a
-//! second run against the first. Trees are generated once below the temporary folder and stay there.
+//! The walk against the walker of the `ignore` crate, the hash against `b3sum` where it is installed,
+//! and a second run against the first. Trees are generated once below the temporary folder and stay.
 
 use cacheplan::context::{Hashing, WalkOptions, walk, walk_cached};
 use cacheplan::pattern::IgnoreRules;
@@ -59,7 +59,7 @@ fn rules(text: &str) -> IgnoreRules {
     IgnoreRules::parse(&SourceFile::new(".dockerignore", text)).0
 }
 
-/// The walker alone, on as many threads, with one `lstat` an entry or with none.
+/// The other walker alone, on as many threads, with one `lstat` an entry or with none.
 fn bare(root: &Path, stat: bool) -> u64 {
     let count = AtomicU64::new(0);
     ignore::WalkBuilder::new(root)

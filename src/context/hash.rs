@@ -6,7 +6,7 @@
 //! it is read gives some digest or an error, never a crash and never a wait; hence no memory maps,
 //! which fault when a file is cut short, and no blocking open.
 
-use super::stat_cache::{Known, Moment, Stamp, StatCache};
+use super::stat_cache::{Known, Moment, Remembered, Stamp, StatCache};
 use super::{Context, ContextEntry, ContextError, EntryKind, Hashing, Problem, ProblemKind};
 use blake3::Hasher;
 use blake3::hazmat::{
@@ -15,6 +15,7 @@ use blake3::hazmat::{
 };
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use rustix::fs::{FileType, fstat};
 use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -40,170 +41,206 @@ pub(super) struct Contents<'a> {
     pub(super) hashing: Hashing,
     /// Stat data of the entries, one each.
     pub(super) stamps: Vec<Stamp>,
-    /// When the run began; before any file was read.
+    /// When the run began; before any file was looked at.
     pub(super) started: Moment,
 }
 
-/// Fills in digests, and gives what may be remembered, unless that is remembered already. The builder
-/// forgives files that disappear between walk and read, so they drop out.
-pub(super) fn fill_digests<'a>(
+/// Fills in digests, and remembers them where something changed. The builder forgives files that
+/// disappear between walk and read, so they drop out.
+pub(super) fn fill_digests(
     contents: Contents<'_>,
-    context: &'a mut Context,
+    context: &mut Context,
     cache: Option<&StatCache>,
-) -> Result<Option<Vec<Known<'a>>>, ContextError> {
-    let entries = std::mem::take(&mut context.entries);
-    let known = cache.map(StatCache::known).unwrap_or_default();
-    let wanted = wanted(&entries, contents.hashing);
-    let remembered = remembered(&entries, &contents.stamps, &known);
-    let read: Vec<Read> = entries
-        .into_par_iter()
-        .zip(contents.stamps)
-        .zip(remembered)
-        .zip(wanted)
-        .map(|(((entry, stamp), known), wanted)| {
-            let job = Job {
-                stamp,
-                known,
-                wanted,
-            };
-            with_digest(contents.root, entry, job)
+) -> Result<(), ContextError> {
+    let Contents {
+        root,
+        hashing,
+        mut stamps,
+        started,
+    } = contents;
+    let entries = &mut context.entries;
+    let mut states = wanted(entries, hashing);
+    let remembered = cache.map(StatCache::remembered).unwrap_or_default();
+    recall(entries, &stamps, &mut states, &remembered);
+    let odd: Vec<(usize, Odd)> = entries
+        .par_iter_mut()
+        .zip(&mut stamps)
+        .zip(&mut states)
+        .enumerate()
+        .filter_map(|(number, ((entry, stamp), state))| {
+            Some((number, read(root, entry, stamp, state)?))
         })
         .collect();
-    // Collected before they are looked at, so that the first error by path is the one reported.
-    let mut stamps = Vec::with_capacity(read.len());
-    for one in read {
-        match one {
-            Read::Done(entry, stamp) => {
-                context.entries.push(entry);
-                stamps.push(stamp);
-            }
-            Read::Unreadable(entry) => {
-                context.problems.push(Problem {
-                    path: entry.path.clone(),
-                    kind: ProblemKind::UnreadableFile,
-                });
-                context.entries.push(entry);
-                stamps.push(None);
-            }
-            Read::Gone => {}
-            Read::Failed(error) => return Err(error),
+    // In the order of the paths, so that the first error by path is the one reported.
+    let mut any_gone = false;
+    for (number, odd) in odd {
+        match odd {
+            Odd::Unreadable => context.problems.push(Problem {
+                path: entries[number].path.clone(),
+                kind: ProblemKind::UnreadableFile,
+            }),
+            Odd::Gone => any_gone = true,
+            Odd::Failed(error) => return Err(error),
         }
     }
-    if cache.is_none() {
-        return Ok(None);
+    // A run that reads only a few files would throw the digests of the others away.
+    if let (Some(cache), Hashing::Digest) = (cache, hashing) {
+        let lasting = || {
+            let all = entries.iter().zip(&stamps).zip(&states);
+            all.filter(|((_, stamp), state)| state.is_of_content() && stamp.settled(started))
+        };
+        let news = lasting().any(|(_, state)| *state == State::Read);
+        if news || lasting().count() != remembered.len() {
+            cache.save(lasting().filter_map(|((entry, stamp), _)| {
+                Some(Known {
+                    path: &entry.path,
+                    stamp: *stamp,
+                    digest: entry.digest?,
+                })
+            }));
+        }
     }
-    let remember = |(entry, stamp): (&'a ContextEntry, Option<Stamp>)| {
-        let (stamp, digest) = (stamp?, entry.digest?);
-        stamp.settled(contents.started).then_some(Known {
-            path: &entry.path,
-            stamp,
-            digest,
-        })
-    };
-    let pairs = context.entries.iter().zip(stamps);
-    let fresh: Vec<Known<'a>> = pairs.filter_map(remember).collect();
-    Ok((fresh != known).then_some(fresh))
+    if any_gone {
+        let mut states = states.iter();
+        entries.retain(|_| states.next() != Some(&State::Gone));
+    }
+    Ok(())
 }
 
-/// What one entry needs.
+/// How it stands with one entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+enum State {
+    /// Nothing is wanted of it.
     Nothing,
-    /// Only to know whether it can be read.
+    /// It is to be opened, only to know whether it can be read.
     Open,
+    /// It is to have a digest.
     Digest,
+    /// It has a remembered digest.
+    Recalled,
+    /// It was read.
+    Read,
+    /// It is not there any more.
+    Gone,
 }
 
-fn wanted(entries: &[ContextEntry], hashing: Hashing) -> Vec<Wanted> {
-    if hashing == Hashing::Digest {
-        return vec![Wanted::Digest; entries.len()];
+impl State {
+    /// Whether the digest is that of a file's bytes with the stat data at hand.
+    fn is_of_content(self) -> bool {
+        matches!(self, Self::Recalled | Self::Read)
     }
-    let is_read = |e: &ContextEntry| e.kind == EntryKind::File && !e.emptied;
+}
+
+/// Whether there are bytes on disk that are sent.
+fn has_bytes(entry: &ContextEntry) -> bool {
+    entry.kind == EntryKind::File && !entry.emptied
+}
+
+fn wanted(entries: &[ContextEntry], hashing: Hashing) -> Vec<State> {
+    if hashing == Hashing::Digest {
+        return vec![State::Digest; entries.len()];
+    }
     let mut of_size: FxHashMap<u64, u32> = FxHashMap::default();
-    for entry in entries.iter().filter(|e| is_read(e) && e.size > 0) {
+    for entry in entries.iter().filter(|e| has_bytes(e) && e.size > 0) {
         *of_size.entry(entry.size).or_default() += 1;
     }
     let one = |entry: &ContextEntry| match entry {
-        e if !is_read(e) => Wanted::Nothing,
-        e if of_size.get(&e.size).is_some_and(|n| *n > 1) => Wanted::Digest,
-        e if e.mode & 0o004 == 0 => Wanted::Open,
-        _ => Wanted::Nothing,
+        e if !has_bytes(e) => State::Nothing,
+        e if of_size.get(&e.size).is_some_and(|n| *n > 1) => State::Digest,
+        e if e.mode & 0o004 == 0 => State::Open,
+        _ => State::Nothing,
     };
     entries.iter().map(one).collect()
 }
 
-/// The remembered digest of each entry; both lists are sorted by path.
-fn remembered(
-    entries: &[ContextEntry],
+/// Fills in what is remembered, a stretch of entries per task.
+fn recall(
+    entries: &mut [ContextEntry],
     stamps: &[Stamp],
-    known: &[Known<'_>],
-) -> Vec<Option<[u8; 32]>> {
-    let mut rest = known.iter().peekable();
-    let mut of = |entry: &ContextEntry, stamp: &Stamp| {
-        while rest.next_if(|k| k.path < entry.path.as_slice()).is_some() {}
-        let found = rest.peek().filter(|k| k.path == entry.path)?;
-        (found.stamp == *stamp).then_some(found.digest)
-    };
-    entries.iter().zip(stamps).map(|(e, s)| of(e, s)).collect()
+    states: &mut [State],
+    remembered: &Remembered<'_>,
+) {
+    if remembered.len() == 0 {
+        return;
+    }
+    // A task may begin in the middle of a folder, whose records it then reads from the start: so
+    // there are a few per core, however many entries.
+    let most = entries.len().div_ceil(4 * rayon::current_num_threads());
+    let most = most.max(1024);
+    let stretches = entries.par_chunks_mut(most).zip(stamps.par_chunks(most));
+    let stretches = stretches.zip(states.par_chunks_mut(most));
+    stretches.for_each(|((entries, stamps), states)| {
+        let mut look_up = remembered.look_up();
+        for ((entry, stamp), state) in entries.iter_mut().zip(stamps).zip(states) {
+            if !has_bytes(entry) || *state == State::Nothing {
+                continue;
+            }
+            if let Some(digest) = look_up.digest(&entry.path, stamp) {
+                entry.digest = Some(digest);
+                *state = State::Recalled;
+            }
+        }
+    });
 }
 
-struct Job {
-    stamp: Stamp,
-    known: Option<[u8; 32]>,
-    wanted: Wanted,
-}
-
-enum Read {
-    /// With the stat data the digest belongs to, where it may be remembered.
-    Done(ContextEntry, Option<Stamp>),
+/// What became of an entry, where it is not as it should be.
+enum Odd {
     /// It arrives empty.
-    Unreadable(ContextEntry),
+    Unreadable,
     Gone,
     Failed(ContextError),
 }
 
-fn with_digest(root: &Path, mut entry: ContextEntry, job: Job) -> Read {
-    if let Some(target) = &entry.link_target {
-        entry.digest = (job.wanted == Wanted::Digest).then(|| *blake3::hash(target).as_bytes());
-        return Read::Done(entry, None);
-    }
-    if entry.kind != EntryKind::File {
-        return Read::Done(entry, None);
-    }
+/// Reads what is left to be read; the stat data become those that the digest belongs to.
+fn read(
+    root: &Path,
+    entry: &mut ContextEntry,
+    stamp: &mut Stamp,
+    state: &mut State,
+) -> Option<Odd> {
     if entry.emptied {
         entry.digest = Some(*blake3::hash(b"").as_bytes());
-        return Read::Done(entry, None);
+        return None;
     }
-    if job.wanted == Wanted::Nothing {
-        return Read::Done(entry, None);
+    let wanted = *state;
+    if !matches!(wanted, State::Open | State::Digest) {
+        return None;
     }
-    if let Some(digest) = job.known {
-        entry.digest = Some(digest);
-        return Read::Done(entry, Some(job.stamp));
+    if let Some(target) = &entry.link_target {
+        entry.digest = Some(*blake3::hash(target).as_bytes());
+        return None;
+    }
+    if entry.kind != EntryKind::File {
+        return None;
     }
     let path = root.join(OsStr::from_bytes(&entry.path));
-    match open(&path).and_then(|file| match (file, job.wanted) {
-        (Some((_, stamp, size)), Wanted::Open) => Ok(Some((stamp, size, None))),
+    let done = open(&path).and_then(|file| match (file, wanted) {
+        (Some((_, stamp, size)), State::Open) => Ok((stamp, size, None)),
         (Some((file, stamp, size)), _) => {
             let (size, digest) = digest(&file, size)?;
-            Ok(Some((stamp, size, Some(digest))))
+            Ok((stamp, size, Some(digest)))
         }
-        (None, _) => Ok(None),
-    }) {
-        Ok(Some((stamp, size, digest))) => {
+        (None, _) => Err(io::ErrorKind::NotFound.into()),
+    });
+    match done {
+        Ok((now, size, digest)) => {
+            *stamp = now;
+            *state = State::Read;
             entry.size = size;
             entry.digest = digest;
-            Read::Done(entry, Some(stamp))
+            None
         }
-        Ok(None) => Read::Gone,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Read::Gone,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            *state = State::Gone;
+            Some(Odd::Gone)
+        }
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             entry.emptied = true;
             entry.size = 0;
             entry.digest = Some(*blake3::hash(b"").as_bytes());
-            Read::Unreadable(entry)
+            Some(Odd::Unreadable)
         }
-        Err(source) => Read::Failed(ContextError::Read { path, source }),
+        Err(source) => Some(Odd::Failed(ContextError::Read { path, source })),
     }
 }
 
@@ -222,9 +259,10 @@ fn open(path: &Path) -> io::Result<Option<(File, Stamp, u64)>> {
         }
         other => other?,
     };
-    let metadata = file.metadata()?;
-    let stamp = Stamp::of(&metadata);
-    Ok(metadata.is_file().then_some((file, stamp, metadata.len())))
+    let stat = fstat(&file)?;
+    let stamp = Stamp::of(&stat);
+    let is_file = FileType::from_raw_mode(stat.st_mode).is_file();
+    Ok(is_file.then_some((file, stamp, stamp.size())))
 }
 
 /// Number of bytes read, and their hash. `size` is what the file claims to hold.

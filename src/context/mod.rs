@@ -12,6 +12,7 @@ mod digest_list;
 #[cfg(test)]
 mod digest_tests;
 mod digest_tree;
+mod folder;
 mod hash;
 mod ignore_file;
 mod listing;

@@ -258,6 +258,39 @@ fn a_very_deep_tree_is_walked() {
     assert_eq!(context.entries.len(), 1501);
 }
 
+#[test]
+fn entries_are_in_the_order_of_their_whole_paths() {
+    let root = tree(&[
+        "a/b/c", "a/b-/x", "a/b.c", "a-/x", "a.c", "a0", "a/bc/", "b",
+    ]);
+    let mut paths: Vec<String> = [
+        "a", "a-", "a-/x", "a.c", "a/b", "a/b-", "a/b-/x", "a/b.c", "a/b/c", "a/bc", "a0", "b",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    assert_eq!(sent(&walked(&root, "")), paths);
+    // So many names that several tasks share them; what is in `a` lies behind those of the first.
+    for i in 0..2500 {
+        let name = format!("a-{i}");
+        fs::write(root.path().join(&name), "").unwrap();
+        paths.push(name);
+    }
+    paths.sort_unstable();
+    assert_eq!(sent(&walked(&root, "")), paths);
+    assert_eq!(sent(&walked(&root, "*\n!a-7")), ["a-7"]);
+}
+
+#[test]
+fn a_link_is_not_opened_in_place_of_a_folder() {
+    let root = tree(&["d/f", "l -> d", "d/up -> ..", "f"]);
+    let top = folder::Folder::top(root.path()).unwrap();
+    let opened = |path: &[u8]| top.open(path).unwrap().is_some();
+    assert!(opened(b"") && opened(b"d"));
+    for path in [&b"l"[..], b"d/up", b"f", b"d/f", b"f/f", b"none"] {
+        assert!(!opened(path));
+    }
+}
+
 /// A walk with a store, and the digest of `f`.
 fn with_store(root: &TempDir, store: &TempDir) -> [u8; 32] {
     let options = WalkOptions::default();
@@ -299,10 +332,15 @@ fn a_file_that_is_known_is_not_read_again() {
     // A store that says something else about the same stat data shows where the answer is from.
     let real = fs::canonicalize(root.path()).unwrap();
     let cache = stat_cache::StatCache::open(store.path(), &real);
-    let mut known = cache.known();
-    assert_eq!((known.len(), known[0].digest), (1, first));
-    known[0].digest = [9; 32];
-    cache.save(&known);
+    assert_eq!(cache.remembered().len(), 1);
+    let stamp = stat_cache::Stamp::of(&rustix::fs::lstat(root.path().join("f")).unwrap());
+    let digest = cache.remembered().look_up().digest(b"f", &stamp);
+    assert_eq!(digest, Some(first));
+    cache.save(std::iter::once(stat_cache::Known {
+        path: b"f",
+        stamp,
+        digest: [9; 32],
+    }));
     assert_eq!(with_store(&root, &store), [9; 32]);
 }
 
@@ -314,7 +352,7 @@ fn a_file_as_young_as_the_run_is_not_remembered() {
     let real = fs::canonicalize(root.path()).unwrap();
     let known = |store: &TempDir| {
         let cache = stat_cache::StatCache::open(store.path(), &real);
-        cache.known().len()
+        cache.remembered().len()
     };
     assert_eq!(known(&store), 0);
     // Nor is one from the future.
