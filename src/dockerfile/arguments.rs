@@ -3,7 +3,7 @@
 //! Goes in: the text after keyword and flags. Comes out: a [`Kind`], or an objection. Costs one pass per
 //! argument form. Invariant: texts are pieces of the file's own, but where escapes had to go.
 
-use super::instruction::{self, Head, Reader};
+use super::instruction::{Head, Reader};
 use super::keyword::Keyword;
 use super::text::Text;
 use super::{CommandForm, Heredoc, Kind, Transfer};
@@ -29,7 +29,7 @@ impl Reader<'_> {
         self.object(
             "build/unknown-instruction",
             message,
-            head.keyword.clone(),
+            self.joined.span(head.keyword.clone()),
             help,
         );
         None
@@ -154,17 +154,19 @@ impl Reader<'_> {
         for flag in head
             .flags
             .iter()
-            .filter(|f| head.known == Some(Keyword::Copy) && f.name(self.text) == "from")
+            .filter(|f| head.known == Some(Keyword::Copy) && f.name() == "from")
         {
-            let value = flag.value(self.text).unwrap_or_default();
-            if !value.contains(['$', '\'', '"', self.escape]) {
+            let value = flag.value().unwrap_or_default();
+            let escape = self.escape;
+            let special = |b: u8| matches!(b, b'$' | b'\'' | b'"') || char::from(b) == escape;
+            if !value.bytes().any(special) {
                 continue;
             }
             if expand::expand_word(value, self.escape, &|_| None).as_deref() != Ok(value) {
                 self.object(
                     "build/copy-from-variable",
                     "`--from` cannot use variables or quotes".to_owned(),
-                    flag.range.clone(),
+                    flag.span(),
                     "name a stage with `FROM image-with-variables AS name` and copy from it"
                         .to_owned(),
                 );
@@ -187,7 +189,7 @@ impl Reader<'_> {
             dest,
             inline: Vec::new(),
         };
-        if !list.iter().any(|source| source.contains('<')) {
+        if !list.iter().any(|source| source.as_bytes().contains(&b'<')) {
             transfer.sources = list;
             return Some(transfer);
         }
@@ -227,23 +229,22 @@ impl Reader<'_> {
 
     pub(super) fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Vec<(Text, Text)>> {
         let start = head.arguments.start;
-        let mut words = words::quoted(arguments, self.escape).peekable();
-        if let Some(first) = words.peek()
-            && !arguments[first.clone()].contains('=')
-        {
-            let (key, rest) = words::first(arguments);
-            let Some(rest) = rest else {
-                let message = format!("{} `{}` has no value", head.name(), shorten(key));
-                self.refuse(head, "parse/missing-value", message, "write `name=value`");
-                return None;
-            };
-            let key = self.part(start, &(0..key.len()));
-            return Some(vec![(key, self.part(start, &(rest..arguments.len())))]);
-        }
-        let mut out = Vec::new();
-        for word in words {
+        // Most have one.
+        let mut out = Vec::with_capacity(1);
+        for word in words::quoted(arguments, self.escape) {
             let text = &arguments[word.clone()];
-            match text.find('=') {
+            match equals(text) {
+                None if out.is_empty() => {
+                    let (key, rest) = words::first(arguments);
+                    let Some(rest) = rest else {
+                        let message = format!("{} `{}` has no value", head.name(), shorten(key));
+                        let help = "write `name=value`";
+                        self.refuse(head, "parse/missing-value", message, help);
+                        return None;
+                    };
+                    let key = self.part(start, &(0..key.len()));
+                    return Some(vec![(key, self.part(start, &(rest..arguments.len())))]);
+                }
                 None => {
                     let message = format!("`{}` is not of the form name=value", shorten(text));
                     let help = "put the value in quotes if it has blanks";
@@ -274,9 +275,10 @@ impl Reader<'_> {
 
     pub(super) fn arg(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
         let start = head.arguments.start;
-        let mut out = Vec::new();
+        // Most have one.
+        let mut out = Vec::with_capacity(1);
         for word in words::quoted(arguments, self.escape) {
-            match arguments[word.clone()].find('=') {
+            match equals(&arguments[word.clone()]) {
                 None => out.push((self.part(start, &word), None)),
                 Some(0) => return self.blank_name(head),
                 Some(n) => {
@@ -308,24 +310,25 @@ impl Reader<'_> {
         let (kind, rest) = words::split(arguments);
         let start = head.arguments.end - rest.len();
         let form = self.command(head, start, rest)?;
-        let (code, message, help) = match kind.to_uppercase().as_str() {
-            "" => (
+        let is = |word: &str| kind.eq_ignore_ascii_case(word);
+        let (code, message, help) = match rest {
+            _ if kind.is_empty() => (
                 "build/missing-arguments",
                 "HEALTHCHECK needs `NONE` or `CMD` and a command".to_owned(),
                 head.example(),
             ),
-            "NONE" if rest.is_empty() => return Some(Kind::Healthcheck(None)),
-            "NONE" => (
+            "" if is("NONE") => return Some(Kind::Healthcheck(None)),
+            _ if is("NONE") => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK NONE takes no arguments".to_owned(),
                 "leave the arguments out, or write `CMD` for `NONE`",
             ),
-            "CMD" if rest.is_empty() || form == CommandForm::Exec(Vec::new()) => (
+            _ if is("CMD") && (rest.is_empty() || form == CommandForm::Exec(Vec::new())) => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK CMD has no command".to_owned(),
                 "write the command, or `HEALTHCHECK NONE`",
             ),
-            "CMD" => return Some(Kind::Healthcheck(Some(form))),
+            _ if is("CMD") => return Some(Kind::Healthcheck(Some(form))),
             _ => (
                 "build/bad-healthcheck",
                 format!("HEALTHCHECK has no form `{}`", shorten(kind)),
@@ -340,7 +343,7 @@ impl Reader<'_> {
             let message = "ONBUILD needs an instruction".to_owned();
             return self.refuse(head, "build/missing-arguments", message, head.example());
         }
-        let inner = instruction::head(self.text, head.arguments.clone(), self.escape);
+        let inner = self.head(head.arguments.clone());
         if let Some(known @ (Keyword::Onbuild | Keyword::From | Keyword::Maintainer)) = inner.known
         {
             let message = format!("{known} cannot be an ONBUILD trigger");
@@ -354,9 +357,14 @@ impl Reader<'_> {
     }
 }
 
+/// Where the first `=` of a word is. Names are too short for a search that has to be set up.
+fn equals(word: &str) -> Option<usize> {
+    word.bytes().position(|b| b == b'=')
+}
+
 fn lower(text: Text) -> Text {
-    let changes = |c: char| !c.is_ascii() || c.is_ascii_uppercase();
-    if text.contains(changes) {
+    let changes = |b: u8| !b.is_ascii() || b.is_ascii_uppercase();
+    if text.bytes().any(changes) {
         Text::derived(text.to_lowercase(), text.span())
     } else {
         text
@@ -364,8 +372,6 @@ fn lower(text: Text) -> Text {
 }
 
 fn is_stage_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
+    let sign = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    name.as_bytes().first().is_some_and(u8::is_ascii_lowercase) && name.bytes().all(sign)
 }

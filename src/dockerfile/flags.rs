@@ -4,12 +4,12 @@
 //! verdict per flag from one table. Costs one pass. Invariant: a name is in the table if and only
 //! if some instruction of the newest grammar takes it.
 
+use super::Flag;
 use super::keyword::Keyword;
 use super::suggest;
 use std::ops::Range;
 
 /// One flag as lexed.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     /// Bytes of the text it was read from.
     pub(super) range: Range<usize>,
@@ -26,31 +26,22 @@ pub(super) fn cut(whole: &str, equals: Option<usize>) -> (&str, Option<&str>) {
     (name.unwrap_or_default(), value)
 }
 
-impl Word {
-    /// From the dashes to the end of the value; `text` is what it was read from.
-    fn whole<'a>(&'a self, text: &'a str) -> &'a str {
-        let cooked = self.cooked.as_deref();
-        cooked.unwrap_or_else(|| &text[self.range.clone()])
-    }
-
-    /// The name without dashes.
-    pub(super) fn name<'a>(&'a self, text: &'a str) -> &'a str {
-        cut(self.whole(text), self.equals).0
-    }
-
-    /// What follows the `=`.
-    pub(super) fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
-        cut(self.whole(text), self.equals).1
-    }
-}
-
-/// Takes flags from the start of `part` of the text; returns them and the offset of the arguments.
+/// Takes flags from the start of `part` of the text; returns the offset of the arguments.
 ///
 /// The builder reads bytes here and widens each to a character, so a value outside ASCII comes out
 /// mangled, and two bytes of such characters even count as blanks.
-pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>, usize) {
+#[inline]
+pub(super) fn split(text: &str, part: Range<usize>, escape: char, each: impl FnMut(Word)) -> usize {
+    // Most arguments start without flags.
+    let sign = text.as_bytes()[part.clone()].first();
+    if sign.is_none_or(|b| b.is_ascii_graphic() && *b != b'-') {
+        return part.start;
+    }
+    split_slowly(text, part, escape, each)
+}
+
+fn split_slowly(text: &str, part: Range<usize>, escape: char, mut each: impl FnMut(Word)) -> usize {
     let bytes = &text.as_bytes()[..part.end];
-    let mut flags = Vec::new();
     let mut at = part.start;
     loop {
         while bytes.get(at).is_some_and(|b| is_blank(*b)) {
@@ -71,7 +62,7 @@ pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>,
             at = end;
             break;
         }
-        flags.push(Word {
+        each(Word {
             range: at..end,
             equals: word.iter().position(|b| *b == b'='),
             cooked,
@@ -81,7 +72,7 @@ pub(super) fn split(text: &str, part: Range<usize>, escape: char) -> (Vec<Word>,
     while !text.is_char_boundary(at) {
         at += 1;
     }
-    (flags, at)
+    at
 }
 
 /// A byte as the builder widens it: the two Latin-1 blanks are blanks.
@@ -90,7 +81,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 /// Blanks, quotes, both escape characters, and what is not ASCII.
-const SPECIAL: [bool; 256] = {
+pub(super) const SPECIAL: [bool; 256] = {
     let mut out = [false; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -190,16 +181,16 @@ pub(super) struct Objection {
     pub(super) index: usize,
 }
 
-/// Checks the flags of an instruction, read from `text`. ARG and STOPSIGNAL take
+/// Checks the flags of an instruction. ARG and STOPSIGNAL take
 /// anything, and so does `HEALTHCHECK NONE`; callers know that one.
-pub(super) fn check(keyword: Keyword, text: &str, flags: &[Word]) -> Vec<Objection> {
+pub(super) fn check(keyword: Keyword, flags: &[Flag]) -> Vec<Objection> {
     if flags.is_empty() || matches!(keyword, Keyword::Arg | Keyword::Stopsignal) {
         return Vec::new();
     }
     let table = table(keyword);
     let mut out = Vec::new();
     for (index, flag) in flags.iter().enumerate() {
-        let name = flag.name(text);
+        let name = flag.name();
         let mut object = |code, message: String, help| {
             out.push(Objection {
                 code,
@@ -225,7 +216,7 @@ pub(super) fn check(keyword: Keyword, text: &str, flags: &[Word]) -> Vec<Objecti
             );
             continue;
         };
-        let again = flags[..index].iter().any(|f| f.name(text) == name);
+        let again = flags[..index].iter().any(|f| f.name() == name);
         if again && *takes != Takes::List {
             object(
                 "build/duplicate-flag",
@@ -234,7 +225,7 @@ pub(super) fn check(keyword: Keyword, text: &str, flags: &[Word]) -> Vec<Objecti
             );
             continue;
         }
-        match (takes, flag.value(text)) {
+        match (takes, flag.value()) {
             (Takes::Bool, None) => {}
             (Takes::Bool, Some("")) | (_, None) => object(
                 "build/missing-flag-value",
@@ -317,11 +308,23 @@ fn duration(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
+    fn read(text: &str, escape: char) -> (Vec<Flag>, usize) {
+        let mut flags = Vec::new();
+        let end = split(text, 0..text.len(), escape, |word| {
+            flags.push(Flag {
+                raw: (&text[word.range]).into(),
+                equals: word.equals,
+                cooked: word.cooked.map(String::into_boxed_str),
+            });
+        });
+        (flags, end)
+    }
+
     fn show(text: &str) -> (Vec<String>, &str) {
-        let (flags, at) = split(text, 0..text.len(), '\\');
+        let (flags, at) = read(text, '\\');
         let words = flags
             .iter()
-            .map(|f| format!("{}={}", f.name(text), f.value(text).unwrap_or("-")))
+            .map(|f| format!("{}={}", f.name(), f.value().unwrap_or("-")))
             .collect();
         (words, text[at..].trim())
     }
@@ -349,8 +352,8 @@ mod tests {
             );
         }
         let text = "--x=a` b c";
-        let (flags, _) = split(text, 0..text.len(), '`');
-        assert_eq!(flags[0].value(text), Some("a b"));
+        let (flags, _) = read(text, '`');
+        assert_eq!(flags[0].value(), Some("a b"));
     }
 
     #[test]
@@ -392,19 +395,12 @@ mod tests {
             ("STOPSIGNAL", "--x", ""),
         ];
         for (keyword, text, code) in rows {
-            let found = check(
-                Keyword::read(keyword).unwrap(),
-                text,
-                &split(text, 0..text.len(), '\\').0,
-            );
+            let keyword = Keyword::read(keyword).unwrap();
+            let found = check(keyword, &read(text, '\\').0);
             let codes: Vec<&str> = found.iter().map(|o| &o.code["build/".len()..]).collect();
             assert_eq!(codes.join(" "), code, "{keyword} {text}");
         }
-        let near = check(
-            Keyword::Copy,
-            "--chonw=1",
-            &split("--chonw=1", 0..9, '\\').0,
-        );
+        let near = check(Keyword::Copy, &read("--chonw=1", '\\').0);
         assert_eq!(near[0].help, "did you mean `--chown`?");
     }
 }

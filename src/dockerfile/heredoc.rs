@@ -6,7 +6,8 @@
 
 use super::Heredoc;
 use super::expand;
-use super::lines::Line;
+use super::lines::Lines;
+use super::text::Joined;
 use crate::source::Span;
 
 /// A word such as `<<-"EOF"`, without its body yet.
@@ -40,14 +41,14 @@ fn is_plain(line: &str) -> bool {
 
 /// Reads one word: digits, `<<`, maybe `-`, blanks, then exactly one shell word without `<`.
 pub(super) fn word(text: &str) -> Option<Word> {
-    let fd = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    let rest = fd.strip_prefix("<<")?;
-    let fd = &text[..text.len() - fd.len()];
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (fd, rest) = text.split_at(digits);
+    let rest = rest.strip_prefix("<<")?;
     let (strip_tabs, rest) = match rest.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, rest),
     };
-    if rest.contains('<') {
+    if rest.as_bytes().contains(&b'<') {
         return None;
     }
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
@@ -60,25 +61,23 @@ pub(super) fn word(text: &str) -> Option<Word> {
         word: text.to_owned(),
         fd: fd.to_owned(),
         strip_tabs,
-        expand: !rest.contains(['"', '\'']),
+        expand: !rest.bytes().any(|b| matches!(b, b'"' | b'\'')),
         name,
     })
 }
 
-/// Reads the body that starts at line `next`. Returns it and the line after the terminator, or
-/// after the last line of the file when there is no terminator (then the flag is false).
+/// Reads the body that starts at the next line, up to its terminator or, when there is none, to the end
+/// of the file (then the flag is false).
 pub(super) fn body(
     bytes: &[u8],
-    lines: &[Line],
-    next: usize,
+    joined: &Joined,
+    lines: &mut Lines,
     word: Word,
-) -> (Heredoc, usize, bool) {
-    let start = lines.get(next).map_or(bytes.len(), |l| l.start);
-    let mut at = next;
+) -> (Heredoc, bool) {
+    let start = lines.start();
     let mut end = start;
     let mut found = false;
-    while let Some(line) = lines.get(at) {
-        at += 1;
+    while let Some(line) = lines.next() {
         if is_terminator(&bytes[line.start..line.content], &word) {
             found = true;
             break;
@@ -86,7 +85,10 @@ pub(super) fn body(
         end = line.end;
     }
     let heredoc = Heredoc {
-        body: String::from_utf8_lossy(&bytes[start..end]).into_owned(),
+        body: match joined.of_file(start..end) {
+            Some(text) => text.to_owned(),
+            None => String::from_utf8_lossy(&bytes[start..end]).into_owned(),
+        },
         body_span: Span::new(start, end),
         name: word.name,
         word: word.word,
@@ -94,7 +96,7 @@ pub(super) fn body(
         strip_tabs: word.strip_tabs,
         expand: word.expand,
     };
-    (heredoc, at, found)
+    (heredoc, found)
 }
 
 fn is_terminator(mut line: &[u8], word: &Word) -> bool {
@@ -104,7 +106,8 @@ fn is_terminator(mut line: &[u8], word: &Word) -> bool {
     }
     // Bytes that are not UTF-8 became U+FFFD in the name, so compare the same reading of the line.
     line == word.name.as_bytes()
-        || (word.name.contains(char::REPLACEMENT_CHARACTER)
+        || (!word.name.is_ascii()
+            && word.name.contains(char::REPLACEMENT_CHARACTER)
             && String::from_utf8_lossy(line) == word.name)
 }
 
@@ -202,17 +205,20 @@ mod tests {
     #[test]
     fn bodies_end_at_the_bare_name() {
         let text = b"a\nEOF \n\tEOF\n EOF\nEOF\r\nrest\n";
-        let lines = super::super::lines::physical(text);
-        let read = |w: &str| body(text, &lines, 0, word(w).unwrap());
-        let (h, next, found) = read("<<EOF");
+        let read = |w: &str| {
+            let mut lines = Lines::new(text);
+            let (heredoc, found) = body(text, &Joined::default(), &mut lines, word(w).unwrap());
+            (heredoc, lines.taken, found)
+        };
+        let (h, taken, found) = read("<<EOF");
         assert_eq!(
-            (h.body.as_str(), next, found),
+            (h.body.as_str(), taken, found),
             ("a\nEOF \n\tEOF\n EOF\n", 5, true)
         );
         assert_eq!(h.body_span, Span::new(0, 17));
-        let (h, next, found) = read("<<-EOF");
-        assert_eq!((h.body.as_str(), next, found), ("a\nEOF \n", 3, true));
-        let (h, next, found) = read("<<NO");
-        assert_eq!((h.body.len(), next, found), (text.len(), 6, false));
+        let (h, taken, found) = read("<<-EOF");
+        assert_eq!((h.body.as_str(), taken, found), ("a\nEOF \n", 3, true));
+        let (h, taken, found) = read("<<NO");
+        assert_eq!((h.body.len(), taken, found), (text.len(), 6, false));
     }
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// The physical place of an instruction.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Frame {
     pub(super) span: Span,
     pub(super) line: u32,
@@ -27,7 +27,8 @@ pub(super) struct Frame {
 
 /// An instruction before it is read.
 pub(super) struct Draft {
-    pub(super) head: Head,
+    /// Its logical line in the joined text, trimmed.
+    pub(super) line: Range<usize>,
     pub(super) frame: Frame,
     pub(super) heredocs: Vec<Heredoc>,
 }
@@ -37,65 +38,45 @@ pub(super) struct Head {
     pub(super) whole: Range<usize>,
     pub(super) keyword: Range<usize>,
     pub(super) known: Option<Keyword>,
-    pub(super) flags: Vec<flags::Word>,
+    pub(super) flags: Vec<Flag>,
     pub(super) arguments: Range<usize>,
 }
 
-/// Cuts the given part of a logical line.
-pub(super) fn head(text: &str, part: Range<usize>, escape: char) -> Head {
-    let whole = trim(text, part);
-    let line = &text[whole.clone()];
-    let (keyword, rest) = words::first(line);
-    let known = Keyword::read(keyword);
-    let keyword = whole.start..whole.start + keyword.len();
-    let rest = rest.map_or(whole.end, |n| whole.start + n);
-    let (found, end) = flags::split(text, rest..whole.end, escape);
-    Head {
-        arguments: trim(text, end..whole.end),
-        whole,
-        keyword,
-        known,
-        flags: found,
-    }
+/// The keyword of a logical line, or of the trigger in it, and what follows. No white space is around
+/// the line.
+fn keyword(text: &str, whole: Range<usize>) -> (&str, Range<usize>) {
+    let Range { start, end } = whole;
+    let (keyword, rest) = words::first(&text[whole]);
+    (keyword, rest.map_or(end, |n| start + n)..end)
+}
+
+/// Keyword and arguments of a logical line.
+fn without_flags(text: &str, whole: Range<usize>, escape: char) -> (Option<Keyword>, Range<usize>) {
+    let (keyword, rest) = keyword(text, whole);
+    let end = rest.end;
+    let start = flags::split(text, rest, escape, |_| {});
+    (Keyword::read(keyword), trim(text, start..end))
 }
 
 /// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
 /// their arguments are JSON.
-pub(super) fn heredoc_words(text: &str, head: &Head, escape: char) -> Vec<heredoc::Word> {
-    let line = &text[head.whole.clone()];
-    let (known, arguments) = match head.known {
-        Some(Keyword::Onbuild) => {
-            let inner = self::head(text, head.arguments.clone(), escape);
-            (inner.known, inner.arguments)
-        }
-        known => (known, head.arguments.clone()),
-    };
-    let takes = matches!(known, Some(Keyword::Run | Keyword::Copy | Keyword::Add));
-    if !takes || memchr::memchr(b'<', line.as_bytes()).is_none() || !line.contains("<<") {
+pub(super) fn heredoc_words(text: &str, line: Range<usize>, escape: char) -> Vec<heredoc::Word> {
+    let whole = &text[line.clone()];
+    if !whole.as_bytes().windows(2).any(|pair| pair == b"<<") {
         return Vec::new();
     }
+    let (mut known, mut arguments) = without_flags(text, line, escape);
+    if known == Some(Keyword::Onbuild) {
+        (known, arguments) = without_flags(text, arguments, escape);
+    }
+    match known {
+        Some(Keyword::Run | Keyword::Copy | Keyword::Add) => {}
+        _ => return Vec::new(),
+    }
     match json::array(&text[arguments], |_, _| {}) {
-        json::Array::None => heredoc::words(line),
+        json::Array::None => heredoc::words(whole),
         json::Array::Strings | json::Array::Mixed => Vec::new(),
     }
-}
-
-/// Reads the instruction; what is wrong with it goes to `diagnostics`.
-pub(super) fn instruction(
-    joined: &Arc<Joined>,
-    draft: Draft,
-    escape: char,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Instruction {
-    let mut reader = Reader {
-        text: joined.text(),
-        joined,
-        escape,
-        frame: draft.frame,
-        diagnostics,
-        trigger: false,
-    };
-    reader.read(draft.head, draft.heredocs)
 }
 
 pub(super) struct Reader<'a> {
@@ -120,7 +101,50 @@ impl Head {
     }
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// For the instructions of a file; what is wrong with them goes to `diagnostics`.
+    pub(super) fn new(
+        joined: &'a Arc<Joined>,
+        escape: char,
+        diagnostics: &'a mut Vec<Diagnostic>,
+    ) -> Self {
+        Self {
+            text: joined.text(),
+            joined,
+            escape,
+            frame: Frame::default(),
+            diagnostics,
+            trigger: false,
+        }
+    }
+
+    pub(super) fn instruction(&mut self, draft: Draft) -> Instruction {
+        self.frame = draft.frame;
+        let head = self.head(draft.line);
+        self.read(head, draft.heredocs)
+    }
+
+    /// Cuts a logical line, or the trigger in it.
+    pub(super) fn head(&self, whole: Range<usize>) -> Head {
+        let (keyword, rest) = keyword(self.text, whole.clone());
+        let mut flags = Vec::new();
+        let each = |word| {
+            // Of those with any, most have one.
+            if flags.is_empty() {
+                flags.reserve_exact(1);
+            }
+            flags.push(self.flag(word));
+        };
+        let end = flags::split(self.text, rest, self.escape, each);
+        Head {
+            arguments: trim(self.text, end..whole.end),
+            known: Keyword::read(keyword),
+            keyword: whole.start..whole.start + keyword.len(),
+            whole,
+            flags,
+        }
+    }
+
     pub(super) fn read(&mut self, head: Head, mut heredocs: Vec<Heredoc>) -> Instruction {
         let before = self.diagnostics.len();
         let kind = self.kind(&head, &mut heredocs);
@@ -139,10 +163,7 @@ impl Reader<'_> {
             reproducible: self.frame.reproducible,
             plain_base: self.frame.plain_base,
             original: self.piece(head.whole),
-            flags: match head.flags {
-                none if none.is_empty() => Vec::new(),
-                words => words.into_iter().map(|word| self.flag(word)).collect(),
-            },
+            flags: head.flags,
             arguments: self.piece(head.arguments),
             heredocs,
             kind: match kind {
@@ -197,19 +218,13 @@ impl Reader<'_> {
         (found, out)
     }
 
-    pub(super) fn object(
-        &mut self,
-        code: &'static str,
-        message: String,
-        at: Range<usize>,
-        help: String,
-    ) {
+    pub(super) fn object(&mut self, code: &'static str, message: String, at: Span, help: String) {
         let severity = if self.trigger && code.starts_with("build/") {
             Severity::Warning
         } else {
             Severity::Error
         };
-        let d = Diagnostic::new(severity, code, message, self.joined.span(at));
+        let d = Diagnostic::new(severity, code, message, at);
         self.diagnostics.push(d.with_help(help));
     }
 
@@ -226,7 +241,7 @@ impl Reader<'_> {
         } else {
             head.arguments.clone()
         };
-        self.object(code, message, at, help.to_owned());
+        self.object(code, message, self.joined.span(at), help.to_owned());
         None
     }
 
@@ -241,8 +256,8 @@ impl Reader<'_> {
             kind.eq_ignore_ascii_case("NONE")
         };
         if !none && !head.flags.is_empty() {
-            for objection in flags::check(keyword, text, &head.flags) {
-                let at = head.flags[objection.index].range.clone();
+            for objection in flags::check(keyword, &head.flags) {
+                let at = head.flags[objection.index].span();
                 self.object(objection.code, objection.message, at, objection.help);
             }
         }

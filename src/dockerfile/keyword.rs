@@ -77,12 +77,30 @@ impl Keyword {
 
     /// The keyword that a word is, in any case.
     pub(super) fn read(word: &str) -> Option<Self> {
-        let packed = pack(word);
-        if let Some(at) = PACKED.iter().position(|k| *k == packed) {
-            return Some(Self::ALL[at]);
-        }
+        // Nearly all are written so.
+        Some(match word {
+            "ADD" => Self::Add,
+            "ARG" => Self::Arg,
+            "CMD" => Self::Cmd,
+            "COPY" => Self::Copy,
+            "ENTRYPOINT" => Self::Entrypoint,
+            "ENV" => Self::Env,
+            "EXPOSE" => Self::Expose,
+            "FROM" => Self::From,
+            "HEALTHCHECK" => Self::Healthcheck,
+            "LABEL" => Self::Label,
+            "RUN" => Self::Run,
+            "USER" => Self::User,
+            "VOLUME" => Self::Volume,
+            "WORKDIR" => Self::Workdir,
+            _ => return Self::read_slowly(word),
+        })
+    }
+
+    fn read_slowly(word: &str) -> Option<Self> {
+        let same = |k: &Self| k.as_str().eq_ignore_ascii_case(word);
         if word.is_ascii() {
-            return None;
+            return Self::ALL.into_iter().find(same);
         }
         // Beyond ASCII too: the Kelvin sign is a `k` in lower case.
         let lower = word.to_lowercase();
@@ -111,33 +129,6 @@ impl Keyword {
         }
     }
 }
-
-/// Up to 16 letters as one number, whatever their case; other words make numbers of no keyword.
-const fn pack(word: &str) -> u128 {
-    let bytes = word.as_bytes();
-    if bytes.len() > 16 {
-        return 0;
-    }
-    let mut out = 0;
-    let mut at = 0;
-    while at < bytes.len() {
-        // Without this bit a small letter is a capital one, and no other byte becomes a letter.
-        out = (out << 8) | (bytes[at] & !0x20) as u128;
-        at += 1;
-    }
-    out
-}
-
-/// By the order of [`Keyword::ALL`].
-const PACKED: [u128; 18] = {
-    let mut out = [0; 18];
-    let mut at = 0;
-    while at < out.len() {
-        out[at] = pack(Keyword::ALL[at].as_str());
-        at += 1;
-    }
-    out
-};
 
 impl fmt::Display for Keyword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,10 @@
 //! Physical lines and how they join to the one line an instruction is read from.
 //!
-//! Goes in: bytes. Comes out: line borders, and for one instruction its [`Logical`] line, added to the
-//! [`Joined`] text of the file. Costs one pass. Invariant: physical lines tile the file but for a byte
-//! order mark.
+//! Goes in: bytes. Comes out: line borders one after the other, and for one instruction the place of its
+//! logical line in the [`Joined`] text of the file. Costs one pass. Invariant: physical lines tile the file
+//! but for a byte order mark.
 
-use super::text::Joined;
+use super::text::{Joined, trim};
 use std::ops::Range;
 
 /// One physical line.
@@ -16,10 +16,6 @@ pub(super) struct Line {
     pub(super) end: usize,
     /// One past the last byte that is not CR or LF at the end.
     pub(super) content: usize,
-    /// The first character that is not (Unicode) white space, or `content`.
-    pub(super) indented: usize,
-    /// What it is when no instruction is open.
-    pub(super) kind: LineKind,
 }
 
 /// Where the text of a file starts: behind a byte order mark.
@@ -32,34 +28,52 @@ pub(super) fn after_mark(bytes: &[u8]) -> usize {
     }
 }
 
-/// All physical lines; nothing for an empty file.
-pub(super) fn physical(bytes: &[u8]) -> Vec<Line> {
-    // About as long as lines are; growing the list costs more than what is left over.
-    let mut lines = Vec::with_capacity(bytes.len() / 24 + 1);
-    let mut start = after_mark(bytes);
-    let ends = memchr::memchr_iter(b'\n', bytes).map(|feed| feed + 1);
-    // The last line may lack its line feed.
-    let open = bytes.len() > start && !bytes.ends_with(b"\n");
-    for end in ends.chain(open.then_some(bytes.len())) {
-        let mut content = end;
-        while content > start && matches!(bytes[content - 1], b'\r' | b'\n') {
+/// The physical lines of a file; none of an empty one.
+pub(super) struct Lines<'a> {
+    bytes: &'a [u8],
+    feeds: memchr::Memchr<'a>,
+    /// Where the next line starts.
+    start: usize,
+    /// How many lines were taken.
+    pub(super) taken: u32,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            feeds: memchr::memchr_iter(b'\n', bytes),
+            start: after_mark(bytes),
+            taken: 0,
+        }
+    }
+
+    /// Where the next line starts, or the end of the file.
+    pub(super) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Takes the next line.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Line> {
+        let start = self.start;
+        let (mut content, end) = match self.feeds.next() {
+            Some(feed) => (feed, feed + 1),
+            // The last line may lack its line feed.
+            None if start < self.bytes.len() => (self.bytes.len(), self.bytes.len()),
+            None => return None,
+        };
+        while content > start && self.bytes[content - 1] == b'\r' {
             content -= 1;
         }
-        let indented = indented(bytes, start..content);
-        lines.push(Line {
+        self.start = end;
+        self.taken = self.taken.saturating_add(1);
+        Some(Line {
             start,
             end,
             content,
-            indented,
-            kind: match bytes[indented..content].first() {
-                None => LineKind::Blank,
-                Some(b'#') => LineKind::Comment,
-                Some(_) => LineKind::Text,
-            },
-        });
-        start = end;
+        })
     }
-    lines
 }
 
 /// What a line is when no instruction is open.
@@ -70,11 +84,27 @@ pub(super) enum LineKind {
     Text,
 }
 
+impl Line {
+    /// Where its first character stands that is no white space, and what that makes of the line.
+    #[inline]
+    pub(super) fn kind(self, bytes: &[u8]) -> (usize, LineKind) {
+        let at = indented(bytes, self.start..self.content);
+        let kind = match bytes[at..self.content].first() {
+            None => LineKind::Blank,
+            Some(b'#') => LineKind::Comment,
+            Some(_) => LineKind::Text,
+        };
+        (at, kind)
+    }
+}
+
 /// Offset of the first character that is not (Unicode) white space.
 fn indented(bytes: &[u8], line: Range<usize>) -> usize {
-    let mut at = line.start;
+    let spaces = bytes[line.clone()].iter().position(|b| *b != b' ');
+    let mut at = spaces.map_or(line.end, |n| line.start + n);
     while at < line.end {
         let width = match bytes[at] {
+            b'!'..=b'~' => break,
             b if b.is_ascii() => usize::from(char::from(b).is_whitespace()),
             _ => {
                 let window = &bytes[at..line.end.min(at + 4)];
@@ -91,71 +121,58 @@ fn indented(bytes: &[u8], line: Range<usize>) -> usize {
     at
 }
 
-/// One logical line and the physical lines it takes, heredocs not included.
-pub(super) struct Logical {
-    /// Its place in the joined text; trimmed.
-    pub(super) range: Range<usize>,
-    /// Index of the first line after it.
-    pub(super) next: usize,
-}
-
-/// Joins the line at `first` with its continuations, to the end of `joined`. Bytes that are not UTF-8
-/// become U+FFFD. `text` is the whole file if it is UTF-8.
+/// Joins a line, whose text starts at `indented`, with its continuations; they are taken from `lines`.
+/// Returns the place in `joined`, trimmed. Bytes that are not UTF-8 become U+FFFD.
 pub(super) fn logical(
-    (bytes, text): (&[u8], Option<&str>),
-    lines: &[Line],
-    first: usize,
+    (first, indented): (Line, usize),
+    lines: &mut Lines,
     escape: char,
     joined: &mut Joined,
-) -> Logical {
+) -> Range<usize> {
+    let bytes = lines.bytes;
+    let (end, mut more) = continuation(bytes, indented..first.content, escape);
+    if !more && joined.has_file() {
+        return trim(joined.text(), indented..end);
+    }
     let at = joined.len();
+    // Of a file that is not UTF-8; its characters are put together at the end.
     let mut pieces = Vec::new();
-    let mut next = first;
-    let mut take = |start: usize, line: Line| -> bool {
-        let (end, more) = continuation(bytes, start, line.content, escape);
-        match text {
-            // Lines begin and end between characters.
-            Some(text) => joined.push(text.get(start..end).unwrap_or_default(), start, end - start),
-            None => pieces.push(start..end),
+    let mut take = |piece: Range<usize>| {
+        if joined.has_file() {
+            joined.push_file(piece);
+        } else {
+            pieces.push(piece);
         }
-        more
     };
-    if let Some(line) = lines.get(first).copied() {
-        next += 1;
-        let mut more = take(line.indented, line);
-        while more && let Some(line) = lines.get(next).copied() {
-            next += 1;
-            if line.kind == LineKind::Text {
-                more = take(line.start, line);
-            }
+    take(indented..end);
+    while more && let Some(line) = lines.next() {
+        if line.kind(bytes).1 == LineKind::Text {
+            let (end, goes_on) = continuation(bytes, line.start..line.content, escape);
+            take(line.start..end);
+            more = goes_on;
         }
     }
-    if text.is_none() {
+    if !joined.has_file() {
         decode(bytes, &pieces, joined);
     }
-    Logical {
-        range: joined.end_line(at),
-        next,
-    }
+    joined.end_line(at)
 }
 
 /// Where the kept part of a line ends, and whether the next line belongs to it: an escape character
 /// not preceded by another one, with nothing but spaces and tabs after it.
-fn continuation(bytes: &[u8], start: usize, end: usize, escape: char) -> (usize, bool) {
-    let body = &bytes[start..end];
-    let trimmed = body
-        .iter()
-        .rposition(|b| !matches!(b, b' ' | b'\t'))
-        .map_or(0, |n| n + 1);
-    let is_escape = |b: Option<&u8>| b.is_some_and(|b| char::from(*b) == escape);
-    let (before, last) = match trimmed.checked_sub(1) {
-        Some(n) => (n.checked_sub(1).and_then(|m| body.get(m)), body.get(n)),
-        None => (None, None),
-    };
-    if is_escape(last) && !is_escape(before) {
-        (start + trimmed - 1, true)
-    } else {
-        (end, false)
+fn continuation(bytes: &[u8], line: Range<usize>, escape: char) -> (usize, bool) {
+    let body = &bytes[line.clone()];
+    let is_escape = |b: &u8| char::from(*b) == escape;
+    let is_blank = |b: &u8| matches!(b, b' ' | b'\t');
+    // Most lines end without either.
+    if body.last().is_none_or(|b| !is_escape(b) && !is_blank(b)) {
+        return (line.end, false);
+    }
+    let last = body.iter().rposition(|b| !is_blank(b));
+    match last.map(|n| &body[..=n]) {
+        Some([.., before, last]) if is_escape(last) && is_escape(before) => (line.end, false),
+        Some(text @ [.., last]) if is_escape(last) => (line.start + text.len() - 1, true),
+        _ => (line.end, false),
     }
 }
 
@@ -207,21 +224,23 @@ fn decode(bytes: &[u8], pieces: &[Range<usize>], joined: &mut Joined) {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], escape: char) -> (Joined, Logical) {
-        let mut joined = Joined::default();
-        let text = std::str::from_utf8(bytes).ok();
-        let line = logical((bytes, text), &physical(bytes), 0, escape, &mut joined);
-        (joined, line)
+    fn read(bytes: &[u8], escape: char) -> (Joined, Range<usize>, u32) {
+        let mut lines = Lines::new(bytes);
+        let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok(), 1);
+        let first = lines.next().unwrap();
+        let at = first.kind(bytes).0;
+        let line = logical((first, at), &mut lines, escape, &mut joined);
+        (joined, line, lines.taken)
     }
 
-    fn join(bytes: &[u8], escape: char) -> (String, usize) {
-        let (joined, line) = read(bytes, escape);
-        (joined.text()[line.range].to_owned(), line.next)
+    fn join(bytes: &[u8], escape: char) -> (String, u32) {
+        let (joined, line, taken) = read(bytes, escape);
+        (joined.text()[line].to_owned(), taken)
     }
 
     #[test]
     fn continuations() {
-        let rows: [(&[u8], &str, usize); 14] = [
+        let rows: [(&[u8], &str, u32); 14] = [
             (b"RUN a && \\\n  b\nX", "RUN a &&   b", 2),
             (b"RUN foo\\\nbar", "RUN foobar", 2),
             (b"RUN a \\ \t\nb", "RUN a b", 2),
@@ -247,8 +266,8 @@ mod tests {
     #[test]
     fn text_maps_back_to_the_file() {
         let bytes = b"RUN a\xff \\\n# c\n  b\xc3\\\n\xa9c\n";
-        let (joined, line) = read(bytes, '\\');
-        let text = &joined.text()[line.range];
+        let (joined, line, _) = read(bytes, '\\');
+        let text = &joined.text()[line];
         // The halves of the last character meet only after joining; it counts as the first half's.
         assert_eq!(text, "RUN a\u{fffd}   bé\u{63}");
         let find = |t: &str| {

@@ -5,13 +5,14 @@
 
 use super::directive::{self, Name};
 use super::heredoc;
-use super::instruction::{self, Draft, Frame};
+use super::instruction::{self, Draft, Frame, Reader};
 use super::keyword::Keyword;
-use super::lines::{self, Line, LineKind, Logical};
+use super::lines::{self, Line, LineKind, Lines};
 use super::text::Joined;
 use super::{Dockerfile, Heredoc, Instruction, Parsed, Piece, PieceKind};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The builder's line buffer: this many bytes, the line feed not counted.
@@ -23,54 +24,59 @@ const LONGEST_LINE: usize = 65535;
 #[must_use]
 pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let bytes = source.bytes();
-    let text = std::str::from_utf8(bytes).ok();
-    let lines = lines::physical(bytes);
-    let mut joined = Joined::for_file(bytes.len(), lines.len());
-    let mut drafts = Vec::with_capacity(lines.len() / 2 + 1);
+    // About as long as lines are; growing the lists costs more than what is left over.
+    let count = bytes.len() / 24 + 1;
+    let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok(), count);
+    let mut drafts = Vec::with_capacity(count / 2 + 1);
     let mut tree = Dockerfile {
-        pieces: Vec::with_capacity(lines.len()),
+        pieces: Vec::with_capacity(count),
         ..Dockerfile::default()
     };
     let mut diagnostics = Vec::new();
-    too_long(bytes, &lines, &mut diagnostics);
+    too_long(bytes, &mut diagnostics);
 
     let mut header = Header::default();
-    let mut comments: Option<usize> = None;
-    let mut at = 0;
-    while let Some(line) = lines.get(at).copied() {
-        let kind = line.kind;
+    let mut comments: Option<Comments> = None;
+    let mut lines = Lines::new(bytes);
+    let mut signs = Signs::new(bytes);
+    while let Some(line) = lines.next() {
+        let (indented, kind) = line.kind(bytes);
         if kind == LineKind::Text {
             header.close();
-            let escape = tree.directives.escape;
-            let line = lines::logical((bytes, text), &lines, at, escape, &mut joined);
             let draft = draft(
-                bytes,
-                &lines,
-                (at, line),
-                escape,
+                (bytes, &mut lines, &mut signs),
+                (line, indented),
+                tree.directives.escape,
                 comments.take(),
-                &joined,
+                &mut joined,
                 &mut diagnostics,
             );
-            at = draft.frame.end_line as usize;
-            let kind = PieceKind::Instruction(drafts.len());
-            push(&mut tree, kind, draft.frame.span.range().end);
+            push(
+                &mut tree,
+                PieceKind::Instruction(drafts.len()),
+                lines.start(),
+            );
             drafts.push(draft);
             continue;
         }
-        let directive = header.read(bytes, line, at, &mut tree, &mut diagnostics);
+        let directive = header.read(
+            (bytes, &lines),
+            (line, indented),
+            &mut tree,
+            &mut diagnostics,
+        );
         let kind = match kind {
             _ if directive => PieceKind::Directive,
             LineKind::Comment => PieceKind::Comment,
             _ => PieceKind::Blank,
         };
         if kind == PieceKind::Comment {
-            comments.get_or_insert(line.start);
+            let text = &bytes[line.start..line.content];
+            comments.get_or_insert(Comments::at(line.start)).add(text);
         } else {
             comments = None;
         }
         push(&mut tree, kind, line.end);
-        at += 1;
     }
     if tree.pieces.is_empty() && !bytes.is_empty() {
         // Nothing but a byte order mark.
@@ -80,12 +86,9 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
         tree.directives.syntax = directive::foreign_syntax(bytes);
     }
     let joined = Arc::new(joined);
-    tree.instructions.reserve_exact(drafts.len());
-    let escape = tree.directives.escape;
-    for draft in drafts {
-        let found = instruction::instruction(&joined, draft, escape, &mut diagnostics);
-        tree.instructions.push(found);
-    }
+    let mut reader = Reader::new(&joined, tree.directives.escape, &mut diagnostics);
+    let instructions = drafts.into_iter().map(|draft| reader.instruction(draft));
+    tree.instructions = instructions.collect();
     whole_file(bytes, &tree, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     Parsed { tree, diagnostics }
@@ -100,10 +103,14 @@ fn push(tree: &mut Dockerfile, kind: PieceKind, end: usize) {
     });
 }
 
-fn too_long(bytes: &[u8], lines: &[Line], diagnostics: &mut Vec<Diagnostic>) {
-    for (i, line) in lines.iter().enumerate() {
+fn too_long(bytes: &[u8], diagnostics: &mut Vec<Diagnostic>) {
+    if bytes.len() <= LONGEST_LINE {
+        return;
+    }
+    let mut lines = Lines::new(bytes);
+    while let Some(line) = lines.next() {
         // The mark counts as part of the first line here.
-        let start = if i == 0 { 0 } else { line.start };
+        let start = if lines.taken == 1 { 0 } else { line.start };
         let feed = usize::from(bytes[..line.end].ends_with(b"\n"));
         let len = line.end - start - feed;
         if len > LONGEST_LINE {
@@ -146,20 +153,18 @@ impl Header {
     /// Takes a blank or comment line; says whether it is a directive.
     fn read(
         &mut self,
-        bytes: &[u8],
-        line: Line,
-        index: usize,
+        (bytes, lines): (&[u8], &Lines),
+        (line, start): (Line, usize),
         tree: &mut Dockerfile,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> bool {
         if !self.parser && !self.search {
             return false;
         }
-        let start = line.indented;
         let text = String::from_utf8_lossy(&bytes[start..line.content]);
         let Some(found) = directive::read(&text) else {
             self.parser = false;
-            self.search &= index == 0 && text.starts_with("#!") && start == line.start;
+            self.search &= lines.taken == 1 && text.starts_with("#!") && start == line.start;
             return false;
         };
         self.search &= start == line.start;
@@ -200,27 +205,81 @@ impl Header {
     }
 }
 
-/// Puts the instruction that starts at line `first` together: its line, its heredocs, its place.
+/// Every `<` of the file. Lines without one, which are most, need no look for heredocs.
+struct Signs<'a> {
+    rest: memchr::Memchr<'a>,
+    next: Option<usize>,
+}
+
+impl<'a> Signs<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let mut rest = memchr::memchr_iter(b'<', bytes);
+        let next = rest.next();
+        Self { rest, next }
+    }
+
+    /// Whether there is one in this range; ranges come in order.
+    fn within(&mut self, range: Range<usize>) -> bool {
+        while self.next.is_some_and(|at| at < range.start) {
+            self.next = self.rest.next();
+        }
+        self.next.is_some_and(|at| at < range.end)
+    }
+}
+
+/// Comment lines directly above each other.
+struct Comments {
+    start: usize,
+    reproducible: bool,
+    plain_base: bool,
+}
+
+impl Comments {
+    fn at(start: usize) -> Self {
+        Self {
+            start,
+            reproducible: false,
+            plain_base: false,
+        }
+    }
+
+    /// Takes one of the lines; `# cacheplan: word` says something of the instruction below.
+    fn add(&mut self, line: &[u8]) {
+        let text = line.trim_ascii_start().strip_prefix(b"#");
+        let text = text.unwrap_or_default().trim_ascii_start();
+        match text.strip_prefix(b"cacheplan:").map(<[u8]>::trim_ascii) {
+            Some(b"reproducible") => self.reproducible = true,
+            Some(b"plain-base") => self.plain_base = true,
+            _ => {}
+        }
+    }
+}
+
+/// Puts the instruction that starts at a line together: its line, its heredocs, its place.
 fn draft(
-    bytes: &[u8],
-    lines: &[Line],
-    (first, logical): (usize, Logical),
+    (bytes, lines, signs): (&[u8], &mut Lines, &mut Signs),
+    first: (Line, usize),
     escape: char,
-    comments: Option<usize>,
-    joined: &Joined,
+    comments: Option<Comments>,
+    joined: &mut Joined,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Draft {
-    let mut next = logical.next;
+    let start = first.0.start;
+    let line = lines.taken;
+    let logical = lines::logical(first, lines, escape, joined);
     let mut heredocs = Vec::new();
-    let head = instruction::head(joined.text(), logical.range.clone(), escape);
-    for word in instruction::heredoc_words(joined.text(), &head, escape) {
-        let text = &joined.text()[logical.range.clone()];
-        let at = text.find(&word.word);
-        let at = at.map_or(0..text.len(), |n| n..n + word.word.len());
-        let (heredoc, after, terminated) = heredoc::body(bytes, lines, next, word);
-        next = after;
+    let words = if signs.within(start..lines.start()) {
+        instruction::heredoc_words(joined.text(), logical.clone(), escape)
+    } else {
+        Vec::new()
+    };
+    for word in words {
+        let (heredoc, terminated) = heredoc::body(bytes, joined, lines, word);
         if !terminated {
-            let start = logical.range.start;
+            let text = &joined.text()[logical.clone()];
+            let at = text.find(&heredoc.word);
+            let at = at.map_or(0..text.len(), |n| n..n + heredoc.word.len());
+            let start = logical.start;
             diagnostics.push(
                 Diagnostic::error(
                     "parse/unterminated-heredoc",
@@ -235,31 +294,20 @@ fn draft(
             break;
         }
     }
-    let start = lines[first].start;
-    let number = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let comments = comments.unwrap_or(Comments::at(start));
     let frame = Frame {
-        span: Span::new(start, lines[next - 1].end),
-        line: number(first + 1),
-        end_line: number(next),
-        leading_comments: Span::new(comments.unwrap_or(start), start),
-        reproducible: comments.is_some_and(|from| says(&bytes[from..start], "reproducible")),
-        plain_base: comments.is_some_and(|from| says(&bytes[from..start], "plain-base")),
+        span: Span::new(start, lines.start()),
+        line,
+        end_line: lines.taken,
+        leading_comments: Span::new(comments.start, start),
+        reproducible: comments.reproducible,
+        plain_base: comments.plain_base,
     };
     Draft {
-        head,
+        line: logical,
         frame,
         heredocs,
     }
-}
-
-/// Whether a comment of these lines is `# cacheplan: word`.
-fn says(comments: &[u8], word: &str) -> bool {
-    let mut lines = comments.split(|b| *b == b'\n');
-    lines.any(|line| {
-        let text = line.trim_ascii().strip_prefix(b"#").unwrap_or_default();
-        let rest = text.trim_ascii_start().strip_prefix(b"cacheplan:");
-        rest.is_some_and(|rest| rest.trim_ascii() == word.as_bytes())
-    })
 }
 
 fn unterminated_help(heredoc: &Heredoc) -> String {

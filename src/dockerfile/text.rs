@@ -1,8 +1,9 @@
 //! The text of a file's instructions, in one buffer that all of its pieces share.
 //!
-//! Goes in: logical lines as they are joined. Comes out: [`Text`]s, which read like `&str`, cost no
-//! copy, and know where they stand in the file. Costs one copy of the joined lines per file, a search
-//! over its runs per place. Invariant: every byte of a piece maps to the byte of the file it came from.
+//! Goes in: the file and logical lines as they are joined. Comes out: [`Text`]s, which read like `&str`, cost
+//! no copy, and know where they stand in the file. Costs one copy of the file and of its joined lines, a
+//! search over their runs per place in one. Invariant: every byte of a piece maps to the byte of the file
+//! it came from.
 
 use crate::source::Span;
 use std::cmp::Ordering;
@@ -20,11 +21,14 @@ struct Run {
     file_len: u32,
 }
 
-/// Joined lines, one after the other, with a line feed after each so that no two places meet.
+/// The file, if it is UTF-8, then joined lines, one after the other, with a line feed after each so that no
+/// two places meet. Most instructions are one line, which stands in the file as it reads.
 #[derive(Debug, Default)]
 pub(super) struct Joined {
     text: String,
-    /// In order of `text`.
+    /// Places below are those of the file; 0 where the file is not in the text.
+    file: u32,
+    /// Of the joined lines, in order of `text`.
     runs: Vec<Run>,
 }
 
@@ -33,12 +37,31 @@ fn small(n: usize) -> u32 {
 }
 
 impl Joined {
-    /// A buffer that takes the lines of a file of so many bytes without growing.
-    pub(super) fn for_file(bytes: usize, lines: usize) -> Self {
-        Self {
-            text: String::with_capacity(bytes + 1),
-            runs: Vec::with_capacity(lines),
+    /// A buffer for a file of so many lines; `file` is its text if it is UTF-8.
+    pub(super) fn for_file(file: Option<&str>, lines: usize) -> Self {
+        let mut joined = Self::default();
+        // Joined lines stand in the text a second time and must find room below 4 GiB.
+        if let Some(file) = file.filter(|file| file.len() < 1 << 31) {
+            joined.text.reserve(2 * file.len() + 2);
+            joined.text.push_str(file);
+            joined.text.push('\n');
+            joined.file = small(joined.text.len());
         }
+        joined.runs.reserve(lines / 2);
+        joined
+    }
+
+    /// Whether the text starts with the file, so that places of the file are places of the text.
+    pub(super) fn has_file(&self) -> bool {
+        self.file > 0
+    }
+
+    /// A stretch of the file, if the text starts with it.
+    pub(super) fn of_file(&self, range: Range<usize>) -> Option<&str> {
+        if !self.has_file() {
+            return None;
+        }
+        self.text.get(range)
     }
 
     /// All text so far.
@@ -62,6 +85,18 @@ impl Joined {
         self.text.push_str(text);
     }
 
+    /// Adds a stretch of the file, which the text starts with. Lines begin and end between characters.
+    pub(super) fn push_file(&mut self, range: Range<usize>) {
+        let (at, file, len) = (self.text.len(), range.start, range.len());
+        self.text.extend_from_within(range);
+        self.runs.push(Run {
+            text: small(at),
+            text_len: small(len),
+            file: small(file),
+            file_len: small(len),
+        });
+    }
+
     /// Ends a logical line; returns what of it is left when white space around it is dropped.
     pub(super) fn end_line(&mut self, start: usize) -> Range<usize> {
         let line = trim(&self.text, start..self.text.len());
@@ -73,6 +108,12 @@ impl Joined {
     /// a continued line are in it when the range crosses them.
     pub(super) fn span(&self, range: Range<usize>) -> Span {
         let (from, to) = (small(range.start), small(range.end));
+        if from < self.file {
+            return Span {
+                start: from,
+                end: to.max(from),
+            };
+        }
         let start = self.run(from).map_or(0, |r| r.place(from));
         if range.is_empty() {
             return Span { start, end: start };
@@ -92,13 +133,16 @@ impl Joined {
 }
 
 /// A part of the text without the white space around it.
+#[inline]
 pub(super) fn trim(text: &str, part: Range<usize>) -> Range<usize> {
-    let body = &text[part.clone()];
     // Nearly all start and end with a sign that is none.
-    let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
-    if plain(body.as_bytes().first()) && plain(body.as_bytes().last()) {
+    if let [first, .., last] = &text.as_bytes()[part.clone()]
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
         return part;
     }
+    let body = &text[part.clone()];
     let end = part.start + body.trim_end().len();
     let start = part.end - body.trim_start().len();
     start.min(end)..end
@@ -147,6 +191,7 @@ impl Text {
         let end = run.text_len;
         let joined = Joined {
             text,
+            file: 0,
             runs: vec![run],
         };
         Self {
@@ -303,5 +348,29 @@ mod tests {
             (derived.span().range(), derived.slice(0..1)),
             (14..17, "x".into())
         );
+    }
+
+    #[test]
+    fn lines_of_the_file_stand_where_they_read() {
+        let mut joined = Joined::for_file(Some("USER é\nRUN a\\\nb"), 3);
+        let at = joined.len();
+        joined.push_file(8..13);
+        joined.push_file(15..16);
+        let line = joined.end_line(at);
+        assert_eq!(joined.of_file(5..7), Some("é"));
+        let joined = Arc::new(joined);
+        let user = Text::piece(&joined, 0..7);
+        assert_eq!(user, "USER é");
+        assert_eq!(user.slice(5..7).span().range(), 5..7);
+        assert_eq!(user.slice(7..7).span().range(), 7..7);
+        let end = Text::piece(&joined, 16..16);
+        assert_eq!(
+            end.span().range(),
+            16..16,
+            "not the start of the first joined line"
+        );
+        let run = Text::piece(&joined, line);
+        assert_eq!((run.as_str(), run.span().range()), ("RUN ab", 8..16));
+        assert_eq!(run.slice(5..6).span().range(), 15..16);
     }
 }

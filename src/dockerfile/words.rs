@@ -4,6 +4,7 @@
 //! Invariant: nothing is unquoted here; a word is a piece of the text (a lone escape at the very
 //! end is dropped, as the builder does).
 
+use super::flags::SPECIAL;
 use std::ops::Range;
 
 /// The blanks that part words: ASCII white space without the line feed.
@@ -61,8 +62,14 @@ struct QuotedWord {
 
 fn quoted_word(text: &str, escape: char) -> QuotedWord {
     let mut quote = None;
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
+    let mut at = 0;
+    while let Some(byte) = text.as_bytes().get(at) {
+        if !SPECIAL[usize::from(*byte)] {
+            at += 1;
+            continue;
+        }
+        let mut chars = text[at..].chars();
+        let Some(c) = chars.next() else { break };
         match quote {
             None if c.is_whitespace() => return QuotedWord { len: at, end: at },
             None if c == '\'' || c == '"' => quote = Some(c),
@@ -74,6 +81,7 @@ fn quoted_word(text: &str, escape: char) -> QuotedWord {
             let end = text.len();
             return QuotedWord { len: at, end };
         }
+        at = text.len() - chars.as_str().len();
     }
     let len = text.len();
     QuotedWord { len, end: len }
