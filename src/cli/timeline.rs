@@ -491,6 +491,11 @@ impl Replays {
         let models = self.prepared.models(&self.plans);
         let timeline = self.timeline(timeline);
         let columns = &self.prepared.matrix;
+        // A worker that waits for the other thread would keep from it the workers that it needs.
+        if rayon::current_thread_index().is_some() {
+            let whole = matrix(&ground.context(), &columns.selections, &columns.requests);
+            return replay_growing(&models, &timeline, whole, &self.facts, || None, tell);
+        }
         let (send, receive) = sync_channel(4);
         std::thread::scope(|scope| {
             let computing = scope.spawn(move || {
