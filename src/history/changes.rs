@@ -202,7 +202,7 @@ pub fn change_log_of(
     let pairs: Vec<Pair> = (0..commits.len()).map(pair).collect();
     // More pieces than threads even out pieces of unequal weight; below 64 builds a piece is not
     // worth its handle.
-    let pieces = (rayon::current_num_threads() * 4).min(commits.len() / 64 + 1);
+    let pieces = (rayon::current_num_threads() * 8).min(commits.len() / 64 + 1);
     let size = commits.len().div_ceil(pieces).max(1);
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for i in (0..pairs.len()).filter(|i| !known.has(&pairs[*i])) {
