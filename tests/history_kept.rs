@@ -7,23 +7,10 @@ mod git;
 #[path = "common/raw_log.rs"]
 mod raw_log;
 
-use cacheplan::history::{
-    ChangeLog, Limit, Repository, Walk, WalkMode, change_log, change_log_kept,
-};
+use cacheplan::history::{Limit, Repository, Walk, WalkMode, change_log, change_log_kept};
 use git::Repo;
-use raw_log::{eventful, walk};
+use raw_log::{eventful, told, walk};
 use std::path::Path;
-
-/// Everything a log says, paths by name.
-fn told(log: &ChangeLog) -> Vec<String> {
-    let builds = log.commits.iter().enumerate();
-    let build = builds.map(|(i, commit)| {
-        let changes = log.changes(i).iter();
-        let rows = changes.map(|c| (c.path, log.paths.bytes(c.path), c.old, c.new));
-        format!("{commit:?} {:?}", rows.collect::<Vec<_>>())
-    });
-    build.collect()
-}
 
 fn same(repository: &Repository, walk: &Walk, store: &Path) {
     let plain = told(&change_log(repository, walk).expect("readable"));

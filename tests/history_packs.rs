@@ -4,9 +4,12 @@
 
 #[path = "common/git.rs"]
 mod git;
+#[path = "common/raw_log.rs"]
+mod raw_log;
 
 use cacheplan::history::{ChangeLog, HistoryError, Limit, Repository, Walk, WalkMode, change_log};
 use git::Repo;
+use raw_log::told;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -57,16 +60,6 @@ fn log(root: &Path) -> Result<ChangeLog, HistoryError> {
         prefixes: Vec::new(),
     };
     change_log(&repository, &walk)
-}
-
-/// Everything a log says, paths by name.
-fn told(log: &ChangeLog) -> Vec<String> {
-    let build = |i: usize| {
-        let rows = log.changes(i).iter();
-        let rows = rows.map(|c| (log.paths.bytes(c.path), c.old, c.new));
-        format!("{:?} {:?}", log.commits[i], rows.collect::<Vec<_>>())
-    };
-    (0..log.len()).map(build).collect()
 }
 
 fn packs(root: &Path, extension: &str) -> Vec<PathBuf> {

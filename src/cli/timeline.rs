@@ -23,7 +23,7 @@ use crate::plan::{ContextInput, Plan, normalize_reference};
 use crate::rewrite::recipes;
 use crate::simulate::{
     BuildCost, BuildOutcome, Context, Costing, Facts, Outcome, Policy, Prepared, Selection,
-    Timeline, matrix, matrix_in_pieces, prepare_columns, replay_growing, replay_with,
+    Timeline, build_costs, matrix, matrix_in_pieces, prepare_columns, replay_growing, replay_with,
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -462,8 +462,7 @@ impl Replays {
         let models = self.prepared.models(&self.plans);
         let timeline = self.timeline(timeline);
         let outcome = replay_with(&models, &timeline, &self.prepared.matrix, &self.facts);
-        let costing = self.costing();
-        let costs = outcome.builds.iter().map(|b| costing.of(b)).collect();
+        let costs = build_costs(&outcome, &models, &self.seconds, &self.warm);
         (outcome, costs)
     }
 

@@ -27,6 +27,17 @@ pub fn side(entry: Option<Entry>) -> Side {
     })
 }
 
+/// Everything a log says, paths by name.
+pub fn told(log: &ChangeLog) -> Vec<String> {
+    let builds = log.commits.iter().enumerate();
+    let build = builds.map(|(i, commit)| {
+        let changes = log.changes(i).iter();
+        let rows = changes.map(|c| (c.path, log.paths.bytes(c.path), c.old, c.new));
+        format!("{commit:?} {:?}", rows.collect::<Vec<_>>())
+    });
+    build.collect()
+}
+
 pub fn ours(log: &ChangeLog) -> Vec<(String, Changes)> {
     let build = |index: usize| {
         let mut changes = Changes::new();
