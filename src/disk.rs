@@ -45,13 +45,7 @@ impl Kept {
     /// What was kept; empty when there is none that can be used.
     #[must_use]
     pub fn read(&self) -> Vec<u8> {
-        let mut bytes = read_limited(&self.file).unwrap_or_default();
-        if !is_sound(&bytes, self.magic) {
-            return Vec::new();
-        }
-        bytes.truncate(bytes.len() - CHECKSUM);
-        bytes.drain(..self.magic.len());
-        bytes
+        read_checked(&self.file, self.magic).unwrap_or_default()
     }
 
     /// Keeps these bytes instead. Failure is silent: the next run does its work again.
@@ -74,26 +68,25 @@ impl Kept {
     }
 }
 
-/// Whether magic and checksum are right.
-fn is_sound(bytes: &[u8], magic: &[u8]) -> bool {
-    let Some(split) = bytes.len().checked_sub(CHECKSUM) else {
-        return false;
-    };
-    let (text, checksum) = bytes.split_at(split);
-    text.starts_with(magic) && blake3::hash(text).as_bytes() == checksum
-}
-
-fn read_limited(file: &Path) -> std::io::Result<Vec<u8>> {
+/// What lies between magic and checksum, if both are right. The magic is read for itself, so that nothing has to be moved.
+fn read_checked(file: &Path, magic: &[u8]) -> Option<Vec<u8>> {
     // A regular file only: anything else was not written here, and opening a pipe would wait.
-    let size = fs::metadata(file)
-        .ok()
-        .filter(|m| m.is_file() && m.len() <= MAX_BYTES)
-        .map_or(0, |m| m.len());
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    if size > 0 {
-        File::open(file)?.take(size).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
+    let size = fs::metadata(file).ok().filter(fs::Metadata::is_file)?.len();
+    let size = size.checked_sub((magic.len() + CHECKSUM) as u64)?;
+    let mut file = (size <= MAX_BYTES).then(|| File::open(file).ok())??;
+    let mut begins = vec![0; magic.len()];
+    file.read_exact(&mut begins).ok()?;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).ok()? + CHECKSUM);
+    file.take(size + CHECKSUM as u64)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    let split = bytes.len().checked_sub(CHECKSUM)?;
+    let (body, checksum) = bytes.split_at(split);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&begins).update_rayon(body);
+    let sound = begins == magic && hasher.finalize().as_bytes() == checksum;
+    bytes.truncate(split);
+    sound.then_some(bytes)
 }
 
 fn write_atomically(folder: &Path, file: &Path, bytes: &[u8]) -> std::io::Result<()> {

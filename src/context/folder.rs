@@ -6,7 +6,8 @@
 //! descriptor as long as the value lives and none for the folders above, so a deep tree needs no
 //! more of them than a flat one; nothing but folders is opened, and no link in place of one.
 
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, openat, readlinkat, statat};
+use super::names::Names;
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fstat, openat, readlinkat, statat};
 use rustix::io::Errno;
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -43,8 +44,37 @@ impl Folder {
         }
     }
 
+    /// The folder's own stat data.
+    pub(super) fn own_stat(&self) -> io::Result<Stat> {
+        Ok(fstat(&self.fd)?)
+    }
+
+    /// Whether the file system moves a folder's times with every name that comes or goes. Those
+    /// that are known to are named; many that programs make up have the same times for ever.
+    #[cfg(target_os = "linux")]
+    pub(super) fn times_tell_names(&self) -> bool {
+        /// As `statfs` has them: ext2 to ext4, xfs, btrfs, tmpfs, f2fs, overlayfs, zfs, bcachefs.
+        const TELLING: [u32; 8] = [
+            0xEF53,
+            0x5846_5342,
+            0x9123_683E,
+            0x0102_1994,
+            0xF2F5_2010,
+            0x794C_7630,
+            0x2FC1_2FC1,
+            0xCA45_1A4E,
+        ];
+        // The type is as wide as a word, and on some machines signed; all magic numbers have 32 bits.
+        rustix::fs::fstatfs(&self.fd).is_ok_and(|fs| TELLING.contains(&(fs.f_type as u32)))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn times_tell_names(&self) -> bool {
+        false
+    }
+
     /// What it holds, as far as it could be read.
-    pub(super) fn names(&self) -> (Names, Option<io::Error>) {
+    pub(super) fn names(&self) -> (Names<'static>, Option<io::Error>) {
         let mut names = Names::default();
         let error = match self.list(&mut names) {
             // It was removed meanwhile.
@@ -57,7 +87,7 @@ impl Folder {
 
     /// One buffer for all entries; the names are copied out of it.
     #[cfg(target_os = "linux")]
-    fn list(&self, names: &mut Names) -> Result<(), Errno> {
+    fn list(&self, names: &mut Names<'_>) -> Result<(), Errno> {
         let mut buffer = Vec::with_capacity(32 << 10);
         let mut listing = rustix::fs::RawDir::new(&self.fd, buffer.spare_capacity_mut());
         while let Some(entry) = listing.next() {
@@ -71,7 +101,7 @@ impl Folder {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn list(&self, names: &mut Names) -> Result<(), Errno> {
+    fn list(&self, names: &mut Names<'_>) -> Result<(), Errno> {
         for entry in rustix::fs::Dir::read_from(&self.fd)? {
             let entry = entry?;
             names.push(entry.file_name(), entry.file_type().is_dir());
@@ -91,55 +121,5 @@ impl Folder {
             Err(Errno::INVAL) => Err(io::ErrorKind::NotFound.into()),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The names in a folder, sorted bytewise, all in one buffer.
-#[derive(Default)]
-pub(super) struct Names {
-    /// One behind the other, each with its NUL.
-    bytes: Vec<u8>,
-    all: Vec<Name>,
-}
-
-struct Name {
-    start: usize,
-    /// Behind the NUL.
-    end: usize,
-    /// As the listing says; some file systems never say it.
-    is_dir: bool,
-}
-
-impl Names {
-    fn push(&mut self, name: &CStr, is_dir: bool) {
-        if matches!(name.to_bytes(), b"." | b"..") {
-            return;
-        }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(name.to_bytes_with_nul());
-        let end = self.bytes.len();
-        self.all.push(Name { start, end, is_dir });
-    }
-
-    fn sort(&mut self) {
-        let bytes = &self.bytes;
-        // The NUL is below every other byte, so it changes no order.
-        let key = |name: &Name| &bytes[name.start..name.end];
-        self.all.sort_unstable_by(|a, b| key(a).cmp(key(b)));
-        // A name that was moved away and back while the folder was read may be listed twice.
-        self.all.dedup_by(|a, b| key(a) == key(b));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.all.len()
-    }
-
-    /// The names from one on, at most so many, and whether the listing calls them folders.
-    pub(super) fn some(&self, from: usize, most: usize) -> impl Iterator<Item = (&CStr, bool)> {
-        let some = self.all.iter().skip(from).take(most);
-        some.filter_map(|name| {
-            let bytes = self.bytes.get(name.start..name.end)?;
-            Some((CStr::from_bytes_with_nul(bytes).ok()?, name.is_dir))
-        })
     }
 }

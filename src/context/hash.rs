@@ -1,12 +1,12 @@
 //! blake3 of file contents and link texts, many at a time.
 //!
-//! Goes in: entries without digests. Comes out: the same entries with digests, sizes as read, and
-//! without files that vanished meanwhile. Costs one read of every regular file that the stat cache
-//! does not know, spread over all cores, large files by parts. Invariant: a file that changes while
+//! Goes in: entries, those that the stat cache knows with digests. Comes out: the same entries all
+//! with digests, sizes as read, and which of them vanished meanwhile. Costs one read of every other
+//! regular file, spread over all cores, large files by parts. Invariant: a file that changes while
 //! it is read gives some digest or an error, never a crash and never a wait; hence no memory maps,
 //! which fault when a file is cut short, and no blocking open.
 
-use super::stat_cache::{Known, Moment, Remembered, Stamp, StatCache};
+use super::stat_cache::{File as KnownFile, Listing, Moment, Remembered, Stamp, StatCache};
 use super::{Context, ContextEntry, ContextError, EntryKind, Hashing, Problem, ProblemKind};
 use blake3::Hasher;
 use blake3::hazmat::{
@@ -45,13 +45,21 @@ pub(super) struct Contents<'a> {
     pub(super) started: Moment,
 }
 
-/// Fills in digests, and remembers them where something changed. The builder forgives files that
-/// disappear between walk and read, so they drop out.
+/// How it stands with the entries after they were read.
+pub(super) struct Read {
+    /// One each.
+    states: Vec<State>,
+    /// Stat data that the digests belong to.
+    stamps: Vec<Stamp>,
+    started: Moment,
+    any_gone: bool,
+}
+
+/// Fills in the digests that are not there yet.
 pub(super) fn fill_digests(
     contents: Contents<'_>,
     context: &mut Context,
-    cache: Option<&StatCache>,
-) -> Result<(), ContextError> {
+) -> Result<Read, ContextError> {
     let Contents {
         root,
         hashing,
@@ -60,8 +68,6 @@ pub(super) fn fill_digests(
     } = contents;
     let entries = &mut context.entries;
     let mut states = wanted(entries, hashing);
-    let remembered = cache.map(StatCache::remembered).unwrap_or_default();
-    recall(entries, &stamps, &mut states, &remembered);
     let odd: Vec<(usize, Odd)> = entries
         .par_iter_mut()
         .zip(&mut stamps)
@@ -83,28 +89,51 @@ pub(super) fn fill_digests(
             Odd::Failed(error) => return Err(error),
         }
     }
-    // A run that reads only a few files would throw the digests of the others away.
-    if let (Some(cache), Hashing::Digest) = (cache, hashing) {
+    Ok(Read {
+        states,
+        stamps,
+        started,
+        any_gone,
+    })
+}
+
+impl Read {
+    /// Remembers digests and listings, unless nothing changed.
+    pub(super) fn remember(
+        &self,
+        context: &Context,
+        listings: &[Listing<'_>],
+        cache: &StatCache,
+        remembered: &Remembered<'_>,
+    ) {
         let lasting = || {
-            let all = entries.iter().zip(&stamps).zip(&states);
-            all.filter(|((_, stamp), state)| state.is_of_content() && stamp.settled(started))
+            let all = context.entries.iter().zip(&self.stamps).zip(&self.states);
+            all.filter(|((_, stamp), state)| state.is_of_content() && stamp.settled(self.started))
         };
-        let news = lasting().any(|(_, state)| *state == State::Read);
-        if news || lasting().count() != remembered.len() {
-            cache.save(lasting().filter_map(|((entry, stamp), _)| {
-                Some(Known {
+        let changed = listings.iter().any(|listing| listing.fresh.is_some())
+            || listings.len() != remembered.listings()
+            || lasting().any(|(_, state)| *state == State::Read)
+            || lasting().count() != remembered.files();
+        if changed {
+            let files = lasting().filter_map(|((entry, stamp), _)| {
+                Some(KnownFile {
                     path: &entry.path,
                     stamp: *stamp,
                     digest: entry.digest?,
                 })
-            }));
+            });
+            cache.save(listings, files);
         }
     }
-    if any_gone {
-        let mut states = states.iter();
-        entries.retain(|_| states.next() != Some(&State::Gone));
+
+    /// Takes out what vanished. The builder forgives files that disappear between walk and read.
+    pub(super) fn drop_gone(&self, context: &mut Context) {
+        if self.any_gone {
+            let mut states = self.states.iter();
+            let entries = &mut context.entries;
+            entries.retain(|_| states.next() != Some(&State::Gone));
+        }
     }
-    Ok(())
 }
 
 /// How it stands with one entry.
@@ -136,51 +165,30 @@ fn has_bytes(entry: &ContextEntry) -> bool {
     entry.kind == EntryKind::File && !entry.emptied
 }
 
-fn wanted(entries: &[ContextEntry], hashing: Hashing) -> Vec<State> {
+/// What is to be done with each entry; a digest that nobody wants is taken away again.
+fn wanted(entries: &mut [ContextEntry], hashing: Hashing) -> Vec<State> {
+    let unless_known = |entry: &ContextEntry, state| match entry.digest {
+        Some(_) => State::Recalled,
+        None => state,
+    };
     if hashing == Hashing::Digest {
-        return vec![State::Digest; entries.len()];
+        let states = entries.iter().map(|e| unless_known(e, State::Digest));
+        return states.collect();
     }
     let mut of_size: FxHashMap<u64, u32> = FxHashMap::default();
     for entry in entries.iter().filter(|e| has_bytes(e) && e.size > 0) {
         *of_size.entry(entry.size).or_default() += 1;
     }
-    let one = |entry: &ContextEntry| match entry {
+    let one = |entry: &mut ContextEntry| match entry {
         e if !has_bytes(e) => State::Nothing,
-        e if of_size.get(&e.size).is_some_and(|n| *n > 1) => State::Digest,
-        e if e.mode & 0o004 == 0 => State::Open,
-        _ => State::Nothing,
-    };
-    entries.iter().map(one).collect()
-}
-
-/// Fills in what is remembered, a stretch of entries per task.
-fn recall(
-    entries: &mut [ContextEntry],
-    stamps: &[Stamp],
-    states: &mut [State],
-    remembered: &Remembered<'_>,
-) {
-    if remembered.len() == 0 {
-        return;
-    }
-    // A task may begin in the middle of a folder, whose records it then reads from the start: so
-    // there are a few per core, however many entries.
-    let most = entries.len().div_ceil(4 * rayon::current_num_threads());
-    let most = most.max(1024);
-    let stretches = entries.par_chunks_mut(most).zip(stamps.par_chunks(most));
-    let stretches = stretches.zip(states.par_chunks_mut(most));
-    stretches.for_each(|((entries, stamps), states)| {
-        let mut look_up = remembered.look_up();
-        for ((entry, stamp), state) in entries.iter_mut().zip(stamps).zip(states) {
-            if !has_bytes(entry) || *state == State::Nothing {
-                continue;
-            }
-            if let Some(digest) = look_up.digest(&entry.path, stamp) {
-                entry.digest = Some(digest);
-                *state = State::Recalled;
-            }
+        e if of_size.get(&e.size).is_some_and(|n| *n > 1) => unless_known(e, State::Digest),
+        e if e.mode & 0o004 == 0 => unless_known(e, State::Open),
+        e => {
+            e.digest = None;
+            State::Nothing
         }
-    });
+    };
+    entries.iter_mut().map(one).collect()
 }
 
 /// What became of an entry, where it is not as it should be.

@@ -4,8 +4,9 @@
 //! without problems and stat data. Costs one evaluation of the rules per path. Invariant: the
 //! answer is that of [`super::walk`] over the same files.
 
+use super::sorted::{revived, sort_out};
 use super::stat_cache::Stamp;
-use super::walk::{Found, sort_out};
+use super::walk::Found;
 use super::{Context, ContextEntry, EntryKind};
 use crate::pattern::path::{ancestors, parent};
 use crate::pattern::{DirState, IgnoreRules};
@@ -59,7 +60,8 @@ pub fn from_listing(files: Vec<ContextEntry>, folder_mode: u32, rules: &IgnoreRu
             ignored_by: decided_by.filter(|_| ignored),
         });
     }
-    sort_out(found, rules).0
+    let revived = revived(found.iter());
+    sort_out(found.into_iter(), &revived, rules).0
 }
 
 fn folder(path: &[u8], mode: u32) -> ContextEntry {

@@ -16,7 +16,11 @@ mod folder;
 mod hash;
 mod ignore_file;
 mod listing;
+mod names;
 pub mod reader;
+#[cfg(test)]
+mod remembered_tests;
+mod sorted;
 mod stat_cache;
 #[cfg(test)]
 mod tests;

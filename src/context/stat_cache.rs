@@ -1,24 +1,32 @@
-//! Digests remembered from one run to the next, one file per context root.
+//! Digests and listings remembered from one run to the next, one file per context root.
 //!
-//! Goes in: a folder of the tool's own, the canonical root, files with their stat data. Comes out:
-//! the digest a file had when it had exactly these stat data. Costs one read and one checksum of a
-//! file of about 100 bytes per remembered path, and a look at each record of the folders asked for:
-//! records lie by folder, are compared as they lie, and none is copied. Invariant: a torn, stale or
-//! foreign store remembers nothing, and a file as young as the run that read it is not remembered,
-//! since a write within the clock's grain would leave its stat data as they are.
+//! Goes in: a folder of the tool's own, the canonical root, files and folders with their stat data.
+//! Comes out: the digest a file had when it had exactly these stat data, and the names a folder
+//! held. Costs one read and one checksum of a file of about 100 bytes per remembered path, and a
+//! look at each record of the folders asked for: records lie by folder, are compared as they lie,
+//! and none is copied. Invariant: a torn, stale or foreign store remembers nothing, and a file or
+//! folder as young as the run that read it is not remembered, since a change within the clock's
+//! grain would leave its stat data as they are.
 
+use super::names::Names;
 use crate::disk::Kept;
 use crate::pattern::path::parent;
 use rustc_hash::FxHashMap;
 use rustix::fs::Stat;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Changes with the format; an older store is a miss.
-const MAGIC: &[u8] = b"cacheplan stat cache\x002";
+const MAGIC: &[u8] = b"cacheplan stat cache\x003";
 /// Coarsest time stamps of file systems in use (FAT: two seconds), in nanoseconds.
 const GRAIN: i128 = 2_000_000_000;
+
+/// What a record is of: a name of a listing, a folder's name in one, a file that has a digest.
+const NAME: u8 = 0;
+const FOLDER: u8 = 1;
+const FILE: u8 = 2;
 
 /// What tells one state of a file from another without reading it. The time of the last status
 /// change moves with every write and cannot be set back, so an edit that keeps size and
@@ -75,6 +83,10 @@ impl Stamp {
         self.size
     }
 
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
     /// Permission bits with setuid, setgid and sticky.
     pub(super) fn permissions(&self) -> u32 {
         self.mode & 0o7777
@@ -111,11 +123,20 @@ impl Stamp {
 
 /// One file to remember.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct File<'a> {
     /// Relative to the root.
     pub(super) path: &'a [u8],
     pub(super) stamp: Stamp,
     pub(super) digest: [u8; 32],
+}
+
+/// The names of one folder, to remember.
+#[derive(Debug)]
+pub(super) struct Listing<'a> {
+    /// Relative to the root.
+    pub(super) path: Vec<u8>,
+    /// Of before it was listed, and its names; `None` for those that are remembered already.
+    pub(super) fresh: Option<(Stamp, Arc<Names<'a>>)>,
 }
 
 /// What is remembered of one root.
@@ -148,43 +169,49 @@ impl StatCache {
             return None;
         }
         while !rest.is_empty() {
-            let (path, files) = (part(&mut rest)?, number(&mut rest)?);
-            all.folders.insert(path, part(&mut rest)?);
+            let path = part(&mut rest)?;
+            let listed = match array(&mut rest)? {
+                [0] => None,
+                _ => Some(array(&mut rest)?),
+            };
+            let (files, names) = (number(&mut rest)?, number(&mut rest)?);
+            let records = Records {
+                bytes: part(&mut rest)?,
+                at: 0,
+            };
             all.files += files as usize;
+            all.listings += usize::from(listed.is_some());
+            all.folders.insert(
+                path,
+                KnownFolder {
+                    listed,
+                    names: (names as usize).min(records.bytes.len()),
+                    records,
+                },
+            );
         }
         Some(all)
     }
 
     /// Replaces the store, all or nothing; the files are sorted by path. Failure is silent: the
     /// next run reads the files again.
-    pub(super) fn save<'a>(&self, known: impl Iterator<Item = Known<'a>>) {
+    pub(super) fn save<'a>(&self, listings: &[Listing<'_>], files: impl Iterator<Item = File<'a>>) {
         // The files of a folder do not lie side by side: what is in `a/b` is between `a/a` and `a/c`.
-        let mut folders: Vec<(&[u8], u32, Vec<u8>)> = Vec::new();
-        let mut places: FxHashMap<&[u8], usize> = FxHashMap::default();
-        for known in known {
-            let folder = parent(known.path);
-            let place = *places.entry(folder).or_insert_with(|| {
-                folders.push((folder, 0, Vec::new()));
-                folders.len() - 1
-            });
-            let name = name_in(folder, known.path);
-            // No file system has such names; the file would be read again.
-            let (Ok(length), Some(out)) = (u16::try_from(name.len()), folders.get_mut(place))
-            else {
-                continue;
-            };
-            out.1 += 1;
-            out.2.extend_from_slice(&length.to_le_bytes());
-            out.2.extend_from_slice(name);
-            out.2.extend_from_slice(&known.stamp.stored());
-            out.2.extend_from_slice(&known.digest);
+        let mut folders: FxHashMap<&[u8], Group<'_, '_>> = FxHashMap::default();
+        for file in files {
+            let group = folders.entry(parent(file.path)).or_default();
+            group.files.push(file);
         }
+        for listing in listings {
+            folders.entry(&listing.path).or_default().listing = Some(listing);
+        }
+        let remembered = self.remembered();
+        let mut folders: Vec<_> = folders.into_iter().collect();
+        folders.sort_unstable_by_key(|(path, _)| *path);
         let mut bytes = Vec::new();
         let mut whole = put_part(&mut bytes, &self.root);
-        for (path, files, records) in &folders {
-            whole &= put_part(&mut bytes, path);
-            bytes.extend_from_slice(&files.to_le_bytes());
-            whole &= put_part(&mut bytes, records);
+        for (path, group) in &folders {
+            whole &= group.put(&mut bytes, path, &remembered).is_some();
         }
         if whole {
             self.kept.write(&bytes);
@@ -192,80 +219,187 @@ impl StatCache {
     }
 }
 
+/// What there is to remember of one folder.
+#[derive(Default)]
+struct Group<'g, 'a> {
+    listing: Option<&'g Listing<'a>>,
+    files: Vec<File<'g>>,
+}
+
+impl Group<'_, '_> {
+    /// Adds the folder to a store; `None` where it cannot be said in this format.
+    fn put(&self, out: &mut Vec<u8>, path: &[u8], remembered: &Remembered<'_>) -> Option<()> {
+        let (known, again);
+        let listed = match self.listing {
+            None => None,
+            Some(Listing { fresh, .. }) => match fresh {
+                Some((stamp, names)) => Some((stamp.stored(), &**names)),
+                None => {
+                    known = remembered.folder(path)?;
+                    again = known.names();
+                    Some((*known.listed?, &again))
+                }
+            },
+        };
+        let mut records = Vec::new();
+        let mut names = 0_u32;
+        let mut put = |name: &[u8], kind: u8, file: Option<&File<'_>>| {
+            names += 1;
+            let length = u16::try_from(name.len()).ok()?;
+            records.extend_from_slice(&length.to_le_bytes());
+            records.push(kind);
+            records.extend_from_slice(name);
+            if let Some(file) = file {
+                records.extend_from_slice(&file.stamp.stored());
+                records.extend_from_slice(&file.digest);
+            }
+            Some(())
+        };
+        let mut files = self.files.iter().peekable();
+        for named in listed
+            .iter()
+            .flat_map(|(_, names)| names.some(0, names.len()))
+        {
+            let name = named.name.to_bytes();
+            // The listing has every file that was found, so none is passed over.
+            match files.next_if(|file| name_in(path, file.path) == name) {
+                Some(file) => put(named.name.to_bytes_with_nul(), FILE, Some(file))?,
+                None if named.is_dir => put(named.name.to_bytes_with_nul(), FOLDER, None)?,
+                None => put(named.name.to_bytes_with_nul(), NAME, None)?,
+            }
+        }
+        for file in files {
+            let name = [name_in(path, file.path), b"\0"].concat();
+            put(&name, FILE, Some(file))?;
+        }
+        let mut whole = put_part(out, path);
+        match &listed {
+            None => out.push(0),
+            Some((stamp, _)) => {
+                out.push(1);
+                out.extend_from_slice(stamp);
+            }
+        }
+        out.extend_from_slice(&u32::try_from(self.files.len()).ok()?.to_le_bytes());
+        out.extend_from_slice(&names.to_le_bytes());
+        whole &= put_part(out, &records);
+        whole.then_some(())
+    }
+}
+
 /// The records of a store by folder.
 #[derive(Debug, Default)]
 pub(super) struct Remembered<'a> {
-    folders: FxHashMap<&'a [u8], &'a [u8]>,
+    folders: FxHashMap<&'a [u8], KnownFolder<'a>>,
     files: usize,
+    listings: usize,
 }
 
 impl<'a> Remembered<'a> {
     /// How many files it holds.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn files(&self) -> usize {
         self.files
     }
 
-    /// For files that are asked for in the order of their paths.
-    pub(super) fn look_up(&self) -> LookUp<'_, 'a> {
-        LookUp {
-            all: self,
-            begun: FxHashMap::default(),
-            folder: None,
-            rest: &[],
-        }
+    /// Of how many folders it holds all names.
+    pub(super) fn listings(&self) -> usize {
+        self.listings
+    }
+
+    pub(super) fn folder(&self, path: &[u8]) -> Option<KnownFolder<'a>> {
+        self.folders.get(path).copied()
     }
 }
 
-/// A look-up that goes through each folder's records once, beside the folder's files.
-pub(super) struct LookUp<'r, 'a> {
-    all: &'r Remembered<'a>,
-    /// What is left of folders that were left for one below.
-    begun: FxHashMap<&'a [u8], &'a [u8]>,
-    /// The folder of the last file, `None` where nothing of it is remembered.
-    folder: Option<&'a [u8]>,
-    rest: &'a [u8],
+/// What is remembered of one folder.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownFolder<'a> {
+    /// The stat data it had when its listing was read, if all its names are here.
+    listed: Option<&'a Stored>,
+    names: usize,
+    /// Of its files, or of all its names.
+    pub(super) records: Records<'a>,
 }
 
-impl<'a> LookUp<'_, 'a> {
-    /// The digest of a file that has the stat data it had.
-    pub(super) fn digest(&mut self, path: &[u8], stamp: &Stamp) -> Option<[u8; 32]> {
-        let folder = parent(path);
-        if self.folder != Some(folder) {
-            let (key, records) = self.all.folders.get_key_value(folder)?;
-            if let Some(left) = self.folder.replace(key) {
-                self.begun.insert(left, self.rest);
-            }
-            self.rest = self.begun.get(key).unwrap_or(records);
-        }
-        let name = name_in(folder, path);
-        loop {
-            let mut behind = self.rest;
-            let record = Record::read(&mut behind)?;
-            if record.name > name {
-                return None;
-            }
-            self.rest = behind;
-            if record.name == name {
-                return (*record.stamp == stamp.stored()).then_some(*record.digest);
-            }
-        }
+impl<'a> KnownFolder<'a> {
+    /// All names, if it has the stat data it had.
+    pub(super) fn names_at(&self, stamp: &Stamp) -> Option<Names<'a>> {
+        (*self.listed? == stamp.stored()).then(|| self.names())
+    }
+
+    fn names(&self) -> Names<'a> {
+        Names::remembered(self.records, self.names)
     }
 }
 
-/// A file's record as it lies in the store.
-struct Record<'a> {
-    name: &'a [u8],
+/// What is remembered of one file, as it lies in the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownFile<'a> {
     stamp: &'a Stored,
     digest: &'a [u8; 32],
 }
 
-impl<'a> Record<'a> {
-    fn read(rest: &mut &'a [u8]) -> Option<Self> {
-        let length = u16::from_le_bytes(*array(rest)?);
-        Some(Self {
-            name: rest.split_off(..usize::from(length))?,
-            stamp: array(rest)?,
-            digest: array(rest)?,
+impl KnownFile<'_> {
+    /// The digest, if the file has the stat data it had.
+    pub(super) fn digest_at(&self, stamp: &Stamp) -> Option<[u8; 32]> {
+        (*self.stamp == stamp.stored()).then_some(*self.digest)
+    }
+}
+
+/// Records of one folder, sorted by name, as they lie in the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Records<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// One record.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    /// Where the name is among the bytes.
+    pub(super) start: usize,
+    /// Behind its NUL.
+    pub(super) end: usize,
+    pub(super) is_dir: bool,
+    pub(super) known: Option<KnownFile<'a>>,
+}
+
+impl<'a> Records<'a> {
+    /// All bytes, those of records that are passed already too.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The name of one of these records, with its NUL.
+    pub(super) fn name(&self, record: &Record<'_>) -> Option<&'a [u8]> {
+        self.bytes.get(record.start..record.end)
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        let mut rest = self.bytes.get(self.at..)?;
+        let length = u16::from_le_bytes(*array(&mut rest)?);
+        let [kind] = *array(&mut rest)?;
+        let start = self.bytes.len() - rest.len();
+        rest.split_off(..usize::from(length))?;
+        let end = self.bytes.len() - rest.len();
+        let known = match kind {
+            FILE => Some(KnownFile {
+                stamp: array(&mut rest)?,
+                digest: array(&mut rest)?,
+            }),
+            _ => None,
+        };
+        self.at = self.bytes.len() - rest.len();
+        let is_dir = kind == FOLDER;
+        Some(Record {
+            start,
+            end,
+            is_dir,
+            known,
         })
     }
 }
@@ -302,168 +436,5 @@ fn part<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::fs;
-
-    fn at(seconds: i64) -> Time {
-        Time {
-            seconds,
-            nanoseconds: 0,
-        }
-    }
-
-    fn stamp() -> Stamp {
-        Stamp {
-            size: 3,
-            modified: at(-5),
-            ..Stamp::default()
-        }
-    }
-
-    fn save<'a>(cache: &StatCache, paths: &[&'a [u8]]) {
-        let known = |path: &&'a [u8]| Known {
-            path,
-            stamp: stamp(),
-            digest: [7; 32],
-        };
-        cache.save(paths.iter().map(known));
-    }
-
-    fn count(dir: &Path, root: &str) -> usize {
-        StatCache::open(dir, Path::new(root)).remembered().len()
-    }
-
-    #[test]
-    fn what_is_saved_is_known_for_that_root_only() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(count(dir.path(), "/a"), 0);
-        let cache = StatCache::open(dir.path(), Path::new("/a"));
-        save(&cache, &[b"d", b"d/e/f", b"d/g", b"x", b"\xFF"]);
-        let again = StatCache::open(dir.path(), Path::new("/a"));
-        let all = again.remembered();
-        assert_eq!(all.len(), 5);
-        let mut look_up = all.look_up();
-        let other = Stamp { size: 4, ..stamp() };
-        for (path, stamp, found) in [
-            (&b"a"[..], stamp(), false),
-            (b"d", stamp(), true),
-            (b"d/a", stamp(), false),
-            (b"d/e/a", stamp(), false),
-            (b"d/e/f", stamp(), true),
-            (b"d/e/g", stamp(), false),
-            (b"d/e/g/h", stamp(), false),
-            (b"d/g", stamp(), true),
-            (b"x", other, false),
-            (b"\xFF", stamp(), true),
-        ] {
-            let digest = look_up.digest(path, &stamp);
-            assert_eq!(digest, found.then_some([7; 32]), "{path:?}");
-        }
-        assert_eq!(count(dir.path(), "/b"), 0);
-        // A store under another root's name is not believed.
-        let b = StatCache::open(dir.path(), Path::new("/b"));
-        fs::copy(again.kept.path(), b.kept.path()).unwrap();
-        assert_eq!(count(dir.path(), "/b"), 0);
-    }
-
-    #[test]
-    fn every_torn_or_flipped_store_is_a_miss() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = StatCache::open(dir.path(), Path::new("/a"));
-        save(&cache, &[b"x", b"y"]);
-        let whole = fs::read(cache.kept.path()).unwrap();
-        let none = |bytes: &[u8]| {
-            fs::write(cache.kept.path(), bytes).unwrap();
-            count(dir.path(), "/a") == 0
-        };
-        for cut in 0..whole.len() {
-            assert!(none(&whole[..cut]), "cut at {cut}");
-        }
-        for at in 0..whole.len() {
-            let mut bytes = whole.clone();
-            bytes[at] ^= 1;
-            assert!(none(&bytes), "flipped at {at}");
-        }
-        assert!(!none(&whole));
-    }
-
-    #[test]
-    fn the_folder_stays_small_and_strangers_stay() {
-        let dir = tempfile::tempdir().unwrap();
-        for i in 0..crate::disk::MAX_FILES + 5 {
-            save(
-                &StatCache::open(dir.path(), Path::new(&format!("/{i}"))),
-                &[b"x"],
-            );
-        }
-        let folder = dir.path().join("stat");
-        fs::write(folder.join("stranger"), "x").unwrap();
-        save(&StatCache::open(dir.path(), Path::new("/last")), &[b"x"]);
-        assert_eq!(
-            fs::read_dir(&folder).unwrap().count(),
-            crate::disk::MAX_FILES + 1
-        );
-        assert_eq!(count(dir.path(), "/last"), 1);
-        assert!(folder.join("stranger").exists());
-    }
-
-    #[test]
-    fn a_store_that_is_no_file_or_cannot_be_written_is_no_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let cache = StatCache::open(dir.path(), Path::new("/a"));
-        fs::create_dir_all(cache.kept.path()).unwrap();
-        save(&cache, &[b"x"]);
-        assert_eq!(count(dir.path(), "/a"), 0);
-        let blocked = dir.path().join("file");
-        fs::write(&blocked, "x").unwrap();
-        save(&StatCache::open(&blocked, Path::new("/a")), &[b"x"]);
-    }
-
-    #[test]
-    fn a_file_younger_than_the_grain_is_not_settled() {
-        let times = |modified, changed| Stamp {
-            modified,
-            changed,
-            ..Stamp::default()
-        };
-        assert!(times(at(0), at(0)).settled(GRAIN + 1));
-        assert!(!times(at(0), at(0)).settled(GRAIN));
-        let later = Time {
-            seconds: 0,
-            nanoseconds: 5,
-        };
-        assert!(!times(at(0), later).settled(GRAIN + 1));
-        assert!(!times(later, at(0)).settled(GRAIN + 1));
-        assert!(!times(at(i64::MAX), at(0)).settled(0));
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_miss_or_searched(bytes in proptest::collection::vec(0..8_u8, 0..400), sealed in any::<bool>()) {
-            let dir = tempfile::tempdir().unwrap();
-            let cache = StatCache::open(dir.path(), Path::new("/a"));
-            fs::create_dir_all(dir.path().join("stat")).unwrap();
-            // Sealed: right magic, root and checksum around any body, so that the reader meets it.
-            let bytes = if sealed {
-                let mut all = [MAGIC, &2_u32.to_le_bytes(), b"/a", &bytes].concat();
-                let sum = blake3::hash(&all);
-                all.extend_from_slice(sum.as_bytes());
-                all
-            } else {
-                bytes
-            };
-            fs::write(cache.kept.path(), bytes).unwrap();
-            let again = StatCache::open(dir.path(), Path::new("/a"));
-            let all = again.remembered();
-            let mut look_up = all.look_up();
-            for path in [&b""[..], b"\x00", b"\x00/\x01", b"\x01"] {
-                let _ = look_up.digest(path, &Stamp::default());
-            }
-            if !sealed {
-                prop_assert_eq!(all.len(), 0);
-            }
-        }
-    }
-}
+#[path = "stat_cache_tests.rs"]
+mod tests;

@@ -332,15 +332,18 @@ fn a_file_that_is_known_is_not_read_again() {
     // A store that says something else about the same stat data shows where the answer is from.
     let real = fs::canonicalize(root.path()).unwrap();
     let cache = stat_cache::StatCache::open(store.path(), &real);
-    assert_eq!(cache.remembered().len(), 1);
+    assert_eq!(cache.remembered().files(), 1);
     let stamp = stat_cache::Stamp::of(&rustix::fs::lstat(root.path().join("f")).unwrap());
-    let digest = cache.remembered().look_up().digest(b"f", &stamp);
-    assert_eq!(digest, Some(first));
-    cache.save(std::iter::once(stat_cache::Known {
+    let remembered = cache.remembered();
+    let mut records = remembered.folder(b"").unwrap().records;
+    let known = records.next().unwrap().known.unwrap();
+    assert_eq!(known.digest_at(&stamp), Some(first));
+    let other = stat_cache::File {
         path: b"f",
         stamp,
         digest: [9; 32],
-    }));
+    };
+    cache.save(&[], std::iter::once(other));
     assert_eq!(with_store(&root, &store), [9; 32]);
 }
 
@@ -352,7 +355,7 @@ fn a_file_as_young_as_the_run_is_not_remembered() {
     let real = fs::canonicalize(root.path()).unwrap();
     let known = |store: &TempDir| {
         let cache = stat_cache::StatCache::open(store.path(), &real);
-        cache.remembered().len()
+        cache.remembered().files()
     };
     assert_eq!(known(&store), 0);
     // Nor is one from the future.

@@ -5,19 +5,19 @@
 //! path; each folder is a task and sorts its own names. Invariant: a folder is listed with the
 //! state that the rules gave it, and the answer does not depend on the order in which tasks run.
 
-use super::folder::{Folder, Names};
+use super::folder::Folder;
 use super::hash::{Contents, fill_digests};
-use super::stat_cache::{Stamp, StatCache};
+use super::names::{Named, Names};
+use super::sorted::{in_order, revived, sort_out};
+use super::stat_cache::{Listing, Moment, Remembered, Stamp, StatCache};
 use super::{
-    Context, ContextEntry, ContextError, EntryKind, Hashing, IgnoredEntry, Problem, ProblemKind,
-    WalkOptions,
+    Context, ContextEntry, ContextError, EntryKind, Hashing, Problem, ProblemKind, WalkOptions,
 };
-use crate::pattern::path::{ancestors, parent};
 use crate::pattern::{DirState, IgnoreRules};
 use rayon::Scope;
-use rustc_hash::FxHashSet;
+use rayon::prelude::*;
 use rustix::fs::{FileType, Stat};
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -60,14 +60,13 @@ pub fn walk_cached(
         });
     }
     let started = Stamp::now();
-    let open = || {
-        let dir = cache_dir.filter(|_| options.hashing != Hashing::None)?;
-        Some(StatCache::open(dir, &real))
-    };
-    let (cache, visited) = rayon::join(open, || visit_all(&real, rules));
-    let (found, problems) = visited?;
-    let (mut context, stamps) = sort_out(found, rules);
-    context.problems = problems;
+    let cache = cache_dir.filter(|_| options.hashing != Hashing::None);
+    let cache = cache.map(|dir| StatCache::open(dir, &real));
+    let remembered = cache.as_ref().map(StatCache::remembered);
+    let visited = visit_all(&real, rules, started, remembered.as_ref())?;
+    let revived = revived(visited.parts.iter().flatten());
+    let (mut context, stamps) = sort_out(in_order(visited.parts), &revived, rules);
+    context.problems = visited.problems;
     if options.hashing != Hashing::None {
         let contents = Contents {
             root: &real,
@@ -75,7 +74,14 @@ pub fn walk_cached(
             stamps,
             started,
         };
-        fill_digests(contents, &mut context, cache.as_ref())?;
+        let read = fill_digests(contents, &mut context)?;
+        // A run that reads only a few files would throw the digests of the others away.
+        if let (Some(cache), Some(remembered), Hashing::Digest) =
+            (&cache, &remembered, options.hashing)
+        {
+            read.remember(&context, &visited.listings, cache, remembered);
+        }
+        read.drop_gone(&mut context);
     }
     names(&mut context);
     Ok(context)
@@ -84,17 +90,17 @@ pub fn walk_cached(
 /// What the wire cannot carry: the builder's protocol has names and link texts as UTF-8.
 fn names(context: &mut Context) {
     let not_text = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
-    for entry in &context.entries {
+    let problem = |entry: &ContextEntry| {
         let kind = match &entry.link_target {
             _ if not_text(&entry.path) => ProblemKind::NameNotUtf8,
             Some(target) if not_text(target) => ProblemKind::LinkNotUtf8,
-            _ => continue,
+            _ => return None,
         };
-        context.problems.push(Problem {
-            path: entry.path.clone(),
-            kind,
-        });
-    }
+        let path = entry.path.clone();
+        Some(Problem { path, kind })
+    };
+    let entries = context.entries.par_iter();
+    context.problems.par_extend(entries.filter_map(problem));
     context.problems.sort_unstable();
     context.problems.dedup();
 }
@@ -124,13 +130,20 @@ struct Walk<'a> {
     top: Folder,
     rules: &'a IgnoreRules,
     has_exceptions: bool,
-    out: Mutex<Gathered>,
+    /// When the run began.
+    started: Moment,
+    /// What earlier runs found out; `None` when nothing is to be remembered either.
+    remembered: Option<&'a Remembered<'a>>,
+    /// The device whose folders have other times when they have other names, if the root's does.
+    telling: Option<u64>,
+    out: Mutex<Gathered<'a>>,
 }
 
 #[derive(Default)]
-struct Gathered {
+struct Gathered<'a> {
     /// Of one folder each, sorted by path.
     parts: Vec<Vec<Found>>,
+    listings: Vec<Listing<'a>>,
     problems: Vec<Problem>,
     errors: Vec<ContextError>,
 }
@@ -152,9 +165,9 @@ impl Part {
 }
 
 /// A folder of so many names that several tasks look at them.
-struct Large {
+struct Large<'a> {
     dir: Dir,
-    names: Names,
+    names: Arc<Names<'a>>,
     /// What is done, by the first name of each.
     done: Mutex<Vec<(usize, Part)>>,
 }
@@ -163,17 +176,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Everything visited, sorted by path, and what could not be opened.
-fn visit_all(root: &Path, rules: &IgnoreRules) -> Result<(Vec<Found>, Vec<Problem>), ContextError> {
-    let top = Folder::top(root).map_err(|source| ContextError::Read {
+/// Everything visited; the parts in any order.
+fn visit_all<'a>(
+    root: &'a Path,
+    rules: &'a IgnoreRules,
+    started: Moment,
+    remembered: Option<&'a Remembered<'a>>,
+) -> Result<Gathered<'a>, ContextError> {
+    let failed = |source| ContextError::Read {
         path: root.to_owned(),
         source,
-    })?;
+    };
+    let top = Folder::top(root).map_err(failed)?;
+    let telling = match remembered.filter(|_| top.times_tell_names()) {
+        Some(_) => Some(Stamp::of(&top.own_stat().map_err(failed)?).device()),
+        None => None,
+    };
     let walk = Walk {
         root,
         top,
         rules,
         has_exceptions: rules.patterns().iter().any(|p| p.negated),
+        started,
+        remembered,
+        telling,
         out: Mutex::default(),
     };
     let top = Dir {
@@ -182,60 +208,17 @@ fn visit_all(root: &Path, rules: &IgnoreRules) -> Result<(Vec<Found>, Vec<Proble
         ignored: false,
     };
     rayon::scope(|scope| walk.list(scope, top));
-    let Gathered {
-        parts,
-        problems,
-        errors,
-    } = walk
-        .out
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let out = walk.out.into_inner();
+    let mut out = out.unwrap_or_else(PoisonError::into_inner);
     // Tasks end in any order; the answer must not depend on it.
-    match errors.into_iter().min_by(|a, b| a.path().cmp(b.path())) {
+    let errors = out.errors.drain(..);
+    match errors.min_by(|a, b| a.path().cmp(b.path())) {
         Some(error) => Err(error),
-        None => Ok((in_order(parts), problems)),
+        None => Ok(out),
     }
 }
 
-/// Where, in the order of all paths, entries of other folders lie between those of one: what is in
-/// `a` comes behind `a-b` and before `a0`.
-fn cuts(found: &[Found]) -> Vec<usize> {
-    let cut = |folder: &ContextEntry| {
-        let inside = [&folder.path, &b"/"[..]].concat();
-        found.partition_point(|f| f.entry.path < inside)
-    };
-    let entries = found.iter().map(|f| &f.entry);
-    let folders = entries.filter(|e| e.kind == EntryKind::Directory);
-    let mut cuts: Vec<usize> = folders.map(cut).collect();
-    cuts.sort_unstable();
-    cuts
-}
-
-/// All that was found, sorted by path. Only the stretches that nothing comes between are sorted;
-/// of those there are about as many as folders.
-fn in_order(parts: Vec<Vec<Found>>) -> Vec<Found> {
-    let mut stretches: Vec<(&[u8], usize, usize)> = Vec::with_capacity(2 * parts.len());
-    for (number, part) in parts.iter().enumerate() {
-        let (mut start, mut cuts) = (0, cuts(part));
-        cuts.push(part.len());
-        for end in cuts {
-            if let Some([first, ..]) = part.get(start..end) {
-                stretches.push((&first.entry.path, number, end - start));
-                start = end;
-            }
-        }
-    }
-    stretches.sort_unstable();
-    let order: Vec<(usize, usize)> = stretches.into_iter().map(|(_, n, l)| (n, l)).collect();
-    let mut all = Vec::with_capacity(parts.iter().map(Vec::len).sum());
-    let mut parts: Vec<_> = parts.into_iter().map(Vec::into_iter).collect();
-    for (number, length) in order {
-        all.extend(parts.get_mut(number).into_iter().flatten().take(length));
-    }
-    all
-}
-
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Lists a folder and looks at what is in it.
     fn list<'s>(&'s self, scope: &Scope<'s>, dir: Dir) {
         let mut part = Part::default();
@@ -243,10 +226,7 @@ impl Walk<'_> {
             Ok(None) => {}
             Err(error) => self.failed(&dir, error, &mut part),
             Ok(Some(folder)) => {
-                let (names, error) = folder.names();
-                if let Some(error) = error {
-                    self.failed(&dir, error, &mut part);
-                }
+                let names = self.names(&dir, &folder, &mut part);
                 if names.len() > NAMES {
                     self.share(scope, dir, names, part);
                     return;
@@ -257,8 +237,42 @@ impl Walk<'_> {
         self.hand_over(part);
     }
 
+    /// The names in a folder. A listing that is remembered is as good as another one if the folder
+    /// has the times it had, but opening the folder still tells whether it may be listed.
+    fn names(&self, dir: &Dir, folder: &Folder, part: &mut Part) -> Arc<Names<'a>> {
+        // Looked at before the names are: who adds one meanwhile makes the folder a younger one.
+        let stamp = self.telling.and_then(|device| {
+            let stamp = Stamp::of(&folder.own_stat().ok()?);
+            (stamp.device() == device).then_some(stamp)
+        });
+        let known = self.remembered.and_then(|all| all.folder(&dir.path));
+        let again = stamp.and_then(|stamp| known?.names_at(&stamp));
+        if let Some(names) = again {
+            self.remember(&dir.path, None);
+            return Arc::new(names);
+        }
+        let (mut names, error) = folder.names();
+        if let Some(known) = known {
+            names.recall(known.records);
+        }
+        let names = Arc::new(names);
+        match (error, stamp) {
+            (Some(error), _) => self.failed(dir, error, part),
+            (None, Some(stamp)) if stamp.settled(self.started) => {
+                self.remember(&dir.path, Some((stamp, Arc::clone(&names))));
+            }
+            _ => {}
+        }
+        names
+    }
+
+    fn remember(&self, path: &[u8], fresh: Option<(Stamp, Arc<Names<'a>>)>) {
+        let path = path.to_vec();
+        lock(&self.out).listings.push(Listing { path, fresh });
+    }
+
     /// Has several tasks look at a large folder.
-    fn share<'s>(&'s self, scope: &Scope<'s>, dir: Dir, names: Names, begun: Part) {
+    fn share<'s>(&'s self, scope: &Scope<'s>, dir: Dir, names: Arc<Names<'a>>, begun: Part) {
         let firsts = (0..names.len()).step_by(NAMES);
         let large = Arc::new(Large {
             dir,
@@ -274,7 +288,7 @@ impl Walk<'_> {
 
     /// Looks at some of a large folder's names. The folder is opened once more, since keeping it
     /// open until all of its tasks are done could take any number of descriptors.
-    fn look_from<'s>(&'s self, scope: &Scope<'s>, large: &Large, from: usize) {
+    fn look_from<'s>(&'s self, scope: &Scope<'s>, large: &Large<'a>, from: usize) {
         let mut part = Part::default();
         match self.top.open(&large.dir.path) {
             Ok(None) => {}
@@ -310,11 +324,18 @@ impl Walk<'_> {
         scope: &Scope<'s>,
         dir: &Dir,
         folder: &Folder,
-        names: impl Iterator<Item = (&'n CStr, bool)>,
+        names: impl Iterator<Item = Named<'n, 'a>>,
         part: &mut Part,
-    ) {
+    ) where
+        'a: 'n,
+    {
         part.found.reserve(names.size_hint().1.unwrap_or(0));
-        for (name, listed_as_dir) in names {
+        for Named {
+            name,
+            is_dir: listed_as_dir,
+            known,
+        } in names
+        {
             let path = below(&dir.path, name.to_bytes());
             let stat = folder.stat(name);
             let is_dir = match &stat {
@@ -330,8 +351,12 @@ impl Walk<'_> {
             match described {
                 Ok((stat, target)) => {
                     let stamp = Stamp::of(&stat);
+                    let mut entry = describe(path, &stat, stamp, target, judged.emptied);
+                    if entry.kind == EntryKind::File && !entry.emptied {
+                        entry.digest = known.and_then(|known| known.digest_at(&stamp));
+                    }
                     part.found.push(Found {
-                        entry: describe(path, &stat, stamp, target, judged.emptied),
+                        entry,
                         stamp,
                         ignored_by: judged.ignored_by,
                     });
@@ -457,48 +482,4 @@ fn describe(
         link_target,
         emptied,
     }
-}
-
-/// Splits what was visited into sent and not sent: a survivor brings back every folder above it,
-/// and an ignored folder without one hides what is below it. The stamps are those of the entries.
-pub(super) fn sort_out(found: Vec<Found>, rules: &IgnoreRules) -> (Context, Vec<Stamp>) {
-    let mut revived: FxHashSet<Vec<u8>> = FxHashSet::default();
-    if found.iter().any(|f| f.ignored_by.is_some()) {
-        for survivor in found.iter().filter(|f| f.ignored_by.is_none()) {
-            let above = parent(&survivor.entry.path);
-            if !above.is_empty() && !revived.contains(above) {
-                revived.extend(ancestors(&survivor.entry.path).map(<[u8]>::to_vec));
-            }
-        }
-    }
-    let mut context = Context::default();
-    let mut stamps = Vec::with_capacity(found.len());
-    let mut lost: FxHashSet<Vec<u8>> = FxHashSet::default();
-    for Found {
-        entry,
-        stamp,
-        ignored_by,
-    } in found
-    {
-        let Some(pattern) = ignored_by.filter(|_| !revived.contains(&entry.path)) else {
-            context.entries.push(entry);
-            stamps.push(stamp);
-            continue;
-        };
-        let below_lost = lost.contains(parent(&entry.path));
-        if entry.kind == EntryKind::Directory {
-            lost.insert(entry.path.clone());
-        }
-        if below_lost {
-            context.visited_in_vain += 1;
-            continue;
-        }
-        context.ignored.push(IgnoredEntry {
-            path: entry.path,
-            kind: entry.kind,
-            pattern,
-            line: rules.patterns().get(pattern).map_or(0, |p| p.line),
-        });
-    }
-    (context, stamps)
 }
