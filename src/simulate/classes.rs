@@ -8,12 +8,20 @@
 //! Invariant: `may_equal` is what comparing the keys part by part would say.
 
 use super::store::{Key, Slot};
-use rustc_hash::{FxHashMap, FxHasher};
-use std::hash::{Hash as _, Hasher as _};
+use fixedbitset::FixedBitSet;
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::hash::BuildHasher as _;
 
 /// A class of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(u32);
+
+impl ClassId {
+    fn at(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// What is known of one input of every member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,9 +77,6 @@ impl Counts {
 #[derive(Clone, Debug)]
 struct Class {
     signature: Signature,
-    /// Other classes that may equal it, ascending.
-    near: Vec<ClassId>,
-    counts: Counts,
     /// Classes of the results whose files known members were made from, and how often.
     made_from: FxHashMap<ClassId, usize>,
 }
@@ -82,8 +87,41 @@ type Shape = Vec<u8>;
 /// Shapes of one definition that have an index of their own for each other.
 const MOST_SHAPES: usize = 32;
 
-/// A hash of the parts that have to be equal, and the parent. What is found by it is compared part by part.
-type Values = (u64, Option<ClassId>);
+/// The parts that have to be equal, or to be results that may equal each other.
+type Values = Box<[Part]>;
+
+/// Classes of one definition and shape whose values are equal.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    /// Each with its parent, in order.
+    all: Vec<(ClassId, Option<ClassId>)>,
+    by_parent: FxHashMap<Option<ClassId>, Vec<ClassId>>,
+}
+
+/// Members of a group that are looked at in the time of one look-up by a parent.
+const LOOKED_AT: usize = 16;
+
+impl Group {
+    fn add(&mut self, id: ClassId, parent: Option<ClassId>) {
+        self.all.push((id, parent));
+        self.by_parent.entry(parent).or_default().push(id);
+    }
+
+    /// Adds those whose parent is one of some, which are marked; in order where all are looked at.
+    fn below(&self, grounds: &[Option<ClassId>], marked: &FixedBitSet, out: &mut Vec<ClassId>) {
+        if grounds.len() * LOOKED_AT < self.all.len() {
+            let lists = grounds.iter().filter_map(|g| self.by_parent.get(g));
+            out.extend(lists.flatten());
+            return;
+        }
+        let is_in = |parent: &Option<ClassId>| match parent {
+            Some(p) => marked.contains(p.at()),
+            None => grounds.contains(&None),
+        };
+        let found = self.all.iter().filter(|(_, parent)| is_in(parent));
+        out.extend(found.map(|(id, _)| *id));
+    }
+}
 
 /// The classes of one definition.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +130,7 @@ struct Siblings {
     /// Classes by shape, in order.
     classes: Vec<Vec<ClassId>>,
     /// `by_values[a][b]`: classes of shape `a` by what has to be equal in one of shape `b`.
-    by_values: Vec<Vec<FxHashMap<Values, Vec<ClassId>>>>,
+    by_values: Vec<Vec<FxHashMap<Values, Group>>>,
 }
 
 impl Siblings {
@@ -124,8 +162,14 @@ impl Siblings {
 #[derive(Clone, Debug, Default)]
 pub struct Classes {
     classes: Vec<Class>,
-    by_signature: FxHashMap<Signature, ClassId>,
+    /// By class, other classes that may equal it, ascending. Many are gone through at once, as are the counts.
+    near: Vec<Vec<ClassId>>,
+    counts: Vec<Counts>,
+    /// Classes by their signatures, which stand in them.
+    by_signature: HashTable<ClassId>,
     siblings: FxHashMap<u128, Siblings>,
+    /// Classes, for a moment; none are left in it.
+    marked: FixedBitSet,
 }
 
 impl Classes {
@@ -142,7 +186,9 @@ impl Classes {
             parent: key.parent.map(&of),
             parts: key.slots.iter().map(part).collect(),
         };
-        if let Some(known) = self.by_signature.get(&signature) {
+        let hash = FxBuildHasher.hash_one(&signature);
+        let is = |id: &ClassId| self.class(*id).signature == signature;
+        if let Some(known) = self.by_signature.find(hash, is) {
             return *known;
         }
         let id = ClassId(u32::try_from(self.classes.len()).unwrap_or(u32::MAX));
@@ -156,51 +202,93 @@ impl Classes {
             for (of, classes) in siblings.classes.iter().enumerate() {
                 for c in classes {
                     let shapes = [of, shape].map(|s| &siblings.shapes[s]);
-                    let values = common(&self.class(*c).signature, shapes);
+                    let signature = &self.class(*c).signature;
                     let index = &mut siblings.by_values[of][shape];
-                    index.entry(values).or_default().push(*c);
+                    let group = index.entry(common(signature, shapes)).or_default();
+                    group.add(*c, signature.parent);
                 }
             }
         }
         let near = self.near(&signature, shape, &siblings);
         for n in &near {
             // It is the newest, so the list stays in order.
-            self.class_mut(*n).near.push(id);
+            self.near[n.at()].push(id);
         }
         siblings.classes[shape].push(id);
         for (other, index) in siblings.by_values[shape].iter_mut().enumerate() {
             let values = common(&signature, [shape, other].map(|s| &siblings.shapes[s]));
-            index.entry(values).or_default().push(id);
+            index.entry(values).or_default().add(id, signature.parent);
         }
         self.siblings.insert(signature.definition, siblings);
-        self.by_signature.insert(signature.clone(), id);
+        self.near.push(near);
+        self.counts.push(Counts::default());
         self.classes.push(Class {
             signature,
-            near,
-            counts: Counts::default(),
             made_from: FxHashMap::default(),
         });
+        let classes = &self.classes;
+        let again = |id: &ClassId| FxBuildHasher.hash_one(&classes[id.at()].signature);
+        self.by_signature.insert_unique(hash, id, again);
         id
     }
 
     /// The classes so far that a new one may equal.
-    fn near(&self, new: &Signature, shape: usize, siblings: &Siblings) -> Vec<ClassId> {
+    fn near(&mut self, new: &Signature, shape: usize, siblings: &Siblings) -> Vec<ClassId> {
         let mut out = Vec::new();
-        let others = new.parent.iter().flat_map(|p| &self.class(*p).near);
+        let others = new.parent.iter().flat_map(|p| &self.near[p.at()]);
         let grounds = std::iter::once(new.parent).chain(others.map(|p| Some(*p)));
         let grounds: Vec<Option<ClassId>> = grounds.collect();
+        let mut marked = std::mem::take(&mut self.marked);
+        marked.grow(self.classes.len());
+        let places = || grounds.iter().flatten().map(|g| g.at());
+        places().for_each(|at| marked.insert(at));
         for (other, row) in siblings.by_values.iter().enumerate() {
-            let index = &row[shape];
-            let mut values = common(new, [shape, other].map(|s| &siblings.shapes[s]));
-            for ground in &grounds {
-                values.1 = *ground;
-                let list = index.get(&values).map_or(&[][..], Vec::as_slice);
-                let fits = |c: &&ClassId| self.unify(&new.parts, &self.class(**c).signature.parts);
-                out.extend(list.iter().filter(fits));
+            let shapes = [shape, other].map(|s| &siblings.shapes[s]);
+            // Until there are many, no shape stands for others.
+            let apart = siblings.shapes.len() < MOST_SHAPES;
+            let decided = is_decided_by_values(shapes, apart);
+            if decided == Some(false) {
+                continue;
+            }
+            let first = out.len();
+            for values in self.alternatives(common(new, shapes)) {
+                if let Some(group) = row[shape].get(&values) {
+                    group.below(&grounds, &marked, &mut out);
+                }
+            }
+            if decided.is_none() {
+                let fits = |c: &ClassId| self.unify(&new.parts, &self.class(*c).signature.parts);
+                let fitting: Vec<ClassId> = out.drain(first..).filter(fits).collect();
+                out.extend(fitting);
             }
         }
-        out.sort_unstable();
+        places().for_each(|at| marked.remove(at));
+        self.marked = marked;
+        if !out.is_sorted() {
+            out.sort_unstable();
+        }
         out.dedup();
+        out
+    }
+
+    /// The values that may be the same as these: with other results in the places of those that they may equal.
+    fn alternatives(&self, values: Values) -> Vec<Values> {
+        let mut out = vec![values];
+        for at in 0..out[0].len() {
+            let Part::Result(result) = out[0][at] else {
+                continue;
+            };
+            for n in &self.near[result.at()] {
+                for i in 0..out.len() {
+                    // Those that have the result itself there are behind each other.
+                    if out[i][at] == Part::Result(result) {
+                        let mut other = out[i].clone();
+                        other[at] = Part::Result(*n);
+                        out.push(other);
+                    }
+                }
+            }
+        }
         out
     }
 
@@ -217,35 +305,31 @@ impl Classes {
     }
 
     fn class(&self, id: ClassId) -> &Class {
-        &self.classes[id.0 as usize]
-    }
-
-    fn class_mut(&mut self, id: ClassId) -> &mut Class {
-        &mut self.classes[id.0 as usize]
+        &self.classes[id.at()]
     }
 
     /// Whether members of the two may be the same result.
     pub fn may_equal(&self, a: ClassId, b: ClassId) -> bool {
-        a == b || self.class(a).near.binary_search(&b).is_ok()
+        a == b || self.near[a.at()].binary_search(&b).is_ok()
     }
 
-    fn with_near(&self, id: ClassId) -> impl Iterator<Item = &Class> {
-        let near = self.class(id).near.iter().map(|n| self.class(*n));
-        std::iter::once(self.class(id)).chain(near)
+    fn with_near(&self, id: ClassId) -> impl Iterator<Item = ClassId> {
+        std::iter::once(id).chain(self.near[id.at()].iter().copied())
     }
 
     /// All members of a class and of those that it may equal.
     pub fn counts(&self, id: ClassId) -> Counts {
-        self.with_near(id).fold(Counts::default(), |sum, c| Counts {
-            known: sum.known + c.counts.known,
-            layer: sum.layer + c.counts.layer,
-            certain: sum.certain + c.counts.certain,
+        let all = self.with_near(id).map(|c| self.counts[c.at()]);
+        all.fold(Counts::default(), |sum, c| Counts {
+            known: sum.known + c.known,
+            layer: sum.layer + c.layer,
+            certain: sum.certain + c.certain,
         })
     }
 
     /// A member changes.
     pub fn change(&mut self, id: ClassId, from: Counts, to: Counts) {
-        let counts = &mut self.class_mut(id).counts;
+        let counts = &mut self.counts[id.at()];
         counts.known = counts.known - from.known + to.known;
         counts.layer = counts.layer - from.layer + to.layer;
         counts.certain = counts.certain - from.certain + to.certain;
@@ -253,7 +337,7 @@ impl Classes {
 
     /// A known member was made from files of a result of that class, or it is known no more.
     pub fn made_from(&mut self, id: ClassId, source: ClassId, known: bool) {
-        let from = &mut self.class_mut(id).made_from;
+        let from = &mut self.classes[id.at()].made_from;
         let count = from.entry(source).or_default();
         if known {
             *count += 1;
@@ -267,25 +351,40 @@ impl Classes {
 
     /// Whether something that a member may be was made from something that the source may be.
     pub fn may_be_made_from(&self, id: ClassId, source: ClassId) -> bool {
-        let near = &self.class(source).near;
+        let near = &self.near[source.at()];
         self.with_near(id).any(|c| {
-            let from = &c.made_from;
+            let from = &self.class(c).made_from;
             from.contains_key(&source) || near.iter().any(|n| from.contains_key(n))
         })
     }
 }
 
-/// What has to be equal in classes of two shapes that may equal each other: what both know.
-fn common(signature: &Signature, shapes: [&Shape; 2]) -> Values {
-    let strict = |kind: u8| kind == Part::Known(0).kind() || kind == Part::Image.kind();
-    let kinds = shapes[0].iter().zip(shapes[1]);
-    let mut hasher = FxHasher::default();
-    for (part, (a, b)) in signature.parts.iter().zip(kinds) {
-        if strict(*a) && strict(*b) {
-            part.hash(&mut hasher);
-        }
+/// Whether classes of two shapes may equal each other if what both know is equal, results up to those that they may equal;
+/// `None` where each pair has to be compared.
+/// `apart`: no shape stands for all that found no room.
+fn is_decided_by_values([a, b]: [&Shape; 2], apart: bool) -> Option<bool> {
+    if !apart && (a.is_empty() || b.is_empty()) {
+        return None;
     }
-    (hasher.finish(), signature.parent)
+    if a.len() != b.len() {
+        return Some(false);
+    }
+    let [known, image, result] =
+        [Part::Known(0), Part::Image, Part::Result(ClassId(0))].map(Part::kind);
+    let differ = |(a, b): (&u8, &u8)| {
+        let image_and_file = (*a, *b) == (known, image) || (*a, *b) == (image, known);
+        image_and_file || (*a == result) != (*b == result)
+    };
+    Some(!a.iter().zip(b).any(differ))
+}
+
+/// What has to be equal in classes of two shapes that may equal each other beside their parents: what both know.
+fn common(signature: &Signature, shapes: [&Shape; 2]) -> Values {
+    let strict = |kind: u8| kind != Part::Anything.kind();
+    let kinds = shapes[0].iter().zip(shapes[1]);
+    let parts = signature.parts.iter().zip(kinds);
+    let parts = parts.filter(|(_, (a, b))| strict(**a) && strict(**b));
+    parts.map(|(part, _)| *part).collect()
 }
 
 #[cfg(test)]

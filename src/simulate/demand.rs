@@ -6,6 +6,7 @@
 
 use super::replay::BuildOutcome;
 use super::store::{Afterwards, Key, Node, RecordId, Store, Used, Verdict};
+use std::sync::Arc;
 
 /// What a refused build keeps of the steps that ran.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Visited {
     of: Option<(usize, u32)>,
     /// Records of a vertex's sources, for a moment.
     scratch: Vec<RecordId>,
+    /// What the last outcome had, of the places that are `old` now.
+    same_as: Arc<[u32]>,
 }
 
 impl Visited {
@@ -326,21 +329,31 @@ impl Visited {
     /// The verdicts of the steps, in the plan's order.
     ///
     /// `sequential`: steps are made one after another, so what one made an equal one finds.
-    pub fn outcome(&self, sequential: bool) -> BuildOutcome {
+    pub fn outcome(&mut self, sequential: bool) -> BuildOutcome {
         let verdict = |p: &Place| match self.nodes[p.step].verdict {
             _ if sequential && !p.first => Verdict::Cached,
             verdict => verdict,
         };
-        let same_as = |(i, p): (usize, &Place)| {
-            let first = match p.first {
-                true => Some(i),
-                false => self.places.iter().position(|o| o.step == p.step),
+        let verdicts = self.places.iter().map(verdict).collect();
+        let vertex = |p: &Place| (p.step, p.first);
+        let as_before = self
+            .places
+            .iter()
+            .map(vertex)
+            .eq(self.old.iter().map(vertex));
+        if !as_before || self.same_as.len() != self.places.len() {
+            let same_as = |(i, p): (usize, &Place)| {
+                let first = match p.first {
+                    true => Some(i),
+                    false => self.places.iter().position(|o| o.step == p.step),
+                };
+                u32::try_from(first.unwrap_or(i)).unwrap_or(u32::MAX)
             };
-            u32::try_from(first.unwrap_or(i)).unwrap_or(u32::MAX)
-        };
+            self.same_as = self.places.iter().enumerate().map(same_as).collect();
+        }
         BuildOutcome {
-            verdicts: self.places.iter().map(verdict).collect(),
-            same_as: self.places.iter().enumerate().map(same_as).collect(),
+            verdicts,
+            same_as: Arc::clone(&self.same_as),
             ..BuildOutcome::default()
         }
     }

@@ -15,7 +15,7 @@ use taking::Listed;
 pub(super) use taking::Taking;
 
 use super::matching::{Folders, Matcher, Matches, Shape, matches};
-use super::members::{Members, Term, hash, joined};
+use super::members::{Members, Shared, Term, hash, joined};
 use super::views::{ViewRequest, Watched};
 use super::walked::{Node as Item, View as Sent};
 use crate::context::transfer::Reach;
@@ -278,8 +278,9 @@ impl<'a> Engine<'a> {
                     continue;
                 };
                 if let Some(entry) = change.new {
+                    let mut shared = Shared::default();
                     let sources = self.members.sources[index].iter();
-                    out.extend(sources.map(|s| self.value(index, name, *s, entry)));
+                    out.extend(sources.map(|s| self.value(index, name, *s, entry, &mut shared)));
                 }
             }
             out
@@ -287,7 +288,14 @@ impl<'a> Engine<'a> {
         changes.par_chunks(128).map(chunk).collect()
     }
 
-    fn value(&self, index: usize, name: &[u8], s: u32, mut entry: Entry) -> u128 {
+    fn value<'n>(
+        &self,
+        index: usize,
+        name: &'n [u8],
+        s: u32,
+        mut entry: Entry,
+        shared: &mut Shared<'n>,
+    ) -> u128 {
         let source = &self.sources[s as usize];
         let path = u32::try_from(index).unwrap_or(u32::MAX);
         if !self.emptied.is_empty() && self.emptied.contains(&(path, s)) {
@@ -296,7 +304,7 @@ impl<'a> Engine<'a> {
         // A member is selected, or it would be none.
         let found = source.pattern.select(name);
         let relative = found.map_or(&name[..0], |f| f.relative);
-        source.members.value(name, relative, Term::of(entry))
+        shared.value(&source.members, name, relative, entry)
     }
 
     /// `values` as [`Engine::values`] gives them, from this build on.
@@ -331,7 +339,7 @@ impl<'a> Engine<'a> {
                     } else if before == change.old {
                         self.held[first + i]
                     } else {
-                        self.value(index, name, *s, entry)
+                        self.value(index, name, *s, entry, &mut Shared::default())
                     };
                     self.sources[*s as usize].members.put(name, value, add);
                 }

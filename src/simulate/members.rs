@@ -94,18 +94,23 @@ impl Members {
         self.put(name, value, add);
     }
 
-    /// What a member counts as; depends on the source, not on its other members.
-    pub fn value(&self, name: &[u8], relative: &[u8], term: Term<'_>) -> u128 {
+    /// The name that a member counts by, and whether its content does not count.
+    fn named<'n>(&self, name: &'n [u8], relative: &'n [u8]) -> (&'n [u8], bool) {
         // BuildKit 0.25 hashes base names in the filtered form (experiments row 23).
         let named = match (&self.list, &self.fixed) {
             (Some(_), Some(fixed)) => name.strip_prefix(&fixed[..]).unwrap_or(name),
             (Some(_), None) => name.rsplit(|b| *b == b'/').next().unwrap_or(name),
             (None, _) => relative.strip_prefix(b"/").unwrap_or(relative),
         };
-        let hidden = self.hides_itself && relative.is_empty();
+        (named, self.hides_itself && relative.is_empty())
+    }
+
+    /// What a member counts as; depends on the source, not on its other members.
+    pub fn value(&self, name: &[u8], relative: &[u8], term: Term<'_>) -> u128 {
+        let (named, hidden) = self.named(name, relative);
         match term {
             Term::File(_) | Term::Marked(..) if hidden => hash(&[b"hidden"]),
-            Term::File(e) => hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]),
+            Term::File(e) => file(named, e),
             Term::Dir => hash(&[b"dir", named]),
             Term::Marked(e, h) => {
                 // The mode replaces the kind's own, so that both kinds of file are one.
@@ -160,6 +165,50 @@ pub(super) fn joined(mut parts: Vec<(String, u128)>) -> u128 {
     hash(&slices)
 }
 
+/// What files of one path and content count as in sources that name them in the same way; it is worked out once.
+#[derive(Default)]
+pub(super) struct Shared<'n> {
+    last: Option<(&'n [u8], Entry, u128)>,
+}
+
+impl<'n> Shared<'n> {
+    /// As [`Members::value`] of a file.
+    pub fn value(&mut self, of: &Members, name: &'n [u8], relative: &'n [u8], e: Entry) -> u128 {
+        let (named, hidden) = of.named(name, relative);
+        match (self.last, Term::of(e)) {
+            (Some((n, known, value)), Term::File(_)) if !hidden && n == named && known == e => {
+                value
+            }
+            (_, Term::File(_)) if !hidden => {
+                let value = file(named, e);
+                self.last = Some((named, e, value));
+                value
+            }
+            (_, term) => of.value(name, relative, term),
+        }
+    }
+}
+
+/// A file as a member: no other hash begins with such a byte, and all but the name has a fixed length, so that most
+/// fit into one block.
+fn file(named: &[u8], e: Entry) -> u128 {
+    let mut short = [0_u8; 256];
+    let length = 1 + e.oid.len() + named.len();
+    let Some(all) = short.get_mut(..length) else {
+        return hash(&[b"file", named, &[kind_byte(e.kind)], &e.oid]);
+    };
+    all[0] = 0x80 | kind_byte(e.kind);
+    all[1..=e.oid.len()].copy_from_slice(&e.oid);
+    all[1 + e.oid.len()..].copy_from_slice(named);
+    half(&blake3::hash(all))
+}
+
+fn half(digest: &blake3::Hash) -> u128 {
+    let mut half = [0u8; 16];
+    half.copy_from_slice(&digest.as_bytes()[..16]);
+    u128::from_le_bytes(half)
+}
+
 fn kind_byte(kind: EntryKind) -> u8 {
     match kind {
         EntryKind::File => b'f',
@@ -185,9 +234,7 @@ pub(super) fn hash(parts: &[&[u8]]) -> u128 {
             hasher.finalize()
         }
     };
-    let mut half = [0u8; 16];
-    half.copy_from_slice(&digest.as_bytes()[..16]);
-    u128::from_le_bytes(half)
+    half(&digest)
 }
 
 /// The parts with their lengths before them, where there is room.

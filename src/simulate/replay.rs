@@ -14,6 +14,7 @@ use crate::plan::{Plan, Step};
 use rustc_hash::FxHashSet;
 use shape::Shape;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A plan prepared for replay: where its content inputs stand in the matrix.
 #[derive(Clone, Debug)]
@@ -113,9 +114,10 @@ pub struct BuildOutcome {
     /// One verdict per step of the plan's order.
     pub verdicts: Vec<Verdict>,
     /// Position of the first step that is the same vertex, which is mostly the step itself: the cost of a vertex counts once.
-    pub same_as: Vec<u32>,
-    /// Where every cache mount of the step was written to by an earlier build and is still there.
-    pub warm: Vec<bool>,
+    /// Most builds have the same list.
+    pub same_as: Arc<[u32]>,
+    /// Where every cache mount of the step was written to by an earlier build and is still there. Most builds have the same.
+    pub warm: Arc<[bool]>,
     /// Causes of everything not cached, in order.
     pub causes: Vec<Cause>,
     /// The builder refuses this build.
@@ -185,24 +187,29 @@ pub fn replay_with(
     facts: &Facts,
 ) -> Outcome {
     let matrix = Cow::Borrowed(matrix);
-    replayed(models, timeline, matrix, facts, || None, |_| {})
+    let mut out = Outcome::default();
+    let tell = |build| out.builds.push(build);
+    replayed(models, timeline, matrix, facts, || None, tell);
+    out
 }
 
 /// The same with a matrix that is still being computed: `more` gives the rows of the builds that follow, as
 /// [`super::matrix_in_pieces`] does, for all builds of the timeline in the end. `tell` gets every build as soon as it is
 /// decided, in order.
-#[must_use]
 pub fn replay_growing(
     models: &[PlanModel<'_>],
     timeline: &Timeline,
     matrix: InputMatrix,
     facts: &Facts,
     more: impl FnMut() -> Option<InputMatrix>,
-    tell: impl FnMut(&BuildOutcome),
-) -> Outcome {
+    tell: impl FnMut(BuildOutcome),
+) {
     let matrix = Cow::Owned(matrix);
-    replayed(models, timeline, matrix, facts, more, tell)
+    replayed(models, timeline, matrix, facts, more, tell);
 }
+
+/// Results of a replay that take long to take apart.
+const LARGE: usize = 10_000;
 
 fn replayed(
     models: &[PlanModel<'_>],
@@ -210,18 +217,14 @@ fn replayed(
     mut matrix: Cow<'_, InputMatrix>,
     facts: &Facts,
     mut more: impl FnMut() -> Option<InputMatrix>,
-    mut tell: impl FnMut(&BuildOutcome),
-) -> Outcome {
-    let mut decided = |out: &mut Outcome, build: BuildOutcome| {
-        tell(&build);
-        out.builds.push(build);
-    };
+    mut tell: impl FnMut(BuildOutcome),
+) {
     let policy = timeline.policy;
     let mut mounts = Mounts::default();
     let mut last_time: Option<i64> = None;
     let mut store = Store::default();
-    let mut out = Outcome::default();
-    let mut previous: Option<u32> = None;
+    // The last build that passed, and its plan.
+    let mut previous: Option<(u32, usize)> = None;
     let mut visited = Visited::default();
     let mut shapes: Vec<Shape> = models.iter().map(Shape::new).collect();
     let mut lacking = Shape::lacking(&matrix);
@@ -238,7 +241,7 @@ fn replayed(
         }
         let build = u32::try_from(build).unwrap_or(u32::MAX);
         let Some(p) = *plan else {
-            decided(&mut out, BuildOutcome::default());
+            tell(BuildOutcome::default());
             continue;
         };
         let run = Run {
@@ -249,7 +252,7 @@ fn replayed(
             matrix: &matrix,
             bytes: facts.bytes.get(p).map_or(&[], Vec::as_slice),
             build,
-            previous,
+            previous: previous.map(|(build, _)| build),
         };
         if let Some(d) = models[p].plan.diagnostics.iter().find(|d| d.is_error()) {
             // A file the builder refuses runs nothing and stores nothing.
@@ -262,7 +265,7 @@ fn replayed(
                 fails,
                 ..BuildOutcome::default()
             };
-            decided(&mut out, refused);
+            tell(refused);
             continue;
         }
         let time = facts.seconds.get(build as usize).copied();
@@ -304,14 +307,21 @@ fn replayed(
             mounts.fill(run.model.plan, &outcome);
         }
         outcome.plan = Some(p);
-        let before = previous.map(|b| &out.builds[b as usize]);
-        outcome.causes = run.causes(&outcome, &visited, before, models);
+        let before = previous.map(|(_, plan)| &models[plan]);
+        outcome.causes = run.causes(&outcome, &visited, before);
         if outcome.fails.is_none() {
-            previous = Some(build);
+            previous = Some((build, p));
         }
-        decided(&mut out, outcome);
+        tell(outcome);
     }
-    out
+    if store.len() >= LARGE {
+        // Nobody has to wait until it is taken apart.
+        let own = match matrix {
+            Cow::Owned(matrix) => Some(matrix),
+            Cow::Borrowed(_) => None,
+        };
+        rayon::spawn(move || drop((store, own)));
+    }
 }
 
 fn note_lacks(
@@ -330,25 +340,25 @@ fn note_lacks(
 struct Mounts {
     filled: FxHashSet<String>,
     /// What was answered last: the plan, how many were filled, and the answer.
-    last: Option<(usize, usize, Vec<bool>)>,
+    last: Option<(usize, usize, Arc<[bool]>)>,
 }
 
 impl Mounts {
     /// For every step whether it would find its cache mounts filled (cache keys 10).
-    fn warm(&mut self, number: usize, plan: &Plan, policy: Policy) -> Vec<bool> {
+    fn warm(&mut self, number: usize, plan: &Plan, policy: Policy) -> Arc<[bool]> {
         let filled = self.filled.len();
         if let Some((p, f, warm)) = &self.last
             && (*p, *f) == (number, filled)
         {
-            return warm.clone();
+            return Arc::clone(warm);
         }
         let warm = |s: &Step| {
             policy.is_persistent()
                 && !s.cache_mounts.is_empty()
                 && s.cache_mounts.iter().all(|id| self.filled.contains(id))
         };
-        let warm: Vec<bool> = plan.order.iter().map(|n| warm(&plan.graph[*n])).collect();
-        self.last = Some((number, filled, warm.clone()));
+        let warm: Arc<[bool]> = plan.order.iter().map(|n| warm(&plan.graph[*n])).collect();
+        self.last = Some((number, filled, Arc::clone(&warm)));
         warm
     }
 

@@ -106,6 +106,9 @@ pub(super) fn predecessors(plan: &Plan) -> Vec<Vec<usize>> {
 
 fn one(build: &BuildOutcome, before: &[Vec<usize>], seconds: &[f64], warm: &[f64]) -> BuildCost {
     let mut cost = BuildCost::default();
+    if build.verdicts.iter().all(|v| *v == Verdict::Cached) {
+        return cost;
+    }
     let mut path = vec![0.0f64; before.len()];
     let mut path_min = vec![0.0f64; before.len()];
     for (i, verdict) in build.verdicts.iter().enumerate() {

@@ -8,7 +8,9 @@
 
 use super::classes::{ClassId, Classes, Counts};
 use super::policy::{Candidate, Keep};
-use rustc_hash::{FxHashMap, FxHashSet};
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashSet};
+use std::hash::BuildHasher as _;
 
 /// What a build does with a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,7 +127,8 @@ impl Record {
 #[derive(Clone, Debug, Default)]
 pub struct Store {
     records: Vec<Record>,
-    exact: FxHashMap<Key, RecordId>,
+    /// Records by their keys, which stand in them.
+    exact: HashTable<RecordId>,
     classes: Classes,
     /// Records whose key is known, under policies that drop some.
     present: Vec<RecordId>,
@@ -229,18 +232,26 @@ pub enum Afterwards {
 }
 
 impl Store {
+    /// How many results there are and were.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Looks a key up; a key that is new gets a record that no build has yet. `sources` are the records
     /// whose files the key was made from.
     pub fn find(&mut self, key: Key, sources: &[RecordId]) -> Found {
-        if let Some(id) = self.exact.get(&key).copied() {
+        let hash = FxBuildHasher.hash_one(&key);
+        let records = &self.records;
+        let is = |id: &RecordId| records[id.at()].key == key;
+        if let Some(id) = self.exact.find(hash, is).copied() {
             return self.find_again(id, sources);
         }
-        let records = &self.records;
         let class = self.classes.of(&key, |id| records[id.at()].class);
         let earlier = self.classes.counts(class);
         let id = RecordId(u32::try_from(self.records.len()).unwrap_or(u32::MAX));
         self.records.push(Record {
-            key: key.clone(),
+            key,
             there: There::default(),
             once: false,
             is_from: false,
@@ -253,7 +264,9 @@ impl Store {
             class,
             links: FxHashSet::default(),
         });
-        self.exact.insert(key, id);
+        let records = &self.records;
+        let again = |id: &RecordId| FxBuildHasher.hash_one(&records[id.at()].key);
+        self.exact.insert_unique(hash, id, again);
         Found {
             id,
             layer: layer_of_any(earlier),

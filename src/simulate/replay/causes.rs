@@ -21,13 +21,12 @@ impl Run<'_> {
         &self,
         outcome: &BuildOutcome,
         visited: &Visited,
-        before: Option<&BuildOutcome>,
-        models: &[PlanModel<'_>],
+        before: Option<&PlanModel<'_>>,
     ) -> Vec<Cause> {
         let mut causes = Vec::new();
         for (position, verdict) in outcome.verdicts.iter().enumerate() {
             if *verdict != Verdict::Cached {
-                causes.push(self.cause(position, outcome, visited, before, models));
+                causes.push(self.cause(position, outcome, visited, before));
             }
         }
         causes
@@ -38,8 +37,7 @@ impl Run<'_> {
         position: usize,
         outcome: &BuildOutcome,
         visited: &Visited,
-        before: Option<&BuildOutcome>,
-        models: &[PlanModel<'_>],
+        before: Option<&PlanModel<'_>>,
     ) -> Cause {
         let plan = self.model.plan;
         let step = &plan.graph[plan.order[position]];
@@ -77,7 +75,7 @@ impl Run<'_> {
             return cause;
         }
         let follows_from = cause.because_of.take();
-        if let Some(kind) = self.edited(step, before, models) {
+        if let Some(kind) = self.edited(step, before) {
             cause.kind = kind;
             return cause;
         }
@@ -137,17 +135,11 @@ impl Run<'_> {
     }
 
     /// What changed in the step's own definition since the build before, if anything.
-    fn edited(
-        &self,
-        step: &Step,
-        before: &BuildOutcome,
-        models: &[PlanModel<'_>],
-    ) -> Option<CauseKind> {
-        let old_model = &models[before.plan?];
-        if std::ptr::eq(old_model.plan, self.model.plan) {
+    fn edited(&self, step: &Step, before: &PlanModel<'_>) -> Option<CauseKind> {
+        if std::ptr::eq(before.plan, self.model.plan) {
             return None;
         }
-        let old = &old_model.plan;
+        let old = &before.plan;
         let same = old.order.iter().map(|n| &old.graph[*n]);
         let mut equal = same.clone().filter(|s| s.definition == step.definition);
         if let Some(one) = equal.next() {
