@@ -21,7 +21,11 @@ fn same(repository: &Repository, walk: &Walk, store: &Path) {
 }
 
 fn files(store: &Path) -> Vec<std::path::PathBuf> {
-    let list = std::fs::read_dir(store.join("history")).expect("a store");
+    files_of(store, "history")
+}
+
+fn files_of(store: &Path, folder: &str) -> Vec<std::path::PathBuf> {
+    let list = std::fs::read_dir(store.join(folder)).expect("a store");
     list.map(|e| e.expect("an entry").path()).collect()
 }
 
@@ -43,6 +47,7 @@ fn a_log_from_the_store_is_the_log() {
         same(&repository, &part, store.path());
     }
     assert_eq!(files(store.path()).len(), 2, "one file a scope");
+    assert_eq!(files_of(store.path(), "commits").len(), 1, "one for all");
 }
 
 #[test]
@@ -80,14 +85,68 @@ fn what_is_known_needs_no_trees() {
     assert_eq!(told(&before), told(&after));
 }
 
+/// Nor any commit, where those are known too. Where a clone ends is looked at anew.
+#[test]
+fn what_commits_say_is_known_and_where_a_clone_ends_is_not() {
+    let repo = Repo::new();
+    for n in 0..6 {
+        repo.write("f", &n.to_string());
+        repo.commit("next");
+    }
+    let store = tempfile::tempdir().expect("a folder");
+    let clone = repo.cloned("shallow", ["--depth", "3"]);
+    let count = |modes: [WalkMode; 2]| {
+        let repository = Repository::discover(&clone).expect("a repository");
+        let counts = modes.map(|mode| {
+            let walk = walk(&repository, Limit::Count(9), mode);
+            same(&repository, &walk, store.path());
+            let log = change_log_kept(&repository, &walk, Some(store.path())).expect("readable");
+            (log.len(), log.truncated_by_shallow)
+        });
+        assert_eq!(counts[0], counts[1]);
+        counts[0]
+    };
+    let modes = [WalkMode::FirstParent, WalkMode::All];
+    assert_eq!(count(modes), (3, true));
+    assert!(
+        repo.try_git_in(&clone, ["fetch", "-q", "--unshallow"])
+            .status
+            .success()
+    );
+    assert_eq!(count(modes), (6, false));
+    assert!(
+        repo.try_git_in(&clone, ["fetch", "-q", "--depth", "2"])
+            .status
+            .success()
+    );
+    assert_eq!(count(modes), (2, true));
+
+    let whole = Repository::discover(&repo.root).expect("a repository");
+    let all = walk(&whole, Limit::Count(9), WalkMode::FirstParent);
+    let before = change_log_kept(&whole, &all, Some(store.path())).expect("readable");
+    let commit = repo.rev("HEAD~2");
+    let object = format!(".git/objects/{}/{}", &commit[..2], &commit[2..]);
+    std::fs::remove_file(repo.root.join(object)).expect("it is loose");
+    let whole = Repository::discover(&repo.root).expect("a repository");
+    change_log(&whole, &all).expect_err("a commit is missing");
+    let after = change_log_kept(&whole, &all, Some(store.path())).expect("remembered");
+    assert_eq!(told(&before), told(&after));
+}
+
 #[test]
 fn a_damaged_store_is_no_store() {
+    for folder in ["history", "commits"] {
+        damaged(folder);
+    }
+}
+
+fn damaged(folder: &str) {
     let repo = eventful();
     let repository = Repository::discover(&repo.root).expect("a repository");
     let all = walk(&repository, Limit::Count(500), WalkMode::FirstParent);
     let store = tempfile::tempdir().expect("a folder");
     change_log_kept(&repository, &all, Some(store.path())).expect("readable");
-    let file = files(store.path()).pop().expect("one file");
+    let file = files_of(store.path(), folder).pop().expect("one file");
     let whole = std::fs::read(&file).expect("readable");
     for at in (0..whole.len()).step_by(whole.len() / 40 + 1) {
         let mut bytes = whole.clone();

@@ -1,20 +1,20 @@
 //! What each build changed against the build before it.
 //!
-//! Goes in: a [`Walk`]. Comes out: a [`ChangeLog`]. Cost: two decoded trees per directory that
+//! Goes in: a [`Walk`]. Comes out: a [`ChangeLog`](super::ChangeLog). Cost: two decoded trees per directory that
 //! differs and build; contiguous pieces of the walk run in parallel, each with its own handle.
 //! Invariant: the result does not depend on the number of threads, and replaying the changes of
 //! builds 0 to t from nothing gives the tree of build t (within the prefixes).
 
+use super::ahead::Ahead;
 use super::attributes::FILE_NAME;
 use super::error::one_line;
-use super::paths::{DirId, Merge, ROOT};
+use super::log::{Change, ChangeLog, CommitInfo, List, consecutive};
+use super::paths::{DirId, ROOT};
 use super::repository::bytes_of;
 use super::stored::{Pair, Stored};
 use super::tree::{MAX_DEPTH, MAX_PATHS, Node, Reader, node, too_many};
-use super::walk::{Chosen, Commit, choose};
-use super::{
-    CommitId, Entry, EntryKind, HistoryError, PathId, PathTable, Repository, Unread, Walk, checkout,
-};
+use super::walk::{Chosen, Commit, Mark, choose};
+use super::{CommitId, Entry, HistoryError, PathId, PathTable, Repository, Walk, checkout};
 use gix::ObjectId;
 use gix::objs::tree::{EntryRef, name_order};
 use gix::objs::{TreeRefIter, tree};
@@ -23,134 +23,6 @@ use std::cmp::Ordering;
 use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
-
-/// A build of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitInfo {
-    /// Its id.
-    pub id: CommitId,
-    /// How many parents its commit object names (more than one: a merge).
-    pub parent_count: u32,
-    /// Those that are there, the first one first; none of a shallow clone's oldest, nor of what is no commit.
-    pub parents: Vec<CommitId>,
-    /// Commit time, seconds since 1970 UTC.
-    pub seconds: i64,
-    /// The first line of its message that is not blank; bytes that are not UTF-8 replaced.
-    pub summary: String,
-}
-
-/// One path that differs from the build before; at least one of the two sides is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Which path.
-    pub path: PathId,
-    /// In the build before.
-    pub old: Option<Entry>,
-    /// In this build.
-    pub new: Option<Entry>,
-}
-
-/// The builds of a walk, oldest first, and what each one changed.
-#[derive(Clone, Debug, Default)]
-pub struct ChangeLog {
-    /// The builds, oldest first.
-    pub commits: Vec<CommitInfo>,
-    /// Every path that any build has or had, within the prefixes of the walk.
-    pub paths: PathTable,
-    /// Whether the list is shorter than asked because the clone is shallow.
-    pub truncated_by_shallow: bool,
-    /// What was missing when conversions of `.gitattributes` were looked at.
-    pub unread: Unread,
-    /// Where the changes of each build start in `changes`; one more entry than builds.
-    pub(super) starts: Vec<usize>,
-    pub(super) changes: Vec<Change>,
-}
-
-impl ChangeLog {
-    /// How many builds there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.commits.len()
-    }
-
-    /// Whether there is no build.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.commits.is_empty()
-    }
-
-    /// What build `index` changed against the build before it in the list: in first-parent order
-    /// its first parent. For build 0 that is its whole tree, all of it new. Every path at most once.
-    ///
-    /// # Panics
-    /// When there is no such build.
-    #[must_use]
-    pub fn changes(&self, index: usize) -> &[Change] {
-        &self.changes[self.starts[index]..self.starts[index + 1]]
-    }
-
-    /// Takes other changes of the same builds; `starts` as the field has it.
-    pub(super) fn replace(&mut self, starts: Vec<usize>, changes: Vec<Change>) {
-        debug_assert_eq!(starts.len(), self.len() + 1);
-        self.starts = starts;
-        self.changes = changes;
-    }
-
-    /// Adds a path inside a submodule that is there with it and changes with it, under the submodule's kind
-    /// and id. In builds where the submodule's place is taken by a folder, the path stays what it is.
-    pub fn add_inside(&mut self, submodule: PathId, path: &[u8]) {
-        let path = self.paths.insert(path);
-        let gitlink = |side: Option<Entry>| side.filter(|e| e.kind == EntryKind::Submodule);
-        let mut starts = vec![0];
-        let mut changes: Vec<Change> = Vec::with_capacity(self.changes.len());
-        for build in 0..self.len() {
-            let first = changes.len();
-            changes.extend_from_slice(self.changes(build));
-            let here = changes[first..].iter().find(|c| c.path == submodule);
-            let sides = here.map_or((None, None), |c| (gitlink(c.old), gitlink(c.new)));
-            if sides != (None, None) {
-                match changes[first..].iter_mut().find(|c| c.path == path) {
-                    Some(known) => {
-                        known.old = known.old.or(sides.0);
-                        known.new = known.new.or(sides.1);
-                    }
-                    None => changes.push(Change {
-                        path,
-                        old: sides.0,
-                        new: sides.1,
-                    }),
-                }
-            }
-            starts.push(changes.len());
-        }
-        self.replace(starts, changes);
-    }
-
-    /// Leaves the changes of some paths out.
-    fn remove(&mut self, paths: &[Vec<u8>]) {
-        let ids: Vec<PathId> = paths.iter().filter_map(|p| self.paths.get(p)).collect();
-        if ids.is_empty() {
-            return;
-        }
-        let mut starts = vec![0];
-        let mut changes = Vec::with_capacity(self.changes.len());
-        for build in 0..self.len() {
-            let kept = self
-                .changes(build)
-                .iter()
-                .filter(|c| !ids.contains(&c.path));
-            changes.extend(kept.copied());
-            starts.push(changes.len());
-        }
-        self.replace(starts, changes);
-    }
-
-    /// The changes of all builds together.
-    #[must_use]
-    pub fn total_changes(&self) -> usize {
-        self.changes.len()
-    }
-}
 
 /// Lists the builds of a walk and what each of them changed. Renames are a deletion and an addition.
 ///
@@ -171,11 +43,12 @@ pub fn change_log_kept(
     walk: &Walk,
     cache_dir: Option<&Path>,
 ) -> Result<ChangeLog, HistoryError> {
-    let chosen = choose(repository, walk.tip, walk.limit, walk.mode)?;
-    change_log_of(repository, chosen, &walk.prefixes, cache_dir)
+    let wanted = (walk.tip, walk.limit, walk.mode);
+    let chosen = choose(repository, wanted, cache_dir, None)?;
+    change_log_of(repository, chosen, &walk.prefixes, cache_dir, None)
 }
 
-/// What builds that were chosen before changed below the prefixes.
+/// What builds that were chosen before changed below the prefixes; some of it may have been compared already.
 ///
 /// # Errors
 /// As [`change_log`].
@@ -184,73 +57,67 @@ pub fn change_log_of(
     selected: Chosen,
     prefixes: &[Vec<u8>],
     cache_dir: Option<&Path>,
+    ahead: Option<Ahead>,
 ) -> Result<ChangeLog, HistoryError> {
-    let mut prefixes = normal_prefixes(prefixes);
-    // What is above the prefixes says how files below them are checked out.
-    let above = attribute_files_above(&prefixes);
     let wanted = prefixes.len();
-    prefixes.extend(above);
-    let scope = match prefixes.iter().any(Vec::is_empty) || prefixes.is_empty() {
-        true => Scope::All,
-        false => Scope::Some(prefixes.iter().map(Vec::as_slice).collect()),
-    };
+    let prefixes = normal_prefixes(prefixes);
+    let scope = scope_of(&prefixes);
     let commits = &selected.commits;
     let stored = cache_dir.map(|dir| Stored::open(dir, name(repository, &prefixes)));
     let known = stored.as_ref().map(Stored::known).unwrap_or_default();
     let before = |i: usize| i.checked_sub(1).map(|i| bytes_of(&commits[i].id));
     let pair = |i: usize| (before(i), bytes_of(&commits[i].id));
     let pairs: Vec<Pair> = (0..commits.len()).map(pair).collect();
-    // More pieces than threads even out pieces of unequal weight; below 64 builds a piece is not
-    // worth its handle.
-    let pieces = (rayon::current_num_threads() * 8).min(commits.len() / 64 + 1);
-    let size = commits.len().div_ceil(pieces).max(1);
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for i in (0..pairs.len()).filter(|i| !known.has(&pairs[*i])) {
-        match ranges.last_mut() {
-            Some(last) if last.end == i && last.len() < size => last.end += 1,
-            _ => ranges.push(i..i + 1),
+    let ahead = ahead.and_then(|ahead| ahead.pieces(commits.len(), &prefixes));
+    let pieces = ahead.unwrap_or_else(|| {
+        // More pieces than threads even out pieces of unequal weight; below 64 builds a piece is not
+        // worth its handle.
+        let pieces = (rayon::current_num_threads() * 8).min(commits.len() / 64 + 1);
+        let size = commits.len().div_ceil(pieces).max(1);
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for i in (0..pairs.len()).filter(|i| !known.has(&pairs[*i])) {
+            match ranges.last_mut() {
+                Some(last) if last.end == i && last.len() < size => last.end += 1,
+                _ => ranges.push(i..i + 1),
+            }
         }
-    }
-    let starts: Vec<usize> = ranges.iter().map(|r| r.start).collect();
-    let pieces: Vec<Result<Piece, HistoryError>> = ranges
-        .into_par_iter()
-        .map(|range| piece(repository, commits, range, &scope))
-        .collect();
-    let mut log = ChangeLog {
-        truncated_by_shallow: selected.truncated_by_shallow,
-        starts: vec![0],
-        ..ChangeLog::default()
-    };
-    let fresh = pieces.iter().flatten().map(|p| p.changes.len());
-    let kept = pairs.iter().map(|pair| known.count(pair));
-    log.changes.reserve_exact(fresh.chain(kept).sum());
+        let marks: Vec<Mark> = commits.iter().map(Commit::mark).collect();
+        let ranges = ranges.into_par_iter();
+        let one = |r: Range<usize>| (r.start, piece(repository, &marks, r, &scope));
+        ranges.map(one).collect()
+    });
+    let is_new = !pieces.is_empty();
+    let mut log = ChangeLog::default();
+    log.truncated_by_shallow = selected.truncated_by_shallow;
+    // Paths get the ids that one pass over all builds would give them.
     let mut ids = Vec::new();
     let mut next = 0;
-    for (at, piece) in starts
-        .iter()
-        .zip(pieces)
-        .map(|(at, p)| (*at, Some(p)))
-        .chain([(commits.len(), None)])
-    {
-        for pair in &pairs[next..at] {
-            known.changes(pair, &mut log.paths, &mut ids, &mut log.changes);
-            log.starts.push(log.changes.len());
+    let mut runs: Vec<Run> = Vec::new();
+    let pieces = pieces.into_iter().map(|(at, p)| (at, Some(p)));
+    for (at, piece) in pieces.chain([(commits.len(), None)]) {
+        if next < at {
+            let pairs = &pairs[next..at];
+            let mut changes = Vec::with_capacity(pairs.iter().map(|p| known.count(p)).sum());
+            let mut ends = Vec::with_capacity(pairs.len());
+            for pair in pairs {
+                known.changes(pair, &mut log.paths, &mut ids, &mut changes);
+                ends.push(changes.len());
+            }
+            runs.push(Run::Known(changes, ends));
         }
         let Some(piece) = piece else { break };
         let piece = piece?;
         next = at + piece.ends.len();
-        let mut merge = Merge::new(&piece.paths);
-        for build in (0..piece.ends.len()).rev() {
-            let start = build.checked_sub(1).map_or(0, |before| piece.ends[before]);
-            for change in &piece.changes[start..piece.ends[build]] {
-                let path = merge.add(change.path, &mut log.paths);
-                log.changes.push(Change { path, ..*change });
-            }
-            log.starts.push(log.changes.len());
-        }
+        let ids = piece.paths.take_over(&piece.by_age, &mut log.paths);
+        runs.push(Run::Fresh(Box::new(piece), ids));
     }
-    if let Some(stored) = stored.as_ref().filter(|_| !starts.is_empty()) {
-        stored.keep(&pairs, &log, &known);
+    let runs: Vec<_> = runs.into_par_iter().map(Run::finish).collect();
+    for (changes, parts) in runs {
+        log.add(changes, parts);
+    }
+    drop(known);
+    if let Some(stored) = stored.filter(|_| is_new) {
+        log.keep(move |log| stored.keep(&pairs, &log, &stored.known()));
     }
     let commits = selected.commits.into_iter().map(|commit| CommitInfo {
         id: CommitId(bytes_of(&commit.id)),
@@ -271,9 +138,7 @@ pub fn change_log_of(
 
 /// What a memory belongs to: one repository, and the part of it that is looked at.
 fn name(repository: &Repository, prefixes: &[Vec<u8>]) -> Vec<u8> {
-    let dir = repository.git_dir();
-    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let mut out = dir.into_os_string().into_encoded_bytes();
+    let mut out = repository.name();
     for prefix in prefixes {
         out.push(0);
         out.extend_from_slice(prefix);
@@ -305,15 +170,56 @@ fn attribute_files_above(prefixes: &[Vec<u8>]) -> Vec<Vec<u8>> {
 
 /// The builds of one contiguous piece of the walk, newest first, with path ids of their own.
 #[derive(Default)]
-struct Piece {
+pub(super) struct Piece {
     paths: PathTable,
     ends: Vec<usize>,
     changes: Vec<Change>,
+    /// Its paths in the order in which builds have them, the oldest first.
+    by_age: Vec<PathId>,
 }
 
-fn piece(
+impl Piece {
+    /// The changes of each build, the oldest first.
+    fn parts(&self) -> impl Iterator<Item = Range<usize>> {
+        let parts: Vec<Range<usize>> = consecutive(self.ends.clone()).collect();
+        parts.into_iter().rev()
+    }
+
+    fn sort_paths(&mut self) {
+        let mut met = vec![false; self.paths.len()];
+        let changes = self.parts().flat_map(|part| &self.changes[part]);
+        let new = changes.filter(|c| !std::mem::replace(&mut met[c.path.index()], true));
+        self.by_age = new.map(|c| c.path).collect();
+    }
+}
+
+/// Builds that follow on one another.
+enum Run {
+    /// From the store: all changes, and where those of each build end.
+    Known(Vec<Change>, Vec<usize>),
+    /// Just compared, and the ids that its paths have in the log.
+    Fresh(Box<Piece>, Vec<PathId>),
+}
+
+impl Run {
+    /// Changes as the log has them, and the part of each build.
+    fn finish(self) -> (List, Vec<Range<usize>>) {
+        match self {
+            Self::Known(changes, ends) => (List::new(changes), consecutive(ends).collect()),
+            Self::Fresh(mut piece, ids) => {
+                let parts = piece.parts().collect();
+                for change in &mut piece.changes {
+                    change.path = ids[change.path.index()];
+                }
+                (List::new(piece.changes), parts)
+            }
+        }
+    }
+}
+
+pub(super) fn piece(
     repository: &Repository,
-    commits: &[Commit],
+    commits: &[Mark],
     range: Range<usize>,
     scope: &Scope<'_>,
 ) -> Result<Piece, HistoryError> {
@@ -326,15 +232,24 @@ fn piece(
         compare(&mut reader, before, &commits[index], scope, &mut piece)?;
         piece.ends.push(piece.changes.len());
     }
+    piece.sort_paths();
     Ok(piece)
 }
 
 /// Which part of a directory matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Scope<'a> {
+pub(super) enum Scope<'a> {
     All,
     /// Only these paths, relative to the directory; never empty strings.
     Some(Vec<&'a [u8]>),
+}
+
+/// The part of a tree that prefixes select.
+pub(super) fn scope_of(prefixes: &[Vec<u8>]) -> Scope<'_> {
+    match prefixes.iter().any(Vec::is_empty) || prefixes.is_empty() {
+        true => Scope::All,
+        false => Scope::Some(prefixes.iter().map(Vec::as_slice).collect()),
+    }
 }
 
 impl<'a> Scope<'a> {
@@ -370,17 +285,17 @@ struct Differing<'a> {
 /// and wide ones out of memory.
 fn compare(
     reader: &mut Reader,
-    before: Option<&Commit>,
-    now: &Commit,
+    before: Option<&Mark>,
+    now: &Mark,
     scope: &Scope<'_>,
     piece: &mut Piece,
 ) -> Result<(), HistoryError> {
-    let old = before.map(|commit| commit.tree);
+    let old = before.map(|mark| mark.tree);
     if old == Some(now.tree) {
         return Ok(());
     }
     // Errors name the commit whose tree could not be read.
-    let owner = |commit: &Commit| CommitId(bytes_of(&commit.id));
+    let owner = |mark: &Mark| CommitId(bytes_of(&mark.id));
     let (old_owner, new_owner) = (owner(before.unwrap_or(now)), owner(now));
     let mut stack = vec![Differing {
         dir: ROOT,
@@ -544,14 +459,18 @@ fn common_length(a: &[u8], b: &[u8]) -> usize {
     equal + rest.take_while(|(a, b)| a == b).count()
 }
 
-/// Slashes at the ends, doubled ones and `.` parts taken out.
-fn normal_prefixes(prefixes: &[Vec<u8>]) -> Vec<Vec<u8>> {
+/// Slashes at the ends, doubled ones and `.` parts taken out; behind the prefixes follow the attribute files above them,
+/// which say how files below them are checked out.
+pub(super) fn normal_prefixes(prefixes: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let normal = |prefix: &Vec<u8>| {
         let parts = prefix.split(|b| *b == b'/');
         let parts = parts.filter(|part| !part.is_empty() && *part != b".");
         parts.collect::<Vec<_>>().join(&b'/')
     };
-    prefixes.iter().map(normal).collect()
+    let mut out: Vec<Vec<u8>> = prefixes.iter().map(normal).collect();
+    let above = attribute_files_above(&out);
+    out.extend(above);
+    out
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::convert;
 use super::repository::object_id;
 use super::tree::{MAX_BLOB_BYTES, Node, Reader};
 use super::{
-    Change, ChangeLog, CommitId, Entry, EntryKind, Follower, HistoryError, Oid, Repository,
+    Change, ChangeLog, CommitId, Entry, EntryKind, Follower, HistoryError, Oid, PathId, Repository,
 };
 use gix::objs::Kind;
 use rayon::prelude::*;
@@ -73,7 +73,7 @@ pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
         old: side(*old),
         new: side(*new),
     };
-    let mut starts = vec![0];
+    let mut written_ends = Vec::with_capacity(log.len());
     let mut out: Vec<Change> = Vec::with_capacity(log.total_changes());
     let mut from = 0;
     for (build, end) in ends.into_iter().enumerate() {
@@ -86,7 +86,7 @@ pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
         }
         // What only the rules changed comes last.
         out.extend(rows);
-        let first = starts[build];
+        let first = written_ends.last().copied().unwrap_or(0);
         let mut kept = first;
         for at in first..out.len() {
             if out[at].old != out[at].new {
@@ -96,10 +96,10 @@ pub(super) fn as_checked_out(repository: &Repository, log: &mut ChangeLog) {
         }
         out.truncate(kept);
         from = end;
-        starts.push(out.len());
+        written_ends.push(out.len());
     }
     log.unread.files = unread;
-    log.replace(starts, out);
+    log.replace(out, written_ends);
 }
 
 /// The distinct `.gitattributes` of a log by object id, and of each path whether it is one; nothing when none of them
@@ -118,13 +118,10 @@ fn attribute_files(
     if !named.contains(&true) {
         return None;
     }
-    for (build, commit) in log.commits.iter().enumerate() {
-        let changes = log.changes(build).iter();
-        let new = changes
-            .filter(|c| named[c.path.index()])
-            .filter_map(|c| c.new);
-        for entry in new.filter(|e| e.kind != EntryKind::Submodule) {
-            wanted.entry(entry.oid).or_insert(commit.id);
+    for (build, change) in log.filtered(|c| named[c.path.index()]) {
+        let new = change.new.filter(|e| e.kind != EntryKind::Submodule);
+        if let Some(entry) = new {
+            wanted.entry(entry.oid).or_insert(log.commits[build].id);
         }
     }
     let mut reader = Reader::new(repository);
@@ -220,7 +217,8 @@ impl<'a> Pass<'a> {
         let changes = self.log.changes(build);
         let nothing: &'a AttributeFile = empty();
         let mut edits = Vec::new();
-        for change in changes {
+        let concerned = |c: &&Change| self.concerned[c.path.index()];
+        for change in changes.iter().filter(concerned) {
             let name = &self.names[change.path.index()];
             if !is_attribute_file(name) {
                 continue;
@@ -291,16 +289,8 @@ fn converting_folders(
     named: &[bool],
 ) -> Vec<Vec<u8>> {
     let converts = |entry: Entry| files.get(&entry.oid).is_some_and(AttributeFile::converts);
-    let mut found = FxHashSet::default();
-    for build in 0..log.len() {
-        let changes = log.changes(build).iter();
-        let files = changes.filter(|c| named[c.path.index()]);
-        found.extend(
-            files
-                .filter(|c| c.new.is_some_and(converts))
-                .map(|c| c.path),
-        );
-    }
+    let found = log.filtered(|c| named[c.path.index()] && c.new.is_some_and(converts));
+    let found: FxHashSet<PathId> = found.into_iter().map(|(_, c)| c.path).collect();
     let dir = |path| {
         let mut name = log.paths.bytes(path);
         name.truncate(name.len() - FILE_NAME.len());

@@ -5,25 +5,30 @@
 //! directory and build, spread over the thread pool. Invariant: nothing from the repository is
 //! executed and nothing is written; its configuration is treated as untrusted.
 
+mod ahead;
 mod attributes;
 mod changes;
 mod checkout;
 mod convert;
 mod error;
 mod follow;
+mod log;
 mod packs;
 mod paths;
 mod repository;
 mod stored;
+mod stored_commits;
 mod touched;
 mod tree;
 mod walk;
 mod worktree;
 
-pub use changes::{Change, ChangeLog, CommitInfo, change_log, change_log_kept, change_log_of};
+pub use ahead::{Ahead, Listed, Stretches, compare_ahead, listing};
+pub use changes::{change_log, change_log_kept, change_log_of};
 pub use checkout::Unread;
 pub use error::HistoryError;
 pub use follow::{Followed, Follower, Found};
+pub use log::{Change, ChangeLog, CommitInfo};
 pub use paths::{PathId, PathTable};
 pub use repository::{Index, Listing, Repository};
 pub use tree::{Blob, MAX_BLOB_BYTES};
@@ -41,7 +46,12 @@ pub struct CommitId(pub Oid);
 
 impl fmt::Display for CommitId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 2 * size_of::<Oid>()];
+        for (two, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *two = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -4,7 +4,8 @@
 //! and full paths on demand. Cost: one hash of the name per look-up, about 30 bytes plus the name
 //! per path. Invariant: ids depend on the order of insertion only, never on the hash.
 
-use std::hash::{BuildHasher, RandomState};
+use foldhash::quality::RandomState;
+use std::hash::BuildHasher;
 
 /// A path of the history, dense from 0 in order of first appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +115,18 @@ impl PathTable {
         self.file(dir, name)
     }
 
+    /// Adds all paths of this table to another one, in an order that names each of them once; what each is there.
+    pub(super) fn take_over(&self, order: &[PathId], to: &mut Self) -> Vec<PathId> {
+        let mut dirs = vec![None; self.dirs.nodes.len() + 1];
+        dirs[0] = Some(ROOT);
+        let mut merge = Merge { from: self, dirs };
+        let mut ids = vec![PathId(u32::MAX); self.len()];
+        for id in order {
+            ids[id.index()] = merge.add(*id, to);
+        }
+        ids
+    }
+
     pub(super) fn dir(&mut self, parent: DirId, name: &[u8]) -> DirId {
         DirId(self.dirs.intern(parent.0, name) + 1)
     }
@@ -123,34 +136,17 @@ impl PathTable {
     }
 }
 
-/// Takes paths of one table over into another, each when it is first asked for: paths asked for in
-/// the order of the builds get the ids that one pass over all builds would give.
-pub(super) struct Merge<'a> {
+/// Takes paths of one table over into another.
+struct Merge<'a> {
     from: &'a PathTable,
     dirs: Vec<Option<DirId>>,
-    files: Vec<Option<PathId>>,
 }
 
-impl<'a> Merge<'a> {
-    pub(super) fn new(from: &'a PathTable) -> Self {
-        let mut dirs = vec![None; from.dirs.nodes.len() + 1];
-        dirs[0] = Some(ROOT);
-        Self {
-            from,
-            dirs,
-            files: vec![None; from.len()],
-        }
-    }
-
-    pub(super) fn add(&mut self, id: PathId, to: &mut PathTable) -> PathId {
-        if let Some(known) = self.files[id.index()] {
-            return known;
-        }
+impl Merge<'_> {
+    fn add(&mut self, id: PathId, to: &mut PathTable) -> PathId {
         let (dir, name) = self.from.files.get(id.0);
         let dir = self.dir(dir, to);
-        let new = to.file(dir, name);
-        self.files[id.index()] = Some(new);
-        new
+        to.file(dir, name)
     }
 
     fn dir(&mut self, dir: u32, to: &mut PathTable) -> DirId {
@@ -302,8 +298,14 @@ mod tests {
                 let mut table = PathTable::default();
                 // The order inside a piece does not matter.
                 let local: Vec<_> = piece.iter().rev().map(|w| insert(&mut table, w)).collect();
-                let mut merge = Merge::new(&table);
-                ids.extend(local.iter().rev().map(|id| merge.add(*id, &mut merged)));
+                let mut order: Vec<PathId> = Vec::new();
+                let by_age = local.iter().rev();
+                by_age.for_each(|id| match order.contains(id) {
+                    true => {}
+                    false => order.push(*id),
+                });
+                let map = table.take_over(&order, &mut merged);
+                ids.extend(local.iter().rev().map(|id| map[id.index()]));
             }
             assert_eq!(ids, expected);
             assert_eq!(merged.len(), whole.len());

@@ -6,6 +6,7 @@
 
 use super::error::one_line;
 use super::packs::Packs;
+use super::stored_commits::StoredCommits;
 use super::tree::Listed;
 use super::{CommitId, Entry, HistoryError, Oid};
 use gix::open::Options;
@@ -150,6 +151,12 @@ impl Repository {
         &self.git_dir
     }
 
+    /// What the tool's own store calls it.
+    pub(super) fn name(&self) -> Vec<u8> {
+        let dir = self.git_dir.as_os_str();
+        dir.to_owned().into_encoded_bytes()
+    }
+
     /// Whether there is no work tree.
     #[must_use]
     pub fn is_bare(&self) -> bool {
@@ -268,14 +275,41 @@ impl Repository {
 
     /// The pack files, opened when they are first asked for: those that are there at that time.
     pub(super) fn packs(&self) -> Arc<Packs> {
-        let open = || {
-            let repo = self.handle();
-            let store = repo.objects.store_ref();
-            let mut directories = vec![store.path().to_owned()];
-            directories.extend(store.alternate_db_paths().unwrap_or_default());
-            Arc::new(Packs::open(&directories))
-        };
+        let open = || Arc::new(Packs::open(&self.object_directories()));
         Arc::clone(self.packs.get_or_init(open))
+    }
+
+    fn object_directories(&self) -> Vec<PathBuf> {
+        let repo = self.handle();
+        let store = repo.objects.store_ref();
+        let mut directories = vec![store.path().to_owned()];
+        directories.extend(store.alternate_db_paths().unwrap_or_default());
+        directories
+    }
+
+    /// Whether an earlier run left commits of it in the tool's own store.
+    #[must_use]
+    pub fn knows_commits(&self, cache_dir: &Path) -> bool {
+        StoredCommits::are_there(cache_dir, &self.name())
+    }
+
+    /// What the object store holds: as long as this is the same, no object has come and none has gone. It names
+    /// folders, packs by their names, which are hashes, and folders of loose objects by their times.
+    #[must_use]
+    pub fn held(&self) -> Vec<(PathBuf, i128)> {
+        let mut out = Vec::new();
+        for directory in self.object_directories() {
+            for folder in [directory.join("pack"), directory] {
+                let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+                let mut paths: Vec<PathBuf> = entries.map(|e| e.path()).collect();
+                paths.sort_unstable();
+                out.extend(paths.into_iter().map(|path| {
+                    let at = changed_at(&path).unwrap_or_default();
+                    (path, at)
+                }));
+            }
+        }
+        out
     }
 
     /// A handle for the calling thread.
@@ -310,6 +344,21 @@ fn foreign_object_format(git_dir: &Path) -> Option<String> {
             .ok()?;
     let format = config.string("extensions.objectFormat")?.to_string();
     (!format.eq_ignore_ascii_case("sha1")).then_some(format)
+}
+
+/// When a file or a folder was changed last, in nanoseconds since 1970.
+#[cfg(unix)]
+fn changed_at(path: &Path) -> Option<i128> {
+    use std::os::unix::fs::MetadataExt;
+    let found = path.symlink_metadata().ok()?;
+    Some(i128::from(found.ctime()) * 1_000_000_000 + i128::from(found.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed_at(path: &Path) -> Option<i128> {
+    let found = path.symlink_metadata().ok()?;
+    let since = found.modified().ok()?.duration_since(std::time::UNIX_EPOCH);
+    i128::try_from(since.ok()?.as_nanos()).ok()
 }
 
 #[cfg(unix)]

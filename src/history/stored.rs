@@ -4,7 +4,7 @@
 //! Costs one read of some 15 bytes per change. Invariant: a commit names its tree by content, so what was true of a
 //! pair once is true for ever; nothing of the checkout's conversions is in here.
 
-use super::changes::{Change, ChangeLog};
+use super::log::{Change, ChangeLog};
 use super::paths::{PathId, PathTable};
 use super::{Entry, EntryKind, Oid};
 use crate::disk::Kept;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Changes with the format; an older file is a miss.
-const MAGIC: &[u8] = b"cacheplan change log\x001";
+const MAGIC: &[u8] = b"cacheplan change log\x002";
 
 /// Builds kept beside those of the last run.
 const MAX_OTHERS: usize = 20_000;
@@ -61,25 +61,34 @@ impl Stored {
 
     /// Remembers the builds of a log, and of what was known as much as there is room for.
     pub fn keep(&self, pairs: &[Pair], log: &ChangeLog, known: &Known<'_>) {
+        // Paths of the log keep their numbers, and of what else is known those that are needed are added.
+        let mut paths: Vec<Vec<u8>> = log.paths.ids().map(|id| log.paths.bytes(id)).collect();
+        let mut added: FxHashMap<PathId, PathId> = FxHashMap::default();
         let mut out = Writer::default();
         for (build, pair) in pairs.iter().enumerate() {
-            out.build(*pair, log.changes(build), |p| log.paths.bytes(p));
+            out.build(*pair, log.changes(build).iter().copied());
         }
         let own: rustc_hash::FxHashSet<&Pair> = pairs.iter().collect();
         let mut others: Vec<_> = known.builds.iter().collect();
         others.retain(|(pair, _)| pair.0.is_some() && !own.contains(pair));
         others.sort_unstable_by_key(|(_, rows)| rows.start);
         for (pair, rows) in others.into_iter().take(MAX_OTHERS) {
-            let changes: Option<Vec<Change>> = known.body.rows[rows.clone()]
-                .iter()
-                .map(|r| known.change(*r, PathId(r.0)))
-                .collect();
-            if let Some(changes) = changes {
-                let path = |p: PathId| known.body.paths[p.index()].to_vec();
-                out.build(*pair, &changes, path);
+            let rows = known.body.rows[rows.clone()].iter();
+            let changes: Option<Vec<Change>> =
+                rows.map(|r| known.change(*r, PathId(r.0))).collect();
+            let mut changes = changes.unwrap_or_default();
+            for change in &mut changes {
+                change.path = *added.entry(change.path).or_insert_with_key(|id| {
+                    let path = known.body.paths[id.index()];
+                    log.paths.get(path).unwrap_or_else(|| {
+                        paths.push(path.to_vec());
+                        PathId(u32::try_from(paths.len() - 1).unwrap_or(u32::MAX))
+                    })
+                });
             }
+            out.build(*pair, changes.into_iter());
         }
-        if let Some(bytes) = out.finish(&self.name) {
+        if let Some(bytes) = out.finish(&self.name, &paths) {
             self.kept.write(&bytes);
         }
     }
@@ -172,10 +181,10 @@ fn oid(all: &[u8], n: u32) -> Option<Oid> {
 
 #[derive(Default)]
 struct Writer {
-    paths: Vec<Vec<u8>>,
-    path_ids: FxHashMap<Vec<u8>, u32>,
     oids: Vec<u8>,
-    oid_ids: FxHashMap<Oid, u32>,
+    /// What each path had last. A file changes from what it was: that is looked at, and no other object ids.
+    last: Vec<Option<(Oid, u32)>>,
+    commits: FxHashMap<Oid, u32>,
     builds: Vec<(u32, u32, u32)>,
     rows: Vec<(u32, u32, u32)>,
     /// Something has no number: nothing is written.
@@ -183,37 +192,33 @@ struct Writer {
 }
 
 impl Writer {
-    fn build(&mut self, pair: Pair, changes: &[Change], path: impl Fn(PathId) -> Vec<u8>) {
-        let before = pair.0.map_or(0, |id| self.oid(id) + 1);
-        let id = self.oid(pair.1) + 1;
+    fn build(&mut self, pair: Pair, changes: impl ExactSizeIterator<Item = Change>) {
+        let before = pair.0.map_or(0, |id| self.commit(id) + 1);
+        let id = self.commit(pair.1) + 1;
         let count = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         self.builds.push((before, id, count));
         for change in changes {
-            let [old, new] = [change.old, change.new].map(|side| self.side(side));
-            let path = self.path(path(change.path));
-            self.rows.push((path, old, new));
+            let [old, new] = [change.old, change.new].map(|side| self.side(change.path, side));
+            self.rows.push((change.path.0, old, new));
         }
-    }
-
-    fn path(&mut self, path: Vec<u8>) -> u32 {
-        let next = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
-        let paths = &mut self.paths;
-        *self.path_ids.entry(path).or_insert_with_key(|path| {
-            paths.push(path.clone());
-            next
-        })
     }
 
     fn oid(&mut self, oid: Oid) -> u32 {
         let next = u32::try_from(self.oids.len() / 20).unwrap_or(u32::MAX);
-        let oids = &mut self.oids;
-        *self.oid_ids.entry(oid).or_insert_with(|| {
-            oids.extend_from_slice(&oid);
-            next
-        })
+        self.oids.extend_from_slice(&oid);
+        next
     }
 
-    fn side(&mut self, side: Option<Entry>) -> u32 {
+    fn commit(&mut self, id: Oid) -> u32 {
+        if let Some(known) = self.commits.get(&id) {
+            return *known;
+        }
+        let number = self.oid(id);
+        self.commits.insert(id, number);
+        number
+    }
+
+    fn side(&mut self, path: PathId, side: Option<Entry>) -> u32 {
         let Some(entry) = side else { return 0 };
         let kind = match entry.kind {
             EntryKind::File => 1,
@@ -226,15 +231,25 @@ impl Writer {
                 0
             }
         };
-        let n = self.oid(entry.oid);
+        if self.last.len() <= path.index() {
+            self.last.resize(path.index() + 1, None);
+        }
+        let n = match self.last[path.index()] {
+            Some((oid, n)) if oid == entry.oid => n,
+            _ => {
+                let n = self.oid(entry.oid);
+                self.last[path.index()] = Some((entry.oid, n));
+                n
+            }
+        };
         self.full |= n > u32::MAX / 8 - 1;
         n.wrapping_mul(8) + kind
     }
 
-    fn finish(self, name: &[u8]) -> Option<Vec<u8>> {
+    fn finish(self, name: &[u8], paths: &[Vec<u8>]) -> Option<Vec<u8>> {
         let body = Body {
             name,
-            paths: self.paths.iter().map(Vec::as_slice).collect(),
+            paths: paths.iter().map(Vec::as_slice).collect(),
             oids: &self.oids,
             builds: self.builds,
             rows: self.rows,

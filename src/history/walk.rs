@@ -4,8 +4,10 @@
 //! list short. Cost: one decoded commit per commit met. Invariant: the set is the one `git rev-list`
 //! prints for the same limits, and no commit comes before its parents.
 
+use super::ahead::Listed;
 use super::error::one_line;
 use super::repository::{bytes_of, object_id};
+use super::stored_commits::{KnownCommits, StoredCommits};
 use super::tree::Reader;
 use super::{CommitId, HistoryError, Repository};
 use gix::ObjectId;
@@ -14,6 +16,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::hash_map::Entry;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Which commits are replayed, and which part of their trees matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +64,24 @@ pub(super) struct Commit {
     pub(super) parent_count: u32,
     pub(super) seconds: i64,
     pub(super) summary: String,
-    at_boundary: bool,
+    /// A shallow clone ends here: it has parents, and they are not in there.
+    pub(super) at_boundary: bool,
+}
+
+/// All of a commit that comparing its tree takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) id: ObjectId,
+    pub(super) tree: ObjectId,
+}
+
+impl Commit {
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            id: self.id,
+            tree: self.tree,
+        }
+    }
 }
 
 /// The builds of a walk, before anybody looks at what they changed.
@@ -70,57 +92,131 @@ pub struct Chosen {
     pub(super) truncated_by_shallow: bool,
 }
 
-/// Lists the builds of a walk: the fields of [`Walk`] but for its prefixes, which need not be known yet.
+impl Chosen {
+    /// Names the list to a hash: what commits are follows from their ids, where a shallow clone ends does not.
+    pub fn name(&self, mut part: impl FnMut(&[u8])) {
+        part(&[u8::from(self.truncated_by_shallow)]);
+        for commit in &self.commits {
+            part(commit.id.as_bytes());
+            part(&[u8::from(commit.at_boundary)]);
+        }
+    }
+}
+
+/// Lists the builds of a walk: the fields of [`Walk`] but for its prefixes, which need not be known yet. What
+/// commits say is remembered in the tool's own store, where there is one. Along first parents they are told to `listed` as they
+/// come.
 ///
 /// # Errors
 /// `Missing`, `Damaged` and `Bookkeeping` of [`HistoryError`].
 pub fn choose(
     repository: &Repository,
-    tip: CommitId,
-    limit: Limit,
-    mode: WalkMode,
+    (tip, limit, mode): (CommitId, Limit, WalkMode),
+    cache_dir: Option<&Path>,
+    listed: Option<&Listed>,
 ) -> Result<Chosen, HistoryError> {
-    let mut source = Source::new(repository)?;
+    let stored = cache_dir.map(|dir| StoredCommits::open(dir, repository.name()));
+    let known = stored.as_ref().map(StoredCommits::known);
+    let known = known.unwrap_or_default();
+    let scout = (mode == WalkMode::All && known.is_empty()).then(Scout::default);
+    let mut source = Source::new(repository, known)?;
+    source.scout = scout.as_ref();
     let tip = object_id(&tip.0);
-    let (mut commits, complete) = match (mode, limit) {
-        (WalkMode::FirstParent, Limit::Count(count)) => {
-            let commits = first_parents(&mut source, tip, count, |_| false)?;
-            let complete = commits.len() >= count;
-            (commits, complete)
+    let (mut commits, complete) = std::thread::scope(|scope| {
+        if let Some(scout) = &scout {
+            scope.spawn(|| scout.go(Reader::new(repository), tip));
         }
-        (WalkMode::FirstParent, Limit::After(base)) => {
-            let painted = paint(&mut source, tip, Some(object_id(&base.0)), mode, None)?;
-            let inside: FxHashSet<_> = painted.iter().map(|commit| commit.id).collect();
-            let outside = |id: &ObjectId| !inside.contains(id);
-            let commits = first_parents(&mut source, tip, usize::MAX, outside)?;
-            (commits, false)
-        }
-        (WalkMode::All, Limit::Count(count)) => {
-            let commits = paint(&mut source, tip, None, mode, Some(count))?;
-            let complete = commits.len() >= count;
-            (newest_first(commits), complete)
-        }
-        (WalkMode::All, Limit::After(base)) => {
-            let base = Some(object_id(&base.0));
-            let commits = paint(&mut source, tip, base, mode, None)?;
-            (newest_first(commits), false)
-        }
-    };
+        let found = walk(&mut source, (tip, limit, mode), listed);
+        scout.iter().for_each(Scout::come_back);
+        found
+    })?;
     commits.reverse();
+    if let Some(stored) = stored.as_ref().filter(|_| !source.fresh.is_empty()) {
+        stored.keep(&source.fresh, &source.known);
+    }
     Ok(Chosen {
         truncated_by_shallow: !complete && commits.iter().any(|commit| commit.at_boundary),
         commits,
     })
 }
 
-/// Reads commits, cutting parents off where the clone is shallow.
-struct Source {
-    reader: Reader,
-    boundary: FxHashSet<ObjectId>,
+/// The commits, newest first, and whether they are as many as were asked for.
+fn walk(
+    source: &mut Source<'_>,
+    (tip, limit, mode): (ObjectId, Limit, WalkMode),
+    listed: Option<&Listed>,
+) -> Result<(Vec<Commit>, bool), HistoryError> {
+    Ok(match (mode, limit) {
+        (WalkMode::FirstParent, Limit::Count(count)) => {
+            let commits = first_parents(source, tip, count, |_| false, listed)?;
+            let complete = commits.len() >= count;
+            (commits, complete)
+        }
+        (WalkMode::FirstParent, Limit::After(base)) => {
+            let painted = paint(source, tip, Some(object_id(&base.0)), mode, None)?;
+            let inside: FxHashSet<_> = painted.iter().map(|commit| commit.id).collect();
+            let outside = |id: &ObjectId| !inside.contains(id);
+            let commits = first_parents(source, tip, usize::MAX, outside, listed)?;
+            (commits, false)
+        }
+        (WalkMode::All, Limit::Count(count)) => {
+            let commits = paint(source, tip, None, mode, Some(count))?;
+            let complete = commits.len() >= count;
+            (newest_first(commits), complete)
+        }
+        (WalkMode::All, Limit::After(base)) => {
+            let base = Some(object_id(&base.0));
+            let commits = paint(source, tip, base, mode, None)?;
+            (newest_first(commits), false)
+        }
+    })
 }
 
-impl Source {
-    fn new(repository: &Repository) -> Result<Self, HistoryError> {
+/// Reads commits along first parents ahead of a walk over all of them, which meets them later: half the work for another
+/// core. It goes on beyond what the walk wants until it is called back.
+#[derive(Default)]
+struct Scout {
+    found: Mutex<FxHashMap<ObjectId, Commit>>,
+    is_back: AtomicBool,
+}
+
+impl Scout {
+    fn go(&self, mut reader: Reader, tip: ObjectId) {
+        let mut next = Some((tip, tip));
+        while let Some((id, child)) = next.take()
+            && !self.is_back.load(Ordering::Relaxed)
+            // Who needs the commit will meet the same error, and tell it.
+            && let Ok(commit) = decode(&mut reader, id, child)
+        {
+            next = commit.parents.first().map(|parent| (*parent, id));
+            let found = self.found.lock();
+            let mut found = found.unwrap_or_else(PoisonError::into_inner);
+            found.insert(id, commit);
+        }
+    }
+
+    fn come_back(&self) {
+        self.is_back.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self, id: &ObjectId) -> Option<Commit> {
+        let found = self.found.lock();
+        found.unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+}
+
+/// Reads commits, cutting parents off where the clone is shallow.
+struct Source<'a> {
+    reader: Reader,
+    boundary: FxHashSet<ObjectId>,
+    known: KnownCommits<'a>,
+    /// Those that were not known.
+    fresh: Vec<Commit>,
+    scout: Option<&'a Scout>,
+}
+
+impl<'a> Source<'a> {
+    fn new(repository: &Repository, known: KnownCommits<'a>) -> Result<Self, HistoryError> {
         let shallow = repository.handle().shallow_commits();
         let shallow = shallow.map_err(|error| HistoryError::Bookkeeping {
             what: "the shallow file",
@@ -131,49 +227,74 @@ impl Source {
             boundary: shallow.map_or_else(FxHashSet::default, |commits| {
                 commits.iter().copied().collect()
             }),
+            known,
+            fresh: Vec::new(),
+            scout: None,
         })
     }
 
     /// `child` is who needs the commit; errors name it.
     fn read(&mut self, id: ObjectId, child: ObjectId) -> Result<Commit, HistoryError> {
-        let child = CommitId(bytes_of(&child));
-        self.reader.commit = child;
-        let bytes = self.reader.object(id, Kind::Commit)?;
-        let decoded = gix::objs::CommitRef::from_bytes(bytes, gix::hash::Kind::Sha1);
-        let commit = decoded.map_err(|error| HistoryError::Damaged {
-            commit: child,
-            what: "commit",
-            oid: id.to_string(),
-            reason: one_line(&error),
-        })?;
-        let recorded: Vec<_> = commit.parents().collect();
-        let at_boundary = self.boundary.contains(&id) && !recorded.is_empty();
-        let summary = commit.message.split(|b| *b == b'\n');
-        let summary = summary
-            .map(<[u8]>::trim_ascii)
-            .find(|line| !line.is_empty());
-        Ok(Commit {
-            id,
-            tree: commit.tree(),
-            parent_count: u32::try_from(recorded.len()).unwrap_or(u32::MAX),
-            parents: if at_boundary { Vec::new() } else { recorded },
-            // A time that does not parse sorts as the oldest, which is what git does with it.
-            seconds: commit
-                .committer()
-                .ok()
-                .and_then(|who| who.time().ok())
-                .map_or(0, |time| time.seconds),
-            summary: String::from_utf8_lossy(summary.unwrap_or_default()).into_owned(),
-            at_boundary,
-        })
+        let known = self.known.get(&bytes_of(&id));
+        let mut commit = match known {
+            Some(commit) => commit,
+            None => {
+                let ahead = self.scout.and_then(|scout| scout.take(&id));
+                let commit = match ahead {
+                    Some(commit) => commit,
+                    None => decode(&mut self.reader, id, child)?,
+                };
+                self.fresh.push(commit.clone());
+                commit
+            }
+        };
+        if !commit.parents.is_empty() && self.boundary.contains(&id) {
+            commit.at_boundary = true;
+            commit.parents.clear();
+        }
+        Ok(commit)
     }
 }
 
+/// `child` is who needs the commit; errors name it.
+fn decode(reader: &mut Reader, id: ObjectId, child: ObjectId) -> Result<Commit, HistoryError> {
+    let child = CommitId(bytes_of(&child));
+    reader.commit = child;
+    let bytes = reader.object(id, Kind::Commit)?;
+    let decoded = gix::objs::CommitRef::from_bytes(bytes, gix::hash::Kind::Sha1);
+    let commit = decoded.map_err(|error| HistoryError::Damaged {
+        commit: child,
+        what: "commit",
+        oid: id.to_string(),
+        reason: one_line(&error),
+    })?;
+    let parents: Vec<_> = commit.parents().collect();
+    let summary = commit.message.split(|b| *b == b'\n');
+    let summary = summary
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty());
+    Ok(Commit {
+        id,
+        tree: commit.tree(),
+        parent_count: u32::try_from(parents.len()).unwrap_or(u32::MAX),
+        parents,
+        // A time that does not parse sorts as the oldest, which is what git does with it.
+        seconds: commit
+            .committer()
+            .ok()
+            .and_then(|who| who.time().ok())
+            .map_or(0, |time| time.seconds),
+        summary: String::from_utf8_lossy(summary.unwrap_or_default()).into_owned(),
+        at_boundary: false,
+    })
+}
+
 fn first_parents(
-    source: &mut Source,
+    source: &mut Source<'_>,
     tip: ObjectId,
     count: usize,
     outside: impl Fn(&ObjectId) -> bool,
+    listed: Option<&Listed>,
 ) -> Result<Vec<Commit>, HistoryError> {
     let mut commits: Vec<Commit> = Vec::new();
     let mut next = Some((tip, tip));
@@ -184,6 +305,12 @@ fn first_parents(
         let commit = source.read(id, child)?;
         next = commit.parents.first().map(|parent| (*parent, id));
         commits.push(commit);
+        if let Some(listed) = listed {
+            listed.one_more(&commits, Commit::mark);
+        }
+    }
+    if let Some(listed) = listed {
+        listed.end(&commits, Commit::mark);
     }
     Ok(commits)
 }
@@ -201,7 +328,7 @@ const SLOP: u32 = 5;
 /// The commits reachable from the tip and not from `base`, newest commit time first. Two colours
 /// spread through one queue ordered by time, as in `git rev-list`.
 fn paint(
-    source: &mut Source,
+    source: &mut Source<'_>,
     tip: ObjectId,
     base: Option<ObjectId>,
     mode: WalkMode,

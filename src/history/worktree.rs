@@ -10,6 +10,7 @@
 //! bytes. Other filters are taken as none, modes are git's two, and a submodule is what HEAD says.
 
 use super::error::one_line;
+use super::log::List;
 use super::paths::{PathId, PathTable, ROOT};
 use super::tree::{MAX_DEPTH, MAX_PATHS, too_many};
 use super::{
@@ -57,7 +58,7 @@ impl ChangeLog {
     #[must_use]
     pub fn state(&self) -> Vec<Option<Entry>> {
         let mut state = vec![None; self.paths.len()];
-        for change in &self.changes {
+        for change in (0..self.len()).flat_map(|build| self.changes(build)) {
             state[change.path.index()] = change.new;
         }
         state
@@ -83,11 +84,8 @@ impl ChangeLog {
             }
         }
         changes.retain(|c| c.old != c.new);
-        if self.starts.is_empty() {
-            self.starts.push(0);
-        }
-        self.changes.extend(changes);
-        self.starts.push(self.changes.len());
+        let all = 0..changes.len();
+        self.add(List::new(changes), [all]);
         self.commits.push(build);
     }
 }
