@@ -13,7 +13,7 @@ use super::args::{AnalyzeArgs, Cli, DockerfileFrom, HistoryFlags};
 use super::clock::Jobs;
 use super::git_view::GitView;
 use super::progress::part;
-use super::subject::{Place, Subject, load_replayed};
+use super::subject::{Found, Place, Subject, load_replayed};
 use super::timeline::{Builds, Replayed, beside_commits, read_builds_of, replay_subject};
 use super::tip_files::TipFiles;
 use super::trend::{self, Course};
@@ -107,6 +107,15 @@ struct Asked {
     context: bool,
 }
 
+fn good(found: &Result<Found>) -> Vec<&Subject> {
+    found.as_ref().map_or_else(|_| Vec::new(), good_of)
+}
+
+/// The targets without an error.
+fn good_of(found: &Found) -> Vec<&Subject> {
+    found.subjects.iter().filter(|s| !s.failed()).collect()
+}
+
 /// The document, and whether a target named with `-f` failed.
 fn analysis(
     cli: &Cli,
@@ -117,10 +126,10 @@ fn analysis(
     place.repository()?;
     let costs = costs(place, &args.history)?;
     let load = || load_replayed(place, &args.place.build, &args.history);
-    let (found, commits) = beside_commits(place, &args.history, load)?;
+    let (found, commits) = beside_commits(cli, place, &args.history, load, good)?;
     let found = found?;
     output::diagnostics(cli, &found.diagnostics);
-    let good: Vec<&Subject> = found.subjects.iter().filter(|s| !s.failed()).collect();
+    let good = good_of(&found);
     let builds = if good.is_empty() {
         None
     } else {
@@ -265,7 +274,8 @@ fn report(
     let replayed = replay_subject(place, &args.history, builds, subject, costs)?;
     let summary = summarize(&replayed.outcome, &replayed.costs);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
-    let refused = history_notes::of_refusals(&replayed.outcome, frozen);
+    let refused =
+        history_notes::of_refusals(&history_notes::Refusals::of(&replayed.outcome), frozen);
     let refused = refused.filter(|_| summary.builds > 0);
     let refused = refused.map(|d| (subject.source.clone(), d));
     let mut extra: Vec<(SourceFile, Diagnostic)> = refused.into_iter().collect();

@@ -38,8 +38,9 @@ pub struct Cli {
     /// No progress and no notes on stderr; errors stay.
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Where to keep what was computed (digests of unchanged files), or `none`. Without it
-    /// `cacheplan` in the user's cache folder; never inside the analysed repository.
+    /// Where to keep what was computed (digests of unchanged files, what commits changed, answers of
+    /// `replay`), or `none`. Without it `cacheplan` in the user's cache folder; never inside the
+    /// analysed repository.
     #[arg(
         long = "cache-dir",
         global = true,

@@ -5,7 +5,7 @@ mod measure;
 
 use super::args::{BuildFlags, BuilderArg, Cli, CompareArgs, CompareFormat, DockerfileFrom};
 use super::progress::phase;
-use super::subject::{Place, Subject, load_replayed, only};
+use super::subject::{Place, Subject, load_one_replayed};
 use super::timeline::{Builds, Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output, worktree};
 use crate::cost::CostTable;
@@ -277,14 +277,14 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         reference: None,
     };
     if inside {
-        return only(load_replayed(place, &flags, history)?);
+        return Ok(load_one_replayed(place, &flags, history)?.0);
     }
     if here.is_file() {
         // A file from elsewhere is judged in the context of the repository's own Dockerfile.
         let absolute = here.canonicalize()?;
         flags.files = vec![absolute.to_string_lossy().into_owned()];
         flags.context.get_or_insert_with(|| ".".to_owned());
-        let mut subject = only(load_replayed(place, &flags, history)?)?;
+        let mut subject = load_one_replayed(place, &flags, history)?.0;
         let bytes = subject.source.bytes().to_vec();
         subject.source = SourceFile::new(name.to_owned(), bytes);
         subject.file = name.to_owned();
@@ -295,5 +295,7 @@ fn variant(place: &Place, args: &CompareArgs, name: &str) -> Result<Subject> {
         .with_context(|| format!("{name} is neither a file nor REV:path"))?;
     let older = Place::open(&args.repo, Some(rev))?;
     flags.files = vec![path.to_owned()];
-    only(load_replayed(&older, &flags, history).with_context(|| name.to_owned())?)
+    let (subject, _) =
+        load_one_replayed(&older, &flags, history).with_context(|| name.to_owned())?;
+    Ok(subject)
 }

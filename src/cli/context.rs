@@ -7,7 +7,7 @@ pub(super) mod source;
 mod text;
 
 use super::args::{Cli, ContextArgs, ContextFormat};
-use super::subject::{Place, Subject, load, only};
+use super::subject::{Place, Subject, load_one};
 use super::{Done, context_digests, output};
 use crate::context::reader::{Reads, reads};
 use crate::context::{Context, ContextEntry, EntryKind, Hashing, IgnoredEntry, ProblemKind};
@@ -53,7 +53,7 @@ impl View<'_> {
 
 pub fn run(cli: &Cli, args: &ContextArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let mut subject = only(load(&place, &args.place.build, &[])?)?;
+    let mut subject = load_one(&place, &args.place.build, &[])?;
     if subject.failed() {
         output::diagnostics(cli, &subject.diagnostics);
         return Ok(Done::WrongInput);

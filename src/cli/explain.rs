@@ -3,7 +3,7 @@
 use super::args::{Cli, DockerfileFrom, ExplainArgs, ExplainFormat};
 use super::progress::phase;
 use super::scenario::{self, Ends, Pair, before, found_at, history_flags, pair, read_ends, twin};
-use super::subject::{Place, Subject, load_replayed, only};
+use super::subject::{Place, Subject, load_one_replayed};
 use super::{Done, analyze, log_file, output, worktree};
 use crate::cost::CostTable;
 use crate::cost::log::{Log, Seen};
@@ -29,7 +29,7 @@ pub fn run(cli: &Cli, args: &ExplainArgs) -> Result<Done> {
     let mut ends = Ends::new(&args.place.path, reference, &args.from, args.to.as_deref())?;
     let flags = history_flags(&args.pair, args.dockerfile_from)?;
     let costs = analyze::costs(&ends.place, &flags)?;
-    let subject = only(load_replayed(&ends.place, &args.place.build, &flags)?)?;
+    let subject = load_one_replayed(&ends.place, &args.place.build, &flags)?.0;
     output::diagnostics(cli, &subject.diagnostics);
     if subject.failed() {
         return Ok(Done::WrongInput);

@@ -11,7 +11,7 @@ use crate::footprint::Outcome as Outcomes;
 use crate::history::{ChangeLog, CommitId, Entry, EntryKind, Follower, PathId, Repository};
 use crate::pattern::{IgnoreRules, PathFilter, SourcePattern, display};
 use crate::plan::{Input, Plan, Step, normalize_reference};
-use crate::simulate::{Outcome, Policy, Selection, Summary};
+use crate::simulate::{BuildOutcome, Outcome, Policy, Selection, Summary};
 use crate::source::{SourceFile, Span};
 use anyhow::{Result, bail};
 use rustc_hash::FxHashSet;
@@ -88,18 +88,42 @@ pub fn of_no_builds(outcome: &Outcome, summary: &Summary) -> Option<Diagnostic> 
     Some(d)
 }
 
+/// Builds that the builder refuses.
+#[derive(Default)]
+pub struct Refusals {
+    /// How many builds there are, refused or not.
+    ran: usize,
+    /// How many are refused with which message.
+    counts: BTreeMap<String, usize>,
+}
+
+impl Refusals {
+    /// Those of a whole replay.
+    #[must_use]
+    pub fn of(outcome: &Outcome) -> Self {
+        let mut out = Self::default();
+        outcome.builds.iter().for_each(|b| out.count(b));
+        out
+    }
+
+    /// Counts one more build.
+    pub fn count(&mut self, build: &BuildOutcome) {
+        self.ran += usize::from(build.plan.is_some());
+        let Some(failure) = &build.fails else { return };
+        match self.counts.get_mut(&failure.message) {
+            Some(count) => *count += 1,
+            None => drop(self.counts.insert(failure.message.clone(), 1)),
+        }
+    }
+}
+
 /// Why the builder refuses so many of the builds; `frozen`: all of them use today's Dockerfile.
 #[must_use]
-pub fn of_refusals(outcome: &Outcome, frozen: bool) -> Option<Diagnostic> {
-    let failures = || outcome.builds.iter().filter_map(|b| b.fails.as_ref());
-    let refused = failures().count();
-    let ran = outcome.builds.iter().filter(|b| b.plan.is_some()).count();
-    if refused * WORTH_A_WORD < ran || refused == 0 {
+pub fn of_refusals(refusals: &Refusals, frozen: bool) -> Option<Diagnostic> {
+    let Refusals { ran, counts } = refusals;
+    let refused: usize = counts.values().sum();
+    if refused * WORTH_A_WORD < *ran || refused == 0 {
         return None;
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for failure in failures() {
-        *counts.entry(&failure.message).or_default() += 1;
     }
     // The first of equals, by their text.
     let (message, most) = counts.iter().rev().max_by_key(|(_, n)| **n)?;

@@ -1,7 +1,7 @@
 //! `cacheplan inspect`: the parsed Dockerfile and its step graph.
 
 use super::args::{Cli, InspectArgs, InspectFormat};
-use super::subject::{Place, Subject, load, only};
+use super::subject::{Place, Subject, load_one};
 use super::{Done, output};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
 use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet, Variables};
@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 
 pub fn run(cli: &Cli, args: &InspectArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let subject = only(load(&place, &args.place.build, &[])?)?;
+    let subject = load_one(&place, &args.place.build, &[])?;
     output::diagnostics(cli, &subject.diagnostics);
     let text = match args.format {
         InspectFormat::Json => output::json(&document(&subject, args.footprints))?,

@@ -6,7 +6,7 @@ pub mod files;
 use super::args::{Cli, DiskArg, DockerfileFrom, LayersArgs, LayersFormat};
 use super::context::source;
 use super::progress::phase;
-use super::subject::{Place, Subject, load, load_replayed, only};
+use super::subject::{Place, Subject, load_one, load_one_replayed};
 use super::timeline::{Replayed, read_builds, replay_subject};
 use super::{Done, analyze, history_notes, output};
 use crate::context::Hashing;
@@ -30,11 +30,7 @@ pub fn run(cli: &Cli, args: &LayersArgs) -> Result<Done> {
         bail!("--dockerfile-from each: `layers` looks at the layers of today's Dockerfile");
     }
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
-    let subject = only(load(
-        &place,
-        &args.place.build,
-        &args.history.volatile_args,
-    )?)?;
+    let subject = load_one(&place, &args.place.build, &args.history.volatile_args)?;
     output::diagnostics(cli, &subject.diagnostics);
     if subject.failed() {
         return Ok(Done::WrongInput);
@@ -105,7 +101,7 @@ fn replay(
         }
         return Ok(None);
     }
-    let same = only(load_replayed(place, &args.place.build, flags)?)?;
+    let same = load_one_replayed(place, &args.place.build, flags)?.0;
     let declined = same.diagnostics.iter().find(|(_, d)| d.is_error());
     if let Some((_, why)) = declined {
         output::note(cli, &format!("note: no figures per build: {}", why.message));

@@ -6,6 +6,7 @@
 mod advice;
 mod affected;
 mod analyze;
+mod answers;
 mod archives;
 pub mod args;
 mod build_file;

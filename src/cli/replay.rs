@@ -1,15 +1,19 @@
 //! `cacheplan replay`: every build, step by step.
 
+use super::answers::{Answers, NewAnswer, Question};
 use super::args::{Cli, DockerfileFrom, HistoryFlags, ReplayArgs, ReplayFormat, WalkArg};
+use super::history_notes::{self, Refusals};
 use super::progress::phase;
-use super::subject::{Place, load_replayed, only};
-use super::timeline::{Builds, Ground, Replays, beside_commits, epochs, read_builds_of};
-use super::{Done, analyze, history_notes, output, worktree};
+use super::subject::{Place, Subject, load_one_replayed};
+use super::timeline::{
+    Builds, Commits, Ground, Replays, beside_commits, epochs, prepare, read_builds_of,
+};
+use super::{Done, analyze, output, worktree};
 use crate::cost::CostTable;
-use crate::history::PathId;
+use crate::history::{PathId, PathTable};
 use crate::plan::Plan;
 use crate::report::escape;
-use crate::simulate::{BuildCost, BuildOutcome, Cause, Costing, Outcome, Policy, Verdict};
+use crate::simulate::{BuildCost, BuildOutcome, Cause, Costing, Policy, Verdict};
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -29,9 +33,13 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
     let place = Place::open(&args.place.path, args.place.build.reference.as_deref())?;
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
-    let load = || load_replayed(&place, &args.place.build, &args.history);
-    let (found, commits) = beside_commits(&place, &args.history, load)?;
-    let subject = only(found?)?;
+    let load = || -> Result<Subject> {
+        let (mut subject, _) = load_one_replayed(&place, &args.place.build, &args.history)?;
+        prepare(cli, &place, &args.history, &mut subject);
+        Ok(subject)
+    };
+    let (found, commits) = beside_commits(cli, &place, &args.history, load, good)?;
+    let subject = found?;
     output::diagnostics(cli, &subject.diagnostics);
     // With `each` a broken file of today is one refused build, no more.
     if subject.failed() && args.history.dockerfile_from == DockerfileFrom::Frozen {
@@ -41,50 +49,91 @@ pub fn run(cli: &Cli, args: &ReplayArgs) -> Result<Done> {
         worktree: args.worktree,
         ..args.history.clone()
     };
-    let builds = read_builds_of(cli, &place, &history, &[&subject], commits?)?;
-    output::diagnostics(cli, &history_notes::about(&builds, &[&subject]));
+    let commits = commits?;
+    let answers = answers(cli, args, (&place, &subject, &costs, &commits))?;
+    if let Some(answer) = answers.as_ref().and_then(Answers::known) {
+        answer.give(cli, &subject.source, output::open(args.output.as_deref())?)?;
+        return Ok(Done::Fine);
+    }
+    let mut builds = read_builds_of(cli, &place, &history, &[&subject], commits)?;
+    let notes = history_notes::about(&builds, &[&subject]);
+    output::diagnostics(cli, &notes);
     let busy = phase(cli, "replaying");
     let epochs = epochs(&place, &history, &builds, &subject)?;
     let timeline = epochs.timeline.clone();
     let setting = (&place, &history, &builds, &subject, &costs);
     let (replays, ground) = Replays::open(setting, epochs, Some(&timeline))?;
     let printer = Printer::new(args, &builds, &replays, &costs, &timeline);
+    let mut answer = answers.as_ref().and_then(Answers::begin);
     let to = output::open(args.output.as_deref())?;
-    let outcome = printed((&replays, &ground), timeline, printer, to)?;
+    let to = (to, answer.as_mut());
+    let refusals = printed((&replays, &ground), timeline, printer, to)?;
     drop(busy);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
-    if let Some(refused) = history_notes::of_refusals(&outcome, frozen) {
-        output::diagnostics(cli, &[(subject.source.clone(), refused)]);
+    let refused = history_notes::of_refusals(&refusals, frozen);
+    let refused = refused.map(|d| (subject.source.clone(), d));
+    let refused = refused.as_slice();
+    output::diagnostics(cli, refused);
+    if let Some(answer) = answer {
+        answer.finish(&notes, refused);
     }
     // The process ends: taking long histories apart is time that nobody gains by.
-    std::mem::forget((outcome, replays, builds));
+    builds.log.kept();
+    std::mem::forget((replays, builds));
     Ok(Done::Fine)
 }
 
-/// Replays on this core, and writes on another.
+fn good(found: &Result<Subject>) -> Vec<&Subject> {
+    found.iter().filter(|s| !s.failed()).collect()
+}
+
+/// Where the answer is kept; nowhere if it is made from more than commits.
+fn answers(
+    cli: &Cli,
+    args: &ReplayArgs,
+    (place, subject, costs, commits): (&Place, &Subject, &CostTable, &Commits),
+) -> Result<Option<Answers>> {
+    let question = Question::new("replay");
+    // Which commit a name in --base-change stands for is found out later.
+    let whole = !args.worktree && args.history.base_changes.is_empty();
+    let Some(mut question) = question.filter(|_| whole) else {
+        return Ok(None);
+    };
+    question.about(&(&args.place.build, &args.history, args.format));
+    question.replay(place, subject, costs, commits)?;
+    question.answers(cli, place)
+}
+
+/// Replays on this core, and writes on another; what is refused.
 fn printed(
     (replays, ground): (&Replays, &Ground<'_>),
     timeline: Vec<Option<usize>>,
     mut printer: Printer<'_>,
-    mut to: output::Pieces<'_>,
-) -> Result<Outcome> {
+    (mut to, mut answer): (output::Pieces<'_>, Option<&mut NewAnswer<'_>>),
+) -> Result<Refusals> {
     let (send, receive) = sync_channel::<Vec<BuildOutcome>>(16);
     std::thread::scope(|scope| {
         let writing = scope.spawn(move || -> Result<()> {
+            let mut write = |text: &[u8]| {
+                answer.iter_mut().for_each(|a| a.add(text));
+                to.write(text)
+            };
             let mut text = Vec::with_capacity(PIECE * 2);
             printer.head(&mut text)?;
             for build in receive.iter().flatten() {
                 printer.build(&mut text, &build)?;
                 if text.len() >= PIECE {
-                    to.write(&text)?;
+                    write(&text)?;
                     text.clear();
                 }
             }
-            to.write(&text)
+            write(&text)
         });
+        let mut refusals = Refusals::default();
         let mut batch = Vec::with_capacity(BATCH);
-        let outcome = replays.growing(ground, timeline, |build| {
-            batch.push(build.clone());
+        replays.growing(ground, timeline, |build| {
+            refusals.count(&build);
+            batch.push(build);
             if batch.len() == BATCH {
                 // Nobody takes it once writing has failed, which is told below.
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
@@ -95,7 +144,7 @@ fn printed(
         drop(send);
         let written = writing.join();
         written.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(outcome)
+        Ok(refusals)
     })
 }
 
@@ -121,6 +170,7 @@ struct Printer<'a> {
     files: Vec<Written<'a>>,
     costs: &'a CostTable,
     costing: Costing<'a>,
+    paths: ShownPaths<'a>,
     /// How many builds were written.
     next: usize,
     /// The plan whose steps were listed last.
@@ -145,6 +195,7 @@ impl<'a> Printer<'a> {
             files: plans.iter().map(Written::new).collect(),
             costs,
             costing: replays.costing(),
+            paths: ShownPaths::new(&builds.log.paths),
             next: 0,
             shown: timeline.iter().flatten().next().copied().unwrap_or(0),
         }
@@ -186,8 +237,8 @@ impl<'a> Printer<'a> {
             writeln!(out, "{line}")?;
             self.shown = plan;
         }
-        let line = Line::new(build, &name, &self.files[plan], cost, self.builds);
-        line.write(out)
+        let line = Line::new(build, &name, &self.files[plan], cost);
+        line.write(out, &mut self.paths)
     }
 }
 
@@ -214,24 +265,83 @@ impl<'a> Written<'a> {
     }
 }
 
+/// Paths as they are shown, each worked out when it is first asked for.
+struct ShownPaths<'a> {
+    table: &'a PathTable,
+    texts: Vec<Option<Box<str>>>,
+    /// Those of one cause, for a moment.
+    some: Vec<usize>,
+    name: Vec<u8>,
+}
+
+impl<'a> ShownPaths<'a> {
+    /// Behind all others.
+    const GIT: &'static str = ".git";
+
+    fn new(table: &'a PathTable) -> Self {
+        let mut texts = vec![None; table.len()];
+        texts.push(Some(Self::GIT.into()));
+        Self {
+            table,
+            texts,
+            some: Vec::new(),
+            name: Vec::new(),
+        }
+    }
+
+    /// Writes the first changed paths behind a cause, sorted as they are shown.
+    fn write(&mut self, out: &mut Vec<u8>, cause: &Cause) -> Result<()> {
+        let mut some = std::mem::take(&mut self.some);
+        some.clear();
+        some.extend(cause.paths.iter().map(|p| p.index()));
+        for at in &some {
+            if self.texts[*at].is_none() {
+                let id = PathId(u32::try_from(*at)?);
+                self.table.write(id, &mut self.name);
+                self.texts[*at] = Some(crate::pattern::display(&self.name).into());
+            }
+        }
+        if cause.git {
+            some.push(self.texts.len() - 1);
+        }
+        let text = |at: &usize| self.texts[*at].as_deref().unwrap_or_default();
+        let by_text = |a: &usize, b: &usize| text(a).cmp(text(b));
+        if some.len() > PATHS {
+            some.select_nth_unstable_by(PATHS, by_text);
+            some.truncate(PATHS);
+        }
+        some.sort_unstable_by(by_text);
+        for (i, at) in some.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            quote(out, text(at))?;
+        }
+        self.some = some;
+        Ok(())
+    }
+}
+
+/// A text in quotes; most need nothing else.
+fn quote(out: &mut Vec<u8>, text: &str) -> Result<()> {
+    let plain = |b: u8| b >= b' ' && b != b'"' && b != b'\\';
+    if !text.bytes().all(plain) {
+        return Ok(serde_json::to_writer(out, text)?);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
 /// One build.
 struct Line<'a> {
     verdicts: &'a [Verdict],
-    causes: Vec<CauseRow<'a>>,
+    causes: &'a [Cause],
     commit: &'a str,
     cost: Option<BuildCost>,
     fails: Option<Fails<'a>>,
     file: &'a Written<'a>,
-}
-
-#[derive(Serialize)]
-struct CauseRow<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    because_of: Option<&'a str>,
-    kind: &'a str,
-    more: usize,
-    paths: Vec<String>,
-    step: &'a str,
 }
 
 #[derive(Serialize)]
@@ -246,19 +356,7 @@ impl<'a> Line<'a> {
         commit: &'a str,
         file: &'a Written<'a>,
         cost: BuildCost,
-        builds: &Builds,
     ) -> Self {
-        let id = |position: usize| file.ids[position].as_str();
-        let cause = |c: &Cause| {
-            let (paths, more) = paths(c, builds);
-            CauseRow {
-                because_of: c.because_of.map(id),
-                kind: c.kind.as_str(),
-                more,
-                paths,
-                step: id(c.step),
-            }
-        };
         let refused = |message| Fails {
             message,
             step: None,
@@ -269,7 +367,7 @@ impl<'a> Line<'a> {
         });
         Self {
             verdicts: &build.verdicts,
-            causes: build.causes.iter().map(cause).collect(),
+            causes: &build.causes,
             commit,
             cost: Some(cost).filter(|_| file.refused.is_none()),
             fails: file.refused.map(refused).or(fails),
@@ -277,12 +375,19 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Fields stand in the order of their names, as everywhere in this output. Lists of steps are most of the text, and
-    /// are put together from what is quoted already.
-    fn write(&self, out: &mut Vec<u8>) -> Result<()> {
+    /// Fields stand in the order of their names, as everywhere in this output. Lists of steps and causes are most of the
+    /// text, and are put together from what is quoted already.
+    fn write(&self, out: &mut Vec<u8>, paths: &mut ShownPaths<'_>) -> Result<()> {
         out.extend_from_slice(b"{\"cached\":");
         self.list(out, Verdict::Cached);
-        field(out, "causes", &self.causes)?;
+        out.extend_from_slice(b",\"causes\":[");
+        for (i, cause) in self.causes.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            self.cause(out, cause, paths)?;
+        }
+        out.push(b']');
         field(out, "commit", self.commit)?;
         if let Some(cost) = &self.cost {
             field(out, "critical_path_s", &cost.critical_path_s)?;
@@ -303,6 +408,25 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
+    fn cause(&self, out: &mut Vec<u8>, cause: &Cause, paths: &mut ShownPaths<'_>) -> Result<()> {
+        out.push(b'{');
+        if let Some(position) = cause.because_of {
+            out.extend_from_slice(b"\"because_of\":");
+            out.extend_from_slice(self.file.quoted[position].as_bytes());
+        }
+        out.extend_from_slice(b"\"kind\":\"");
+        out.extend_from_slice(cause.kind.as_str().as_bytes());
+        let more = (cause.paths.len() + usize::from(cause.git)).saturating_sub(PATHS);
+        write!(out, "\",\"more\":{more},\"paths\":[")?;
+        paths.write(out, cause)?;
+        out.extend_from_slice(b"],\"step\":");
+        out.extend_from_slice(self.file.quoted[cause.step].as_bytes());
+        // Each has a comma behind it.
+        out.pop();
+        out.push(b'}');
+        Ok(())
+    }
+
     fn list(&self, out: &mut Vec<u8>, of: Verdict) {
         out.push(b'[');
         let first = out.len();
@@ -311,7 +435,6 @@ impl<'a> Line<'a> {
                 out.extend_from_slice(quoted.as_bytes());
             }
         }
-        // Each has a comma behind it.
         if out.len() > first {
             out.pop();
         }
@@ -322,22 +445,6 @@ impl<'a> Line<'a> {
 fn field(out: &mut Vec<u8>, name: &str, value: &(impl Serialize + ?Sized)) -> Result<()> {
     write!(out, ",\"{name}\":")?;
     Ok(serde_json::to_writer(out, value)?)
-}
-
-/// The first changed paths behind a cause, sorted as they are shown, and how many more there are.
-fn paths(cause: &Cause, builds: &Builds) -> (Vec<String>, usize) {
-    let shown = |p: &PathId| crate::pattern::display(&builds.log.paths.bytes(*p));
-    let mut paths: Vec<String> = cause.paths.iter().map(shown).collect();
-    if cause.git {
-        paths.push(".git".to_owned());
-    }
-    let more = paths.len().saturating_sub(PATHS);
-    if more > 0 {
-        paths.select_nth_unstable(PATHS);
-        paths.truncate(PATHS);
-    }
-    paths.sort_unstable();
-    (paths, more)
 }
 
 /// One line of a table: commit, a mark per step, seconds, subject.
@@ -372,6 +479,7 @@ fn row(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::CauseKind;
 
     /// Lines read as maps and written again are the same: fields stand in the order of their names.
     #[test]
@@ -381,6 +489,15 @@ mod tests {
             quoted: vec!["\"0.0\",".to_owned(), "\"1.0\",".to_owned()],
             refused: None,
         };
+        let table = PathTable::default();
+        let mut paths = ShownPaths::new(&table);
+        let causes = [Cause {
+            step: 1,
+            kind: CauseKind::Parent,
+            paths: Vec::new(),
+            git: true,
+            because_of: Some(0),
+        }];
         let cost = BuildCost {
             work_s: 1.5,
             work_s_min: 0.1,
@@ -395,13 +512,7 @@ mod tests {
         ] {
             let line = Line {
                 verdicts: &verdicts,
-                causes: vec![CauseRow {
-                    because_of: Some("0.1"),
-                    kind: "parent",
-                    more: 0,
-                    paths: vec!["é \"q\"\n".to_owned()],
-                    step: "1.0",
-                }],
+                causes: &causes,
                 commit: "c",
                 cost,
                 fails: fails.map(|message| Fails {
@@ -411,10 +522,19 @@ mod tests {
                 file: &file,
             };
             let mut text = Vec::new();
-            line.write(&mut text).expect("writes");
+            line.write(&mut text, &mut paths).expect("writes");
             let text = String::from_utf8(text).expect("text");
             let value: Value = serde_json::from_str(&text).expect("reads");
             assert_eq!(format!("{value}\n"), text);
+        }
+    }
+
+    #[test]
+    fn texts_are_quoted_as_json_has_them() {
+        for text in ["", "a/b.rs", "é", "a\"b", "a\\b", "\u{7f}", "\n\u{1}"] {
+            let mut out = Vec::new();
+            quote(&mut out, text).expect("writes");
+            assert_eq!(out, serde_json::to_vec(text).expect("writes"), "{text:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags, names_a_build};
-use crate::project::{self, Files, WorkTree, choose_context};
+use crate::project::{self, Discovery, Files, Target, WorkTree, choose_context};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -194,7 +194,7 @@ impl Files for CommitFiles {
 /// One build: a Dockerfile with its context, ignore rules and options.
 pub struct Subject {
     /// As discovered.
-    pub target: project::Target,
+    pub target: Target,
     /// The Dockerfile as reports show it.
     pub file: String,
     /// Its bytes.
@@ -203,6 +203,8 @@ pub struct Subject {
     pub parsed: Parsed<Dockerfile>,
     /// Its steps.
     pub plan: Plan,
+    /// What the Makefiles of the newest commit run is in them.
+    pub recipes_noted: bool,
     /// What the build is told.
     pub options: BuildOptions,
     /// The context relative to PATH, `.` for PATH.
@@ -259,6 +261,18 @@ pub struct Found {
 /// # Errors
 /// When a named file is not there, or nothing is found.
 pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Found> {
+    let discovery = discover(place, flags)?;
+    let one = |t| subject(place, flags, volatile, t);
+    let subjects: Result<Vec<Subject>> = discovery.targets.iter().map(one).collect();
+    let not_analysed = discovery.not_analysed.iter().map(|f| place.shown(f));
+    Ok(Found {
+        subjects: subjects?,
+        not_analysed: not_analysed.collect(),
+        diagnostics: about_files(place, &discovery),
+    })
+}
+
+fn discover(place: &Place, flags: &BuildFlags) -> Result<Discovery> {
     let odd = |file: &str| match dockerfile_at(place, file) {
         BuildFile::Odd(why) => Some(format!("{} {why}", place.shown(file))),
         _ => None,
@@ -270,7 +284,6 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
             None => return Err(e.into()),
         },
     };
-    let located = |l: &project::Located| located(place, l);
     if discovery.targets.is_empty() {
         if let Some(why) = odd("Dockerfile") {
             bail!(why);
@@ -280,20 +293,41 @@ pub fn load(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Fo
             place.path.display()
         );
     }
-    let subjects: Result<Vec<Subject>> = discovery
-        .targets
-        .iter()
-        .map(|t| subject(place, flags, volatile, t, &located))
-        .collect();
-    Ok(Found {
-        subjects: subjects?,
-        not_analysed: discovery
-            .not_analysed
-            .iter()
-            .map(|f| place.shown(f))
-            .collect(),
-        diagnostics: discovery.diagnostics.iter().map(&located).collect(),
-    })
+    Ok(discovery)
+}
+
+/// What there is to say about compose and bake files.
+fn about_files(place: &Place, discovery: &Discovery) -> Vec<(SourceFile, Diagnostic)> {
+    let list = discovery.diagnostics.iter();
+    list.map(|l| located(place, l)).collect()
+}
+
+/// Loads the one target of commands that take one: `-f`, else `Dockerfile` in PATH, else the only one.
+///
+/// # Errors
+/// As [`load`], and when there are several and none is named.
+pub fn load_one(place: &Place, flags: &BuildFlags, volatile: &[String]) -> Result<Subject> {
+    one_of(place, flags, volatile, &discover(place, flags)?)
+}
+
+fn one_of(
+    place: &Place,
+    flags: &BuildFlags,
+    volatile: &[String],
+    discovery: &Discovery,
+) -> Result<Subject> {
+    let targets = &discovery.targets;
+    let default =
+        |t: &&Target| t.file.eq_ignore_ascii_case("Dockerfile") && t.origin == "discovered";
+    let only = targets.first().filter(|_| targets.len() == 1);
+    let Some(target) = only.or_else(|| targets.iter().find(default)) else {
+        let list: Vec<String> = targets.iter().map(|t| place.shown(&t.file)).collect();
+        bail!(
+            "there are several targets, name one with -f: {}",
+            list.join(", ")
+        );
+    };
+    subject(place, flags, volatile, target)
 }
 
 /// A diagnostic with the file that it is about.
@@ -311,27 +345,44 @@ pub fn located(place: &Place, l: &project::Located) -> (SourceFile, Diagnostic) 
 /// As [`load`].
 pub fn load_replayed(place: &Place, flags: &BuildFlags, history: &HistoryFlags) -> Result<Found> {
     let mut found = load(place, flags, &history.volatile_args)?;
-    for subject in &mut found.subjects {
-        // Each commit's own Dockerfile may use what today's does not.
-        let used = match history.dockerfile_from {
-            DockerfileFrom::Frozen => foreign_files(&subject.plan),
-            DockerfileFrom::Each => {
-                let folders = subject.options.contexts.iter();
-                let mut folders = folders.filter(|(_, v)| !v.starts_with("docker-image:"));
-                folders.next().map(|(name, _)| name.clone())
-            }
-        };
-        if let Some(name) = used {
-            let message = format!(
-                "the named context {name} is no image: its changes are not in this history"
-            );
-            let d = Diagnostic::whole(Severity::Error, "build/named-context", message);
-            let help = "`inspect` and `context` read such a build, it cannot be replayed";
-            let about = (subject.source.clone(), d.with_help(help));
-            subject.diagnostics.push(about);
-        }
-    }
+    let subjects = found.subjects.iter_mut();
+    subjects.for_each(|s| decline_foreign(s, history));
     Ok(found)
+}
+
+/// As [`load_one`], for commands that replay builds; and what there is to say about compose and bake files.
+///
+/// # Errors
+/// As [`load_one`].
+pub fn load_one_replayed(
+    place: &Place,
+    flags: &BuildFlags,
+    history: &HistoryFlags,
+) -> Result<(Subject, Vec<(SourceFile, Diagnostic)>)> {
+    let discovery = discover(place, flags)?;
+    let mut subject = one_of(place, flags, &history.volatile_args, &discovery)?;
+    decline_foreign(&mut subject, history);
+    Ok((subject, about_files(place, &discovery)))
+}
+
+fn decline_foreign(subject: &mut Subject, history: &HistoryFlags) {
+    // Each commit's own Dockerfile may use what today's does not.
+    let used = match history.dockerfile_from {
+        DockerfileFrom::Frozen => foreign_files(&subject.plan),
+        DockerfileFrom::Each => {
+            let folders = subject.options.contexts.iter();
+            let mut folders = folders.filter(|(_, v)| !v.starts_with("docker-image:"));
+            folders.next().map(|(name, _)| name.clone())
+        }
+    };
+    if let Some(name) = used {
+        let message =
+            format!("the named context {name} is no image: its changes are not in this history");
+        let d = Diagnostic::whole(Severity::Error, "build/named-context", message);
+        let help = "`inspect` and `context` read such a build, it cannot be replayed";
+        let about = (subject.source.clone(), d.with_help(help));
+        subject.diagnostics.push(about);
+    }
 }
 
 /// A named context whose files a step of the target needs.
@@ -350,28 +401,6 @@ fn foreign_files(plan: &Plan) -> Option<String> {
         _ => None,
     });
     taken.chain(based).next()
-}
-
-/// The one target of commands that take one: `-f`, else `Dockerfile` in PATH, else the only one.
-///
-/// # Errors
-/// When there are several and none is named.
-pub fn only(mut found: Found) -> Result<Subject> {
-    if found.subjects.len() > 1
-        && let Some(i) = found.subjects.iter().position(|s| {
-            s.target.file.eq_ignore_ascii_case("Dockerfile") && s.target.origin == "discovered"
-        })
-    {
-        return Ok(found.subjects.swap_remove(i));
-    }
-    if found.subjects.len() > 1 {
-        let list: Vec<&str> = found.subjects.iter().map(|s| s.file.as_str()).collect();
-        bail!(
-            "there are several targets, name one with -f: {}",
-            list.join(", ")
-        );
-    }
-    found.subjects.pop().context("no Dockerfile found")
 }
 
 /// `NAME=VALUE` flags of the command line.
@@ -400,8 +429,7 @@ pub fn subject(
     place: &Place,
     flags: &BuildFlags,
     volatile: &[String],
-    target: &project::Target,
-    located: &dyn Fn(&project::Located) -> (SourceFile, Diagnostic),
+    target: &Target,
 ) -> Result<Subject> {
     let mut args = target.args.clone();
     let given = pairs("--build-arg", &flags.build_args)?;
@@ -442,8 +470,11 @@ pub fn subject(
     let file = place.shown(&target.file);
     let missing = bytes.is_none();
     let source = SourceFile::new(file.clone(), bytes.unwrap_or_default());
-    let mut diagnostics: Vec<(SourceFile, Diagnostic)> =
-        target.diagnostics.iter().map(located).collect();
+    let mut diagnostics: Vec<(SourceFile, Diagnostic)> = target
+        .diagnostics
+        .iter()
+        .map(|l| located(place, l))
+        .collect();
     let parsed = if missing {
         Parsed {
             tree: Dockerfile::default(),
@@ -514,6 +545,7 @@ pub fn subject(
         source,
         parsed,
         plan,
+        recipes_noted: false,
         options,
         context,
         context_prefix,

@@ -20,8 +20,8 @@ const MAX_SOURCES: usize = 4096;
 /// Every path that is or was a submodule.
 #[must_use]
 pub fn submodules(log: &ChangeLog) -> Vec<PathId> {
-    let changes = (0..log.len()).flat_map(|build| log.changes(build));
-    let new = changes.filter(|c| c.new.is_some_and(|e| e.kind == EntryKind::Submodule));
+    let new = log.odd().map(|(_, c)| c);
+    let new = new.filter(|c| c.new.is_some_and(|e| e.kind == EntryKind::Submodule));
     new.map(|c| c.path)
         .collect::<BTreeSet<_>>()
         .into_iter()
@@ -46,6 +46,9 @@ pub fn expose(
     submodules: &[PathId],
     taken: &Taken<'_>,
 ) -> Vec<Vec<u8>> {
+    if submodules.is_empty() {
+        return Vec::new();
+    }
     let links = link_texts(log, links, taken.prefix);
     let mut sources: Vec<(Vec<SourcePattern>, usize)> = Vec::new();
     for selection in taken.selections {
@@ -120,7 +123,7 @@ fn link_texts(
     prefix: &str,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for change in (0..log.len()).flat_map(|build| log.changes(build)) {
+    for (_, change) in log.odd() {
         if let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink)
             && let Some(text) = links.get(&entry.oid)
             && let Some(path) = below(&log.paths.bytes(change.path), prefix)

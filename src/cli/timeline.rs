@@ -14,8 +14,8 @@ use super::tip_files::TipFiles;
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
-    ChangeLog, Chosen, CommitId, EntryKind, Follower, Limit, Oid, Repository, WORK_TREE, WalkMode,
-    change_log_of, choose,
+    Ahead, ChangeLog, Chosen, CommitId, EntryKind, Follower, Limit, Listed, Oid, Repository,
+    WORK_TREE, WalkMode, change_log_of, choose, compare_ahead, listing,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{IgnoreRules, SourceKind, SourcePattern, display};
@@ -27,6 +27,7 @@ use crate::simulate::{
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 /// More links than this are not read; a source reached through a later one counts as missing.
@@ -50,44 +51,103 @@ pub struct Builds {
 pub struct Commits {
     tip: CommitId,
     chosen: Chosen,
+    ahead: Option<Ahead>,
 }
 
-/// Lists the commits that the flags ask for; HEAD is `at` where that is given.
-fn commits(repository: &Repository, at: Option<CommitId>, flags: &HistoryFlags) -> Result<Commits> {
+impl Commits {
+    /// The newest one.
+    #[must_use]
+    pub fn tip(&self) -> CommitId {
+        self.tip
+    }
+
+    /// Those that are builds.
+    #[must_use]
+    pub fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+}
+
+/// The newest commit that the flags ask for, and how far back they go; HEAD is `at` where that is given.
+fn ends(
+    repository: &Repository,
+    at: Option<CommitId>,
+    flags: &HistoryFlags,
+) -> Result<(CommitId, Limit)> {
     let head = || at.map_or_else(|| repository.head(), Ok);
-    let (tip, limit) = match (&flags.range, &flags.since) {
+    Ok(match (&flags.range, &flags.since) {
         (Some(range), _) => {
             let (from, to) = repository.resolve_range(range)?;
             (to, Limit::After(from))
         }
         (None, Some(rev)) => (head()?, Limit::After(repository.resolve(rev)?)),
         (None, None) => (head()?, Limit::Count(flags.history)),
-    };
+    })
+}
+
+/// Lists the commits that the flags ask for.
+fn commits(
+    repository: &Repository,
+    at: Option<CommitId>,
+    flags: &HistoryFlags,
+    store: Option<&Path>,
+    listed: Option<&Listed>,
+) -> Result<Commits> {
+    let (tip, limit) = ends(repository, at, flags)?;
     let mode = match flags.walk {
         WalkArg::FirstParent => WalkMode::FirstParent,
         WalkArg::All => WalkMode::All,
     };
-    let chosen = choose(repository, tip, limit, mode)?;
-    Ok(Commits { tip, chosen })
+    let chosen = choose(repository, (tip, limit, mode), store, listed)?;
+    Ok(Commits {
+        tip,
+        chosen,
+        ahead: None,
+    })
 }
 
-/// Loads something while another core lists the commits that the flags ask for.
+/// Loads something while another core lists the commits that the flags ask for. Where those are not known from an earlier
+/// run, their trees are then compared while older ones are listed.
 ///
 /// # Errors
-/// When PATH is in no repository; listing has its own result.
+/// When PATH is in no repository, or the store was asked for in a place that is analysed; listing has its own result.
 pub fn beside_commits<T>(
+    cli: &Cli,
     place: &Place,
     flags: &HistoryFlags,
     load: impl FnOnce() -> T,
+    subjects: impl FnOnce(&T) -> Vec<&Subject>,
 ) -> Result<(T, Result<Commits>)> {
     let (repository, at) = (place.repository()?, place.at);
+    let store = cache_dir(cli, place)?;
+    let store = store.as_deref();
+    let (listed, listing) = listing();
     Ok(std::thread::scope(|scope| {
-        let listing = scope.spawn(move || commits(repository, at, flags));
+        let task = scope.spawn(move || commits(repository, at, flags, store, Some(&listed)));
         let loaded = load();
-        let listed = listing.join();
-        let listed = listed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (loaded, listed)
+        let subjects = subjects(&loaded);
+        let is_known = store.is_some_and(|dir| repository.knows_commits(dir));
+        let ahead = (!subjects.is_empty() && !is_known)
+            .then(|| compare_ahead(repository, &prefixes(place, &subjects), listing));
+        let found = task.join();
+        let found = found.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let found = found.map(|commits| Commits { ahead, ..commits });
+        (loaded, found)
     }))
+}
+
+/// What of the repository builds see: contexts, and the files that decide about them. None is everything.
+fn prefixes(place: &Place, subjects: &[&Subject]) -> Vec<Vec<u8>> {
+    let mut prefixes: Vec<Vec<u8>> = Vec::new();
+    for s in subjects {
+        prefixes.push(s.context_prefix.clone().into_bytes());
+        prefixes.push(place.shown(&s.target.file).into_bytes());
+        prefixes.push(format!("{}.dockerignore", place.shown(&s.target.file)).into_bytes());
+    }
+    if prefixes.iter().any(Vec::is_empty) {
+        prefixes.clear();
+    }
+    prefixes
 }
 
 /// Reads the history that the flags ask for, as far as it lies in the contexts.
@@ -100,7 +160,8 @@ pub fn read_builds(
     flags: &HistoryFlags,
     subjects: &[&Subject],
 ) -> Result<Builds> {
-    let commits = commits(place.repository()?, place.at, flags)?;
+    let store = cache_dir(cli, place)?;
+    let commits = commits(place.repository()?, place.at, flags, store.as_deref(), None)?;
     read_builds_of(cli, place, flags, subjects, commits)
 }
 
@@ -116,22 +177,14 @@ pub fn read_builds_of(
     commits: Commits,
 ) -> Result<Builds> {
     let repository = place.repository()?;
-    let Commits { tip, chosen } = commits;
-    let mut prefixes: Vec<Vec<u8>> = Vec::new();
-    for s in subjects {
-        prefixes.push(s.context_prefix.clone().into_bytes());
-        prefixes.push(place.shown(&s.target.file).into_bytes());
-        prefixes.push(format!("{}.dockerignore", place.shown(&s.target.file)).into_bytes());
-    }
-    if prefixes.iter().any(Vec::is_empty) {
-        prefixes.clear();
-    }
+    let Commits { tip, chosen, ahead } = commits;
+    let prefixes = prefixes(place, subjects);
     for subject in subjects {
         history_notes::refuse_other_repositories(repository, tip, place, subject)?;
     }
     let store = cache_dir(cli, place)?;
     let _phase = phase(cli, "reading the history");
-    let mut log = change_log_of(repository, chosen, &prefixes, store.as_deref())?;
+    let mut log = change_log_of(repository, chosen, &prefixes, store.as_deref(), ahead)?;
     if log.commits.is_empty() && !flags.worktree {
         match (&flags.range, &flags.since) {
             (Some(range), _) => bail!("--range {range} holds no commits to replay"),
@@ -210,18 +263,16 @@ fn read_links(repository: &Repository, log: &ChangeLog) -> Links {
     let mut missing = Vec::new();
     let mut tried: FxHashSet<Oid> = FxHashSet::default();
     let mut reader = Follower::new(repository);
-    for (i, commit) in log.commits.iter().enumerate() {
-        for change in log.changes(i) {
-            let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink) else {
-                continue;
-            };
-            if tried.len() >= MAX_LINKS || !tried.insert(entry.oid) {
-                continue;
-            }
-            match reader.read(commit.id, entry) {
-                Ok(blob) => drop(out.insert(entry.oid, blob.bytes)),
-                Err(e) => missing.push((log.paths.bytes(change.path), e.to_string())),
-            }
+    for (build, change) in log.odd() {
+        let Some(entry) = change.new.filter(|e| e.kind == EntryKind::Symlink) else {
+            continue;
+        };
+        if tried.len() >= MAX_LINKS || !tried.insert(entry.oid) {
+            continue;
+        }
+        match reader.read(log.commits[build].id, entry) {
+            Ok(blob) => drop(out.insert(entry.oid, blob.bytes)),
+            Err(e) => missing.push((log.paths.bytes(change.path), e.to_string())),
         }
     }
     (out, missing)
@@ -321,22 +372,39 @@ pub fn replay_subject(
     replay_epochs(place, flags, builds, subject, costs, epochs)
 }
 
-/// Adds what the Makefiles of the newest commit run to the plans that run `make`. Where its files can't be listed, a
+/// Adds what the Makefiles of a commit run to the plans that run `make`. Where its files can't be listed, a
 /// `make` is only itself.
-fn note_recipes(place: &Place, builds: &Builds, subject: &Subject, plans: &mut [Plan]) {
-    let Some(repository) = &place.repository else {
+fn note_recipes(repository: &Repository, newest: CommitId, subject: &Subject, plans: &mut [Plan]) {
+    if !plans.iter().any(recipes::any) {
         return;
-    };
-    let mut commits = builds.log.commits.iter().rev().map(|c| c.id);
-    let newest = commits.find(|id| *id != WORK_TREE);
-    let Some(newest) = newest.filter(|_| plans.iter().any(recipes::any)) else {
-        return;
-    };
+    }
     if let Ok(mut files) = TipFiles::new(repository, newest, subject) {
         // No Makefile is in there.
         files.holds_git = false;
         plans.iter_mut().for_each(|p| recipes::note(p, &files));
     }
+}
+
+/// Does already what is to be done with a subject whose own file all builds use, for those who have nothing else to do:
+/// whose commits are not known yet, and have to be listed one after another.
+pub fn prepare(cli: &Cli, place: &Place, flags: &HistoryFlags, subject: &mut Subject) {
+    let frozen = flags.dockerfile_from == DockerfileFrom::Frozen;
+    let (Some(repository), true) = (&place.repository, frozen) else {
+        return;
+    };
+    let store = cache_dir(cli, place).ok().flatten();
+    if store.is_some_and(|dir| repository.knows_commits(&dir)) {
+        return;
+    }
+    let Ok((tip, _)) = ends(repository, place.at, flags) else {
+        return;
+    };
+    if recipes::any(&subject.plan) {
+        let mut plans = [subject.plan.clone()];
+        note_recipes(repository, tip, subject, &mut plans);
+        [subject.plan] = plans;
+    }
+    subject.recipes_noted = true;
 }
 
 /// Replays builds of several Dockerfiles in the context of a subject.
@@ -425,7 +493,13 @@ impl Replays {
             new_bases,
             ..
         } = epochs;
-        note_recipes(place, builds, subject, &mut plans);
+        let mut commits = builds.log.commits.iter().rev().map(|c| c.id);
+        let newest = commits.find(|id| *id != WORK_TREE);
+        if let (Some(repository), Some(newest)) = (&place.repository, newest)
+            && !subject.recipes_noted
+        {
+            note_recipes(repository, newest, subject, &mut plans);
+        }
         let prepared = prepare_columns(&plans, &plan_rules, timeline);
         let ground = Ground {
             builds,
@@ -480,20 +554,20 @@ impl Replays {
 
     /// Replays what was opened while another core computes what is read; `tell` gets every build as soon as it is
     /// decided, in order.
-    #[must_use]
     pub fn growing(
         &self,
         ground: &Ground<'_>,
         timeline: Vec<Option<usize>>,
-        tell: impl FnMut(&BuildOutcome),
-    ) -> Outcome {
+        tell: impl FnMut(BuildOutcome),
+    ) {
         let models = self.prepared.models(&self.plans);
         let timeline = self.timeline(timeline);
         let columns = &self.prepared.matrix;
         // A worker that waits for the other thread would keep from it the workers that it needs.
         if rayon::current_thread_index().is_some() {
             let whole = matrix(&ground.context(), &columns.selections, &columns.requests);
-            return replay_growing(&models, &timeline, whole, &self.facts, || None, tell);
+            replay_growing(&models, &timeline, whole, &self.facts, || None, tell);
+            return;
         }
         let (send, receive) = sync_channel(4);
         std::thread::scope(|scope| {
@@ -506,12 +580,11 @@ impl Replays {
             });
             let more = || receive.recv().ok();
             let columns = columns.clone();
-            let outcome = replay_growing(&models, &timeline, columns, &self.facts, more, tell);
+            replay_growing(&models, &timeline, columns, &self.facts, more, tell);
             if let Err(panic) = computing.join() {
                 std::panic::resume_unwind(panic);
             }
-            outcome
-        })
+        });
     }
 
     fn timeline(&self, plan: Vec<Option<usize>>) -> Timeline {

@@ -6,7 +6,7 @@ use super::analyze::{self, shared_builds};
 use super::args::{Cli, DockerfileFrom, ReplayFormat, TrendArgs, WalkArg};
 use super::epochs::each;
 use super::progress::phase;
-use super::subject::{Place, load_replayed, only};
+use super::subject::{Place, load_one_replayed};
 use super::timeline::{ReplaySetting, Replays, read_builds, times};
 use super::{Done, history_notes, output, worktree};
 use crate::history::{ChangeLog, CommitId, CommitInfo};
@@ -64,9 +64,8 @@ pub fn run(cli: &Cli, args: &TrendArgs) -> Result<Done> {
     }
     place.repository()?;
     let costs = analyze::costs(&place, &args.history)?;
-    let found = load_replayed(&place, &args.place.build, &args.history)?;
-    output::diagnostics(cli, &found.diagnostics);
-    let subject = only(found)?;
+    let (subject, about) = load_one_replayed(&place, &args.place.build, &args.history)?;
+    output::diagnostics(cli, &about);
     output::diagnostics(cli, &subject.diagnostics);
     if subject.failed() {
         return Ok(Done::WrongInput);

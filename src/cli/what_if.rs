@@ -5,7 +5,7 @@ use super::explain::{Shape, document, known_bases, print};
 use super::scenario::{
     Before, Files, Pair, commit_files, history_flags, pair, prefixes, two_builds, work_tree_files,
 };
-use super::subject::{Place, Subject, load_replayed, only, pairs};
+use super::subject::{Place, Subject, load_one_replayed, pairs};
 use super::{Done, analyze, output, worktree};
 use crate::history::{CommitId, Entry, EntryKind, Oid, WORK_TREE};
 use crate::pattern::{IgnoreRules, PathFilter};
@@ -33,14 +33,14 @@ pub fn run(cli: &Cli, args: &WhatIfArgs) -> Result<Done> {
     let costs = analyze::costs(&place, &flags)?;
     let mut build = args.place.build.clone();
     build.build_args.clone_from(&args.given);
-    let today = only(load_replayed(&place, &build, &flags)?)?;
+    let today = load_one_replayed(&place, &build, &flags)?.0;
     output::diagnostics(cli, &today.diagnostics);
     if today.failed() {
         return Ok(Done::WrongInput);
     }
     // The same Dockerfile with other arguments; the files are today's.
     build.build_args.extend(args.place.build.build_args.clone());
-    let changed = only(load_replayed(&place, &build, &flags)?)?;
+    let changed = load_one_replayed(&place, &build, &flags)?.0;
     if changed.failed() {
         output::diagnostics(cli, &changed.diagnostics);
         return Ok(Done::WrongInput);

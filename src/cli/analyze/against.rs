@@ -4,7 +4,7 @@ use super::steps::steps;
 use super::{Weight, figures};
 use crate::cli::args::AnalyzeArgs;
 use crate::cli::compare::over;
-use crate::cli::subject::{Place, Subject, load_replayed, only};
+use crate::cli::subject::{Place, Subject, load_one_replayed};
 use crate::cli::timeline::{Builds, Replayed, replay_subject};
 use crate::cost::CostTable;
 use crate::report::bootstrap::saving_interval;
@@ -34,12 +34,12 @@ pub fn against(
     flags.context = Some(subject.context.clone());
     flags.target.clone_from(&subject.options.target);
     // A change that adds the Dockerfile, or mends it, is no reason to say nothing about it.
-    let found = load_replayed(&older, &flags, &args.history).and_then(only);
+    let found = load_one_replayed(&older, &flags, &args.history);
     let mut other = match found {
-        Ok(other) if other.failed() => {
+        Ok((other, _)) if other.failed() => {
             return Ok(Err("the Dockerfile there has errors".to_owned()));
         }
-        Ok(other) => other,
+        Ok((other, _)) => other,
         Err(e) => return Ok(Err(format!("{e:#}"))),
     };
     other.options.args.clone_from(&subject.options.args);

@@ -2,7 +2,7 @@
 
 use crate::cli::advice::{Advisor, Around, Found, by_file, of_subject};
 use crate::cli::args::AnalyzeArgs;
-use crate::cli::subject::{Place, Subject, load_replayed, only};
+use crate::cli::subject::{Place, Subject, load_one_replayed};
 use crate::cli::timeline::{Builds, Replayed, replay_subject};
 use crate::cost::CostTable;
 use crate::optimize::{step_seconds, warm_seconds};
@@ -128,7 +128,7 @@ fn with_volatile(
         flags.files = vec![subject.target.file.clone()];
         flags.context = Some(subject.context.clone());
         flags.target.clone_from(&subject.options.target);
-        let mut other = only(load_replayed(place, &flags, history).ok()?).ok()?;
+        let mut other = load_one_replayed(place, &flags, history).ok()?.0;
         let wanted: Vec<String> = history.volatile_args.clone();
         if other.options.args != subject.options.args {
             return None;

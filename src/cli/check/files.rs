@@ -96,10 +96,9 @@ pub fn look(args: &CheckArgs, top: &Path, list: &[(PathBuf, String)]) -> Result<
         None => advice::settings(top, Some(top))?,
     };
     let found = project::discover_named(place.files.as_ref(), &named)?;
-    let located = |l: &project::Located| subject::located(&place, l);
     let targets = found.targets.iter();
     let subjects: Vec<subject::Subject> = targets
-        .map(|t| subject::subject(&place, &args.build, &[], t, &located))
+        .map(|t| subject::subject(&place, &args.build, &[], t))
         .collect::<Result<_>>()?;
     let files = subjects.iter().map(|s| ProjectFile {
         path: &s.target.file,

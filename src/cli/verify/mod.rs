@@ -4,7 +4,7 @@ mod plan;
 mod prediction;
 
 use super::args::{BuilderArg, Cli, DockerfileFrom, ReplayFormat, VerifyArgs};
-use super::subject::{Place, Subject, load_replayed, only};
+use super::subject::{Place, Subject, load_one_replayed};
 use super::{Done, output};
 use crate::optimize::with_lines;
 use crate::report::verify::{Verified, text};
@@ -21,7 +21,7 @@ pub fn run(cli: &Cli, args: &VerifyArgs) -> Result<Done> {
         BuilderArg::Docker => Box::new(Docker),
         BuilderArg::Buildah => Box::new(Buildah),
     };
-    let subject = only(load_replayed(&place, &args.place.build, &args.history)?)?;
+    let subject = load_one_replayed(&place, &args.place.build, &args.history)?.0;
     output::diagnostics(cli, &subject.diagnostics);
     let frozen = args.history.dockerfile_from == DockerfileFrom::Frozen;
     if subject.failed() && (frozen || args.plan) {
