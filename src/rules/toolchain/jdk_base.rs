@@ -63,10 +63,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 /// The commands that the image starts.
-fn commands<'a>(view: &View<'a>) -> Vec<&'a CommandForm> {
+fn commands<'a>(view: &View<'a>) -> Vec<CommandForm<'a>> {
     let stages = view.image_stages();
     let all = stages.iter().flat_map(|s| view.instructions(*s));
-    let one = all.into_iter().filter_map(|(_, i)| match &i.kind {
+    let one = all.into_iter().filter_map(|(_, i)| match i.kind() {
         Kind::Cmd(c) | Kind::Entrypoint(c) => Some(c),
         _ => None,
     });
@@ -76,7 +76,7 @@ fn commands<'a>(view: &View<'a>) -> Vec<&'a CommandForm> {
 fn starts_jar(view: &View<'_>) -> bool {
     let jar = |text: &str| text.contains("java") && text.contains(".jar");
     commands(view).iter().any(|c| match c {
-        CommandForm::Shell(text) => jar(text),
+        CommandForm::Shell(text) => jar(&text),
         CommandForm::Exec(argv) => {
             let all: Vec<&str> = argv.iter().map(|a| a.as_str()).collect();
             jar(&all.join(" "))
