@@ -77,27 +77,24 @@ impl Keyword {
 
     /// The keyword that a word is, in any case.
     pub(super) fn read(word: &str) -> Option<Self> {
-        // Nearly all are one of these in upper case.
-        let likely = match word.as_bytes() {
-            [b'A', b'R', ..] => Self::Arg,
-            [b'A', ..] => Self::Add,
-            [b'C', b'O', ..] => Self::Copy,
-            [b'C', ..] => Self::Cmd,
-            [b'E', b'N', b'V'] => Self::Env,
-            [b'E', b'N', ..] => Self::Entrypoint,
-            [b'E', ..] => Self::Expose,
-            [b'F', ..] => Self::From,
-            [b'H', ..] => Self::Healthcheck,
-            [b'L', ..] => Self::Label,
-            [b'U', ..] => Self::User,
-            [b'V', ..] => Self::Volume,
-            [b'W', ..] => Self::Workdir,
-            _ => Self::Run,
-        };
-        if word == likely.as_str() {
-            return Some(likely);
-        }
-        Self::read_slowly(word)
+        // Nearly all are written so.
+        Some(match word {
+            "ADD" => Self::Add,
+            "ARG" => Self::Arg,
+            "CMD" => Self::Cmd,
+            "COPY" => Self::Copy,
+            "ENTRYPOINT" => Self::Entrypoint,
+            "ENV" => Self::Env,
+            "EXPOSE" => Self::Expose,
+            "FROM" => Self::From,
+            "HEALTHCHECK" => Self::Healthcheck,
+            "LABEL" => Self::Label,
+            "RUN" => Self::Run,
+            "USER" => Self::User,
+            "VOLUME" => Self::Volume,
+            "WORKDIR" => Self::Workdir,
+            _ => return Self::read_slowly(word),
+        })
     }
 
     fn read_slowly(word: &str) -> Option<Self> {

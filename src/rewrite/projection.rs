@@ -240,9 +240,7 @@ pub(super) fn manifests(
     let Kind::Copy(copied) = instruction.kind() else {
         return None;
     };
-    let Some(source) = copied.sources.only() else {
-        return None;
-    };
+    let source = copied.sources.only()?;
     // All keep the names that they have in the context.
     let kept: BTreeSet<String> = files.values().map(|f| base_name(f)).collect();
     let same = files

@@ -58,7 +58,7 @@ fn simpler(text: &str) -> String {
             continue;
         }
         let flags = ["--link", "--mount=", "--chmod=", "--exclude=", "--network="];
-        let words = ins.original().split(' ');
+        let words = ins.original().as_str().split(' ');
         let words = words.filter(|w| !flags.iter().any(|f| w.starts_with(f)));
         out += &(words.collect::<Vec<_>>().join(" ") + "\n");
     }

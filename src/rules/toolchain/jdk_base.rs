@@ -76,7 +76,7 @@ fn commands<'a>(view: &View<'a>) -> Vec<CommandForm<'a>> {
 fn starts_jar(view: &View<'_>) -> bool {
     let jar = |text: &str| text.contains("java") && text.contains(".jar");
     commands(view).iter().any(|c| match c {
-        CommandForm::Shell(text) => jar(&text),
+        CommandForm::Shell(text) => jar(text),
         CommandForm::Exec(argv) => {
             let all: Vec<&str> = argv.iter().map(|a| a.as_str()).collect();
             jar(&all.join(" "))
