@@ -6,7 +6,8 @@
 
 use cacheplan::diagnostic::Diagnostic;
 use cacheplan::dockerfile::{
-    CommandForm, Dockerfile, Instruction, Kind, Parsed, Text, expand_word, expand_words, parse,
+    CommandForm, Dockerfile, Instruction, Kind, Parsed, Text, Texts, expand_word, expand_words,
+    parse,
 };
 use cacheplan::source::SourceFile;
 use std::collections::BTreeMap;
@@ -96,12 +97,12 @@ fn show(instruction: &Instruction) -> String {
 
 fn content(instruction: &Instruction) -> String {
     let mut out = instruction.keyword.to_lowercase();
-    if !instruction.flags.is_empty() {
-        let flag = |f: &cacheplan::dockerfile::Flag| match f.value() {
+    if !instruction.flags().is_empty() {
+        let flag = |f: cacheplan::dockerfile::Flag<'_>| match f.value() {
             Some(value) => quote(&format!("--{}={value}", f.name())),
             None => quote(&format!("--{}", f.name())),
         };
-        let flags: Vec<String> = instruction.flags.iter().map(flag).collect();
+        let flags: Vec<String> = instruction.flags().iter().map(flag).collect();
         write!(out, " [{}]", flags.join(" ")).expect("a string");
     }
     for value in values(instruction) {
@@ -113,31 +114,31 @@ fn content(instruction: &Instruction) -> String {
 
 /// Arguments as the suite's parser keeps them: before anything is looked into.
 fn values(instruction: &Instruction) -> Vec<String> {
-    let arguments = instruction.arguments.as_str();
-    let texts = |list: &[Text]| list.iter().map(|s| quote(s)).collect();
-    let command = |form: &CommandForm| match form {
+    let arguments = instruction.arguments().as_str();
+    let texts = |list: Texts<'_>| list.iter().map(|s| quote(&s)).collect();
+    let command = |form: CommandForm<'_>| match form {
         CommandForm::Exec(list) => texts(list),
         CommandForm::Shell(text) if text.is_empty() => Vec::new(),
-        CommandForm::Shell(text) => vec![quote(text)],
+        CommandForm::Shell(text) => vec![quote(&text)],
     };
-    match &instruction.kind {
+    match instruction.kind() {
         Kind::From { .. } => arguments.split_ascii_whitespace().map(quote).collect(),
         Kind::Run(form) | Kind::Cmd(form) | Kind::Entrypoint(form) => command(form),
         Kind::Shell(list) | Kind::Expose(list) | Kind::Volume(list) => texts(list),
         Kind::Copy(transfer) | Kind::Add(transfer) => {
-            let dest = std::iter::once(&transfer.dest);
+            let dest = std::iter::once(transfer.dest);
             transfer
                 .sources
                 .iter()
                 .chain(dest)
-                .map(|s| quote(s))
+                .map(|s| quote(&s))
                 .collect()
         }
         Kind::Workdir(text)
         | Kind::User(text)
         | Kind::Stopsignal(text)
         | Kind::Maintainer(text) => {
-            vec![quote(text)]
+            vec![quote(&text)]
         }
         Kind::Env(pairs) | Kind::Label(pairs) => {
             let first = arguments
@@ -145,13 +146,14 @@ fn values(instruction: &Instruction) -> Vec<String> {
                 .next()
                 .unwrap_or_default();
             let sign = if first.contains('=') { "=" } else { "" };
-            let triple = |(key, value): &(Text, Text)| [quote(key), quote(value), quote(sign)];
+            let triple =
+                |(key, value): (Text<'_>, Text<'_>)| [quote(&key), quote(&value), quote(sign)];
             pairs.iter().flat_map(triple).collect()
         }
         Kind::Arg(list) => {
-            let word = |(name, value): &(Text, Option<Text>)| match value {
+            let word = |(name, value): (Text<'_>, Option<Text<'_>>)| match value {
                 Some(value) => quote(&format!("{name}={value}")),
-                None => quote(name),
+                None => quote(&name),
             };
             list.iter().map(word).collect()
         }
@@ -166,7 +168,7 @@ fn values(instruction: &Instruction) -> Vec<String> {
         Kind::Onbuild(trigger) => vec![show(trigger)],
         // Refused by the second look at instructions, which the dump comes before: for its flags
         // most of all, so look at it without them.
-        Kind::Invalid if !instruction.flags.is_empty() => {
+        Kind::Invalid if !instruction.flags().is_empty() => {
             let text = format!("FROM a\n{} {arguments}\n", instruction.keyword);
             let again = parse(&SourceFile::new("Dockerfile", text)).tree;
             values(&again.instructions[1])

@@ -435,15 +435,12 @@ fn the_new_form_of_a_pair_has_the_same_value() {
     ];
     let value = |text: &str| {
         let (_, tree) = read(text);
-        let pair = tree.instructions.get(1).map(|i| i.kind.clone());
-        let Some(Kind::Env(list)) = pair else {
+        let Kind::Env(list) = tree.instructions.get(1)?.kind() else {
             return None;
         };
-        let [(name, value)] = list.as_slice() else {
-            return None;
-        };
+        let (name, value) = list.only()?;
         let lookup = |name: &str| (name == "a").then(|| "x  y\"z".to_owned());
-        let value = expand_word(value, '\\', &lookup).ok()?;
+        let value = expand_word(&value, '\\', &lookup).ok()?;
         Some((name.to_string(), value))
     };
     let mut random = Random(7);

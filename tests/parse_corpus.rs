@@ -5,11 +5,11 @@ use cacheplan::source::SourceFile;
 use std::fmt::Write as _;
 
 fn dump(out: &mut String, i: &Instruction, indent: &str) {
-    let _ = writeln!(out, "{indent}{}-{} {:?}", i.line, i.end_line, i.original);
-    for f in &i.flags {
+    let _ = writeln!(out, "{indent}{}-{} {:?}", i.line, i.end_line, i.original());
+    for f in i.flags() {
         let _ = writeln!(out, "{indent}  flag {} = {:?}", f.name(), f.value());
     }
-    for h in &i.heredocs {
+    for h in i.heredocs() {
         let expand = if h.expand { "expanded" } else { "literal" };
         let _ = writeln!(
             out,
@@ -18,7 +18,7 @@ fn dump(out: &mut String, i: &Instruction, indent: &str) {
             h.content()
         );
     }
-    match &i.kind {
+    match i.kind() {
         Kind::Onbuild(trigger) => dump(out, trigger, &format!("{indent}  ")),
         kind => {
             let _ = writeln!(out, "{indent}  {kind:?}");

@@ -78,25 +78,28 @@ fn check_instruction(source: &SourceFile, i: &Instruction) -> Result<(), TestCas
     );
     prop_assert_eq!(i.line, source.line(i.span.start));
     prop_assert_eq!(i.end_line, source.line(i.span.end - 1));
-    prop_assert!(i.original.contains(i.arguments.as_str()));
-    for flag in &i.flags {
+    prop_assert!(i.original().contains(i.arguments().as_str()));
+    for flag in i.flags() {
         prop_assert!(inside(flag.span(), i.span));
     }
-    for heredoc in &i.heredocs {
+    for heredoc in i.heredocs() {
         prop_assert!(inside(heredoc.body_span, i.span));
         prop_assert_eq!(source.text(heredoc.body_span), heredoc.body.as_str());
     }
     // Every character that is text in both must be the same byte in both.
-    for (at, c) in i.original.char_indices().filter(|(_, c)| c.is_ascii()) {
-        let span = i.original.span_of(at..at + 1);
+    for (at, c) in i.original().char_indices().filter(|(_, c)| c.is_ascii()) {
+        let span = i.original().span_of(at..at + 1);
         prop_assert!(inside(span, i.span));
         prop_assert_eq!(source.text(span), c.to_string());
     }
-    for (at, c) in i.arguments.char_indices().filter(|(_, c)| c.is_ascii()) {
-        prop_assert_eq!(source.text(i.arguments.span_of(at..at + 1)), c.to_string());
+    for (at, c) in i.arguments().char_indices().filter(|(_, c)| c.is_ascii()) {
+        prop_assert_eq!(
+            source.text(i.arguments().span_of(at..at + 1)),
+            c.to_string()
+        );
     }
-    if let Kind::Onbuild(trigger) = &i.kind {
-        prop_assert!(!matches!(trigger.kind, Kind::Onbuild(_)));
+    if let Kind::Onbuild(trigger) = i.kind() {
+        prop_assert!(!matches!(trigger.kind(), Kind::Onbuild(_)));
         check_instruction(source, trigger)?;
     }
     Ok(())
@@ -131,7 +134,7 @@ fn check_file(bytes: Vec<u8>) -> Result<(), TestCaseError> {
             prop_assert!(inside(label.span, whole), "{} at {:?}", d.code, label.span);
         }
     }
-    let invalid = tree.instructions.iter().any(|i| i.kind == Kind::Invalid);
+    let invalid = tree.instructions.iter().any(|i| i.kind() == Kind::Invalid);
     prop_assert!(!invalid || parsed.diagnostics.iter().any(|d| d.is_error()));
     Ok(())
 }
@@ -153,8 +156,8 @@ proptest! {
     fn instructions_read_alike_alone_and_in_a_file(text in "(RUN|COPY|ENV) [a-z =\"'$]{0,12}") {
         let alone = dockerfile::parse(&SourceFile::new("f", format!("FROM a\n{text}")));
         let among = dockerfile::parse(&SourceFile::new("f", format!("FROM a\nUSER b\n\n# c\n{text}\nUSER d\n")));
-        prop_assert_eq!(&alone.tree.instructions[1].kind, &among.tree.instructions[2].kind);
-        prop_assert_eq!(&alone.tree.instructions[1].original, &among.tree.instructions[2].original);
+        prop_assert_eq!(alone.tree.instructions[1].kind(), among.tree.instructions[2].kind());
+        prop_assert_eq!(&alone.tree.instructions[1].original(), &among.tree.instructions[2].original());
     }
 
     #[test]

@@ -175,7 +175,7 @@ pub fn of_flags(flags: &HistoryFlags, subjects: &[&Subject]) -> Vec<Note> {
     }
     let declared = |wanted: &str| {
         let files = subjects.iter().map(|s| &s.parsed.tree);
-        files.flat_map(|f| &f.instructions).any(|i| match &i.kind {
+        files.flat_map(|f| &f.instructions).any(|i| match i.kind() {
             Kind::Arg(list) => list.iter().any(|(name, _)| name == wanted),
             _ => false,
         })

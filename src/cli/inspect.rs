@@ -3,7 +3,7 @@
 use super::args::{Cli, InspectArgs, InspectFormat};
 use super::subject::{Place, Subject, load_one};
 use super::{Done, output};
-use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Text, Texts};
 use crate::footprint::{Evidence, Extent, Footprint, Link, PathClaim, PathSet, Variables};
 use crate::optimize::precedence::Scene;
 use crate::plan::{Base, Depends, Input, Plan, Step, StepId, StepKind};
@@ -94,7 +94,7 @@ fn triggers(file: &Dockerfile, plan: &Plan, from: StepId, footprints: bool) -> V
     let nodes = plan.stages[usize::from(from.stage)].steps.iter();
     let mut rows = Vec::new();
     for step in nodes.map(|n| &plan.graph[*n]).filter(|s| s.id.trigger > 0) {
-        let Kind::Onbuild(trigger) = &file.instructions[step.instruction].kind else {
+        let Kind::Onbuild(trigger) = file.instructions[step.instruction].kind() else {
             continue;
         };
         let place = Some((plan, step.id));
@@ -112,16 +112,16 @@ fn instruction(
     footprints: bool,
 ) -> Value {
     let node = place.and_then(|(plan, id)| Some((plan, plan.find(id)?)));
-    let (form, arguments) = arguments(&ins.kind);
+    let (form, arguments) = arguments(ins.kind());
     let heredocs: Vec<Value> = ins
-        .heredocs
+        .heredocs()
         .iter()
         .map(|h| json!({"name": h.name, "expand": h.expand, "content": h.content()}))
         .collect();
     let mut value = json!({
-        "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original.as_str(),
-        "flags": ins.flags.iter().map(|f| f.raw.as_str()).collect::<Vec<_>>(), "form": form,
-        "arguments": arguments.unwrap_or_else(|| vec![ins.arguments.to_string()]), "heredocs": heredocs, "step": node.is_some(),
+        "id": id, "keyword": ins.keyword, "line": ins.line, "end_line": ins.end_line, "original": ins.original().as_str(),
+        "flags": ins.flags().iter().map(|f| f.raw.as_str()).collect::<Vec<_>>(), "form": form,
+        "arguments": arguments.unwrap_or_else(|| vec![ins.arguments().to_string()]), "heredocs": heredocs, "step": node.is_some(),
     });
     if let Some((plan, n)) = node {
         let step = &plan.graph[n];
@@ -143,9 +143,9 @@ fn instruction(
 }
 
 /// Form and arguments of instructions that have either.
-fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
-    let texts = |list: &[Text]| Some(list.iter().map(Text::to_string).collect());
-    let command = |c: &CommandForm| match c {
+fn arguments(kind: Kind<'_>) -> (Option<&'static str>, Option<Vec<String>>) {
+    let texts = |list: Texts<'_>| Some(list.iter().map(String::from).collect());
+    let command = |c: CommandForm<'_>| match c {
         CommandForm::Shell(text) => (Some("shell"), Some(vec![text.to_string()])),
         CommandForm::Exec(argv) => (Some("exec"), texts(argv)),
     };
@@ -155,17 +155,16 @@ fn arguments(kind: &Kind) -> (Option<&'static str>, Option<Vec<String>>) {
         }
         Kind::Shell(argv) => (Some("exec"), texts(argv)),
         Kind::Copy(t) | Kind::Add(t) => {
-            let all = t.sources.iter().chain([&t.dest]);
-            (None, Some(all.map(Text::to_string).collect()))
+            let all = t.sources.iter().chain([t.dest]);
+            (None, Some(all.map(String::from).collect()))
         }
         Kind::Env(list) | Kind::Label(list) => (
             None,
             Some(list.iter().map(|(k, v)| format!("{k}={v}")).collect()),
         ),
         Kind::Arg(list) => {
-            let one = |(n, v): &(Text, Option<Text>)| {
-                v.as_ref()
-                    .map_or_else(|| n.to_string(), |v| format!("{n}={v}"))
+            let one = |(n, v): (Text<'_>, Option<Text<'_>>)| {
+                v.map_or_else(|| n.to_string(), |v| format!("{n}={v}"))
             };
             (None, Some(list.iter().map(one).collect()))
         }

@@ -7,7 +7,7 @@ use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
 use super::build_file::{self, BuildFile};
 use crate::context::{IgnoreLookup, ignore_file_for};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::dockerfile::{self, Dockerfile, Kind, Parsed, Text};
+use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
 use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags, names_a_build};
@@ -560,14 +560,14 @@ pub fn subject(
 fn literal_sources(file: &Dockerfile) -> Vec<String> {
     let mut out = Vec::new();
     for i in &file.instructions {
-        if let Kind::Copy(t) | Kind::Add(t) = &i.kind
+        if let Kind::Copy(t) | Kind::Add(t) = i.kind()
             && i.flag("from").is_none()
         {
             out.extend(
                 t.sources
                     .iter()
                     .filter(|s| !s.contains('$') && !s.contains("://"))
-                    .map(Text::to_string),
+                    .map(String::from),
             );
         }
     }
@@ -617,11 +617,11 @@ fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnos
 fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     for i in &file.instructions {
-        let Kind::Arg(list) = &i.kind else { continue };
+        let Kind::Arg(list) = i.kind() else { continue };
         for (name, _) in list {
             let given = options.args.iter().any(|(k, _)| name == k.as_str())
                 || options.volatile_args.iter().any(|k| name == k.as_str());
-            if names_a_build(name) && !given {
+            if names_a_build(&name) && !given {
                 let message = format!(
                     "{name} looks like a value that differs in every build; it is replayed as constant"
                 );

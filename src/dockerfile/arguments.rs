@@ -1,20 +1,22 @@
 //! The arguments of each instruction: what they mean, and what is wrong with them.
 //!
-//! Goes in: the text after keyword and flags. Comes out: a [`Kind`], or an objection. Costs one pass per
-//! argument form. Invariant: texts are pieces of the file's own, but where escapes had to go.
+//! Goes in: the text after keyword and flags. Comes out: the words of a [`Kind`](super::Kind) and their
+//! [`Form`], or an objection. Costs one pass per argument form. Invariant: words are pieces of the file's own
+//! text, but where escapes had to go.
 
 use super::instruction::{Head, Reader};
 use super::keyword::Keyword;
-use super::text::Text;
-use super::{CommandForm, Heredoc, Kind, Transfer};
+use super::text::Part;
+use super::{Extra, Form, Heredoc};
 use super::{expand, heredoc, json, suggest, words};
 use crate::diagnostic::shorten;
 use crate::source::Span;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 impl Reader<'_> {
-    pub(super) fn unknown(&mut self, head: &Head) -> Option<Kind> {
+    pub(super) fn unknown(&mut self, head: &Head) -> Option<Form> {
         let keyword = self.text[head.keyword.clone()].to_owned();
         let all = Keyword::ALL.map(Keyword::as_str);
         let help = suggest::nearest(&keyword, all.into_iter()).map_or_else(
@@ -35,7 +37,7 @@ impl Reader<'_> {
         None
     }
 
-    pub(super) fn from(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+    pub(super) fn from(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let mut words = words::blanks(arguments);
         let is_as = |w: &Range<usize>| arguments[w.clone()].eq_ignore_ascii_case("as");
         let (image, alias) = match (words.next(), words.next(), words.next(), words.next()) {
@@ -53,24 +55,29 @@ impl Reader<'_> {
             }
         };
         let start = head.arguments.start;
-        let alias = alias.map(|a| lower(self.part(start, &a)));
-        if let Some(alias) = alias.as_deref().filter(|a| !is_stage_name(a)) {
-            return self.refuse(
-                head,
-                "build/bad-stage-name",
-                format!("`{}` is no valid stage name", shorten(alias)),
-                "a stage name starts with a letter and goes on with letters, digits, `_`, `-` or `.`",
-            );
+        self.push_part(start, &image);
+        if let Some(alias) = alias {
+            self.push_part(start, &alias);
+            let name = lower(&arguments[alias]);
+            if !is_stage_name(&name) {
+                return self.refuse(
+                    head,
+                    "build/bad-stage-name",
+                    format!("`{}` is no valid stage name", shorten(&name)),
+                    "a stage name starts with a letter and goes on with letters, digits, `_`, `-` or `.`",
+                );
+            }
+            if let Cow::Owned(name) = name {
+                self.derive_last(name);
+            }
         }
-        Some(Kind::From {
-            image: self.part(start, &image),
-            alias,
-        })
+        Some(Form::Plain)
     }
 
-    pub(super) fn run(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+    pub(super) fn run(&mut self, head: &Head, arguments: &str) -> Option<Form> {
+        let first = self.found.words.len();
         let form = self.command(head, head.arguments.start, arguments)?;
-        if form == CommandForm::Exec(Vec::new()) {
+        if self.found.words.len() == first {
             return self.refuse(
                 head,
                 "build/empty-command",
@@ -78,26 +85,30 @@ impl Reader<'_> {
                 "name the program as the first string, or leave the line out",
             );
         }
-        Some(Kind::Run(form))
+        Some(form)
     }
 
     /// Text that starts at `start` as a command.
-    pub(super) fn command(&mut self, head: &Head, start: usize, text: &str) -> Option<CommandForm> {
+    pub(super) fn command(&mut self, head: &Head, start: usize, text: &str) -> Option<Form> {
         match self.json(start, text) {
-            (json::Array::Strings, list) => Some(CommandForm::Exec(list)),
-            (json::Array::None, _) => Some(CommandForm::Shell(self.part(start, &(0..text.len())))),
-            (json::Array::Mixed, _) => self.mixed(head),
+            json::Array::Strings => Some(Form::Exec),
+            json::Array::None => {
+                self.push(start..start + text.len());
+                Some(Form::Plain)
+            }
+            json::Array::Mixed => self.mixed(head),
         }
     }
 
     /// Words of COPY, ADD and VOLUME.
-    pub(super) fn list(&mut self, head: &Head, arguments: &str) -> Option<Vec<Text>> {
+    fn list(&mut self, head: &Head, arguments: &str) -> Option<()> {
         let start = head.arguments.start;
         match self.json(start, arguments) {
-            (json::Array::Strings, list) => Some(list),
-            (json::Array::None, _) => Some(self.blanks(start, arguments)),
-            (json::Array::Mixed, _) => self.mixed(head),
+            json::Array::Strings => {}
+            json::Array::None => self.blanks(start, arguments),
+            json::Array::Mixed => return self.mixed(head),
         }
+        Some(())
     }
 
     pub(super) fn mixed<T>(&mut self, head: &Head) -> Option<T> {
@@ -106,18 +117,16 @@ impl Reader<'_> {
             "parse/json-not-strings",
             "a JSON array here may hold nothing but strings".to_owned(),
             "put every element in double quotes",
-        );
-        None
+        )
     }
 
-    pub(super) fn shell(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+    pub(super) fn shell(&mut self, head: &Head, arguments: &str) -> Option<Form> {
+        let first = self.found.words.len();
         match self.json(head.arguments.start, arguments) {
-            (json::Array::Strings, list) => self.at_least_one(head, list).map(Kind::Shell),
-            (json::Array::Mixed, _) => self.mixed(head),
-            (json::Array::None, _) if arguments.is_empty() => {
-                self.at_least_one(head, Vec::new()).map(Kind::Shell)
-            }
-            (json::Array::None, _) => self.refuse(
+            json::Array::Strings => self.at_least_one(head, first),
+            json::Array::Mixed => self.mixed(head),
+            json::Array::None if arguments.is_empty() => self.at_least_one(head, first),
+            json::Array::None => self.refuse(
                 head,
                 "build/shell-not-json",
                 "SHELL takes a JSON array".to_owned(),
@@ -126,91 +135,96 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn at_least_one<T>(&mut self, head: &Head, list: Vec<T>) -> Option<Vec<T>> {
-        if list.is_empty() {
+    /// Objects if there are no words from `first` on.
+    pub(super) fn at_least_one(&mut self, head: &Head, first: usize) -> Option<Form> {
+        if self.found.words.len() == first {
             let message = format!("{} needs at least one argument", head.name());
-            self.refuse(head, "build/missing-arguments", message, head.example());
-            return None;
+            return self.refuse(head, "build/missing-arguments", message, head.example());
         }
-        Some(list)
+        Some(Form::Plain)
     }
 
-    pub(super) fn single(&mut self, head: &Head, arguments: &str) -> Option<Text> {
+    pub(super) fn single(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         if arguments.is_empty() {
             let message = format!("{} needs an argument", head.name());
-            self.refuse(head, "build/missing-arguments", message, head.example());
-            return None;
+            return self.refuse(head, "build/missing-arguments", message, head.example());
         }
-        Some(self.piece(head.arguments.clone()))
+        self.push(head.arguments.clone());
+        Some(Form::Plain)
     }
 
     pub(super) fn transfer(
         &mut self,
         head: &Head,
         arguments: &str,
-        heredocs: &mut Vec<Heredoc>,
-    ) -> Option<Transfer> {
-        let mut list = self.list(head, arguments)?;
-        for flag in head
-            .flags
-            .iter()
-            .filter(|f| head.known == Some(Keyword::Copy) && f.name() == "from")
-        {
-            let value = flag.value().unwrap_or_default();
-            let escape = self.escape;
-            let special = |b: u8| matches!(b, b'$' | b'\'' | b'"') || char::from(b) == escape;
-            if !value.bytes().any(special) {
-                continue;
-            }
-            if expand::expand_word(value, self.escape, &|_| None).as_deref() != Ok(value) {
-                self.object(
-                    "build/copy-from-variable",
-                    "`--from` cannot use variables or quotes".to_owned(),
-                    flag.span(),
-                    "name a stage with `FROM image-with-variables AS name` and copy from it"
-                        .to_owned(),
-                );
-            }
+        extra: &mut Option<Box<Extra>>,
+    ) -> Option<Form> {
+        let first = self.found.words.len();
+        self.list(head, arguments)?;
+        if head.known == Some(Keyword::Copy) {
+            head.flags.clone().for_each(|n| self.check_from(n));
         }
-        let dest = list.pop().filter(|_| !list.is_empty());
-        let Some(dest) = dest else {
+        let dest = self.found.words.len().saturating_sub(1);
+        if dest <= first {
             let message = format!("{} needs a source and a destination", head.name());
-            self.refuse(head, "build/missing-arguments", message, head.example());
-            return None;
-        };
-        if heredoc::word(&dest).is_some() {
+            return self.refuse(head, "build/missing-arguments", message, head.example());
+        }
+        // Without escapes, what is no `<` of the line is none of a word.
+        if !self.frame.signed && !self.found.has_derived() {
+            return Some(Form::Plain);
+        }
+        if heredoc::word(self.word(dest)).is_some() {
             let message = format!("a heredoc cannot be the destination of {}", head.name());
             let help = "write the path last: `COPY <<EOF /path`";
-            self.refuse(head, "build/heredoc-destination", message, help);
-            return None;
+            return self.refuse(head, "build/heredoc-destination", message, help);
         }
-        let mut transfer = Transfer {
-            sources: Vec::new(),
-            dest,
-            inline: Vec::new(),
-        };
-        if !list.iter().any(|source| source.as_bytes().contains(&b'<')) {
-            transfer.sources = list;
-            return Some(transfer);
+        if (first..dest).any(|n| self.word(n).as_bytes().contains(&b'<')) {
+            self.inline(first..dest, extra.get_or_insert_default());
         }
+        Some(Form::Plain)
+    }
+
+    /// Objects to a `--from` with variables or quotes in it.
+    fn check_from(&mut self, flag: usize) {
+        let escape = self.escape;
+        let special = |b: u8| matches!(b, b'$' | b'\'' | b'"') || char::from(b) == escape;
+        let (name, value) = self.name_and_value(flag);
+        let value = value.unwrap_or_default();
+        if name != "from" || !value.bytes().any(special) {
+            return;
+        }
+        if expand::expand_word(value, escape, &|_| None).as_deref() != Ok(value) {
+            self.object(
+                "build/copy-from-variable",
+                "`--from` cannot use variables or quotes".to_owned(),
+                self.flag_span(flag),
+                "name a stage with `FROM image-with-variables AS name` and copy from it".to_owned(),
+            );
+        }
+    }
+
+    /// Takes those sources out of the words that stand for inline files; the destination follows them.
+    fn inline(&mut self, sources: Range<usize>, extra: &mut Extra) {
         // Of equal names the builder takes the last.
         let mut bodies: BTreeMap<String, usize> = BTreeMap::new();
-        for (index, heredoc) in heredocs.iter().enumerate() {
+        for (index, heredoc) in extra.heredocs.iter().enumerate() {
             bodies.insert(heredoc.name.clone(), index);
         }
-        for source in list {
-            match heredoc::word(&source) {
-                None => transfer.sources.push(source),
+        let mut kept = Vec::new();
+        for source in sources.clone() {
+            match heredoc::word(self.word(source)) {
+                None => kept.push(source),
                 Some(word) => {
                     let index = *bodies.entry(word.name.clone()).or_insert_with(|| {
-                        heredocs.push(self.empty_heredoc(word));
-                        heredocs.len() - 1
+                        extra.heredocs.push(self.empty_heredoc(word));
+                        extra.heredocs.len() - 1
                     });
-                    transfer.inline.push(index);
+                    extra.inline.push(index);
                 }
             }
         }
-        Some(transfer)
+        kept.push(sources.end);
+        self.keep_words(sources.start, &kept);
     }
 
     /// What the builder makes of a heredoc word in the JSON form, where no body is read.
@@ -227,88 +241,81 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Vec<(Text, Text)>> {
+    pub(super) fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let start = head.arguments.start;
-        // Most have one.
-        let mut out = Vec::with_capacity(1);
+        let first = self.found.words.len();
         for word in words::quoted(arguments, self.escape) {
             let text = &arguments[word.clone()];
             match equals(text) {
-                None if out.is_empty() => {
+                None if self.found.words.len() == first => {
                     let (key, rest) = words::first(arguments);
                     let Some(rest) = rest else {
                         let message = format!("{} `{}` has no value", head.name(), shorten(key));
                         let help = "write `name=value`";
-                        self.refuse(head, "parse/missing-value", message, help);
-                        return None;
+                        return self.refuse(head, "parse/missing-value", message, help);
                     };
-                    let key = self.part(start, &(0..key.len()));
-                    return Some(vec![(key, self.part(start, &(rest..arguments.len())))]);
+                    self.push_part(start, &(0..key.len()));
+                    self.push_part(start, &(rest..arguments.len()));
+                    return Some(Form::Plain);
                 }
                 None => {
                     let message = format!("`{}` is not of the form name=value", shorten(text));
                     let help = "put the value in quotes if it has blanks";
-                    self.refuse(head, "parse/missing-equals", message, help);
-                    return None;
+                    return self.refuse(head, "parse/missing-equals", message, help);
                 }
                 Some(0) => return self.blank_name(head),
-                Some(n) => out.push(self.pair(start, &word, n)),
+                Some(n) => self.push_pair(start, &word, n),
             }
         }
-        self.at_least_one(head, out)
+        self.at_least_one(head, first)
     }
 
     /// A word cut at the `=` that is its n-th byte.
-    fn pair(&self, start: usize, word: &Range<usize>, n: usize) -> (Text, Text) {
+    fn push_pair(&mut self, start: usize, word: &Range<usize>, n: usize) {
         let equals = word.start + n;
-        (
-            self.part(start, &(word.start..equals)),
-            self.part(start, &(equals + 1..word.end)),
-        )
+        self.push_part(start, &(word.start..equals));
+        self.push_part(start, &(equals + 1..word.end));
     }
 
     fn blank_name<T>(&mut self, head: &Head) -> Option<T> {
         let message = format!("a name of {} is blank", head.name());
-        self.refuse(head, "build/blank-name", message, "write `name=value`");
-        None
+        self.refuse(head, "build/blank-name", message, "write `name=value`")
     }
 
-    pub(super) fn arg(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+    pub(super) fn arg(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let start = head.arguments.start;
-        // Most have one.
-        let mut out = Vec::with_capacity(1);
+        let first = self.found.words.len();
         for word in words::quoted(arguments, self.escape) {
             match equals(&arguments[word.clone()]) {
-                None => out.push((self.part(start, &word), None)),
-                Some(0) => return self.blank_name(head),
-                Some(n) => {
-                    let (name, default) = self.pair(start, &word, n);
-                    out.push((name, Some(default)));
+                None => {
+                    self.push_part(start, &word);
+                    self.found.words.push(Part::NONE);
                 }
+                Some(0) => return self.blank_name(head),
+                Some(n) => self.push_pair(start, &word, n),
             }
         }
-        self.at_least_one(head, out).map(Kind::Arg)
+        self.at_least_one(head, first)
     }
 
-    pub(super) fn volume(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
-        let list = self.list(head, arguments)?;
-        let list = self.at_least_one(head, list)?;
-        let trim = |path: Text| {
-            let end = path.trim_end().len();
-            path.slice(end - path.trim().len()..end)
-        };
-        let list: Vec<Text> = list.into_iter().map(trim).collect();
-        if list.iter().any(|path| path.is_empty()) {
+    pub(super) fn volume(&mut self, head: &Head, arguments: &str) -> Option<Form> {
+        let first = self.found.words.len();
+        self.list(head, arguments)?;
+        self.at_least_one(head, first)?;
+        let paths = first..self.found.words.len();
+        paths.clone().for_each(|n| self.trim_word(n));
+        if paths.into_iter().any(|n| self.word(n).is_empty()) {
             let message = "a path of VOLUME is empty".to_owned();
             let help = "leave the empty path out";
             return self.refuse(head, "build/empty-volume", message, help);
         }
-        Some(Kind::Volume(list))
+        Some(Form::Plain)
     }
 
-    pub(super) fn healthcheck(&mut self, head: &Head, arguments: &str) -> Option<Kind> {
+    pub(super) fn healthcheck(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let (kind, rest) = words::split(arguments);
         let start = head.arguments.end - rest.len();
+        let first = self.found.words.len();
         let form = self.command(head, start, rest)?;
         let is = |word: &str| kind.eq_ignore_ascii_case(word);
         let (code, message, help) = match rest {
@@ -317,18 +324,18 @@ impl Reader<'_> {
                 "HEALTHCHECK needs `NONE` or `CMD` and a command".to_owned(),
                 head.example(),
             ),
-            "" if is("NONE") => return Some(Kind::Healthcheck(None)),
+            "" if is("NONE") => return Some(Form::Nothing),
             _ if is("NONE") => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK NONE takes no arguments".to_owned(),
                 "leave the arguments out, or write `CMD` for `NONE`",
             ),
-            _ if is("CMD") && (rest.is_empty() || form == CommandForm::Exec(Vec::new())) => (
+            _ if is("CMD") && (rest.is_empty() || self.found.words.len() == first) => (
                 "build/bad-healthcheck",
                 "HEALTHCHECK CMD has no command".to_owned(),
                 "write the command, or `HEALTHCHECK NONE`",
             ),
-            _ if is("CMD") => return Some(Kind::Healthcheck(Some(form))),
+            _ if is("CMD") => return Some(form),
             _ => (
                 "build/bad-healthcheck",
                 format!("HEALTHCHECK has no form `{}`", shorten(kind)),
@@ -338,7 +345,7 @@ impl Reader<'_> {
         self.refuse(head, code, message, help)
     }
 
-    pub(super) fn onbuild(&mut self, head: &Head, heredocs: &[Heredoc]) -> Option<Kind> {
+    pub(super) fn onbuild(&mut self, head: &Head, extra: &mut Option<Box<Extra>>) -> Option<Form> {
         if head.arguments.is_empty() {
             let message = "ONBUILD needs an instruction".to_owned();
             return self.refuse(head, "build/missing-arguments", message, head.example());
@@ -351,9 +358,10 @@ impl Reader<'_> {
             return self.refuse(head, "build/bad-onbuild", message, help);
         }
         self.trigger = true;
-        let trigger = self.read(inner, heredocs.to_vec());
+        let trigger = self.read(&inner, extra.clone());
+        extra.get_or_insert_default().trigger = Some(Box::new(trigger));
         self.trigger = false;
-        Some(Kind::Onbuild(Box::new(trigger)))
+        Some(Form::Plain)
     }
 }
 
@@ -362,12 +370,12 @@ fn equals(word: &str) -> Option<usize> {
     word.bytes().position(|b| b == b'=')
 }
 
-fn lower(text: Text) -> Text {
+fn lower(text: &str) -> Cow<'_, str> {
     let changes = |b: u8| !b.is_ascii() || b.is_ascii_uppercase();
     if text.bytes().any(changes) {
-        Text::derived(text.to_lowercase(), text.span())
+        Cow::Owned(text.to_lowercase())
     } else {
-        text
+        Cow::Borrowed(text)
     }
 }
 

@@ -58,6 +58,10 @@ pub(super) fn foreign_syntax(bytes: &[u8]) -> Option<(String, Span)> {
         let value = object.get("syntax")?.as_str()?.to_owned();
         return Some((value, Span::new(start, start)));
     }
+    // Nearly all files.
+    if !rest.starts_with(b"//") {
+        return None;
+    }
     let mut seen = Vec::new();
     let mut found = None;
     for line in rest.split_inclusive(|b| *b == b'\n') {
@@ -87,22 +91,22 @@ fn read_after(line: &str, comment: &str) -> Option<Directive> {
     let rest = line.strip_prefix(comment)?.trim_start_matches(BLANK);
     let (name, value) = rest.split_once('=')?;
     let name = name.trim_end_matches(BLANK);
-    let name = match name.to_ascii_lowercase().as_str() {
-        "syntax" => Name::Syntax,
-        "escape" => Name::Escape,
-        "check" => Name::Check,
-        _ => return None,
-    };
-    let trimmed = value.trim_matches(BLANK);
-    let start = match value.find(trimmed) {
+    let names = [Name::Syntax, Name::Escape, Name::Check];
+    let name = names
+        .into_iter()
+        .find(|n| n.as_str().eq_ignore_ascii_case(name))?;
+    let rest = value.trim_start_matches(BLANK);
+    let trimmed = rest.trim_end_matches(BLANK);
+    let (start, end) = match trimmed.is_empty() {
         // All blanks: the builder's pattern needs a value and finds the last blank.
-        _ if trimmed.is_empty() => line.len() - value.chars().next_back()?.len_utf8(),
-        n => line.len() - value.len() + n?,
-    };
-    let end = if trimmed.is_empty() {
-        line.len()
-    } else {
-        start + trimmed.len()
+        true => (
+            line.len() - value.chars().next_back()?.len_utf8(),
+            line.len(),
+        ),
+        false => {
+            let start = line.len() - rest.len();
+            (start, start + trimmed.len())
+        }
     };
     Some(Directive {
         name,

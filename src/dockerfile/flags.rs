@@ -4,7 +4,6 @@
 //! verdict per flag from one table. Costs one pass. Invariant: a name is in the table if and only
 //! if some instruction of the newest grammar takes it.
 
-use super::Flag;
 use super::keyword::Keyword;
 use super::suggest;
 use std::ops::Range;
@@ -20,7 +19,8 @@ pub(super) struct Word {
 }
 
 /// Name and value of a flag word from its dashes on, the first `=` being at `equals`.
-pub(super) fn cut(whole: &str, equals: Option<usize>) -> (&str, Option<&str>) {
+pub(super) fn cut(whole: &str, equals: Option<u32>) -> (&str, Option<&str>) {
+    let equals = equals.map(|n| n as usize);
     let name = whole.get(2..equals.unwrap_or(whole.len()));
     let value = equals.and_then(|n| whole.get(n + 1..));
     (name.unwrap_or_default(), value)
@@ -181,16 +181,20 @@ pub(super) struct Objection {
     pub(super) index: usize,
 }
 
-/// Checks the flags of an instruction. ARG and STOPSIGNAL take
+/// Checks so many flags of an instruction by their names and values. ARG and STOPSIGNAL take
 /// anything, and so does `HEALTHCHECK NONE`; callers know that one.
-pub(super) fn check(keyword: Keyword, flags: &[Flag]) -> Vec<Objection> {
-    if flags.is_empty() || matches!(keyword, Keyword::Arg | Keyword::Stopsignal) {
+pub(super) fn check<'a>(
+    keyword: Keyword,
+    count: usize,
+    flag: impl Fn(usize) -> (&'a str, Option<&'a str>),
+) -> Vec<Objection> {
+    if matches!(keyword, Keyword::Arg | Keyword::Stopsignal) {
         return Vec::new();
     }
     let table = table(keyword);
     let mut out = Vec::new();
-    for (index, flag) in flags.iter().enumerate() {
-        let name = flag.name();
+    for index in 0..count {
+        let (name, value) = flag(index);
         let mut object = |code, message: String, help| {
             out.push(Objection {
                 code,
@@ -216,8 +220,8 @@ pub(super) fn check(keyword: Keyword, flags: &[Flag]) -> Vec<Objection> {
             );
             continue;
         };
-        let again = flags[..index].iter().any(|f| f.name() == name);
-        if again && *takes != Takes::List {
+        let again = || (0..index).any(|n| flag(n).0 == name);
+        if *takes != Takes::List && again() {
             object(
                 "build/duplicate-flag",
                 format!("flag `--{name}` is given twice"),
@@ -225,7 +229,7 @@ pub(super) fn check(keyword: Keyword, flags: &[Flag]) -> Vec<Objection> {
             );
             continue;
         }
-        match (takes, flag.value()) {
+        match (takes, value) {
             (Takes::Bool, None) => {}
             (Takes::Bool, Some("")) | (_, None) => object(
                 "build/missing-flag-value",
@@ -308,25 +312,29 @@ fn duration(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn read(text: &str, escape: char) -> (Vec<Flag>, usize) {
+    /// Flags without quotes and escapes, and where the arguments begin.
+    fn read(text: &str, escape: char) -> (Vec<(String, Option<u32>)>, usize) {
         let mut flags = Vec::new();
         let end = split(text, 0..text.len(), escape, |word| {
-            flags.push(Flag {
-                raw: (&text[word.range]).into(),
-                equals: word.equals,
-                cooked: word.cooked.map(String::into_boxed_str),
-            });
+            let raw = || text[word.range].to_owned();
+            let equals = word.equals.map(|n| u32::try_from(n).unwrap());
+            flags.push((word.cooked.unwrap_or_else(raw), equals));
         });
         (flags, end)
     }
 
     fn show(text: &str) -> (Vec<String>, &str) {
         let (flags, at) = read(text, '\\');
-        let words = flags
-            .iter()
-            .map(|f| format!("{}={}", f.name(), f.value().unwrap_or("-")))
-            .collect();
-        (words, text[at..].trim())
+        let word = |(whole, equals): &(String, Option<u32>)| {
+            let (name, value) = cut(whole, *equals);
+            format!("{name}={}", value.unwrap_or("-"))
+        };
+        (flags.iter().map(word).collect(), text[at..].trim())
+    }
+
+    fn verdict(keyword: Keyword, text: &str) -> Vec<Objection> {
+        let (flags, _) = read(text, '\\');
+        check(keyword, flags.len(), |n| cut(&flags[n].0, flags[n].1))
     }
 
     #[test]
@@ -353,7 +361,7 @@ mod tests {
         }
         let text = "--x=a` b c";
         let (flags, _) = read(text, '`');
-        assert_eq!(flags[0].value(), Some("a b"));
+        assert_eq!(cut(&flags[0].0, flags[0].1).1, Some("a b"));
     }
 
     #[test]
@@ -396,11 +404,11 @@ mod tests {
         ];
         for (keyword, text, code) in rows {
             let keyword = Keyword::read(keyword).unwrap();
-            let found = check(keyword, &read(text, '\\').0);
+            let found = verdict(keyword, text);
             let codes: Vec<&str> = found.iter().map(|o| &o.code["build/".len()..]).collect();
             assert_eq!(codes.join(" "), code, "{keyword} {text}");
         }
-        let near = check(Keyword::Copy, &read("--chonw=1", '\\').0);
+        let near = verdict(Keyword::Copy, "--chonw=1");
         assert_eq!(near[0].help, "did you mean `--chown`?");
     }
 }

@@ -68,12 +68,8 @@ pub(super) fn word(text: &str) -> Option<Word> {
 
 /// Reads the body that starts at the next line, up to its terminator or, when there is none, to the end
 /// of the file (then the flag is false).
-pub(super) fn body(
-    bytes: &[u8],
-    joined: &Joined,
-    lines: &mut Lines,
-    word: Word,
-) -> (Heredoc, bool) {
+pub(super) fn body(joined: &Joined, lines: &mut Lines, word: Word) -> (Heredoc, bool) {
+    let bytes = lines.bytes();
     let start = lines.start();
     let mut end = start;
     let mut found = false;
@@ -207,7 +203,7 @@ mod tests {
         let text = b"a\nEOF \n\tEOF\n EOF\nEOF\r\nrest\n";
         let read = |w: &str| {
             let mut lines = Lines::new(text);
-            let (heredoc, found) = body(text, &Joined::default(), &mut lines, word(w).unwrap());
+            let (heredoc, found) = body(&Joined::default(), &mut lines, word(w).unwrap());
             (heredoc, lines.taken, found)
         };
         let (h, taken, found) = read("<<EOF");

@@ -1,18 +1,19 @@
 //! One logical line to one [`Instruction`]: keyword, flags, arguments, and what they mean.
 //!
-//! Goes in: one line of the joined text and its heredocs. Comes out: the instruction, and objections as
-//! diagnostics. Costs one pass per argument form. Invariant: an objection of severity error and
-//! [`Kind::Invalid`] come together; ONBUILD nests once and no deeper.
+//! Goes in: one line of the joined text and its heredocs. Comes out: the instruction, its words and flags at
+//! the end of the file's lists, and objections as diagnostics. Costs one pass per argument form. Invariant: an
+//! objection of severity error and [`Kind::Invalid`](super::Kind::Invalid) come together; ONBUILD nests once
+//! and no deeper.
 
 use super::keyword::Keyword;
-use super::text::{Joined, Text, trim};
-use super::{Flag, Heredoc, Instruction, Kind};
+use super::lists::{Content, FlagParts, Lists};
+use super::text::{Joined, Part, trim};
+use super::{Extra, Form, Instruction, Meaning};
 use super::{flags, heredoc, json, words};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The physical place of an instruction.
 #[derive(Clone, Copy, Default)]
@@ -23,14 +24,8 @@ pub(super) struct Frame {
     pub(super) leading_comments: Span,
     pub(super) reproducible: bool,
     pub(super) plain_base: bool,
-}
-
-/// An instruction before it is read.
-pub(super) struct Draft {
-    /// Its logical line in the joined text, trimmed.
-    pub(super) line: Range<usize>,
-    pub(super) frame: Frame,
-    pub(super) heredocs: Vec<Heredoc>,
+    /// A `<` is in it before its heredocs.
+    pub(super) signed: bool,
 }
 
 /// A logical line cut into keyword, flags and arguments; all offsets count in the joined text.
@@ -38,8 +33,83 @@ pub(super) struct Head {
     pub(super) whole: Range<usize>,
     pub(super) keyword: Range<usize>,
     pub(super) known: Option<Keyword>,
-    pub(super) flags: Vec<Flag>,
+    /// Among those of the file.
+    pub(super) flags: Range<usize>,
     pub(super) arguments: Range<usize>,
+}
+
+/// Words and flags of the instructions read so far.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) words: Vec<Part>,
+    flags: Vec<FlagParts>,
+    /// Few, and not in the joined text before all is read.
+    derived: Vec<Derived>,
+}
+
+/// Text that does not stand in the file as it reads, made from the bytes at `span`.
+struct Derived {
+    place: Place,
+    text: String,
+    /// What of it counts.
+    within: Range<usize>,
+    span: Span,
+}
+
+/// What a derived text is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Word(usize),
+    RawFlag(usize),
+    CookedFlag(usize),
+}
+
+impl Found {
+    pub(super) fn for_file(lines: usize) -> Self {
+        Self {
+            words: Vec::with_capacity(2 * lines),
+            flags: Vec::with_capacity(lines / 4 + 1),
+            derived: Vec::new(),
+        }
+    }
+
+    fn derive(&mut self, place: Place, text: String, span: Span) {
+        let within = 0..text.len();
+        self.derived.push(Derived {
+            place,
+            text,
+            within,
+            span,
+        });
+    }
+
+    /// Whether any text was derived so far.
+    pub(super) fn has_derived(&self) -> bool {
+        !self.derived.is_empty()
+    }
+
+    fn derived(&self, place: Place) -> Option<&Derived> {
+        self.derived.iter().rev().find(|d| d.place == place)
+    }
+
+    /// The lists of the file, whose joined text is complete.
+    pub(super) fn finish(mut self, mut joined: Joined) -> Lists {
+        for derived in self.derived {
+            let all = joined.derive(&derived.text, derived.span).range();
+            let (from, to) = (derived.within.start, derived.within.end);
+            let part = Part::new(all.start + from..all.start + to);
+            match derived.place {
+                Place::Word(n) => self.words[n] = part,
+                Place::RawFlag(n) => self.flags[n].raw = part,
+                Place::CookedFlag(n) => self.flags[n].cooked = part,
+            }
+        }
+        Lists {
+            joined,
+            words: self.words,
+            flags: self.flags,
+        }
+    }
 }
 
 /// The keyword of a logical line, or of the trigger in it, and what follows. No white space is around
@@ -58,32 +128,12 @@ fn without_flags(text: &str, whole: Range<usize>, escape: char) -> (Option<Keywo
     (Keyword::read(keyword), trim(text, start..end))
 }
 
-/// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
-/// their arguments are JSON.
-pub(super) fn heredoc_words(text: &str, line: Range<usize>, escape: char) -> Vec<heredoc::Word> {
-    let whole = &text[line.clone()];
-    if !whole.as_bytes().windows(2).any(|pair| pair == b"<<") {
-        return Vec::new();
-    }
-    let (mut known, mut arguments) = without_flags(text, line, escape);
-    if known == Some(Keyword::Onbuild) {
-        (known, arguments) = without_flags(text, arguments, escape);
-    }
-    match known {
-        Some(Keyword::Run | Keyword::Copy | Keyword::Add) => {}
-        _ => return Vec::new(),
-    }
-    match json::array(&text[arguments], |_, _| {}) {
-        json::Array::None => heredoc::words(whole),
-        json::Array::Strings | json::Array::Mixed => Vec::new(),
-    }
-}
-
 pub(super) struct Reader<'a> {
     pub(super) text: &'a str,
-    pub(super) joined: &'a Arc<Joined>,
+    pub(super) joined: &'a Joined,
     pub(super) escape: char,
     pub(super) frame: Frame,
+    pub(super) found: &'a mut Found,
     pub(super) diagnostics: &'a mut Vec<Diagnostic>,
     /// Inside ONBUILD. The builder only checks the syntax of triggers when it stores them; the rest
     /// fails in the build of the child image, so it is a warning here.
@@ -102,55 +152,49 @@ impl Head {
 }
 
 impl<'a> Reader<'a> {
-    /// For the instructions of a file; what is wrong with them goes to `diagnostics`.
-    pub(super) fn new(
-        joined: &'a Arc<Joined>,
-        escape: char,
-        diagnostics: &'a mut Vec<Diagnostic>,
-    ) -> Self {
-        Self {
-            text: joined.text(),
-            joined,
-            escape,
-            frame: Frame::default(),
-            diagnostics,
-            trigger: false,
-        }
-    }
-
-    pub(super) fn instruction(&mut self, draft: Draft) -> Instruction {
-        self.frame = draft.frame;
-        let head = self.head(draft.line);
-        self.read(head, draft.heredocs)
-    }
-
     /// Cuts a logical line, or the trigger in it.
-    pub(super) fn head(&self, whole: Range<usize>) -> Head {
+    pub(super) fn head(&mut self, whole: Range<usize>) -> Head {
         let (keyword, rest) = keyword(self.text, whole.clone());
-        let mut flags = Vec::new();
-        let each = |word| {
-            // Of those with any, most have one.
-            if flags.is_empty() {
-                flags.reserve_exact(1);
-            }
-            flags.push(self.flag(word));
-        };
-        let end = flags::split(self.text, rest, self.escape, each);
+        let first = self.found.flags.len();
+        let (text, escape) = (self.text, self.escape);
+        let end = flags::split(text, rest, escape, |word| self.flag(word));
         Head {
             arguments: trim(self.text, end..whole.end),
             known: Keyword::read(keyword),
             keyword: whole.start..whole.start + keyword.len(),
             whole,
-            flags,
+            flags: first..self.found.flags.len(),
         }
     }
 
-    pub(super) fn read(&mut self, head: Head, mut heredocs: Vec<Heredoc>) -> Instruction {
+    /// The heredoc words of a logical line: RUN, COPY and ADD have them, also inside ONBUILD, unless
+    /// their arguments are JSON.
+    pub(super) fn heredoc_words(&self, head: &Head) -> Vec<heredoc::Word> {
+        let whole = &self.text[head.whole.clone()];
+        if !whole.as_bytes().windows(2).any(|pair| pair == b"<<") {
+            return Vec::new();
+        }
+        let (mut known, mut arguments) = (head.known, head.arguments.clone());
+        if known == Some(Keyword::Onbuild) {
+            (known, arguments) = without_flags(self.text, arguments, self.escape);
+        }
+        match known {
+            Some(Keyword::Run | Keyword::Copy | Keyword::Add) => {}
+            _ => return Vec::new(),
+        }
+        match json::array(&self.text[arguments], |_, _| {}) {
+            json::Array::None => heredoc::words(whole),
+            json::Array::Strings | json::Array::Mixed => Vec::new(),
+        }
+    }
+
+    pub(super) fn read(&mut self, head: &Head, mut extra: Option<Box<Extra>>) -> Instruction {
         let before = self.diagnostics.len();
-        let kind = self.kind(&head, &mut heredocs);
+        let first = self.found.words.len();
+        let form = self.form(head, &mut extra);
         // A trigger's objections are warnings, and still make it invalid.
-        let refused = self.diagnostics[before..].iter().any(Diagnostic::is_error)
-            || (self.trigger && self.diagnostics.len() > before);
+        let refused = self.diagnostics.len() > before
+            && (self.trigger || self.diagnostics[before..].iter().any(Diagnostic::is_error));
         let keyword = || Cow::Owned(self.text[head.keyword.clone()].to_uppercase());
         Instruction {
             keyword: head
@@ -162,60 +206,136 @@ impl<'a> Reader<'a> {
             leading_comments: self.frame.leading_comments,
             reproducible: self.frame.reproducible,
             plain_base: self.frame.plain_base,
-            original: self.piece(head.whole),
-            flags: head.flags,
-            arguments: self.piece(head.arguments),
-            heredocs,
-            kind: match kind {
-                Some(kind) if !refused => kind,
-                _ => Kind::Invalid,
+            keyword_len: Part::new(head.keyword.clone()).len(),
+            original: Part::new(head.whole.clone()),
+            arguments: Part::new(head.arguments.clone()),
+            flags: Part::new(head.flags.clone()),
+            meaning: Meaning {
+                keyword: head.known.filter(|_| form.is_some() && !refused),
+                form: form.unwrap_or(Form::Plain),
+                words: Part::new(first..self.found.words.len()),
             },
-            keyword_len: head.keyword.len(),
+            extra,
+            content: Content::default(),
         }
     }
 
-    pub(super) fn piece(&self, range: Range<usize>) -> Text {
-        Text::piece(self.joined, range)
+    /// A word that is a range of the joined text.
+    pub(super) fn push(&mut self, range: Range<usize>) {
+        self.found.words.push(Part::new(range));
     }
 
-    /// A range that counts from the start of the arguments or another part of the line.
-    pub(super) fn part(&self, start: usize, range: &Range<usize>) -> Text {
-        self.piece(start + range.start..start + range.end)
+    /// A word whose range counts from the start of the arguments or another part of the line.
+    pub(super) fn push_part(&mut self, start: usize, range: &Range<usize>) {
+        self.push(start + range.start..start + range.end);
     }
 
-    fn flag(&self, word: flags::Word) -> Flag {
-        let span = || self.joined.span(word.range.clone());
-        Flag {
-            // It may end inside a character, since the builder splits flags by bytes.
-            raw: match self.text.get(word.range.clone()) {
-                Some(_) => self.piece(word.range.clone()),
-                None => {
-                    let bytes = &self.text.as_bytes()[word.range.clone()];
-                    Text::derived(String::from_utf8_lossy(bytes).into_owned(), span())
+    /// Says that the last word reads otherwise than the text it was pushed for.
+    pub(super) fn derive_last(&mut self, text: String) {
+        let n = self.found.words.len() - 1;
+        let span = self.joined.span(self.found.words[n].range());
+        self.found.derive(Place::Word(n), text, span);
+    }
+
+    /// The text of a word that was pushed.
+    pub(super) fn word(&self, n: usize) -> &str {
+        match self.found.derived(Place::Word(n)) {
+            Some(derived) => &derived.text[derived.within.clone()],
+            None => &self.text[self.found.words[n].range()],
+        }
+    }
+
+    /// Drops white space around a word.
+    pub(super) fn trim_word(&mut self, n: usize) {
+        let mut derived = self.found.derived.iter_mut().rev();
+        match derived.find(|d| d.place == Place::Word(n)) {
+            Some(derived) => derived.within = trim(&derived.text, derived.within.clone()),
+            None => {
+                let range = trim(self.text, self.found.words[n].range());
+                self.found.words[n] = Part::new(range);
+            }
+        }
+    }
+
+    /// Keeps of the words from `first` on those whose numbers are given, in order.
+    pub(super) fn keep_words(&mut self, first: usize, kept: &[usize]) {
+        for (to, from) in (first..).zip(kept) {
+            self.found.words[to] = self.found.words[*from];
+            for derived in &mut self.found.derived {
+                if derived.place == Place::Word(*from) {
+                    derived.place = Place::Word(to);
                 }
-            },
-            equals: word.equals,
-            cooked: word.cooked.map(String::into_boxed_str),
+            }
         }
+        self.forget_words(first + kept.len());
+    }
+
+    /// Forgets the words from `first` on.
+    fn forget_words(&mut self, first: usize) {
+        self.found.words.truncate(first);
+        let stays = |d: &Derived| !matches!(d.place, Place::Word(n) if n >= first);
+        self.found.derived.retain(stays);
+    }
+
+    fn flag(&mut self, word: flags::Word) {
+        let n = self.found.flags.len();
+        let span = || self.joined.span(word.range.clone());
+        // It may end inside a character, since the builder splits flags by bytes.
+        if self.text.get(word.range.clone()).is_none() {
+            let bytes = &self.text.as_bytes()[word.range.clone()];
+            let raw = String::from_utf8_lossy(bytes).into_owned();
+            self.found.derive(Place::RawFlag(n), raw, span());
+        }
+        let mut cooked = Part::NONE;
+        if let Some(text) = word.cooked {
+            cooked = Part::default();
+            self.found.derive(Place::CookedFlag(n), text, span());
+        }
+        self.found.flags.push(FlagParts {
+            raw: Part::new(word.range),
+            cooked,
+            equals: word.equals.and_then(|n| u32::try_from(n).ok()),
+        });
+    }
+
+    /// Name and value of a flag.
+    pub(super) fn name_and_value(&self, n: usize) -> (&str, Option<&str>) {
+        let parts = self.found.flags[n];
+        let whole = match parts.cooked {
+            Part::NONE => &self.text[parts.raw.range()],
+            _ => {
+                let derived = self.found.derived(Place::CookedFlag(n));
+                derived.map_or("", |d| d.text.as_str())
+            }
+        };
+        flags::cut(whole, parts.equals)
+    }
+
+    /// Where a flag stands.
+    pub(super) fn flag_span(&self, n: usize) -> Span {
+        self.joined.span(self.found.flags[n].raw.range())
     }
 
     /// Words between blanks; `arguments` start at `start`.
-    pub(super) fn blanks(&self, start: usize, arguments: &str) -> Vec<Text> {
-        let words = words::blanks(arguments);
-        words.map(|w| self.part(start, &w)).collect()
+    pub(super) fn blanks(&mut self, start: usize, arguments: &str) {
+        for word in words::blanks(arguments) {
+            self.push_part(start, &word);
+        }
     }
 
-    /// Text that starts at `start` as a JSON array.
-    pub(super) fn json(&self, start: usize, text: &str) -> (json::Array, Vec<Text>) {
-        let mut out = Vec::new();
+    /// Text that starts at `start` as a JSON array; its strings are words if it is one of strings.
+    pub(super) fn json(&mut self, start: usize, text: &str) -> json::Array {
+        let first = self.found.words.len();
         let found = json::array(text, |range, cooked| {
-            let piece = self.part(start, &range);
-            out.push(match cooked {
-                None => piece,
-                Some(text) => Text::derived(text, piece.span()),
-            });
+            self.push_part(start, &range);
+            if let Some(text) = cooked {
+                self.derive_last(text);
+            }
         });
-        (found, out)
+        if found != json::Array::Strings && self.found.words.len() > first {
+            self.forget_words(first);
+        }
+        found
     }
 
     pub(super) fn object(&mut self, code: &'static str, message: String, at: Span, help: String) {
@@ -229,13 +349,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Objects to the arguments, or to the keyword when there are none.
-    pub(super) fn refuse(
+    pub(super) fn refuse<T>(
         &mut self,
         head: &Head,
         code: &'static str,
         message: String,
         help: &str,
-    ) -> Option<Kind> {
+    ) -> Option<T> {
         let at = if head.arguments.is_empty() {
             head.keyword.clone()
         } else {
@@ -245,44 +365,50 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn kind(&mut self, head: &Head, heredocs: &mut Vec<Heredoc>) -> Option<Kind> {
+    /// Reads the arguments; `None` where they, or the keyword, are objected to.
+    fn form(&mut self, head: &Head, extra: &mut Option<Box<Extra>>) -> Option<Form> {
         let Some(keyword) = head.known else {
             return self.unknown(head);
         };
         let text = self.text;
         let (start, arguments) = (head.arguments.start, &text[head.arguments.clone()]);
-        let none = keyword == Keyword::Healthcheck && {
-            let (kind, _) = words::split(arguments);
-            kind.eq_ignore_ascii_case("NONE")
-        };
-        if !none && !head.flags.is_empty() {
-            for objection in flags::check(keyword, &head.flags) {
-                let at = head.flags[objection.index].span();
-                self.object(objection.code, objection.message, at, objection.help);
-            }
+        if !head.flags.is_empty() {
+            self.check_flags(keyword, head, arguments);
         }
         match keyword {
             Keyword::From => self.from(head, arguments),
             Keyword::Run => self.run(head, arguments),
-            Keyword::Cmd => self.command(head, start, arguments).map(Kind::Cmd),
-            Keyword::Entrypoint => self.command(head, start, arguments).map(Kind::Entrypoint),
+            Keyword::Cmd | Keyword::Entrypoint => self.command(head, start, arguments),
             Keyword::Shell => self.shell(head, arguments),
-            Keyword::Copy => self.transfer(head, arguments, heredocs).map(Kind::Copy),
-            Keyword::Add => self.transfer(head, arguments, heredocs).map(Kind::Add),
-            Keyword::Workdir => self.single(head, arguments).map(Kind::Workdir),
-            Keyword::User => self.single(head, arguments).map(Kind::User),
-            Keyword::Stopsignal => self.single(head, arguments).map(Kind::Stopsignal),
-            Keyword::Maintainer => self.single(head, arguments).map(Kind::Maintainer),
-            Keyword::Env => self.pairs(head, arguments).map(Kind::Env),
-            Keyword::Label => self.pairs(head, arguments).map(Kind::Label),
+            Keyword::Copy | Keyword::Add => self.transfer(head, arguments, extra),
+            Keyword::Workdir | Keyword::User | Keyword::Stopsignal | Keyword::Maintainer => {
+                self.single(head, arguments)
+            }
+            Keyword::Env | Keyword::Label => self.pairs(head, arguments),
             Keyword::Arg => self.arg(head, arguments),
             Keyword::Expose => {
-                let ports = self.blanks(start, arguments);
-                self.at_least_one(head, ports).map(Kind::Expose)
+                let first = self.found.words.len();
+                self.blanks(start, arguments);
+                self.at_least_one(head, first)
             }
             Keyword::Volume => self.volume(head, arguments),
             Keyword::Healthcheck => self.healthcheck(head, arguments),
-            Keyword::Onbuild => self.onbuild(head, heredocs),
+            Keyword::Onbuild => self.onbuild(head, extra),
+        }
+    }
+
+    fn check_flags(&mut self, keyword: Keyword, head: &Head, arguments: &str) {
+        if keyword == Keyword::Healthcheck && {
+            let (kind, _) = words::split(arguments);
+            kind.eq_ignore_ascii_case("NONE")
+        } {
+            return;
+        }
+        let first = head.flags.start;
+        let flag = |n: usize| self.name_and_value(first + n);
+        for objection in flags::check(keyword, head.flags.len(), flag) {
+            let at = self.flag_span(first + objection.index);
+            self.object(objection.code, objection.message, at, objection.help);
         }
     }
 }

@@ -1,5 +1,7 @@
-use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Parsed, Text, parse};
-use crate::source::SourceFile;
+use crate::dockerfile::lists::List;
+use crate::dockerfile::text::{Joined, Part};
+use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Parsed, Texts, parse};
+use crate::source::{SourceFile, Span};
 
 fn file(text: impl Into<Vec<u8>>) -> Parsed<Dockerfile> {
     parse(&SourceFile::new("Dockerfile", text))
@@ -17,17 +19,25 @@ fn one(text: &str) -> (Instruction, String) {
     (i.expect("an instruction"), codes.join(" "))
 }
 
-fn kind(text: &str) -> Kind {
+fn kind(text: &str) -> Kind<'static> {
     let (i, codes) = one(text);
     assert_eq!(codes, "", "{text}");
-    i.kind
+    Box::leak(Box::new(i)).kind()
 }
 
-fn list(words: &[&str]) -> Vec<Text> {
-    words.iter().map(|w| Text::from(*w)).collect()
+/// Words that stand in no file, and places where there is none.
+fn words(words: impl Iterator<Item = Option<&'static str>>) -> Texts<'static> {
+    let mut joined = Joined::default();
+    let mut derive = |w| joined.derive(w, Span::default());
+    let parts: Vec<Part> = words.map(|w| w.map_or(Part::NONE, &mut derive)).collect();
+    List::new(Box::leak(Box::new(joined)), Some(parts.leak()))
 }
 
-fn shell(text: &str) -> CommandForm {
+fn list(list: &[&'static str]) -> Texts<'static> {
+    words(list.iter().map(|w| Some(*w)))
+}
+
+fn shell(text: &str) -> CommandForm<'_> {
     CommandForm::Shell(text.into())
 }
 
@@ -101,8 +111,8 @@ fn refused_instructions() {
     for (text, code) in rows {
         let (i, codes) = one(text);
         assert_eq!(codes, code, "{text}");
-        let invalid = i.kind == Kind::Invalid || code == "parse/unterminated-heredoc";
-        assert!(invalid, "{text}: {:?}", i.kind);
+        let invalid = i.kind() == Kind::Invalid || code == "parse/unterminated-heredoc";
+        assert!(invalid, "{text}: {:?}", i.kind());
     }
 }
 
@@ -115,19 +125,19 @@ fn triggers_are_only_warned_about() {
     ] {
         let (i, codes) = one(text);
         assert_eq!(codes, code, "{text}");
-        assert!(matches!(i.kind, Kind::Onbuild(t) if t.kind == Kind::Invalid));
+        assert!(matches!(i.kind(), Kind::Onbuild(t) if t.kind() == Kind::Invalid));
     }
     let Kind::Onbuild(trigger) = kind("ONBUILD  copy --link <<E  /x\n1\nE") else {
         panic!("not a trigger")
     };
-    assert_eq!(trigger.original, "copy --link <<E  /x");
-    assert_eq!(trigger.heredocs[0].body, "1\n");
-    assert!(matches!(&trigger.kind, Kind::Copy(t) if t.inline == [0] && t.dest == "/x"));
+    assert_eq!(trigger.original(), "copy --link <<E  /x");
+    assert_eq!(trigger.heredocs()[0].body, "1\n");
+    assert!(matches!(trigger.kind(), Kind::Copy(t) if t.inline == [0] && t.dest == "/x"));
 }
 
 #[test]
 fn accepted_commands() {
-    let exec = |w: &[&str]| CommandForm::Exec(list(w));
+    let exec = |w: &[&'static str]| CommandForm::Exec(list(w));
     let rows = [
         ("RUN", Kind::Run(shell(""))),
         ("RUN [\"\"]", Kind::Run(exec(&[""]))),
@@ -160,21 +170,15 @@ fn accepted_commands() {
 
 #[test]
 fn accepted_words() {
-    let pairs = |p: &[(&str, &str)]| {
-        p.iter()
-            .map(|(k, v)| (Text::from(*k), Text::from(*v)))
-            .collect::<Vec<_>>()
+    let pairs = |p: &[(&'static str, &'static str)]| {
+        words(p.iter().flat_map(|(k, v)| [Some(*k), Some(*v)])).in_pairs()
     };
-    let from = |image: &str, alias: Option<&str>| Kind::From {
+    let from = |image: &'static str, alias: Option<&'static str>| Kind::From {
         image: image.into(),
-        alias: alias.map(Text::from),
+        alias: alias.map(Into::into),
     };
-    let arg = |p: &[(&str, Option<&str>)]| {
-        Kind::Arg(
-            p.iter()
-                .map(|(k, v)| (Text::from(*k), v.map(Text::from)))
-                .collect(),
-        )
+    let arg = |p: &[(&'static str, Option<&'static str>)]| {
+        Kind::Arg(words(p.iter().flat_map(|(k, v)| [Some(*k), *v])).in_pairs())
     };
     let rows = [
         ("from  $B As Web-1", from("$B", Some("web-1"))),
@@ -230,9 +234,9 @@ fn sources_and_heredocs_of_copy() {
     // (text, sources, destination, inline names, all heredoc names)
     type Row<'a> = (
         &'a str,
-        &'a [&'a str],
+        &'a [&'static str],
         &'a str,
-        &'a [&'a str],
+        &'a [&'static str],
         &'a [&'a str],
     );
     let rows: [Row; 8] = [
@@ -266,24 +270,22 @@ fn sources_and_heredocs_of_copy() {
     for (text, sources, dest, inline, names) in rows {
         let (i, codes) = one(text);
         assert_eq!(codes, "", "{text}");
-        let (Kind::Copy(t) | Kind::Add(t)) = &i.kind else {
-            panic!("{text}: {:?}", i.kind)
+        let i = &*Box::leak(Box::new(i));
+        let (Kind::Copy(t) | Kind::Add(t)) = i.kind() else {
+            panic!("{text}: {:?}", i.kind())
         };
         assert_eq!(
-            (t.sources.clone(), t.dest.as_str()),
+            (t.sources, t.dest.as_str()),
             (list(sources), dest),
             "{text}"
         );
-        let all: Vec<&str> = i.heredocs.iter().map(|h| h.name.as_str()).collect();
+        let all: Vec<&str> = i.heredocs().iter().map(|h| h.name.as_str()).collect();
         assert_eq!(all, names, "{text}");
-        let got: Vec<Text> = t
-            .inline
-            .iter()
-            .map(|n| i.heredocs[*n].content().trim().into())
-            .collect();
+        let bodies = t.inline.iter().map(|n| i.heredocs()[*n].content());
+        let got: Vec<String> = bodies.map(|body| body.trim().to_owned()).collect();
         let wanted = match inline {
-            ["A", "C"] => list(&["1", "2"]),
-            other => list(other),
+            ["A", "C"] => &["1", "2"],
+            other => other,
         };
         assert_eq!(got, wanted, "{text}");
     }
@@ -294,15 +296,15 @@ fn run_keeps_heredocs_apart_from_the_command() {
     let (i, codes) =
         one("RUN --network=none cat <<A | sh -s <<-'B'\n# a \\\nA\n\tFROM x\n\tB\nRUN x");
     assert_eq!(codes, "");
-    assert_eq!(i.kind, Kind::Run(shell("cat <<A | sh -s <<-'B'")));
-    assert_eq!(i.heredocs[0].body, "# a \\\n");
+    assert_eq!(i.kind(), Kind::Run(shell("cat <<A | sh -s <<-'B'")));
+    assert_eq!(i.heredocs()[0].body, "# a \\\n");
     assert_eq!(
-        (i.heredocs[1].content().as_str(), i.heredocs[1].expand),
+        (i.heredocs()[1].content().as_str(), i.heredocs()[1].expand),
         ("FROM x\n", false)
     );
     assert_eq!((i.line, i.end_line), (2, 6));
     let (i, _) = one("RUN cat <<A # don't\nb\nA");
-    assert_eq!(i.heredocs, []);
+    assert_eq!(i.heredocs(), []);
 }
 
 #[test]
@@ -312,14 +314,14 @@ fn flags_are_cut_off_and_located() {
     assert!(i.has_flag("link") && !i.has_flag("parents"));
     assert_eq!(i.flag("chown"), Some("a b"));
     assert_eq!(i.flag_values("exclude").collect::<Vec<_>>(), ["x", "y"]);
-    assert_eq!(i.arguments, "s d");
-    assert_eq!(i.flags[1].raw, "--chown='a b'");
+    assert_eq!(i.arguments(), "s d");
+    assert_eq!(i.flags().get(1).unwrap().raw, "--chown='a b'");
     let text = "FROM a\nCOPY --link \\\n  --chown='a b' --exclude=x --exclude=y s d\n";
-    let cut = |span: crate::source::Span| &text[span.range()];
-    assert_eq!(cut(i.flags[1].span()), "--chown='a b'");
-    assert_eq!(cut(i.arguments.span_of(2..3)), "d");
-    assert_eq!(cut(i.original.span_of(0..4)), "COPY");
-    assert_eq!(cut(i.original.span_of(5..18)), "--link \\\n  --ch");
+    let cut = |span: Span| &text[span.range()];
+    assert_eq!(cut(i.flags().get(1).unwrap().span()), "--chown='a b'");
+    assert_eq!(cut(i.arguments().span_of(2..3)), "d");
+    assert_eq!(cut(i.original().span_of(0..4)), "COPY");
+    assert_eq!(cut(i.original().span_of(5..18)), "--link \\\n  --ch");
 }
 
 #[test]
@@ -424,16 +426,11 @@ fn bytes_that_are_not_text() {
     // The blank hidden in the flag's second byte ends it, as in the builder.
     let codes: Vec<&str> = parsed.diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, [""; 0]);
-    let i = &parsed.tree.instructions;
-    assert_eq!(
-        i[1].kind,
-        Kind::Env(vec![
-            ("a".into(), "\u{fffd}\u{fffd}".into()),
-            ("b".into(), "\0".into())
-        ])
-    );
-    assert_eq!(i[2].heredocs[0].body, "x\n");
-    assert_eq!(i[3].flags[0].value(), Some("\u{c3}"));
+    let i = &Box::leak(Box::new(parsed.tree)).instructions;
+    let wanted = Kind::Env(list(&["a", "\u{fffd}\u{fffd}", "b", "\0"]).in_pairs());
+    assert_eq!(i[1].kind(), wanted);
+    assert_eq!(i[2].heredocs()[0].body, "x\n");
+    assert_eq!(i[3].flags().get(0).unwrap().value(), Some("\u{c3}"));
 }
 
 /// Megabytes of the worst lines stay quick; the test suite would hang if one were quadratic.
@@ -526,7 +523,7 @@ fn every_objection_is_reported_placed_and_helped() {
         assert!(
             whole.start <= at.start && at.end <= whole.end,
             "{d:?} in {}",
-            i.original
+            i.original()
         );
         assert!(!at.is_empty() && d.message.len() < 200, "{d:?}");
     }

@@ -48,7 +48,10 @@ fn strings(
     mut each: impl FnMut(Range<usize>, Option<String>),
 ) -> Option<()> {
     let blank = [' ', '\t', '\r', '\n'];
-    let mut rest = inner.trim_start_matches(blank);
+    let mut rest = match inner.as_bytes().first() {
+        Some(b'"') => inner,
+        _ => inner.trim_start_matches(blank),
+    };
     if let Some(end) = rest.strip_prefix(']') {
         return end.trim_start_matches(blank).is_empty().then_some(());
     }
@@ -56,7 +59,19 @@ fn strings(
         let (cooked, after) = string(rest)?;
         let start = whole - rest.len() + 1;
         each(start..whole - after.len() - 1, cooked);
-        rest = after.trim_start_matches(blank);
+        rest = match after.as_bytes() {
+            // The usual ways to go on.
+            [b']'] => return Some(()),
+            [b',', b'"', ..] => {
+                rest = &after[1..];
+                continue;
+            }
+            [b',', b' ', b'"', ..] => {
+                rest = &after[2..];
+                continue;
+            }
+            _ => after.trim_start_matches(blank),
+        };
         if let Some(more) = rest.strip_prefix(',') {
             rest = more.trim_start_matches(blank);
         } else {

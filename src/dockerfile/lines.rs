@@ -48,6 +48,11 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// The whole file.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Where the next line starts, or the end of the file.
     pub(super) fn start(&self) -> usize {
         self.start
@@ -86,8 +91,18 @@ pub(super) enum LineKind {
 
 impl Line {
     /// Where its first character stands that is no white space, and what that makes of the line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn kind(self, bytes: &[u8]) -> (usize, LineKind) {
+        match bytes[self.start..self.content].first() {
+            None => return (self.start, LineKind::Blank),
+            Some(b'!'..=b'"' | b'$'..=b'~') => return (self.start, LineKind::Text),
+            _ => {}
+        }
+        self.kind_of_indented(bytes)
+    }
+
+    #[inline(never)]
+    fn kind_of_indented(self, bytes: &[u8]) -> (usize, LineKind) {
         let at = indented(bytes, self.start..self.content);
         let kind = match bytes[at..self.content].first() {
             None => LineKind::Blank,
@@ -226,7 +241,7 @@ mod tests {
 
     fn read(bytes: &[u8], escape: char) -> (Joined, Range<usize>, u32) {
         let mut lines = Lines::new(bytes);
-        let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok(), 1);
+        let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok());
         let first = lines.next().unwrap();
         let at = first.kind(bytes).0;
         let line = logical((first, at), &mut lines, escape, &mut joined);

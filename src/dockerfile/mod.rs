@@ -16,6 +16,7 @@ mod instruction;
 mod json;
 mod keyword;
 mod lines;
+mod lists;
 mod parse;
 mod suggest;
 mod text;
@@ -25,13 +26,17 @@ pub use expand::{
     expand_heredoc, expand_title, expand_word, expand_words, heredoc_variables, variables,
 };
 pub use expand_error::ExpandError;
+pub use lists::{Declared, Flag, Flags, List, Pairs, Texts};
 pub use parse::parse;
 pub use suggest::nearest;
 pub use text::Text;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
+use keyword::Keyword;
+use lists::Content;
 use std::borrow::Cow;
+use text::Part;
 
 /// A tree and what is to be said about it. Parsing never fails.
 #[derive(Clone, Debug)]
@@ -43,7 +48,7 @@ pub struct Parsed<T> {
 }
 
 /// One parsed Dockerfile.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Dockerfile {
     /// `# syntax=`, `# escape=`, `# check=`.
     pub directives: Directives,
@@ -103,9 +108,9 @@ pub enum PieceKind {
 /// # a comment          <- leading_comments (whole lines, directly above)
 /// RUN --network=none \ <- span: from the first byte of this line ...
 ///   make               <- ... to the line feed of this one (heredocs included)
-/// ^^^ keyword_span()   `--network=none` is in flags, `make` in kind
+/// ^^^ keyword_span()   `--network=none` is in flags(), `make` in kind()
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Instruction {
     /// Upper-cased keyword, `RUN`; unknown ones too.
     pub keyword: Cow<'static, str>,
@@ -122,53 +127,53 @@ pub struct Instruction {
     /// One of them, above a FROM, is `# cacheplan: plain-base`: the image has symbolic links in its system
     /// folders alone, and they lead to system folders; and it has `/bin`, `/dev`, `/etc`, `/tmp` and `/usr`.
     pub plain_base: bool,
-    /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
-    /// written, heredoc bodies not included.
-    pub original: Text,
-    /// Flags in order, as written.
-    pub flags: Vec<Flag>,
-    /// The rest of the logical line after keyword and flags, trimmed.
-    pub arguments: Text,
-    /// Heredocs in order of appearance; ONBUILD and its trigger both have them.
-    pub heredocs: Vec<Heredoc>,
-    /// What it means.
-    pub kind: Kind,
-    /// Of the keyword as written, at the start of `original`.
-    keyword_len: usize,
+    /// Of the keyword as written, at the start of the logical line.
+    keyword_len: u32,
+    original: Part,
+    arguments: Part,
+    /// Where its flags stand among those of the file.
+    flags: Part,
+    meaning: Meaning,
+    extra: Option<Box<Extra>>,
+    content: Content,
 }
 
-/// `--name=value` or `--name`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flag {
-    /// As written, `--mount=type=cache,target=/root`.
-    pub raw: Text,
-    /// Where the `=` is, in `cooked` if there is one.
-    equals: Option<usize>,
-    /// `raw` without quotes and escapes, where that is another text.
-    cooked: Option<Box<str>>,
+/// What an instruction means: a form, and where its words stand among those of the file.
+#[derive(Clone, Copy, Debug)]
+struct Meaning {
+    /// `None` of an instruction that is invalid.
+    keyword: Option<Keyword>,
+    form: Form,
+    words: Part,
 }
 
-impl Flag {
-    /// Without the dashes, as written (names are case-sensitive).
-    #[must_use]
-    pub fn name(&self) -> &str {
-        flags::cut(self.whole(), self.equals).0
-    }
+/// How to read the words of an instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// As they are; a command is one, for the shell.
+    Plain,
+    /// A command in JSON.
+    Exec,
+    /// `HEALTHCHECK NONE`.
+    Nothing,
+}
 
-    /// Quotes and escapes removed; `None` without `=`.
-    #[must_use]
-    pub fn value(&self) -> Option<&str> {
-        flags::cut(self.whole(), self.equals).1
-    }
+/// What few instructions have.
+#[derive(Clone, Debug, Default)]
+struct Extra {
+    heredocs: Vec<Heredoc>,
+    /// [`Transfer::inline`].
+    inline: Vec<usize>,
+    /// What ONBUILD has.
+    trigger: Option<Box<Instruction>>,
+}
 
-    /// Where it stands, from the dashes to the end of the value.
-    #[must_use]
-    pub fn span(&self) -> Span {
-        self.raw.span()
-    }
-
-    fn whole(&self) -> &str {
-        self.cooked.as_deref().unwrap_or(&self.raw)
+impl Extra {
+    fn of(heredocs: Vec<Heredoc>) -> Box<Self> {
+        Box::new(Self {
+            heredocs,
+            ..Self::default()
+        })
     }
 }
 
@@ -206,86 +211,187 @@ impl Heredoc {
 }
 
 /// A command in shell or exec (JSON) form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CommandForm {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandForm<'a> {
     /// Text for the shell.
-    Shell(Text),
+    Shell(Text<'a>),
     /// `["a", "b"]`.
-    Exec(Vec<Text>),
+    Exec(Texts<'a>),
 }
 
 /// What an instruction means. Values are as written: quotes, escapes and variables are still in
 /// them unless said otherwise.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind<'a> {
     /// `FROM [--platform=P] image [AS name]`.
     From {
         /// Image, stage or `scratch`, before expansion.
-        image: Text,
+        image: Text<'a>,
         /// Stage name, lower-cased.
-        alias: Option<Text>,
+        alias: Option<Text<'a>>,
     },
     /// `RUN`; the text is the command line only, heredoc bodies are in [`Instruction::heredocs`].
-    Run(CommandForm),
+    Run(CommandForm<'a>),
     /// `CMD`.
-    Cmd(CommandForm),
+    Cmd(CommandForm<'a>),
     /// `ENTRYPOINT`.
-    Entrypoint(CommandForm),
+    Entrypoint(CommandForm<'a>),
     /// `SHELL ["a", "b"]`.
-    Shell(Vec<Text>),
+    Shell(Texts<'a>),
     /// `COPY`.
-    Copy(Transfer),
+    Copy(Transfer<'a>),
     /// `ADD`.
-    Add(Transfer),
+    Add(Transfer<'a>),
     /// `WORKDIR`.
-    Workdir(Text),
+    Workdir(Text<'a>),
     /// `USER`.
-    User(Text),
+    User(Text<'a>),
     /// `STOPSIGNAL`.
-    Stopsignal(Text),
+    Stopsignal(Text<'a>),
     /// `MAINTAINER`.
-    Maintainer(Text),
+    Maintainer(Text<'a>),
     /// `ENV`: keys and values, unexpanded, with quotes.
-    Env(Vec<(Text, Text)>),
+    Env(Pairs<'a>),
     /// `LABEL`: keys and values, unexpanded, with quotes.
-    Label(Vec<(Text, Text)>),
+    Label(Pairs<'a>),
     /// `ARG`: names and default values, unexpanded, with quotes; the builder removes no quotes from
     /// names at all, `ARG "a"` declares a variable no one can refer to.
-    Arg(Vec<(Text, Option<Text>)>),
+    Arg(Declared<'a>),
     /// `EXPOSE`.
-    Expose(Vec<Text>),
+    Expose(Texts<'a>),
     /// `VOLUME`.
-    Volume(Vec<Text>),
+    Volume(Texts<'a>),
     /// `HEALTHCHECK NONE` is `None`.
-    Healthcheck(Option<CommandForm>),
+    Healthcheck(Option<CommandForm<'a>>),
     /// `ONBUILD`.
-    Onbuild(Box<Instruction>),
+    Onbuild(&'a Instruction),
     /// Unknown keyword, or an instruction the builder refuses; a diagnostic says why.
     Invalid,
 }
 
 /// Sources and destination of COPY and ADD.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transfer {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer<'a> {
     /// Path sources in order, without heredocs.
-    pub sources: Vec<Text>,
+    pub sources: Texts<'a>,
     /// Destination.
-    pub dest: Text,
+    pub dest: Text<'a>,
     /// Indices into [`Instruction::heredocs`] of inline files, in order.
-    pub inline: Vec<usize>,
+    pub inline: &'a [usize],
+}
+
+/// By what they say and where they stand.
+impl PartialEq for Instruction {
+    fn eq(&self, other: &Self) -> bool {
+        let place = |i: &Self| (i.span, i.line, i.end_line, i.leading_comments);
+        let words = |i: &Self| (i.reproducible, i.plain_base, i.keyword_len);
+        self.keyword == other.keyword
+            && place(self) == place(other)
+            && words(self) == words(other)
+            && self.original() == other.original()
+            && self.arguments() == other.arguments()
+            && self.flags() == other.flags()
+            && self.heredocs() == other.heredocs()
+            && self.kind() == other.kind()
+    }
 }
 
 impl Instruction {
+    /// What it means.
+    #[must_use]
+    pub fn kind(&self) -> Kind<'_> {
+        let Some(keyword) = self.meaning.keyword else {
+            return Kind::Invalid;
+        };
+        let words = self.content.words(self.meaning.words);
+        match keyword {
+            Keyword::From => Kind::From {
+                image: words.at(0),
+                alias: words.get(1),
+            },
+            Keyword::Run => Kind::Run(self.command(words)),
+            Keyword::Cmd => Kind::Cmd(self.command(words)),
+            Keyword::Entrypoint => Kind::Entrypoint(self.command(words)),
+            Keyword::Shell => Kind::Shell(words),
+            Keyword::Copy => Kind::Copy(self.transfer(words)),
+            Keyword::Add => Kind::Add(self.transfer(words)),
+            Keyword::Workdir => Kind::Workdir(words.at(0)),
+            Keyword::User => Kind::User(words.at(0)),
+            Keyword::Stopsignal => Kind::Stopsignal(words.at(0)),
+            Keyword::Maintainer => Kind::Maintainer(words.at(0)),
+            Keyword::Env => Kind::Env(words.in_pairs()),
+            Keyword::Label => Kind::Label(words.in_pairs()),
+            Keyword::Arg => Kind::Arg(words.in_pairs()),
+            Keyword::Expose => Kind::Expose(words),
+            Keyword::Volume => Kind::Volume(words),
+            Keyword::Healthcheck if self.meaning.form == Form::Nothing => Kind::Healthcheck(None),
+            Keyword::Healthcheck => Kind::Healthcheck(Some(self.command(words))),
+            Keyword::Onbuild => {
+                let trigger = self.extra.as_ref().and_then(|e| e.trigger.as_deref());
+                trigger.map_or(Kind::Invalid, Kind::Onbuild)
+            }
+        }
+    }
+
+    fn command<'a>(&self, words: Texts<'a>) -> CommandForm<'a> {
+        match self.meaning.form {
+            Form::Exec => CommandForm::Exec(words),
+            Form::Plain | Form::Nothing => CommandForm::Shell(words.at(0)),
+        }
+    }
+
+    fn transfer<'a>(&'a self, words: Texts<'a>) -> Transfer<'a> {
+        let (sources, dest) = words.and_last();
+        Transfer {
+            sources,
+            dest,
+            inline: self.extra.as_ref().map_or(&[], |e| &e.inline),
+        }
+    }
+
+    /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
+    /// written, heredoc bodies not included.
+    #[must_use]
+    pub fn original(&self) -> Text<'_> {
+        self.content.text(self.original)
+    }
+
+    /// The rest of the logical line after keyword and flags, trimmed.
+    #[must_use]
+    pub fn arguments(&self) -> Text<'_> {
+        self.content.text(self.arguments)
+    }
+
+    /// Flags in order, as written.
+    #[must_use]
+    pub fn flags(&self) -> Flags<'_> {
+        self.content.flags(self.flags)
+    }
+
+    /// Heredocs in order of appearance; ONBUILD and its trigger both have them.
+    #[must_use]
+    pub fn heredocs(&self) -> &[Heredoc] {
+        self.extra.as_ref().map_or(&[], |e| &e.heredocs)
+    }
+
+    /// Gives it its share in what its file's instructions have in common.
+    fn share(&mut self, content: &Content) {
+        self.content = content.clone();
+        if let Some(trigger) = self.extra.as_mut().and_then(|e| e.trigger.as_deref_mut()) {
+            trigger.share(content);
+        }
+    }
+
     /// Where the keyword stands.
     #[must_use]
     pub fn keyword_span(&self) -> Span {
-        self.original.span_of(0..self.keyword_len)
+        self.original().span_of(0..self.keyword_len as usize)
     }
 
     /// The value of the last flag of this name, if it has one.
     #[must_use]
     pub fn flag(&self, name: &str) -> Option<&str> {
-        self.flags
+        self.flags()
             .iter()
             .rev()
             .find(|f| f.name() == name)
@@ -295,7 +401,7 @@ impl Instruction {
     /// Whether a boolean flag is given and not `=false`.
     #[must_use]
     pub fn has_flag(&self, name: &str) -> bool {
-        self.flags
+        self.flags()
             .iter()
             .rev()
             .find(|f| f.name() == name)
@@ -304,7 +410,7 @@ impl Instruction {
 
     /// Every value of a repeatable flag, in order.
     pub fn flag_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.flags
+        self.flags()
             .iter()
             .filter(move |f| f.name() == name)
             .filter_map(Flag::value)

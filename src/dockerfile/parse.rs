@@ -5,15 +5,15 @@
 
 use super::directive::{self, Name};
 use super::heredoc;
-use super::instruction::{self, Draft, Frame, Reader};
+use super::instruction::{Found, Frame, Head, Reader};
 use super::keyword::Keyword;
 use super::lines::{self, Line, LineKind, Lines};
+use super::lists::Content;
 use super::text::Joined;
-use super::{Dockerfile, Heredoc, Instruction, Parsed, Piece, PieceKind};
+use super::{Dockerfile, Extra, Heredoc, Instruction, Parsed, Piece, PieceKind};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The builder's line buffer: this many bytes, the line feed not counted.
 const LONGEST_LINE: usize = 65535;
@@ -26,10 +26,11 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let bytes = source.bytes();
     // About as long as lines are; growing the lists costs more than what is left over.
     let count = bytes.len() / 24 + 1;
-    let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok(), count);
-    let mut drafts = Vec::with_capacity(count / 2 + 1);
+    let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok());
+    let mut found = Found::for_file(count);
     let mut tree = Dockerfile {
         pieces: Vec::with_capacity(count),
+        instructions: Vec::with_capacity(count / 2 + 1),
         ..Dockerfile::default()
     };
     let mut diagnostics = Vec::new();
@@ -43,20 +44,30 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
         let (indented, kind) = line.kind(bytes);
         if kind == LineKind::Text {
             header.close();
-            let draft = draft(
-                (bytes, &mut lines, &mut signs),
-                (line, indented),
-                tree.directives.escape,
-                comments.take(),
-                &mut joined,
-                &mut diagnostics,
-            );
-            push(
-                &mut tree,
-                PieceKind::Instruction(drafts.len()),
-                lines.start(),
-            );
-            drafts.push(draft);
+            let escape = tree.directives.escape;
+            let number = lines.taken;
+            let logical = lines::logical((line, indented), &mut lines, escape, &mut joined);
+            let mut reader = Reader {
+                text: joined.text(),
+                joined: &joined,
+                escape,
+                frame: Frame::new(line.start, number, comments.take()),
+                found: &mut found,
+                diagnostics: &mut diagnostics,
+                trigger: false,
+            };
+            let head = reader.head(logical);
+            reader.frame.signed = signs.within(line.start..lines.start());
+            let heredocs = match reader.frame.signed {
+                true => heredocs(&mut reader, &head, &mut lines),
+                false => Vec::new(),
+            };
+            reader.frame.end(&lines);
+            let extra = (!heredocs.is_empty()).then(|| Extra::of(heredocs));
+            let instruction = reader.read(&head, extra);
+            let kind = PieceKind::Instruction(tree.instructions.len());
+            push(&mut tree, kind, lines.start());
+            tree.instructions.push(instruction);
             continue;
         }
         let directive = header.read(
@@ -85,10 +96,10 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     if tree.directives.syntax.is_none() {
         tree.directives.syntax = directive::foreign_syntax(bytes);
     }
-    let joined = Arc::new(joined);
-    let mut reader = Reader::new(&joined, tree.directives.escape, &mut diagnostics);
-    let instructions = drafts.into_iter().map(|draft| reader.instruction(draft));
-    tree.instructions = instructions.collect();
+    let content = Content::new(found.finish(joined));
+    for instruction in &mut tree.instructions {
+        instruction.share(&content);
+    }
     whole_file(bytes, &tree, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     Parsed { tree, diagnostics }
@@ -131,7 +142,8 @@ fn too_long(bytes: &[u8], diagnostics: &mut Vec<Diagnostic>) {
 struct Header {
     parser: bool,
     search: bool,
-    seen: Vec<Name>,
+    /// By [`Name`].
+    seen: [bool; 3],
 }
 
 impl Default for Header {
@@ -139,7 +151,7 @@ impl Default for Header {
         Self {
             parser: true,
             search: true,
-            seen: Vec::new(),
+            seen: [false; 3],
         }
     }
 }
@@ -161,10 +173,14 @@ impl Header {
         if !self.parser && !self.search {
             return false;
         }
-        let text = String::from_utf8_lossy(&bytes[start..line.content]);
-        let Some(found) = directive::read(&text) else {
+        let text = &bytes[start..line.content];
+        let found = match text.contains(&b'=') {
+            true => directive::read(&String::from_utf8_lossy(text)),
+            false => None,
+        };
+        let Some(found) = found else {
             self.parser = false;
-            self.search &= lines.taken == 1 && text.starts_with("#!") && start == line.start;
+            self.search &= lines.taken == 1 && text.starts_with(b"#!") && start == line.start;
             return false;
         };
         self.search &= start == line.start;
@@ -173,7 +189,7 @@ impl Header {
             (start + found.at.start).min(line.content),
             (start + found.at.end).min(line.content),
         );
-        if self.seen.contains(&found.name) {
+        if std::mem::replace(&mut self.seen[found.name as usize], true) {
             let message = format!("the {} directive is given twice", found.name.as_str());
             let span = Span::new(start, line.content);
             diagnostics.push(
@@ -182,7 +198,6 @@ impl Header {
             );
             return self.parser;
         }
-        self.seen.push(found.name);
         let takes = match found.name {
             Name::Escape => self.parser,
             Name::Syntax | Name::Check => self.search,
@@ -255,32 +270,39 @@ impl Comments {
     }
 }
 
-/// Puts the instruction that starts at a line together: its line, its heredocs, its place.
-fn draft(
-    (bytes, lines, signs): (&[u8], &mut Lines, &mut Signs),
-    first: (Line, usize),
-    escape: char,
-    comments: Option<Comments>,
-    joined: &mut Joined,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Draft {
-    let start = first.0.start;
-    let line = lines.taken;
-    let logical = lines::logical(first, lines, escape, joined);
+impl Frame {
+    fn new(start: usize, line: u32, comments: Option<Comments>) -> Self {
+        let comments = comments.unwrap_or(Comments::at(start));
+        Self {
+            span: Span::new(start, start),
+            line,
+            end_line: line,
+            leading_comments: Span::new(comments.start, start),
+            reproducible: comments.reproducible,
+            plain_base: comments.plain_base,
+            signed: false,
+        }
+    }
+
+    /// It ends with the last line that was taken.
+    fn end(&mut self, lines: &Lines) {
+        self.span = Span::new(self.span.range().start, lines.start());
+        self.end_line = lines.taken;
+    }
+}
+
+/// The heredocs of an instruction, whose bodies are the next lines.
+fn heredocs(reader: &mut Reader, head: &Head, lines: &mut Lines) -> Vec<Heredoc> {
+    let joined = reader.joined;
     let mut heredocs = Vec::new();
-    let words = if signs.within(start..lines.start()) {
-        instruction::heredoc_words(joined.text(), logical.clone(), escape)
-    } else {
-        Vec::new()
-    };
-    for word in words {
-        let (heredoc, terminated) = heredoc::body(bytes, joined, lines, word);
+    for word in reader.heredoc_words(head) {
+        let (heredoc, terminated) = heredoc::body(joined, lines, word);
         if !terminated {
-            let text = &joined.text()[logical.clone()];
+            let text = &reader.text[head.whole.clone()];
             let at = text.find(&heredoc.word);
             let at = at.map_or(0..text.len(), |n| n..n + heredoc.word.len());
-            let start = logical.start;
-            diagnostics.push(
+            let start = head.whole.start;
+            reader.diagnostics.push(
                 Diagnostic::error(
                     "parse/unterminated-heredoc",
                     "this heredoc does not end before the file does",
@@ -294,20 +316,7 @@ fn draft(
             break;
         }
     }
-    let comments = comments.unwrap_or(Comments::at(start));
-    let frame = Frame {
-        span: Span::new(start, lines.start()),
-        line,
-        end_line: lines.taken,
-        leading_comments: Span::new(comments.start, start),
-        reproducible: comments.reproducible,
-        plain_base: comments.plain_base,
-    };
-    Draft {
-        line: logical,
-        frame,
-        heredocs,
-    }
+    heredocs
 }
 
 fn unterminated_help(heredoc: &Heredoc) -> String {

@@ -10,7 +10,6 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
-use std::sync::Arc;
 
 /// A stretch of joined text and the stretch of the file it came from.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +23,7 @@ struct Run {
 /// The file, if it is UTF-8, then joined lines, one after the other, with a line feed after each so that no
 /// two places meet. Most instructions are one line, which stands in the file as it reads.
 #[derive(Debug, Default)]
-pub(super) struct Joined {
+pub struct Joined {
     text: String,
     /// Places below are those of the file; 0 where the file is not in the text.
     file: u32,
@@ -37,8 +36,14 @@ fn small(n: usize) -> u32 {
 }
 
 impl Joined {
-    /// A buffer for a file of so many lines; `file` is its text if it is UTF-8.
-    pub(super) fn for_file(file: Option<&str>, lines: usize) -> Self {
+    pub(super) const NOTHING: Self = Self {
+        text: String::new(),
+        file: 0,
+        runs: Vec::new(),
+    };
+
+    /// A buffer for a file; `file` is its text if it is UTF-8.
+    pub(super) fn for_file(file: Option<&str>) -> Self {
         let mut joined = Self::default();
         // Joined lines stand in the text a second time and must find room below 4 GiB.
         if let Some(file) = file.filter(|file| file.len() < 1 << 31) {
@@ -47,7 +52,6 @@ impl Joined {
             joined.text.push('\n');
             joined.file = small(joined.text.len());
         }
-        joined.runs.reserve(lines / 2);
         joined
     }
 
@@ -88,6 +92,10 @@ impl Joined {
     /// Adds a stretch of the file, which the text starts with. Lines begin and end between characters.
     pub(super) fn push_file(&mut self, range: Range<usize>) {
         let (at, file, len) = (self.text.len(), range.start, range.len());
+        if self.runs.is_empty() {
+            // Many files have none.
+            self.runs.reserve(self.file as usize / 64 + 4);
+        }
         self.text.extend_from_within(range);
         self.runs.push(Run {
             text: small(at),
@@ -95,6 +103,15 @@ impl Joined {
             file: small(file),
             file_len: small(len),
         });
+    }
+
+    /// Adds text that does not stand in the file as it reads, made from the bytes at `span`.
+    pub(super) fn derive(&mut self, text: &str, span: Span) -> Part {
+        let start = self.text.len();
+        self.push(text, span.range().start, span.len());
+        let part = Part::new(start..self.text.len());
+        self.text.push('\n');
+        part
     }
 
     /// Ends a logical line; returns what of it is left when white space around it is dropped.
@@ -160,159 +177,183 @@ impl Run {
     }
 }
 
-/// A piece of a Dockerfile's text. It reads like a `&str`, is cheap to clone, and knows the span of the
-/// file it came from; of text that was unquoted or unescaped, the span of all of it. Texts are equal
-/// when they read the same, wherever they stand.
-#[derive(Clone)]
-pub struct Text {
-    joined: Arc<Joined>,
-    start: u32,
-    end: u32,
+/// A stretch of the text that a file's instructions share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    pub(super) start: u32,
+    pub(super) end: u32,
 }
 
-impl Text {
-    /// A range of the joined text. Beyond 4 GiB it reads as empty.
-    pub(super) fn piece(joined: &Arc<Joined>, range: Range<usize>) -> Self {
+impl Part {
+    /// Stands where there is no text, not even an empty one.
+    pub(super) const NONE: Self = Self {
+        start: u32::MAX,
+        end: 0,
+    };
+
+    pub(super) fn new(range: Range<usize>) -> Self {
         Self {
-            joined: Arc::clone(joined),
             start: small(range.start),
             end: small(range.end),
         }
     }
 
-    /// Text that does not stand in the file as it reads, made from the bytes at `span`.
-    pub(super) fn derived(text: String, span: Span) -> Self {
-        let run = Run {
-            text: 0,
-            text_len: small(text.len()),
-            file: span.start,
-            file_len: span.end.saturating_sub(span.start),
-        };
-        let end = run.text_len;
-        let joined = Joined {
-            text,
-            file: 0,
-            runs: vec![run],
-        };
+    pub(super) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    pub(super) fn len(self) -> u32 {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// A piece of a Dockerfile's text. It reads like a `&str` and knows the span of the file it came from; of
+/// text that was unquoted or unescaped, the span of all of it. Texts are equal when they read the same,
+/// wherever they stand.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    text: &'a str,
+    joined: &'a Joined,
+    part: Part,
+}
+
+/// What text stands in that is of no file.
+static NOWHERE: Joined = Joined::NOTHING;
+
+impl<'a> Text<'a> {
+    /// A part of the joined text. Beyond 4 GiB it reads as empty.
+    pub(super) fn piece(joined: &'a Joined, part: Part) -> Self {
         Self {
-            joined: Arc::new(joined),
-            start: 0,
-            end,
+            text: joined.text.get(part.range()).unwrap_or_default(),
+            joined,
+            part,
         }
     }
 
-    /// The text.
+    /// The text, for as long as the file is there.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        self
+    pub fn as_str(self) -> &'a str {
+        self.text
     }
 
     /// A part of it, by byte offsets; empty where they are no character borders.
     #[must_use]
-    pub fn slice(&self, range: Range<usize>) -> Self {
+    pub fn slice(self, range: Range<usize>) -> Self {
         let end = range.end.min(self.len());
         let start = range.start.min(end);
         Self {
-            joined: Arc::clone(&self.joined),
-            start: self.start.saturating_add(small(start)),
-            end: self.start.saturating_add(small(end)),
+            text: self.text.get(start..end).unwrap_or_default(),
+            joined: self.joined,
+            part: Part {
+                start: self.part.start.saturating_add(small(start)),
+                end: self.part.start.saturating_add(small(end)),
+            },
         }
     }
 
     /// Where it stands in the file: from its first byte to its last, line ends and comments between
     /// continued lines included.
     #[must_use]
-    pub fn span(&self) -> Span {
-        self.joined.span(self.start as usize..self.end as usize)
+    pub fn span(self) -> Span {
+        self.joined.span(self.part.range())
     }
 
     /// Where a byte range of it stands in the file, as [`Text::span`].
     #[must_use]
-    pub fn span_of(&self, range: Range<usize>) -> Span {
+    pub fn span_of(self, range: Range<usize>) -> Span {
         self.slice(range).span()
     }
 }
 
-impl Deref for Text {
+impl Deref for Text<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        let range = self.start as usize..self.end as usize;
-        self.joined.text.get(range).unwrap_or_default()
+        self.text
     }
 }
 
-impl AsRef<str> for Text {
+impl AsRef<str> for Text<'_> {
     fn as_ref(&self) -> &str {
         self
     }
 }
 
-impl fmt::Debug for Text {
+impl fmt::Debug for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
-impl fmt::Display for Text {
+impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.as_str(), f)
     }
 }
 
-impl PartialEq for Text {
+impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
     }
 }
 
-impl Eq for Text {}
+impl Eq for Text<'_> {}
 
-impl PartialEq<str> for Text {
+impl PartialEq<Text<'_>> for &str {
+    fn eq(&self, other: &Text<'_>) -> bool {
+        *self == other.as_str()
+    }
+}
+
+impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
         self.as_str() == other
     }
 }
 
-impl PartialEq<&str> for Text {
+impl PartialEq<&str> for Text<'_> {
     fn eq(&self, other: &&str) -> bool {
         self.as_str() == *other
     }
 }
 
-impl PartialOrd for Text {
+impl PartialOrd for Text<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Text {
+impl Ord for Text<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_str().cmp(other.as_str())
     }
 }
 
-impl Hash for Text {
+impl Hash for Text<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
 }
 
 /// Text that stands in no file; its span is empty.
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Self::derived(text.to_owned(), Span::default())
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self {
+            text,
+            joined: &NOWHERE,
+            part: Part::default(),
+        }
     }
 }
 
-impl From<Text> for String {
-    fn from(text: Text) -> Self {
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
         text.as_str().to_owned()
     }
 }
 
-impl From<&Text> for String {
-    fn from(text: &Text) -> Self {
+impl From<&Text<'_>> for String {
+    fn from(text: &Text<'_>) -> Self {
         text.as_str().to_owned()
     }
 }
@@ -332,7 +373,8 @@ mod tests {
         let at = joined.len();
         joined.push("", 40, 0);
         let nothing = joined.end_line(at);
-        let joined = Arc::new(joined);
+        let line = Part::new(line);
+        let derived = joined.derive("x", joined.span(4..8));
         let text = Text::piece(&joined, line);
         assert_eq!(text, "RUN a \u{fffd}  b");
         assert_eq!(text.span().range(), 10..23);
@@ -341,9 +383,9 @@ mod tests {
         assert_eq!(text.span_of(6..12).range(), 16..23);
         assert_eq!(text.slice(7..8), "", "inside a character");
         assert_eq!(text.slice(100..200), "");
-        let nothing = Text::piece(&joined, nothing);
+        let nothing = Text::piece(&joined, Part::new(nothing));
         assert_eq!((nothing.as_str(), nothing.span().range()), ("", 40..40));
-        let derived = Text::derived("x".to_owned(), text.span_of(4..8));
+        let derived = Text::piece(&joined, derived);
         assert_eq!(
             (derived.span().range(), derived.slice(0..1)),
             (14..17, "x".into())
@@ -352,24 +394,24 @@ mod tests {
 
     #[test]
     fn lines_of_the_file_stand_where_they_read() {
-        let mut joined = Joined::for_file(Some("USER é\nRUN a\\\nb"), 3);
+        let mut joined = Joined::for_file(Some("USER é\nRUN a\\\nb"));
         let at = joined.len();
         joined.push_file(8..13);
         joined.push_file(15..16);
         let line = joined.end_line(at);
         assert_eq!(joined.of_file(5..7), Some("é"));
-        let joined = Arc::new(joined);
-        let user = Text::piece(&joined, 0..7);
+        let piece = |range| Text::piece(&joined, Part::new(range));
+        let user = piece(0..7);
         assert_eq!(user, "USER é");
         assert_eq!(user.slice(5..7).span().range(), 5..7);
         assert_eq!(user.slice(7..7).span().range(), 7..7);
-        let end = Text::piece(&joined, 16..16);
+        let end = piece(16..16);
         assert_eq!(
             end.span().range(),
             16..16,
             "not the start of the first joined line"
         );
-        let run = Text::piece(&joined, line);
+        let run = piece(line);
         assert_eq!((run.as_str(), run.span().range()), ("RUN ab", 8..16));
         assert_eq!(run.slice(5..6).span().range(), 15..16);
     }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// The blanks that part words: ASCII white space without the line feed.
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b'\t' | 0xb | 0xc | b'\r' | b' ')
+    byte <= b' ' && matches!(byte, b'\t' | 0xb | 0xc | b'\r' | b' ')
 }
 
 /// Splits at blanks, without regard to quotes.
@@ -27,11 +27,18 @@ pub(super) fn blanks(text: &str) -> impl Iterator<Item = Range<usize>> {
 /// The text up to the first blank, and the offset of what follows the blanks, if there are any.
 pub(super) fn first(text: &str) -> (&str, Option<usize>) {
     let bytes = text.as_bytes();
-    let Some(end) = bytes.iter().position(|b| is_blank(*b)) else {
+    let mut end = 0;
+    while end < bytes.len() && !is_blank(bytes[end]) {
+        end += 1;
+    }
+    if end == bytes.len() {
         return (text, None);
-    };
-    let blanks = bytes[end..].iter().position(|b| !is_blank(*b));
-    (&text[..end], Some(blanks.map_or(text.len(), |n| end + n)))
+    }
+    let mut rest = end + 1;
+    while rest < bytes.len() && is_blank(bytes[rest]) {
+        rest += 1;
+    }
+    (&text[..end], Some(rest))
 }
 
 /// The first word and the rest without the white space between them.
@@ -45,7 +52,12 @@ pub(super) fn quoted(text: &str, escape: char) -> impl Iterator<Item = Range<usi
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = &text[at..];
-        let start = at + rest.len() - rest.trim_start().len();
+        // Nearly always one blank is between words.
+        let start = match rest.as_bytes() {
+            [b' ', b'!'..=b'~', ..] => at + 1,
+            [b'!'..=b'~', ..] => at,
+            _ => at + rest.len() - rest.trim_start().len(),
+        };
         let word = quoted_word(&text[start..], escape);
         at = start + word.end;
         // A word of nothing but an escape at the very end is none.

@@ -45,10 +45,10 @@ pub fn is_setter(kind: &Kind) -> bool {
 /// Whether repeating lines could free anything in a stage.
 #[must_use]
 pub fn may_help(items: &[Item<'_>]) -> bool {
-    let setters = items.iter().filter(|i| is_setter(&i.instruction.kind));
+    let setters = items.iter().filter(|i| is_setter(&i.instruction.kind()));
     let folders = items
         .iter()
-        .filter(|i| matches!(i.instruction.kind, Kind::Workdir(_)));
+        .filter(|i| matches!(i.instruction.kind(), Kind::Workdir(_)));
     setters.count() > 0 || folders.count() > 1
 }
 
@@ -62,7 +62,7 @@ pub fn compose(
 ) -> Option<Vec<Placed>> {
     let (states, end) = states(plan, stage, items)?;
     let mut unused: Vec<usize> = (0..items.len())
-        .filter(|i| is_setter(&items[*i].instruction.kind))
+        .filter(|i| is_setter(&items[*i].instruction.kind()))
         .collect();
     let mut now = states.first().cloned()?;
     let mut out: Vec<Placed> = Vec::new();
@@ -80,7 +80,7 @@ pub fn compose(
         };
         writer.establish(&mut now, wanted, needs)?;
         out.push(line);
-        if let Kind::Workdir(_) = item.instruction.kind {
+        if let Kind::Workdir(_) = item.instruction.kind() {
             now.cwd = after_workdir(item);
         }
     }
@@ -139,7 +139,7 @@ impl Writer<'_, '_> {
     fn setter(&mut self, kind: impl Fn(&Kind) -> bool, value: &str) -> Option<()> {
         let same = |i: &usize| {
             let instruction = self.items[*i].instruction;
-            kind(&instruction.kind) && setter_value(&instruction.kind).as_deref() == Some(value)
+            kind(&instruction.kind()) && setter_value(&instruction.kind()).as_deref() == Some(value)
         };
         if let Some(at) = self.unused.iter().position(same) {
             let mut line = Placed::new(self.items[self.unused.remove(at)].at);
@@ -149,9 +149,10 @@ impl Writer<'_, '_> {
         }
         let mut all = self.items.iter();
         let known = all.find(|i| {
-            kind(&i.instruction.kind) && setter_value(&i.instruction.kind).as_deref() == Some(value)
+            kind(&i.instruction.kind())
+                && setter_value(&i.instruction.kind()).as_deref() == Some(value)
         })?;
-        self.repeated.push(known.instruction.original.to_string());
+        self.repeated.push(known.instruction.original().to_string());
         Some(())
     }
 
@@ -185,11 +186,11 @@ impl Writer<'_, '_> {
 
 fn needs(item: &Item<'_>) -> Needs {
     let shell_form = |c: &CommandForm| matches!(c, CommandForm::Shell(_));
-    match &item.instruction.kind {
+    match item.instruction.kind() {
         Kind::Run(form) => Needs {
             cwd: true,
             user: true,
-            shell: shell_form(form),
+            shell: shell_form(&form),
         },
         Kind::Copy(_) | Kind::Add(_) => Needs {
             cwd: item.is_relative(),
@@ -201,7 +202,7 @@ fn needs(item: &Item<'_>) -> Needs {
             shell: false,
         },
         Kind::Cmd(form) | Kind::Entrypoint(form) | Kind::Healthcheck(Some(form)) => Needs {
-            shell: shell_form(form),
+            shell: shell_form(&form),
             ..Needs::default()
         },
         _ => Needs::default(),
@@ -223,7 +224,7 @@ fn setter_value(kind: &Kind) -> Option<String> {
 
 /// The folder a WORKDIR leads to.
 fn after_workdir(item: &Item<'_>) -> Option<String> {
-    let Kind::Workdir(path) = &item.instruction.kind else {
+    let Kind::Workdir(path) = item.instruction.kind() else {
         return None;
     };
     match item.step {
@@ -244,10 +245,10 @@ fn states(plan: &Plan, stage: &Stage, items: &[Item<'_>]) -> Option<(Vec<State>,
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         out.push(now.clone());
-        let kind = &item.instruction.kind;
+        let kind = item.instruction.kind();
         match kind {
-            Kind::User(_) => now.user = Some(setter_value(kind)?),
-            Kind::Shell(_) => now.shell = Some(setter_value(kind)?),
+            Kind::User(_) => now.user = Some(setter_value(&kind)?),
+            Kind::Shell(_) => now.shell = Some(setter_value(&kind)?),
             Kind::Workdir(_) => now.cwd = Some(after_workdir(item)?),
             _ => {}
         }

@@ -105,7 +105,7 @@ impl Noted<'_> {
     /// What a move is called: lines that differ in every build sink, with what is made of them, or all that is passed
     /// are such lines.
     fn named(&self, i: usize, passed: &[usize]) -> &'static str {
-        let label = |i: usize| matches!(self.list[i].instruction.kind, Kind::Label(_));
+        let label = |i: usize| matches!(self.list[i].instruction.kind(), Kind::Label(_));
         let sinks = |i: usize| self.sinking.has(i) || label(i) && !self.sinking.is_empty();
         match sinks(i) || passed.iter().all(|j| sinks(*j)) {
             true => "sink",
@@ -132,11 +132,11 @@ fn way(noted: &Noted<'_>, i: usize, passed: &[usize]) -> String {
 fn shown(item: &Item<'_>) -> String {
     const WIDTH: usize = 60;
     let instruction = item.instruction;
-    let from = instruction.flags.iter().map(|f| f.raw.as_str());
+    let from = instruction.flags().iter().map(|f| f.raw.as_str());
     let from = from.filter(|f| f.starts_with("--from="));
     let words = std::iter::once(&*instruction.keyword)
         .chain(from)
-        .chain(instruction.arguments.split_whitespace());
+        .chain(instruction.arguments().as_str().split_whitespace());
     let whole = words.collect::<Vec<_>>().join(" ");
     let mut text: String = whole.chars().take(WIDTH).collect();
     if text.len() < whole.len() {

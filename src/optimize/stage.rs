@@ -386,7 +386,7 @@ fn one_stage(
         if further.cost < solution.cost - 1e-9 {
             optimal = false;
             let chain = chain_of(&further.order);
-            let active = |i: &Item<'_>| !carry::is_setter(&i.instruction.kind);
+            let active = |i: &Item<'_>| !carry::is_setter(&i.instruction.kind());
             let active: Vec<bool> = list.iter().map(active).collect();
             let order = interleave(&freed, &chain, &active);
             if let Some(lines) = carry::compose(&evaluated.plan, stage, list, &order) {
@@ -456,7 +456,7 @@ fn may_go(request: &Request<'_>, scene: &Scene<'_>, index: usize) -> Vec<bool> {
     };
     let pairs = Pairs::new(request, scene, index, lines);
     for i in (0..list.len()).rev() {
-        let copies = matches!(list[i].instruction.kind, crate::dockerfile::Kind::Copy(_));
+        let copies = matches!(list[i].instruction.kind(), crate::dockerfile::Kind::Copy(_));
         let passes = |j: usize| gone[j] || !matches!(pairs.of(i, j), Relation::Keep(_));
         gone[i] = copies && (i + 1..list.len()).all(passes);
     }

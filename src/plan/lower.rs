@@ -17,7 +17,8 @@ use super::{
 use crate::diagnostic::{self, Diagnostic, shorten};
 use crate::dockerfile::check::{self, Objection};
 use crate::dockerfile::{
-    self, Dockerfile, Instruction, Kind, Text, expand_word, expand_words, variables,
+    self, Declared, Dockerfile, Instruction, Kind, Text, Texts, expand_word, expand_words,
+    variables,
 };
 use crate::footprint::Class;
 use crate::source::{SourceFile, Span};
@@ -222,7 +223,7 @@ impl Lowering<'_> {
         let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         self.escape = '\\';
         for (n, Trigger { at, sources }) in triggers.iter().enumerate() {
-            let Kind::Onbuild(trigger) = &file.instructions[*at].kind else {
+            let Kind::Onbuild(trigger) = file.instructions[*at].kind() else {
                 continue;
             };
             let id = StepId {
@@ -239,7 +240,7 @@ impl Lowering<'_> {
                 total,
                 onbuild: true,
             };
-            if trigger.kind == Kind::Invalid {
+            if trigger.kind() == Kind::Invalid {
                 self.bad_trigger(trigger, from);
             }
             self.instruction(&place, trigger, &mut state);
@@ -275,7 +276,7 @@ impl Lowering<'_> {
 
     /// A trigger is read when a stage is built on it, and not before.
     fn bad_trigger(&mut self, trigger: &Instruction, from: usize) {
-        let text = SourceFile::new("trigger", trigger.original.as_str());
+        let text = SourceFile::new("trigger", trigger.original().as_str());
         let why = dockerfile::parse(&text)
             .diagnostics
             .into_iter()
@@ -405,42 +406,42 @@ impl Lowering<'_> {
     }
 
     fn understand(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
-        match &ins.kind {
+        match ins.kind() {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
                 let before = state.clone();
                 for (name, value) in list {
-                    let name = self.expand(name, &before);
-                    let value = self.expand(value, &before);
+                    let name = self.expand(&name, &before);
+                    let value = self.expand(&value, &before);
                     state.set_env(&name, value);
                 }
             }
             Kind::Label(list) => {
                 for (name, value) in list {
-                    self.expand(name, state);
-                    self.expand(value, state);
+                    self.expand(&name, state);
+                    self.expand(&value, state);
                 }
             }
             Kind::Arg(list) => self.stage_arg(list, state),
-            Kind::User(user) => state.user = Some(self.expand(user, state)),
-            Kind::Shell(argv) => state.shell = Some(argv.iter().map(Text::to_string).collect()),
-            Kind::Workdir(path) => self.workdir(place, ins, path, state),
+            Kind::User(user) => state.user = Some(self.expand(&user, state)),
+            Kind::Shell(argv) => state.shell = Some(argv.iter().map(String::from).collect()),
+            Kind::Workdir(path) => self.workdir(place, ins, &path, state),
             Kind::Run(form) => {
-                self.run(place, ins, form, state);
+                self.run(place, ins, &form, state);
                 let made = self.commands.last().map(|(_, c)| c.accounts_made());
                 state.homes.extend(made.into_iter().flatten());
             }
-            Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, t, state),
+            Kind::Copy(t) | Kind::Add(t) => self.transfer(place, ins, &t, state),
             Kind::Expose(words) => self.expose(words, state),
             Kind::Stopsignal(signal) => {
-                let found = self.certain(signal, state, signal.span());
+                let found = self.certain(&signal, state, signal.span());
                 let found = found.and_then(|value| check::signal(&value));
                 self.objection("build/bad-signal", found, signal.span());
             }
             Kind::Volume(paths) => {
                 for path in paths {
                     if self
-                        .certain(path, state, path.span())
+                        .certain(&path, state, path.span())
                         .is_some_and(|p| p.is_empty())
                     {
                         self.report(
@@ -462,32 +463,32 @@ impl Lowering<'_> {
         }
     }
 
-    fn expose(&mut self, words: &[Text], state: &State) {
+    fn expose(&mut self, words: Texts<'_>, state: &State) {
         for word in words {
-            if self.certain(word, state, word.span()).is_none() {
+            if self.certain(&word, state, word.span()).is_none() {
                 continue;
             }
             // Blanks that come out of a variable part words here.
-            let ports = expand_words(word, self.escape, &|n| state.lookup(n));
+            let ports = expand_words(&word, self.escape, &|n| state.lookup(n));
             for port in ports.unwrap_or_default() {
                 self.objection("build/bad-port", check::port(&port), word.span());
             }
         }
     }
 
-    fn stage_arg(&mut self, list: &[(Text, Option<Text>)], state: &mut State) {
+    fn stage_arg(&mut self, list: Declared<'_>, state: &mut State) {
         for (name, default) in list {
-            let value = match (self.arg(name), default) {
+            let value = match (self.arg(&name), default) {
                 (Some(v), _) => Some(v),
-                (None, Some(d)) => Some(self.expand(d, state)),
-                (None, None) => self.globals.lookup(name),
+                (None, Some(d)) => Some(self.expand(&d, state)),
+                (None, None) => self.globals.lookup(&name),
             };
             if let Some(v) = value
                 && !NOT_IN_ENVIRONMENT.contains(&name.as_str())
             {
                 match self.options.builder.chained {
-                    true => state.set_hidden_arg(name, v),
-                    false => state.set_arg(name, v),
+                    true => state.set_hidden_arg(&name, v),
+                    false => state.set_arg(&name, v),
                 }
             }
         }
@@ -568,7 +569,7 @@ impl Lowering<'_> {
             mount_targets: Vec::new(),
             sends_context: false,
             inputs: Vec::new(),
-            text: ins.arguments.to_string(),
+            text: ins.arguments().to_string(),
             footprint: None,
             classes: Vec::new(),
             dest: None,

@@ -9,7 +9,7 @@ use super::stages::{MOUNT_HELP, Named, Record};
 use super::state::{Origin, State, VOLATILE};
 use super::{ContextInput, Input, NamedInput, Parts, RunFlags, StepKind, Written, image, title};
 use crate::diagnostic::Diagnostic;
-use crate::dockerfile::{CommandForm, Heredoc, Instruction, Text, expand_word};
+use crate::dockerfile::{CommandForm, Heredoc, Instruction, expand_word};
 use crate::footprint::RunState;
 use crate::pattern::clean;
 use crate::source::Span;
@@ -27,7 +27,7 @@ impl Lowering<'_> {
     fn labs_only(&mut self, ins: &Instruction, flag: &str) {
         let syntax = self.file.directives.syntax.as_ref();
         let labs = syntax.is_some_and(|(value, _)| value.contains("labs"));
-        if let Some(found) = ins.flags.iter().find(|f| f.name() == flag)
+        if let Some(found) = ins.flags().iter().find(|f| f.name() == flag)
             && !labs
         {
             self.report(
@@ -46,7 +46,7 @@ impl Lowering<'_> {
             .unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()]);
         let mut lone = None;
         let (argv, script) = match form {
-            CommandForm::Exec(argv) => (argv.iter().map(Text::to_string).collect(), None),
+            CommandForm::Exec(argv) => (argv.iter().map(String::from).collect(), None),
             CommandForm::Shell(line) => {
                 lone = lone_heredoc(ins, line);
                 let text = heredoc_script(ins, line);
@@ -66,7 +66,7 @@ impl Lowering<'_> {
         let mut key = Key::new("run");
         match self.options.builder.unexpanded {
             // Everything behind the keyword as it is written.
-            true => key.text(ins.original.get(4..).unwrap_or_default()),
+            true => key.text(ins.original().get(4..).unwrap_or_default()),
             false => key.list(&argv),
         };
         if let Some(doc) = lone.filter(|doc| doc.content().starts_with("#!")) {
@@ -86,7 +86,7 @@ impl Lowering<'_> {
         let mut targets = Vec::new();
         let mut sends_context = false;
         let flags: Vec<(&str, Span)> = ins
-            .flags
+            .flags()
             .iter()
             .filter(|f| f.name() == "mount")
             .map(|f| (f.value().unwrap_or(""), f.span()))
@@ -190,7 +190,7 @@ impl Lowering<'_> {
         step.sends_context = sends_context;
         step.text = match form {
             CommandForm::Shell(_) => script.clone().unwrap_or_default(),
-            CommandForm::Exec(_) => ins.arguments.to_string(),
+            CommandForm::Exec(_) => ins.arguments().to_string(),
         };
         let view = RunState {
             cwd: state.known_cwd(),
@@ -453,7 +453,7 @@ fn joined(list: Vec<Input>, own_base: bool) -> Vec<Input> {
 
 /// The heredoc that is the whole command.
 fn lone_heredoc<'a>(ins: &'a Instruction, line: &str) -> Option<&'a Heredoc> {
-    match ins.heredocs.as_slice() {
+    match ins.heredocs() {
         [only] if line.trim() == only.word => Some(only),
         _ => None,
     }
@@ -467,7 +467,7 @@ fn heredoc_script(ins: &Instruction, line: &str) -> String {
         return only.content();
     }
     let mut text = line.to_owned();
-    for doc in &ins.heredocs {
+    for doc in ins.heredocs() {
         text.push('\n');
         text.push_str(&doc.body);
         text.push_str(&doc.name);

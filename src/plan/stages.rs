@@ -7,7 +7,7 @@
 use super::lower::{Lowering, Trigger};
 use super::state::Globals;
 use super::{Base, Stage, device, image, mount, platform};
-use crate::dockerfile::{Flag, Instruction, Kind, Text, check, expand_word};
+use crate::dockerfile::{Declared, Flag, Instruction, Kind, Text, check, expand_word};
 use crate::source::Span;
 use std::collections::BTreeSet;
 
@@ -36,8 +36,8 @@ impl Lowering<'_> {
     /// Names, bases and global arguments.
     pub fn stages(&mut self) {
         let file = self.file;
-        let last_alias = file.instructions.iter().rev().find_map(|i| match &i.kind {
-            Kind::From { alias, .. } => Some(alias.as_ref().map(Text::to_string)),
+        let last_alias = file.instructions.iter().rev().find_map(|i| match i.kind() {
+            Kind::From { alias, .. } => Some(alias.as_ref().map(String::from)),
             _ => None,
         });
         let stage_name = self
@@ -59,8 +59,8 @@ impl Lowering<'_> {
             }
         }
         for (i, ins) in file.instructions.iter().enumerate() {
-            match &ins.kind {
-                Kind::From { image, alias } => self.from(i, ins, image, alias.as_ref()),
+            match ins.kind() {
+                Kind::From { image, alias } => self.from(i, ins, &image, alias.as_ref()),
                 Kind::Arg(list) if self.plan.stages.is_empty() => self.global_arg(list),
                 _ => {}
             }
@@ -73,11 +73,11 @@ impl Lowering<'_> {
         self.records = (0..starts.len()).map(Record::Stage).collect();
     }
 
-    fn global_arg(&mut self, list: &[(Text, Option<Text>)]) {
+    fn global_arg(&mut self, list: Declared<'_>) {
         for (name, default) in list {
-            let value = self.arg(name).or_else(|| {
-                let default = default.as_ref()?;
-                self.global(default, default.span())
+            let value = self.arg(&name).or_else(|| {
+                let default = default?;
+                self.global(&default, default.span())
             });
             // `ARG name` alone takes nothing away from a platform argument of that name.
             if let Some(v) = value {
@@ -114,7 +114,7 @@ impl Lowering<'_> {
                 "give the ARG a default value before the first FROM, or pass --build-arg",
             );
         }
-        let platform = ins.flags.iter().find(|f| f.name() == "platform");
+        let platform = ins.flags().iter().find(|f| f.name() == "platform");
         let platform = platform.and_then(|f| Some((f.value()?, f.span())));
         let platform = platform.filter(|(text, _)| !text.is_empty());
         let platform = platform.and_then(|(text, span)| self.platform(text, span));
@@ -122,7 +122,7 @@ impl Lowering<'_> {
         let known = self.by_name.get(&name).copied();
         let replaced = alias.and_then(|a| self.named(a));
         let base = match (replaced, known) {
-            (Some(_), _) => Base::Context(alias.map(Text::to_string).unwrap_or_default()),
+            (Some(_), _) => Base::Context(alias.map(String::from).unwrap_or_default()),
             (None, Some(stage)) => Base::Stage(stage),
             (None, None) if name == "scratch" => Base::Scratch,
             (None, None) if !name.is_empty() && self.named(&name).is_some() => Base::Context(name),
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         }
         self.plan.stages.push(Stage {
             replaced: matches!(&base, Base::Context(c) if alias.is_some_and(|a| a == c.as_str())),
-            name: alias.map(Text::to_string),
+            name: alias.map(String::from),
             base,
             platform,
             from: at,
@@ -250,8 +250,8 @@ impl Lowering<'_> {
 
     /// One entry for a `COPY --from`, one for every mount of a RUN.
     pub fn resolve(&mut self, ins: &Instruction) -> Vec<Option<Record>> {
-        let flags = ins.flags.iter();
-        match &ins.kind {
+        let flags = ins.flags().iter();
+        match ins.kind() {
             Kind::Copy(_) => {
                 // The last one wins where the builder would have refused the file already.
                 let from = flags.rev().find(|f| f.name() == "from");
@@ -280,7 +280,7 @@ impl Lowering<'_> {
     }
 
     fn devices(&mut self, ins: &Instruction) {
-        for flag in ins.flags.iter().filter(|f| f.name() == "device") {
+        for flag in ins.flags().iter().filter(|f| f.name() == "device") {
             if let Err(why) = device::check(flag.value().unwrap_or_default()) {
                 let message = format!("`{}` cannot be read: {why}", flag.raw);
                 self.report("build/device", message, flag.span(), device::HELP);
@@ -335,7 +335,7 @@ impl Lowering<'_> {
                 };
                 let ins = &self.file.instructions[at];
                 let flag = ins
-                    .flags
+                    .flags()
                     .iter()
                     .find(|f| matches!(f.name(), "from" | "mount"));
                 self.report(
@@ -464,8 +464,8 @@ impl Lowering<'_> {
         } else {
             stage.from + 1..stage.end
         };
-        list.filter_map(|at| match &self.file.instructions[at].kind {
-            Kind::Onbuild(trigger) => Some((at, &**trigger)),
+        list.filter_map(|at| match self.file.instructions[at].kind() {
+            Kind::Onbuild(trigger) => Some((at, trigger)),
             _ => None,
         })
     }

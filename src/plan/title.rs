@@ -16,7 +16,7 @@ pub fn run(
     state: &State,
     secrets: &[String],
 ) -> String {
-    let mut text = ins.original.to_string();
+    let mut text = ins.original().to_string();
     if let Some(doc) = script {
         text.push_str(&format!(" ({})", first_line(&doc.body)));
     }
@@ -31,8 +31,8 @@ pub fn run(
 
 /// The title text of COPY, ADD and WORKDIR: quotes and escapes are gone, unset variables are empty.
 pub fn plain(ins: &Instruction, escape: char, state: &State) -> String {
-    let text = expand_word(&ins.original, escape, &|name| state.lookup(name));
-    upper(&text.unwrap_or_else(|_| ins.original.to_string()))
+    let text = expand_word(&ins.original(), escape, &|name| state.lookup(name));
+    upper(&text.unwrap_or_else(|_| ins.original().to_string()))
 }
 
 /// The first line of a heredoc, `...` if there are more.
@@ -89,7 +89,7 @@ mod tests {
         let ins = &file.instructions[0];
         let mut state = State::new(true);
         state.set_env("A", "1 2".to_owned());
-        let script = ins.heredocs.first();
+        let script = ins.heredocs().first();
         (
             run(ins, script, '\\', &state, &["S".to_owned()]),
             plain(ins, '\\', &state),

@@ -15,8 +15,8 @@ use crate::source::Span;
 
 impl Lowering<'_> {
     pub fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
-        let add = matches!(ins.kind, Kind::Add(_));
-        let sources: Vec<String> = t.sources.iter().map(|s| self.expand(s, state)).collect();
+        let add = matches!(ins.kind(), Kind::Add(_));
+        let sources: Vec<String> = t.sources.iter().map(|s| self.expand(&s, state)).collect();
         let dest = self.expand(&t.dest, state);
         let owner = self.expand_flag(ins, "chown", state);
         let owner = owner.filter(|o| !o.is_empty());
@@ -61,12 +61,12 @@ impl Lowering<'_> {
             if builder.is_classic() {
                 break;
             }
-            let value = ins.flags.iter().find(|f| f.name() == flag);
+            let value = ins.flags().iter().find(|f| f.name() == flag);
             key.text(value.map_or("", |f| f.raw.as_str()));
         }
         key.text(checksum.as_deref().unwrap_or(""));
         if let Err(e) = ExcludeRules::new(&excludes) {
-            let flag = ins.flags.iter().find(|f| f.name() == "exclude");
+            let flag = ins.flags().iter().find(|f| f.name() == "exclude");
             let span = flag.map_or(ins.keyword_span(), Flag::span);
             self.report("build/source-pattern", e.to_string(), span, PATTERN_HELP);
         }
@@ -105,7 +105,7 @@ impl Lowering<'_> {
                     ..ContextInput::default()
                 })),
                 (Some(Some(record)), _) => {
-                    let flag = ins.flags.iter().find(|f| f.name() == "from");
+                    let flag = ins.flags().iter().find(|f| f.name() == "from");
                     let span = flag.map_or(ins.keyword_span(), Flag::span);
                     let list = paths.clone();
                     self.take(place, record, list, excludes, ("copy", span), &mut inputs);
@@ -124,7 +124,7 @@ impl Lowering<'_> {
         let bodies: Vec<String> = t
             .inline
             .iter()
-            .filter_map(|i| ins.heredocs.get(*i))
+            .filter_map(|i| ins.heredocs().get(*i))
             .map(|doc| doc.body.clone())
             .collect();
         step.written = Written::default()
@@ -157,7 +157,7 @@ impl Lowering<'_> {
 
     /// The last flag of this name, expanded.
     fn expand_flag(&mut self, ins: &Instruction, name: &str, state: &State) -> Option<String> {
-        let flag = ins.flags.iter().rev().find(|f| f.name() == name)?;
+        let flag = ins.flags().iter().rev().find(|f| f.name() == name)?;
         Some(self.expand_at(flag.value()?, state, flag.span()))
     }
 
@@ -170,8 +170,8 @@ impl Lowering<'_> {
         key: &mut Key,
     ) -> Vec<(String, String)> {
         let mut files = Vec::new();
-        for i in &t.inline {
-            let Some(doc) = ins.heredocs.get(*i) else {
+        for i in t.inline {
+            let Some(doc) = ins.heredocs().get(*i) else {
                 continue;
             };
             let body = if doc.expand {
@@ -207,7 +207,7 @@ impl Lowering<'_> {
 
     /// `--chmod` and `--checksum`.
     fn flag_values(&mut self, ins: &Instruction, sources: &[String], state: &State) {
-        for flag in &ins.flags {
+        for flag in ins.flags() {
             let value = flag.value().unwrap_or_default();
             if !matches!(flag.name(), "chmod" | "checksum") {
                 continue;

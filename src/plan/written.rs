@@ -40,7 +40,7 @@ impl Written {
 
     /// Adds every flag with its value, by its own name.
     pub(super) fn with_flags(mut self, ins: &Instruction) -> Self {
-        for flag in &ins.flags {
+        for flag in ins.flags() {
             let name = match flag.name() {
                 "mount" => "--mount",
                 "network" => "--network",
@@ -87,7 +87,7 @@ impl Written {
 
 /// An instruction that only changes the image's configuration, expanded; `None` for all others.
 pub(super) fn configuration(ins: &Instruction, escape: char, state: &State) -> Option<String> {
-    let expands = match ins.kind {
+    let expands = match ins.kind() {
         Kind::Env(_)
         | Kind::Label(_)
         | Kind::Expose(_)
@@ -103,12 +103,12 @@ pub(super) fn configuration(ins: &Instruction, escape: char, state: &State) -> O
         | Kind::Shell(_) => false,
         _ => return None,
     };
-    let words = ins.arguments.to_string();
+    let words = ins.arguments().to_string();
     let text = match expands {
         true => expand_word(&words, escape, &|name| state.lookup(name)).unwrap_or(words),
         false => words,
     };
-    let flags: Vec<&str> = ins.flags.iter().map(|f| f.raw.as_str()).collect();
+    let flags: Vec<&str> = ins.flags().iter().map(|f| f.raw.as_str()).collect();
     let all = [&[&*ins.keyword][..], &flags, &[text.as_str()]].concat();
     Some(all.join(" "))
 }

@@ -166,8 +166,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
 fn taken(view: &View<'_>, line: &Line<'_>) -> Option<Taken> {
     let instruction = &view.file.instructions[line.at];
     let step = line.step?;
-    let plain = instruction.flags.iter().all(|f| f.name() == "from");
-    if !matches!(instruction.kind, Kind::Copy(_))
+    let plain = instruction.flags().iter().all(|f| f.name() == "from");
+    if !matches!(instruction.kind(), Kind::Copy(_))
         || !plain
         || !step.inline.is_empty()
         || !knows(view.plan.builder, &view.file.directives, &TOO_OLD)
@@ -277,7 +277,7 @@ fn is_left_alone(view: &View<'_>, stage: &StageView<'_>, taken: &Taken) -> bool 
 /// Whether a later COPY brings the same files to the same places.
 fn covers(view: &View<'_>, stage: &StageView<'_>, (at, j): (usize, usize), taken: &Taken) -> bool {
     let line = &stage.lines[j];
-    let copies = matches!(view.file.instructions[line.at].kind, Kind::Copy(_));
+    let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
     let Some(step) = line.step.filter(|_| copies && !taken.files.is_empty()) else {
         return false;
     };
@@ -515,7 +515,7 @@ fn insertion(
         text
     };
     let flags: Vec<String> = mounts.iter().map(flag).collect();
-    let command = view.source.text(instruction.original.span());
+    let command = view.source.text(instruction.original().span());
     let first = command.lines().next().unwrap_or_default().len();
     let text = match flags.as_slice() {
         [only] if only.len() + first < LINE => format!(" {only}"),

@@ -341,7 +341,7 @@ fn mount<'a, 'r>(run: &'r Run<'a>) -> Result<Mounted<'a, 'r>, String> {
     }) {
         return Err("its shell is not known".to_owned());
     }
-    let Kind::Run(CommandForm::Shell(_)) = &run.instruction.kind else {
+    let Kind::Run(CommandForm::Shell(_)) = run.instruction.kind() else {
         return Err("no shell reads its command".to_owned());
     };
     let look = look(run);
@@ -516,11 +516,11 @@ fn cuts(run: &Run<'_>, cleaning: &Cleaning) -> Option<Vec<Edit>> {
     if cleaning.cuts.is_empty() {
         return Some(Vec::new());
     }
-    let Kind::Run(CommandForm::Shell(line)) = &run.instruction.kind else {
+    let Kind::Run(CommandForm::Shell(line)) = run.instruction.kind() else {
         return None;
     };
     // The script is the line itself then, byte by byte.
-    if !run.instruction.heredocs.is_empty() || line.as_str() != run.step.text {
+    if !run.instruction.heredocs().is_empty() || line.as_str() != run.step.text {
         return None;
     }
     let one = |range: &std::ops::Range<usize>| Edit {

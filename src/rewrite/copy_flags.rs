@@ -179,7 +179,7 @@ impl<'v, 'a> Folding<'v, 'a> {
                 Some(copy) => self.passes_all(run, copy) && self.passes(run, &commands, copy),
                 None => copies.iter().all(|copy| self.spares(run, &commands, *copy)),
             };
-        let clear = commands.is_empty() || !run.instruction.original.contains('#');
+        let clear = commands.is_empty() || !run.instruction.original().contains('#');
         if changed && apart && clear {
             self.rests.push(Rest {
                 run: run.line,
@@ -230,8 +230,8 @@ impl<'v, 'a> Folding<'v, 'a> {
     fn copied(&mut self, copy: usize, step: &'a Step, wish: &Wish, path: &str) -> Option<Fate> {
         let instruction = self.instruction(copy);
         let known = |f: &str| matches!(f, "from" | "chown" | "chmod");
-        let plain = instruction.flags.iter().all(|f| known(f.name()));
-        if !matches!(instruction.kind, Kind::Copy(_)) || !plain {
+        let plain = instruction.flags().iter().all(|f| known(f.name()));
+        if !matches!(instruction.kind(), Kind::Copy(_)) || !plain {
             return None;
         }
         let dest = step.dest.as_ref()?;
@@ -349,7 +349,7 @@ impl<'v, 'a> Folding<'v, 'a> {
             let text = written.join(&format!(" {escape}{end}    && "));
             if !whole {
                 edits.push(Edit {
-                    span: run.arguments.span(),
+                    span: run.arguments().span(),
                     text: text.into_bytes(),
                 });
                 continue;
@@ -382,7 +382,7 @@ impl<'v, 'a> Folding<'v, 'a> {
         }
         for (copy, flags) in &self.flags {
             let instruction = self.instruction(*copy);
-            let has = |name: &str| instruction.flags.iter().any(|f| f.name() == name);
+            let has = |name: &str| instruction.flags().iter().any(|f| f.name() == name);
             let mut text = String::new();
             if let Some(owner) = flags.owner.as_ref().filter(|_| !has("chown")) {
                 text.push_str(&format!(" --chown={owner}"));
@@ -390,7 +390,7 @@ impl<'v, 'a> Folding<'v, 'a> {
             if let Some(mode) = flags.mode.as_ref().filter(|_| !has("chmod")) {
                 text.push_str(&format!(" --chmod={mode}"));
             }
-            let last = instruction.flags.last().map(|f| f.span());
+            let last = instruction.flags().last().map(|f| f.span());
             let end = last.unwrap_or_else(|| instruction.keyword_span()).end;
             edits.push(Edit {
                 span: Span { start: end, end },
@@ -446,12 +446,12 @@ impl<'v, 'a> Folding<'v, 'a> {
         let gone = self.rests.iter().filter(|r| r.commands.is_empty()).count();
         let runs = |file: &crate::dockerfile::Dockerfile| {
             let runs = file.instructions.iter();
-            runs.filter(|i| matches!(i.kind, Kind::Run(_))).count()
+            runs.filter(|i| matches!(i.kind(), Kind::Run(_))).count()
         };
         let all = after.instructions.len() + gone == self.view.file.instructions.len();
         let found = |commands: &[Kept]| {
             let wanted = chained(commands);
-            after.instructions.iter().any(|i| match &i.kind {
+            after.instructions.iter().any(|i| match i.kind() {
                 Kind::Run(CommandForm::Shell(text)) => {
                     text.split_whitespace().eq(wanted.split_whitespace())
                 }

@@ -22,12 +22,12 @@ use std::collections::BTreeSet;
 pub fn find(view: &View<'_>, is_added: impl Fn(&Instruction) -> bool) -> Vec<Edit> {
     let all = PathClaim::subtree("/");
     let brings = |line: &Line<'_>| -> Option<BTreeSet<(String, String)>> {
-        let copies = matches!(view.file.instructions[line.at].kind, Kind::Copy(_));
+        let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
         let step = line.step.filter(|_| copies)?;
         Some(brought_by(step, &all, view.files)?.into_iter().collect())
     };
     let flags = |line: &Line<'_>| -> Vec<&str> {
-        let flags = view.file.instructions[line.at].flags.iter();
+        let flags = view.file.instructions[line.at].flags().iter();
         flags.map(|f| f.raw.as_str()).collect()
     };
     let mut edits = Vec::new();
@@ -42,7 +42,7 @@ pub fn find(view: &View<'_>, is_added: impl Fn(&Instruction) -> bool) -> Vec<Edi
             };
             let behind = stage.lines[at + 1..].iter().take_while(|l| {
                 matches!(
-                    view.file.instructions[l.at].kind,
+                    view.file.instructions[l.at].kind(),
                     Kind::Copy(_) | Kind::Env(_) | Kind::Arg(_) | Kind::Label(_)
                 )
             });

@@ -326,7 +326,7 @@ fn rewrite(
 ) -> Rewrite {
     // The first COPY that takes everything is the line it is about.
     let all = |i: &&crate::dockerfile::Instruction| {
-        matches!(&i.kind, crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)
+        matches!(i.kind(), crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)
             if i.flag("from").is_none() && t.sources.iter().any(|s| matches!(s.as_str(), "." | "./" | "/")))
     };
     let at = view.file.instructions.iter().find(all);
@@ -431,8 +431,8 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
         let mut own = BTreeMap::new();
         use crate::dockerfile::Kind::{Add, Copy, Label};
         // Sources were looked at one by one; what they bring inline is a script like any other.
-        let files = matches!(i.kind, Copy(_) | Add(_)) && i.heredocs.is_empty();
-        if !files && !matches!(i.kind, Label(_)) {
+        let files = matches!(i.kind(), Copy(_) | Add(_)) && i.heredocs().is_empty();
+        if !files && !matches!(i.kind(), Label(_)) {
             mention::in_one(&names, &homes, "Dockerfile", text.as_bytes(), &mut own);
         }
         for index in own.into_keys() {

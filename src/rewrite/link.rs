@@ -135,8 +135,8 @@ fn place_of(view: &View<'_>, line: &Line<'_>) -> Option<Place> {
     let builder = view.plan.builder;
     let instruction = &view.file.instructions[line.at];
     let step = line.step?;
-    let plain = instruction.flags.iter().all(|f| f.name() == "from");
-    if !matches!(instruction.kind, Kind::Copy(_))
+    let plain = instruction.flags().iter().all(|f| f.name() == "from");
+    if !matches!(instruction.kind(), Kind::Copy(_))
         || !plain
         || !builder.link
         || !knows(builder, &view.file.directives, &TOO_OLD)

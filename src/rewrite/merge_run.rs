@@ -99,18 +99,18 @@ fn in_stage(view: &View<'_>, stage: &StageView<'_>) -> Vec<Rewrite> {
 
 /// Whether a RUN is a chain of commands that may be put behind or before another one.
 fn is_quick(instruction: &Instruction) -> bool {
-    let Kind::Run(CommandForm::Shell(text)) = &instruction.kind else {
+    let Kind::Run(CommandForm::Shell(text)) = instruction.kind() else {
         return false;
     };
     // What is said of one of them would be said of all.
     if instruction.reproducible
-        || !instruction.flags.is_empty()
-        || !instruction.heredocs.is_empty()
+        || !instruction.flags().is_empty()
+        || !instruction.heredocs().is_empty()
         || text.contains('#')
     {
         return false;
     }
-    let script = shell::parse(text);
+    let script = shell::parse(&text);
     let [command] = script.commands.as_slice() else {
         return false;
     };
@@ -165,7 +165,7 @@ fn merged(
                 text.push_str(&format!("    {}{end}", comment.trim()));
             }
         }
-        let body = view.source.text(gone.arguments.span());
+        let body = view.source.text(gone.arguments().span());
         if text.is_empty() {
             text.push_str(body.trim());
         } else {
@@ -197,7 +197,7 @@ fn merged(
         text: above.unwrap_or_default().into_bytes(),
     });
     text.push_str("    ");
-    let start = anchor.arguments.span().start;
+    let start = anchor.arguments().span().start;
     edits.push(Edit {
         span: Span { start, end: start },
         text: text.into_bytes(),

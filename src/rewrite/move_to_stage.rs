@@ -73,7 +73,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         Kind::From {
             alias: Some(alias), ..
         },
-    ) = (&own.kind, &from.kind)
+    ) = (own.kind(), from.kind())
     else {
         return None;
     };
@@ -100,7 +100,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
                 text: name.clone().into_bytes(),
             });
             let gap = gap(view, place);
-            let text = format!("{gap}FROM {name} AS {}{end}", &**alias);
+            let text = format!("{gap}FROM {name} AS {}{end}", alias);
             edits.push(Edit {
                 span: Span {
                     start: place,
@@ -154,7 +154,7 @@ fn told(plan: &Plan, stage: usize) -> String {
 
 /// Whether a line only brings files of the context that a stage behind it neither looks at nor hands on.
 fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &Line<'_>) -> bool {
-    let copies = matches!(view.file.instructions[line.at].kind, Kind::Copy(_));
+    let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
     let Some(step) = line.step.filter(|_| copies) else {
         return false;
     };

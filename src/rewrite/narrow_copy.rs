@@ -33,7 +33,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
     let instruction = &view.file.instructions[line.at];
     let step = line
         .step
-        .filter(|_| matches!(instruction.kind, Kind::Copy(_)))?;
+        .filter(|_| matches!(instruction.kind(), Kind::Copy(_)))?;
     let brought = brought_by(step, &PathClaim::subtree("/"), view.files)?;
     // What earlier lines have brought stays.
     let there = stage.layout.first(line.layers).places(view.files, false);
@@ -67,7 +67,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
             why: format!(
                 "{} goes: what the steps of its stage read is copied by itself, and nobody takes the rest",
                 view.source
-                    .text(instruction.original.span())
+                    .text(instruction.original().span())
                     .lines()
                     .next()
                     .unwrap_or_default()

@@ -95,7 +95,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     let Kind::From {
         image,
         alias: Some(alias),
-    } = &from.kind
+    } = from.kind()
     else {
         return None;
     };
@@ -104,7 +104,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         let span = block(view.source.bytes(), &view.file.instructions[line.at]);
         view.source.text(span).into_owned()
     };
-    let name = free_name(view, &format!("{}-packages", &**alias))?;
+    let name = free_name(view, &format!("{}-packages", alias))?;
     let body: String = needed.iter().map(|l| text(l)).chain([text(run)]).collect();
     let mut edits = Vec::new();
     let first = stage.lines.get(ground)?;
@@ -121,7 +121,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         if !may_stand_below(view, stage, ground) {
             return None;
         }
-        let base = free_name(view, &format!("{}-base", &**alias))?;
+        let base = free_name(view, &format!("{}-base", alias))?;
         let start = block(view.source.bytes(), &view.file.instructions[first.at]).start;
         edits.push(Edit {
             span: alias.span(),
@@ -132,7 +132,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
             text: format!(
                 "{}FROM {base} AS {name}{end}{body}{end}FROM {base} AS {}{end}",
                 gap(view, start),
-                &**alias
+                alias
             )
             .into_bytes(),
         });
@@ -162,7 +162,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
             end_line: instruction.end_line,
             why: format!(
                 "{} gets a stage of its own, {name}: what the rest of {} needs no longer runs it again",
-                used.tool, &**alias
+                used.tool, alias
             ),
             assumptions: rests_on,
         },
@@ -202,7 +202,7 @@ fn packages(view: &View<'_>, stage: &StageView<'_>, run: &Line<'_>, used: &Use) 
 /// triggers would run in all of them.
 fn may_stand_below(view: &View<'_>, stage: &StageView<'_>, ground: usize) -> bool {
     let grounded = &stage.lines[..ground];
-    let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind, Kind::Arg(_));
+    let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind(), Kind::Arg(_));
     !grounded.iter().any(is_arg)
         && !leaves_triggers(view, grounded)
         && !loses_command(view, &stage.lines, ground)
@@ -232,7 +232,7 @@ fn above<'v, 'a>(view: &View<'_>, stage: &'v StageView<'a>, at: usize) -> Option
     };
     let mut beside = false;
     for (index, line) in stage.lines[..at].iter().enumerate().rev() {
-        let kind = &view.file.instructions[line.at].kind;
+        let kind = view.file.instructions[line.at].kind();
         let apart = (view.commute)(stage.stage, index, at);
         let of_context = || {
             let inputs = line.step.map_or(&[][..], |s| &s.inputs);

@@ -55,7 +55,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
     let step = line.step?;
     let footprint = step.footprint.as_ref()?;
     let instruction = &view.file.instructions[line.at];
-    if !matches!(instruction.kind, Kind::Run(_)) || !instruction.heredocs.is_empty() {
+    if !matches!(instruction.kind(), Kind::Run(_)) || !instruction.heredocs().is_empty() {
         return None;
     }
     // It is for the one that fetches: the first of its tool, with nothing before it that installs.
@@ -81,7 +81,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
         .filter(|e| e.span.start < stands.span.start && e.span != stands.span)
         .any(|e| !e.idle && !e.writes.is_empty());
     // A download without the network, or without a file that a mount shows, is another.
-    let other_inputs = instruction.flags.iter().any(|f| {
+    let other_inputs = instruction.flags().iter().any(|f| {
         f.raw.starts_with("--network")
             || f.raw.contains("type=bind")
             || (f.raw.starts_with("--mount") && !f.raw.contains("type="))
@@ -257,7 +257,7 @@ fn variables_between<'v, 'a>(
     let mut out = Vec::new();
     for at in lines.clone() {
         let line = &stage.lines[at];
-        match view.file.instructions[line.at].kind {
+        match view.file.instructions[line.at].kind() {
             Kind::Copy(_) | Kind::Label(_) | Kind::Expose(_) => {}
             Kind::Env(_) | Kind::Arg(_) => {
                 for before in lines.start..at {
@@ -378,9 +378,9 @@ fn handed_on(view: &View<'_>, used: &Use, text: &str) -> Option<String> {
 
 /// Whether an ENV or ARG of the file has this name.
 fn declares(view: &View<'_>, name: &str) -> bool {
-    view.file.instructions.iter().any(|i| match &i.kind {
-        Kind::Env(list) => list.iter().any(|(n, _)| **n == *name),
-        Kind::Arg(list) => list.iter().any(|(n, _)| **n == *name),
+    view.file.instructions.iter().any(|i| match i.kind() {
+        Kind::Env(list) => list.iter().any(|(n, _)| *n == *name),
+        Kind::Arg(list) => list.iter().any(|(n, _)| *n == *name),
         _ => false,
     })
 }

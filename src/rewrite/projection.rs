@@ -143,7 +143,7 @@ impl Projected {
 /// The flags that a line from another stage takes over; `None` where there are others.
 fn flags_taken_over(instruction: &Instruction) -> Option<String> {
     let mut flags = String::new();
-    for flag in &instruction.flags {
+    for flag in instruction.flags() {
         match flag.raw.as_str() {
             raw if raw.starts_with("--chown=") || raw.starts_with("--chmod=") => {
                 flags.push_str(&format!("{raw} "));
@@ -237,12 +237,10 @@ pub(super) fn manifests(
         return None;
     }
     let instruction = &view.file.instructions[copy.at];
-    let Kind::Copy(copied) = &instruction.kind else {
+    let Kind::Copy(copied) = instruction.kind() else {
         return None;
     };
-    let [source] = copied.sources.as_slice() else {
-        return None;
-    };
+    let source = copied.sources.only()?;
     // All keep the names that they have in the context.
     let kept: BTreeSet<String> = files.values().map(|f| base_name(f)).collect();
     let same = files
@@ -349,7 +347,7 @@ fn image(view: &View<'_>, stage: &StageView<'_>) -> Option<(String, String, Stri
         return None;
     };
     let from = &view.file.instructions[plan.stages[index].from];
-    let Kind::From { image, .. } = &from.kind else {
+    let Kind::From { image, .. } = from.kind() else {
         return None;
     };
     let flags = flags_of(from);

@@ -362,7 +362,7 @@ mod tests {
             };
             proptest::prop_assert_eq!(sorted(&out), sorted(&text));
             let file = parse(&SourceFile::new("Dockerfile", out)).tree;
-            let found: Vec<String> = file.instructions[1..].iter().map(|i| i.arguments.to_string()).collect();
+            let found: Vec<String> = file.instructions[1..].iter().map(|i| i.arguments().to_string()).collect();
             let expected: Vec<String> = order.iter().map(|n| (n - 1).to_string()).collect();
             proptest::prop_assert_eq!(found, expected);
         }

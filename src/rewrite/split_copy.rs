@@ -232,10 +232,10 @@ pub(super) fn wanted(
     let step = copy.step?;
     let instruction = &view.file.instructions[copy.at];
     let excludes = instruction
-        .flags
+        .flags()
         .iter()
         .any(|f| f.raw.starts_with("--exclude"));
-    if !matches!(instruction.kind, Kind::Copy(_)) || excludes {
+    if !matches!(instruction.kind(), Kind::Copy(_)) || excludes {
         return None;
     }
     let below = layout.first(copy.layers);
@@ -333,7 +333,12 @@ pub(super) fn lines(
     let instruction = &view.file.instructions[copy.at];
     let cwd = view.plan.states.get(copy.at)?.as_ref()?.cwd.clone();
     let mut start = vec![view.source.text(instruction.keyword_span()).into_owned()];
-    start.extend(instruction.flags.iter().map(|f| f.raw.as_str().to_owned()));
+    start.extend(
+        instruction
+            .flags()
+            .iter()
+            .map(|f| f.raw.as_str().to_owned()),
+    );
     let start = start.join(" ");
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut out = Vec::new();

@@ -86,8 +86,8 @@ impl<'v, 'a> Run<'v, 'a> {
     ) -> Option<Self> {
         let step = line.step.filter(|s| s.kind == StepKind::Run)?;
         let instruction: &'a Instruction = &view.file.instructions[line.at];
-        let shell_form = matches!(instruction.kind, Kind::Run(CommandForm::Shell(_)));
-        if !shell_form || !instruction.heredocs.is_empty() || !may_pass(stage, at, step) {
+        let shell_form = matches!(instruction.kind(), Kind::Run(CommandForm::Shell(_)));
+        if !shell_form || !instruction.heredocs().is_empty() || !may_pass(stage, at, step) {
             return None;
         }
         if !runs_in_posix_shell(step) {
@@ -298,7 +298,7 @@ impl<'v, 'a> Run<'v, 'a> {
 
     /// The edit that ends the RUN before a part and begins another with it; comments between them stay above the latter.
     fn cut(&self, cut: usize) -> Option<Edit> {
-        let Kind::Run(CommandForm::Shell(line)) = &self.instruction.kind else {
+        let Kind::Run(CommandForm::Shell(line)) = self.instruction.kind() else {
             return None;
         };
         let source = self.view.source;
@@ -313,7 +313,7 @@ impl<'v, 'a> Run<'v, 'a> {
         let comments = comments.filter(|l| l.starts_with('#'));
         let comments: String = comments.map(|l| format!("{l}{end}")).collect();
         let keyword = source.text(self.instruction.keyword_span()).into_owned();
-        let flags = self.instruction.flags.iter().map(|f| f.raw.as_str());
+        let flags = self.instruction.flags().iter().map(|f| f.raw.as_str());
         let start = std::iter::once(keyword.as_str()).chain(flags);
         let start = start.collect::<Vec<_>>().join(" ");
         let edit = Edit {
@@ -334,10 +334,10 @@ impl<'v, 'a> Run<'v, 'a> {
         let at = self.stage.lines[self.at].at;
         let found = |at: usize| {
             let i = after.instructions.get(at)?;
-            let shell = matches!(i.kind, Kind::Run(CommandForm::Shell(_)));
-            let flags = i.flags.iter().map(|f| f.raw.as_str());
-            let same = flags.eq(self.instruction.flags.iter().map(|f| f.raw.as_str()));
-            (shell && same).then(|| i.arguments.trim().to_owned())
+            let shell = matches!(i.kind(), Kind::Run(CommandForm::Shell(_)));
+            let flags = i.flags().iter().map(|f| f.raw.as_str());
+            let same = flags.eq(self.instruction.flags().iter().map(|f| f.raw.as_str()));
+            (shell && same).then(|| i.arguments().trim().to_owned())
         };
         let (before, behind) = self.parts.split_at(cut);
         after.instructions.len() == self.view.file.instructions.len() + 1

@@ -69,11 +69,11 @@ pub fn append(view: &View<'_>, run: &Run<'_>, command: &str) -> Option<Vec<FileE
 
 /// As [`append`], for a script in a heredoc.
 fn append_line(view: &View<'_>, run: &Run<'_>, command: &str) -> Option<Vec<FileEdit>> {
-    let [doc] = run.ins.heredocs.as_slice() else {
+    let [doc] = run.ins.heredocs() else {
         return None;
     };
     // The heredoc is the whole script, not what a command reads.
-    let whole = run.ins.arguments.trim() == doc.word && stops(run);
+    let whole = run.ins.arguments().trim() == doc.word && stops(run);
     if !whole || doc.body.trim_end().ends_with(['\\', '&', '|']) || !doc.body.ends_with('\n') {
         return None;
     }

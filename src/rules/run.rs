@@ -2,7 +2,7 @@
 
 use super::View;
 use super::call::{Argument, Call, Reader, calls};
-use crate::dockerfile::{CommandForm, Heredoc, Instruction, Kind, Text};
+use crate::dockerfile::{CommandForm, Heredoc, Instruction, Kind, Text, Texts};
 use crate::plan::{Base, Step, is_posix_shell};
 use crate::shell::{self, Script};
 use crate::source::Span;
@@ -25,20 +25,20 @@ pub struct Run<'a> {
     pub script: Arc<Script>,
     /// Its commands; for the exec form the one.
     pub calls: Vec<Call>,
-    places: Vec<Place>,
+    places: Vec<Place<'a>>,
     /// The commands of a plain chain, looked for when first asked for.
     pub(super) links: OnceCell<Option<Vec<Span>>>,
 }
 
 /// A stretch of the script and where that stands in the file.
-enum Place {
+enum Place<'a> {
     /// Joined lines.
-    Line { start: usize, text: Text },
+    Line { start: usize, text: Text<'a> },
     /// Bytes as they stand in the file.
     Raw { start: usize, len: usize, file: u32 },
 }
 
-impl Place {
+impl Place<'_> {
     fn start(&self) -> usize {
         match self {
             Self::Line { start, .. } | Self::Raw { start, .. } => *start,
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
         view: &View<'a>,
         at: usize,
         ins: &'a Instruction,
-        form: &'a CommandForm,
+        form: CommandForm<'a>,
     ) -> Self {
         let step = view
             .step(at)
@@ -160,15 +160,15 @@ impl<'a> Run<'a> {
     /// It is written in a heredoc.
     #[must_use]
     pub fn is_heredoc(&self) -> bool {
-        !self.ins.heredocs.is_empty()
+        !self.ins.heredocs().is_empty()
     }
 }
 
 /// The one command of an exec form.
-fn exec(argv: &[Text]) -> Option<Call> {
-    let (program, rest) = argv.split_first()?;
+fn exec(argv: Texts<'_>) -> Option<Call> {
+    let program = argv.first()?;
     let name = program.rsplit('/').next().unwrap_or_default();
-    let arguments = rest.iter().map(|a| Argument {
+    let arguments = argv.iter().skip(1).map(|a| Argument {
         value: Some(a.to_string()),
         text: a.to_string(),
         span: a.span(),
@@ -204,8 +204,8 @@ fn in_posix_shell(view: &View<'_>, at: usize) -> bool {
     while let Some(i) = stage.filter(|_| seen <= view.plan.stages.len()) {
         let from = view.plan.stages[i].from;
         for ins in view.tree.instructions[from..before].iter().rev() {
-            if let Kind::Shell(argv) = &ins.kind {
-                let argv: Vec<String> = argv.iter().map(Text::to_string).collect();
+            if let Kind::Shell(argv) = ins.kind() {
+                let argv: Vec<String> = argv.iter().map(String::from).collect();
                 return is_posix_shell(&argv);
             }
         }
@@ -222,8 +222,8 @@ fn in_posix_shell(view: &View<'_>, at: usize) -> bool {
 }
 
 /// The script of a shell form, as the builder hands it to the shell, and where its parts stand.
-fn script(ins: &Instruction, line: &Text) -> (String, Vec<Place>) {
-    if let [only] = ins.heredocs.as_slice()
+fn script<'a>(ins: &Instruction, line: Text<'a>) -> (String, Vec<Place<'a>>) {
+    if let [only] = ins.heredocs()
         && line.trim() == only.word
     {
         return body(only);
@@ -231,9 +231,9 @@ fn script(ins: &Instruction, line: &Text) -> (String, Vec<Place>) {
     let mut text = line.to_string();
     let mut places = vec![Place::Line {
         start: 0,
-        text: line.clone(),
+        text: line,
     }];
-    for doc in &ins.heredocs {
+    for doc in ins.heredocs() {
         text.push('\n');
         places.push(Place::Raw {
             start: text.len(),
@@ -246,7 +246,7 @@ fn script(ins: &Instruction, line: &Text) -> (String, Vec<Place>) {
     (text, places)
 }
 
-fn body(doc: &Heredoc) -> (String, Vec<Place>) {
+fn body(doc: &Heredoc) -> (String, Vec<Place<'static>>) {
     let mut text = String::new();
     let mut places = Vec::new();
     let mut file = doc.body_span.start;

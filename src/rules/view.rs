@@ -156,9 +156,9 @@ impl<'a> View<'a> {
         out.image = out.chain(plan.target);
         let runs = tree.instructions.iter().enumerate();
         out.runs = runs
-            .filter_map(|(at, ins)| match &ins.kind {
+            .filter_map(|(at, ins)| match ins.kind() {
                 Kind::Run(form) => Some(Run::new(&out, at, ins, form)),
-                Kind::Onbuild(inner) => match &inner.kind {
+                Kind::Onbuild(inner) => match inner.kind() {
                     Kind::Run(form) => Some(Run::new(&out, at, inner, form)),
                     _ => None,
                 },
@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     /// Whether a COPY or ADD brings a folder, as far as its words tell: single files are small change.
     #[must_use]
     pub fn brings_folder(&self, instruction: usize) -> bool {
-        let kind = self.tree.instructions.get(instruction).map(|i| &i.kind);
+        let kind = self.tree.instructions.get(instruction).map(|i| i.kind());
         let Some(Kind::Copy(t) | Kind::Add(t)) = kind else {
             return false;
         };
@@ -292,7 +292,7 @@ impl<'a> View<'a> {
                 .iter()
                 .any(|w| text.contains(w))
         };
-        let shell = |ins: &Instruction| match &ins.kind {
+        let shell = |ins: &Instruction| match ins.kind() {
             Kind::Shell(argv) => argv.first().is_some_and(|a| {
                 let a = a.to_lowercase();
                 a.starts_with("powershell") || a.starts_with("pwsh") || a.starts_with("cmd")
@@ -309,10 +309,10 @@ impl<'a> View<'a> {
 
     /// The image at the bottom of the target: as expanded, and as its FROM has it.
     #[must_use]
-    pub fn bottom(&self) -> Option<(&'a str, &'a Text)> {
+    pub fn bottom(&self) -> Option<(&'a str, Text<'a>)> {
         let base = self.base_image(self.plan.target)?;
         let from = self.plan.stages[*self.image_stages().last()?].from;
-        match &self.tree.instructions.get(from)?.kind {
+        match self.tree.instructions.get(from)?.kind() {
             Kind::From { image, .. } => Some((base, image)),
             _ => None,
         }

@@ -49,16 +49,16 @@ fn simpler(text: &str) -> String {
     let mut out = String::new();
     for ins in &parsed.tree.instructions {
         let keyword = ins.keyword.to_uppercase();
-        if keyword == "ONBUILD" || (keyword != "RUN" && !ins.heredocs.is_empty()) {
+        if keyword == "ONBUILD" || (keyword != "RUN" && !ins.heredocs().is_empty()) {
             continue;
         }
-        if let [doc] = ins.heredocs.as_slice() {
+        if let [doc] = ins.heredocs() {
             let body: Vec<&str> = doc.body.lines().collect();
             out += &format!("RUN {}\n", body.join("; "));
             continue;
         }
         let flags = ["--link", "--mount=", "--chmod=", "--exclude=", "--network="];
-        let words = ins.original.split(' ');
+        let words = ins.original().as_str().split(' ');
         let words = words.filter(|w| !flags.iter().any(|f| w.starts_with(f)));
         out += &(words.collect::<Vec<_>>().join(" ") + "\n");
     }

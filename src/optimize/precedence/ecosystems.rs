@@ -148,7 +148,7 @@ impl Scene<'_> {
                 effect: own(item.effect.as_ref()?, &item.needs, footprint, &ALL[world])?,
             });
         }
-        if !matches!(item.instruction.kind, Kind::Copy(_)) {
+        if !matches!(item.instruction.kind(), Kind::Copy(_)) {
             return None;
         }
         let brought = self.arrivals(stage, at, self.files?)?;

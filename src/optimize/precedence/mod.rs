@@ -116,8 +116,8 @@ impl Item<'_> {
 
     /// Whether it is a COPY, an ADD or a WORKDIR whose path starts from the working directory, once its variables are expanded.
     pub(super) fn is_relative(&self) -> bool {
-        let written = match &self.instruction.kind {
-            Kind::Copy(t) | Kind::Add(t) => &t.dest,
+        let written = match self.instruction.kind() {
+            Kind::Copy(t) | Kind::Add(t) => t.dest,
             Kind::Workdir(path) => path,
             _ => return false,
         };
@@ -414,11 +414,11 @@ impl<'a> Scene<'a> {
         if lines == Lines::Stay {
             return self.as_they_stand(stage, first, second);
         }
-        let setter = |i: &Item<'_>| carry::is_setter(&i.instruction.kind);
+        let setter = |i: &Item<'_>| carry::is_setter(&i.instruction.kind());
         if setter(a) || setter(b) {
             return Relation::free("the line is repeated wherever a step needs it");
         }
-        let folder = |i: &Item<'_>| matches!(i.instruction.kind, Kind::Workdir(_));
+        let folder = |i: &Item<'_>| matches!(i.instruction.kind(), Kind::Workdir(_));
         let effects = match (&a.effect, &b.effect) {
             (Some(Ok(x)), Some(Ok(y))) if folder(a) || folder(b) => (x, y),
             _ => return self.as_they_stand(stage, first, second),
@@ -451,7 +451,7 @@ impl<'a> Scene<'a> {
         use Kind::{Add, Arg, Copy, Env, Run, Shell, User, Volume, Workdir};
         let items = &self.stages[stage];
         let (a, b) = (&items[first], &items[second]);
-        match (&a.instruction.kind, &b.instruction.kind) {
+        match (a.instruction.kind(), b.instruction.kind()) {
             (Kind::Invalid, _) | (_, Kind::Invalid) => {
                 Relation::keep("an instruction is not understood")
             }
@@ -543,14 +543,14 @@ impl<'a> Scene<'a> {
     /// An ENV or ARG and an instruction that may expand one of its names.
     fn expands(&self, setter: &Item<'_>, user: &Item<'_>) -> Relation {
         let names = names_set(setter.instruction);
-        let is_run = matches!(user.instruction.kind, Kind::Run(_));
+        let is_run = matches!(user.instruction.kind(), Kind::Run(_));
         let mut texts: Vec<&str> = Vec::new();
         if !is_run {
-            texts.push(&user.instruction.arguments);
+            texts.push(user.instruction.arguments().as_str());
         }
-        texts.extend(user.instruction.flags.iter().filter_map(Flag::value));
+        texts.extend(user.instruction.flags().iter().filter_map(Flag::value));
         // The heredocs of a RUN are read by its shell.
-        let heredoc = !is_run && user.instruction.heredocs.iter().any(|h| h.expand);
+        let heredoc = !is_run && user.instruction.heredocs().iter().any(|h| h.expand);
         let mut used = texts.iter().flat_map(|t| variables(t, self.escape));
         if heredoc || used.any(|v| names.contains(&v.as_str())) {
             Relation::keep("it expands a variable set there")

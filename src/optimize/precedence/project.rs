@@ -255,7 +255,7 @@ impl Scene<'_> {
         second: usize,
     ) -> Option<Relation> {
         let (copy, run) = (&self.stages[stage][first], &self.stages[stage][second]);
-        if !matches!(copy.instruction.kind, Kind::Copy(_) | Kind::Add(_)) {
+        if !matches!(copy.instruction.kind(), Kind::Copy(_) | Kind::Add(_)) {
             return None;
         }
         let Some(Ok(needs)) = &run.needs else {
@@ -275,7 +275,7 @@ impl Scene<'_> {
         let takes = |s: &Step| s.inputs.iter().any(|i| matches!(i, Input::Context(_)));
         let plain = run.needs.is_none()
             && run.step.is_some_and(|(_, s)| s.kind == StepKind::Run)
-            && matches!(copy.instruction.kind, Kind::Copy(_))
+            && matches!(copy.instruction.kind(), Kind::Copy(_))
             && copy.step.is_some_and(|(_, s)| takes(s));
         plain.then(|| self.looks_little(stage, (first, second), &Needs::default()))?
     }

@@ -44,7 +44,7 @@ impl Scene<'_> {
     /// Two lines of a stage that make no step.
     pub(super) fn settings(&self, a: &Item<'_>, b: &Item<'_>) -> Relation {
         let keep = || Relation::keep("image configuration keeps its order");
-        let (x, y) = (field(&a.instruction.kind), field(&b.instruction.kind));
+        let (x, y) = (field(&a.instruction.kind()), field(&b.instruction.kind()));
         let (Some(x), Some(y)) = (x, y) else {
             return keep();
         };
@@ -84,7 +84,7 @@ impl Scene<'_> {
             }
         }
         let because = "they set different variables, and neither is made of the other";
-        let env = |i: &Item<'_>| matches!(i.instruction.kind, Kind::Env(_));
+        let env = |i: &Item<'_>| matches!(i.instruction.kind(), Kind::Env(_));
         if !(env(a) && env(b)) {
             return Relation::free(because);
         }
@@ -98,9 +98,9 @@ impl Scene<'_> {
 
 /// The variables an ENV or ARG sets.
 pub(in crate::optimize) fn names_set(instruction: &Instruction) -> Vec<&str> {
-    match &instruction.kind {
-        Kind::Env(list) => list.iter().map(|(n, _)| &**n).collect(),
-        Kind::Arg(list) => list.iter().map(|(n, _)| &**n).collect(),
+    match instruction.kind() {
+        Kind::Env(list) => list.iter().map(|(n, _)| n.as_str()).collect(),
+        Kind::Arg(list) => list.iter().map(|(n, _)| n.as_str()).collect(),
         _ => Vec::new(),
     }
 }

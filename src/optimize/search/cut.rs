@@ -78,7 +78,7 @@ impl Search<'_, '_> {
         let scene = Scene::new(&before.file, &before.plan, Some(files));
         let view = scene.view(&before.source, &before.file)?;
         let baseline = &self.baseline.file.instructions;
-        let is_added = |i: &Instruction| !baseline.iter().any(|o| *o.original == *i.original);
+        let is_added = |i: &Instruction| !baseline.iter().any(|o| o.original() == i.original());
         let edits = rewrite::covered::find(&view, is_added);
         if edits.is_empty() {
             return None;
@@ -107,13 +107,13 @@ impl Search<'_, '_> {
         let Some(own) = own.find(|i| i.line == note.line) else {
             return note;
         };
-        let alias = |i: &Instruction| match &i.kind {
+        let alias = |i: &Instruction| match i.kind() {
             Kind::From { alias, .. } => alias.as_deref().map(str::to_owned),
             _ => None,
         };
         let same = |i: &&Instruction| match alias(own) {
             Some(name) => alias(i).as_deref() == Some(&*name),
-            None => *i.original == *own.original,
+            None => i.original() == own.original(),
         };
         let found = self.baseline.file.instructions.iter().find(same);
         let (line, end_line) = found.map_or((1, 1), |f| (f.line, f.end_line));

@@ -18,7 +18,7 @@ impl Lowering<'_> {
         }
         let mut key = Key::new(&ins.keyword.to_uppercase());
         key.number(state.chain);
-        match (self.options.builder.unexpanded, &ins.kind) {
+        match (self.options.builder.unexpanded, ins.kind()) {
             // Names of all arguments in force, and of proxies that were given.
             (true, Kind::Arg(_)) => {
                 let given = self.options.args.iter().map(|(name, _)| name.as_str());
@@ -30,7 +30,7 @@ impl Lowering<'_> {
                 key.list(&names);
             }
             (true, _) => {
-                key.text(&ins.original);
+                key.text(&ins.original());
             }
             // Words of an ENV see the environment before it, a WORKDIR what it comes to.
             (false, Kind::Workdir(_)) => {
@@ -47,12 +47,12 @@ impl Lowering<'_> {
         for lack in self.options.builder.lacks {
             let (what, span) = match lack {
                 Lacks::Flag(keyword, name) if *ins.keyword == **keyword => {
-                    match ins.flags.iter().find(|f| f.name() == *name) {
+                    match ins.flags().iter().find(|f| f.name() == *name) {
                         Some(flag) => (format!("{keyword} --{name}"), flag.span()),
                         None => continue,
                     }
                 }
-                Lacks::Heredocs if !ins.heredocs.is_empty() => {
+                Lacks::Heredocs if !ins.heredocs().is_empty() => {
                     ("heredocs".to_owned(), ins.keyword_span())
                 }
                 _ => continue,
@@ -83,7 +83,7 @@ impl Lowering<'_> {
     pub fn chained_workdir(&self, ins: &Instruction, resolved: &str, state: &State) -> Key {
         let mut key = state.chain_key("mkdir");
         match self.options.builder.unexpanded {
-            true => key.text(&ins.original),
+            true => key.text(&ins.original()),
             false => key.text(resolved),
         };
         key
@@ -92,8 +92,8 @@ impl Lowering<'_> {
     /// What an instruction says, however it is spelled.
     fn meaning(&mut self, ins: &Instruction, state: &State, key: &mut Key) {
         let before = state.clone();
-        let mut expand = |word: &Text| self.expand(word, &before);
-        match &ins.kind {
+        let mut expand = |word: Text<'_>| self.expand(&word, &before);
+        match ins.kind() {
             Kind::Env(list) | Kind::Label(list) => {
                 for (name, value) in list {
                     key.text(&expand(name)).text(&expand(value));
@@ -102,8 +102,8 @@ impl Lowering<'_> {
             Kind::Arg(list) => {
                 // The value that a build gives is not in it, only the default (row 61).
                 for (name, default) in list {
-                    let default = default.as_ref().map(&mut expand);
-                    key.text(name);
+                    let default = default.map(&mut expand);
+                    key.text(&name);
                     key.list(default.as_slice());
                 }
             }
@@ -119,10 +119,10 @@ impl Lowering<'_> {
             Kind::User(word) | Kind::Stopsignal(word) => {
                 key.text(&expand(word));
             }
-            Kind::Shell(argv) => command(&CommandForm::Exec(argv.clone()), key),
+            Kind::Shell(argv) => command(CommandForm::Exec(argv), key),
             Kind::Cmd(form) | Kind::Entrypoint(form) => command(form, key),
             Kind::Healthcheck(form) => {
-                for flag in &ins.flags {
+                for flag in ins.flags() {
                     key.text(&flag.raw);
                 }
                 match form {
@@ -133,7 +133,7 @@ impl Lowering<'_> {
                 }
             }
             _ => {
-                key.text(&ins.arguments);
+                key.text(&ins.arguments());
             }
         }
     }
@@ -150,7 +150,7 @@ impl Lowering<'_> {
             // One that the file declares counts from there on, as any other.
             let declared = |name: &str| {
                 let mut instructions = self.file.instructions.iter();
-                instructions.any(|i| match &i.kind {
+                instructions.any(|i| match i.kind() {
                     Kind::Arg(list) => list.iter().any(|(n, _)| *n == *name),
                     _ => false,
                 })
@@ -176,11 +176,11 @@ fn is_proxy(name: &str) -> bool {
     proxy && (name == upper || name == upper.to_lowercase())
 }
 
-fn command(form: &CommandForm, key: &mut Key) {
+fn command(form: CommandForm<'_>, key: &mut Key) {
     match form {
-        CommandForm::Shell(text) => key.text("shell").text(text),
+        CommandForm::Shell(text) => key.text("shell").text(&text),
         CommandForm::Exec(argv) => {
-            let argv: Vec<String> = argv.iter().map(Text::to_string).collect();
+            let argv: Vec<String> = argv.iter().map(String::from).collect();
             key.text("exec").list(&argv)
         }
     };

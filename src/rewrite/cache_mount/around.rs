@@ -227,9 +227,9 @@ fn same_place(view: &View<'_>, step: &Step, run: &Run<'_>) -> Result<(), String>
     let (plan, first) = (view.plan, run.step.instruction);
     let sets = |i: &Instruction| {
         let moves = |n: &str| MOVERS.iter().any(|m| n.starts_with(m));
-        match &i.kind {
-            Kind::Env(list) => list.iter().any(|(n, _)| moves(n)),
-            Kind::Arg(list) => list.iter().any(|(n, _)| moves(n)),
+        match i.kind() {
+            Kind::Env(list) => list.iter().any(|(n, _)| moves(&n)),
+            Kind::Arg(list) => list.iter().any(|(n, _)| moves(&n)),
             _ => false,
         }
     };

@@ -75,12 +75,12 @@ impl<'a> Run<'a> {
         let own = &stage.lines[line];
         let step = own.step.filter(|s| s.kind == StepKind::Run)?;
         let instruction: &'a Instruction = &view.file.instructions[own.at];
-        let Kind::Run(CommandForm::Shell(_)) = &instruction.kind else {
+        let Kind::Run(CommandForm::Shell(_)) = instruction.kind() else {
             return None;
         };
         if instruction.reproducible
-            || !instruction.flags.is_empty()
-            || !instruction.heredocs.is_empty()
+            || !instruction.flags().is_empty()
+            || !instruction.heredocs().is_empty()
             || step.volatile
         {
             return None;
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
 
     /// A part of it with its line ends.
     pub(super) fn written(&self, view: &View<'_>, span: Span) -> String {
-        let Kind::Run(CommandForm::Shell(line)) = &self.instruction.kind else {
+        let Kind::Run(CommandForm::Shell(line)) = self.instruction.kind() else {
             return self.text(span).to_owned();
         };
         view.source.text(line.span_of(span.range())).into_owned()

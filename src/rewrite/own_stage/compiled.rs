@@ -53,7 +53,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let (mut between, mut rests_on) = (Vec::new(), Vec::new());
     let mut found = None;
     for (index, line) in stage.lines[..at].iter().enumerate().rev() {
-        let kind = &view.file.instructions[line.at].kind;
+        let kind = view.file.instructions[line.at].kind();
         match ((view.commute)(stage.stage, index, at), kind) {
             _ if line.barrier => return None,
             (
@@ -86,7 +86,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let brings_all = taken.folders.contains_key(&folder.path);
     let copies = lines(view, copy, &taken.files, &taken.folders).filter(|_| brings_all)?;
     let from = &view.file.instructions[view.plan.stages[stage.stage].from];
-    let Kind::From { image, alias } = &from.kind else {
+    let Kind::From { image, alias } = from.kind() else {
         return None;
     };
     let end = view.source.line_end();
@@ -102,7 +102,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let copies: String = copies.iter().map(|l| format!("{l}{end}")).collect();
     let settings: String = between.iter().map(|l| text(l)).collect();
     let back = match alias {
-        Some(alias) => format!("FROM {base} AS {}", &**alias),
+        Some(alias) => format!("FROM {base} AS {}", alias),
         None => format!("FROM {base}"),
     };
     let image_end = image.span().end;

@@ -47,7 +47,7 @@ pub(super) fn emptied(
     let mut copies = Vec::new();
     for line in above {
         if let Some(step) = line.step
-            && matches!(view.file.instructions[line.at].kind, Kind::Copy(_))
+            && matches!(view.file.instructions[line.at].kind(), Kind::Copy(_))
             && let Some(found) = bringing(view, line, needs, step)?
         {
             copies.push(found);
@@ -73,7 +73,7 @@ pub(super) fn emptied(
     let mut lines = Vec::new();
     for copy in &copies {
         let own = &view.file.instructions[copy.instruction];
-        let Kind::Copy(copied) = &own.kind else {
+        let Kind::Copy(copied) = own.kind() else {
             return None;
         };
         let sources: Vec<String> = copied

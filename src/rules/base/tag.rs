@@ -24,7 +24,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Some(ins) = view.tree.instructions.get(stage.from) else {
             continue;
         };
-        let Kind::From { image, .. } = &ins.kind else {
+        let Kind::From { image, .. } = ins.kind() else {
             continue;
         };
         // A digest says which image it is, whatever the tag says.

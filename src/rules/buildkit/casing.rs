@@ -33,18 +33,18 @@ impl Case {
 /// A keyword as written.
 pub fn keyword(ins: &Instruction) -> &str {
     let end = ins
-        .original
+        .original()
         .char_indices()
         .nth(ins.keyword.chars().count())
-        .map_or(ins.original.len(), |(at, _)| at);
-    &ins.original[..end]
+        .map_or(ins.original().len(), |(at, _)| at);
+    &ins.original().as_str()[..end]
 }
 
 /// The instructions that count, ARGs before the first FROM do not, and the case that most of them have; upper case where there are as many of
 /// each. Words such as `Run` count for neither.
 pub fn majority<'a>(view: &View<'a>) -> (Case, &'a [Instruction]) {
     let all = &view.tree.instructions;
-    let is_from = |i: &Instruction| matches!(i.kind, Kind::From { .. });
+    let is_from = |i: &Instruction| matches!(i.kind(), Kind::From { .. });
     let counted = match all.iter().position(is_from) {
         Some(first) => &all[first..],
         None => &[],
@@ -76,8 +76,8 @@ pub fn as_word(ins: &Instruction) -> Option<Range<usize>> {
 /// Edits that give a keyword, and the `AS` of a FROM, another case; `None` where a word is continued on another line.
 pub fn edits(view: &View<'_>, ins: &Instruction, case: Case) -> Option<Vec<FileEdit>> {
     let mut spans = vec![ins.keyword_span()];
-    if matches!(ins.kind, Kind::From { .. }) {
-        spans.extend(as_word(ins).map(|word| ins.arguments.span_of(word)));
+    if matches!(ins.kind(), Kind::From { .. }) {
+        spans.extend(as_word(ins).map(|word| ins.arguments().span_of(word)));
     }
     let mut out = Vec::new();
     for span in spans {

@@ -115,7 +115,7 @@ pub fn all<'a>(view: &View<'a>) -> Vec<Command<'a>> {
 
 /// Every name that the file itself gives to a variable.
 fn own_names(view: &View<'_>) -> FxHashSet<String> {
-    let names = view.tree.instructions.iter().flat_map(|i| match &i.kind {
+    let names = view.tree.instructions.iter().flat_map(|i| match i.kind() {
         Kind::Arg(list) => list.iter().map(|(n, _)| n.to_string()).collect::<Vec<_>>(),
         Kind::Env(list) => list.iter().map(|(n, _)| n.to_string()).collect(),
         _ => Vec::new(),
@@ -125,8 +125,8 @@ fn own_names(view: &View<'_>) -> FxHashSet<String> {
 
 /// `ENV NAME=more:$NAME`.
 fn adds_to(ins: &Instruction, name: &str) -> bool {
-    match &ins.kind {
-        Kind::Env(list) => list.iter().any(|(k, v)| *k == name && v.contains(name)),
+    match ins.kind() {
+        Kind::Env(list) => list.iter().any(|(k, v)| k == name && v.contains(name)),
         _ => false,
     }
 }
@@ -160,7 +160,7 @@ impl<'a> Walk<'_, 'a> {
         if let Some((below, _)) = below.filter(|_| stage.reachable) {
             let below = &self.view.plan.stages[below];
             for ins in &all[below.from + 1..below.end] {
-                if let Kind::Onbuild(trigger) = &ins.kind {
+                if let Kind::Onbuild(trigger) = ins.kind() {
                     self.command(index, trigger, Some(from), &mut scope, bottom);
                 }
             }
@@ -210,11 +210,11 @@ impl<'a> Walk<'_, 'a> {
         };
         let mut words = Vec::new();
         let (has_shell, has_workdir) = (scope.has_shell, scope.has_workdir);
-        match &ins.kind {
+        match ins.kind() {
             Kind::Env(list) => {
                 let pairs = list.iter().map(|(key, value)| {
-                    let key = reading.word(scope, key, key.span());
-                    (key, reading.word(scope, value, value.span()))
+                    let key = reading.word(scope, &key, key.span());
+                    (key, reading.word(scope, &value, value.span()))
                 });
                 let pairs: Vec<(String, String)> = pairs.collect();
                 for (i, (key, value)) in pairs.into_iter().enumerate() {
@@ -224,32 +224,32 @@ impl<'a> Walk<'_, 'a> {
             }
             Kind::Arg(list) => {
                 for (name, default) in list {
-                    self.argument(&reading, Rc::make_mut(scope), name, default.as_ref());
+                    self.argument(&reading, Rc::make_mut(scope), &name, default.as_ref());
                 }
             }
             Kind::Label(list) => {
                 for (key, value) in list {
-                    reading.names(scope, key);
-                    reading.names(scope, value);
+                    reading.names(scope, &key);
+                    reading.names(scope, &value);
                 }
             }
             Kind::Copy(transfer) | Kind::Add(transfer) => {
-                words = reading.transfer(scope, ins, transfer);
+                words = reading.transfer(scope, ins, &transfer);
             }
             Kind::Run(_) => reading.mounts(scope, ins),
             Kind::Workdir(path) => {
-                words.push((0, reading.word(scope, path, path.span())));
+                words.push((0, reading.word(scope, &path, path.span())));
                 if !has_workdir {
                     Rc::make_mut(scope).has_workdir = true;
                 }
             }
             Kind::Shell(_) if !has_shell => Rc::make_mut(scope).has_shell = true,
-            Kind::User(text) | Kind::Stopsignal(text) => reading.names(scope, text),
-            Kind::Volume(list) => list.iter().for_each(|v| reading.names(scope, v)),
+            Kind::User(text) | Kind::Stopsignal(text) => reading.names(scope, &text),
+            Kind::Volume(list) => list.iter().for_each(|v| reading.names(scope, &v)),
             // The builder says nothing about variables here.
             Kind::Expose(list) => {
                 for (i, port) in list.iter().enumerate() {
-                    let ports = expand_words(port, escape, &|name| scope.lookup(name));
+                    let ports = expand_words(&port, escape, &|name| scope.lookup(name));
                     words.extend(ports.unwrap_or_default().into_iter().map(|p| (i, p)));
                 }
             }
@@ -335,7 +335,7 @@ impl Reading {
         ins: &Instruction,
         transfer: &Transfer,
     ) -> Vec<(usize, String)> {
-        for flag in &ins.flags {
+        for flag in ins.flags() {
             if let ("chown" | "chmod" | "checksum", Some(value)) = (flag.name(), flag.value())
                 && value.contains('$')
             {
@@ -343,10 +343,14 @@ impl Reading {
             }
         }
         let sources = transfer.sources.iter().enumerate();
-        let words = sources.map(|(i, s)| (i, self.word(scope, s, s.span())));
+        let words = sources.map(|(i, s)| (i, self.word(scope, &s, s.span())));
         let words = words.collect();
         self.names(scope, &transfer.dest);
-        for doc in transfer.inline.iter().filter_map(|i| ins.heredocs.get(*i)) {
+        for doc in transfer
+            .inline
+            .iter()
+            .filter_map(|i| ins.heredocs().get(*i))
+        {
             if doc.expand && doc.body.contains('$') {
                 let span = doc.body_span;
                 let _ = expand_heredoc(&doc.content(), &|name| self.lookup(scope, name, span));
@@ -357,7 +361,7 @@ impl Reading {
 
     /// The values of all options of all mounts.
     fn mounts(&self, scope: &Scope, ins: &Instruction) {
-        for flag in ins.flags.iter().filter(|f| f.name() == "mount") {
+        for flag in ins.flags().iter().filter(|f| f.name() == "mount") {
             let value = flag.value().filter(|v| v.contains('$'));
             for field in mount_fields(value.unwrap_or_default()).unwrap_or_default() {
                 if let Some((_, value)) = field.split_once('=') {

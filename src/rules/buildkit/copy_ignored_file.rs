@@ -24,7 +24,7 @@ fn look(view: &View<'_>, out: &mut Findings<'_>) {
     let mut patterns = rules.patterns().iter();
     let nothing_is_left = patterns.any(|p| matches!(p.body.as_str(), "*" | "**" | "**/*"));
     for command in view.commands() {
-        let (Kind::Copy(transfer) | Kind::Add(transfer)) = &command.ins.kind else {
+        let (Kind::Copy(transfer) | Kind::Add(transfer)) = command.ins.kind() else {
             continue;
         };
         if command.ins.flag("from").is_some_and(|f| !f.is_empty()) {

@@ -19,13 +19,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for (_, ins, _, alias) in froms(view) {
         let Some(alias) = alias else { continue };
         if let Some(first) = lines.get(alias.as_str()) {
-            let name = shorten(alias);
+            let name = shorten(&alias);
             let message = format!(
                 "the stage in line {first} is called `{name}` too, and `--from={name}` means the last one"
             );
             let span = on_first_line(view, ins, alias.span());
             out.at(span, message).help("give one of them another name");
         }
-        lines.entry(alias).or_insert(ins.line);
+        lines.entry(alias.as_str()).or_insert(ins.line);
     }
 }

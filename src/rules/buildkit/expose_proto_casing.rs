@@ -48,13 +48,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 /// Every port of every EXPOSE: the command, the word as written, and one port that it stands for.
 pub fn ports<'v, 'a>(
     view: &'v View<'a>,
-) -> impl Iterator<Item = (&'v Command<'a>, &'a Text, &'v str)> {
+) -> impl Iterator<Item = (&'v Command<'a>, Text<'a>, &'v str)> {
     view.commands().iter().flat_map(|command| {
-        let list = match &command.ins.kind {
-            Kind::Expose(list) => list.as_slice(),
-            _ => &[],
+        let list = match command.ins.kind() {
+            Kind::Expose(list) => Some(list),
+            _ => None,
         };
         let words = command.words.iter();
-        words.filter_map(move |(i, port)| Some((command, list.get(*i)?, port.as_str())))
+        words.filter_map(move |(i, port)| Some((command, list?.get(*i)?, port.as_str())))
     })
 }

@@ -20,7 +20,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Some(range) = casing::as_word(ins) else {
             continue;
         };
-        let (from, word) = (casing::keyword(ins), &ins.arguments[range.clone()]);
+        let (from, word) = (casing::keyword(ins), &ins.arguments()[range.clone()]);
         let wanted = match from {
             _ if from == from.to_lowercase() => word.to_lowercase(),
             _ if from == from.to_uppercase() => word.to_uppercase(),
@@ -30,7 +30,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if word == wanted {
             continue;
         }
-        let span = on_first_line(view, ins, ins.arguments.span_of(range));
+        let span = on_first_line(view, ins, ins.arguments().span_of(range));
         let finding = out.at(span, format!("`{from}` and `{word}` differ in capitals"));
         finding.help(format!("write `{wanted}`"));
         // Both as the rest of the file has it, so that nothing is found afterwards.

@@ -35,7 +35,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if name.contains(&platform.os) || name.contains(&platform.machine) {
             continue;
         }
-        let Some(flag) = ins.flags.iter().find(|f| f.name() == "platform") else {
+        let Some(flag) = ins.flags().iter().find(|f| f.name() == "platform") else {
             continue;
         };
         let value = shorten(&word.value);

@@ -31,7 +31,7 @@ impl Globals {
     /// Those of a build with the view's build arguments, or of one without any. `None` where a default can't be expanded.
     pub fn new(view: &View<'_>, with_arguments: bool) -> Option<Self> {
         let names = view.tree.instructions.iter().rev();
-        let last = names.into_iter().find_map(|i| match &i.kind {
+        let last = names.into_iter().find_map(|i| match i.kind() {
             Kind::From { alias, .. } => Some(alias.as_ref().map(ToString::to_string)),
             _ => None,
         });
@@ -52,16 +52,16 @@ impl Globals {
             }
         }
         for ins in &view.tree.instructions {
-            let list = match &ins.kind {
+            let list = match ins.kind() {
                 Kind::Arg(list) => list,
                 Kind::From { .. } => break,
                 _ => continue,
             };
             for (name, default) in list {
-                let value = match given(name).filter(|_| with_arguments) {
+                let value = match given(&name).filter(|_| with_arguments) {
                     Some(value) => Some(value),
                     None => match default {
-                        Some(default) => Some(out.word(default)?.value),
+                        Some(default) => Some(out.word(&default)?.value),
                         None => None,
                     },
                 };

@@ -23,17 +23,17 @@ fn look(view: &View<'_>, out: &mut Findings<'_>) {
         return;
     };
     for (_, ins, image, _) in froms(view) {
-        let Some(word) = globals.word(image) else {
+        let Some(word) = globals.word(&image) else {
             return;
         };
         if !word.value.is_empty() && check::image(&word.value).is_none() {
             continue;
         }
         let message = match word.value.as_str() {
-            "" => format!("`{}` is empty without build arguments", shorten(image)),
+            "" => format!("`{}` is empty without build arguments", shorten(&image)),
             name => format!(
                 "`{}` is `{}` without build arguments, and that is no image",
-                shorten(image),
+                shorten(&image),
                 shorten(name)
             ),
         };

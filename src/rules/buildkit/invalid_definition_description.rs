@@ -41,10 +41,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 fn describe(view: &View<'_>, ins: &Instruction, comment: &str, out: &mut Findings<'_>) {
-    let (names, what): (Vec<&str>, _) = match &ins.kind {
+    let (names, what): (Vec<&str>, _) = match ins.kind() {
         Kind::From {
             alias: Some(alias), ..
-        } => (vec![alias], "stage"),
+        } => (vec![alias.as_str()], "stage"),
         Kind::Arg(list) => (list.iter().map(|(n, _)| n.as_str()).collect(), "ARG"),
         _ => return,
     };

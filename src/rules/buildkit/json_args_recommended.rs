@@ -19,11 +19,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    let is_cmd = |c: &&Command<'_>| matches!(c.ins.kind, Kind::Cmd(_));
+    let is_cmd = |c: &&Command<'_>| matches!(c.ins.kind(), Kind::Cmd(_));
     let cmds = view.commands().iter().filter(is_cmd);
     let with_cmd: BTreeSet<usize> = cmds.map(|c| c.stage).collect();
     for command in view.commands() {
-        let (keyword, text) = match &command.ins.kind {
+        let (keyword, text) = match command.ins.kind() {
             Kind::Cmd(CommandForm::Shell(text)) => ("CMD", text),
             Kind::Entrypoint(CommandForm::Shell(text)) => ("ENTRYPOINT", text),
             _ => continue,
@@ -43,7 +43,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             view,
             command,
             keyword == "ENTRYPOINT" && with_cmd.contains(&command.stage),
-            text,
+            &text,
         ) {
             finding.fix(Safety::Review, vec![edit]);
         }

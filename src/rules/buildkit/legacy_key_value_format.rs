@@ -18,19 +18,19 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for command in view.commands() {
-        let list = match &command.ins.kind {
+        let list = match command.ins.kind() {
             Kind::Env(list) | Kind::Label(list) => list,
             _ => continue,
         };
-        let [(key, value)] = list.as_slice() else {
+        let Some((key, value)) = list.only() else {
             continue;
         };
-        let rest = command.ins.arguments.get(key.len()..);
+        let rest = command.ins.arguments().as_str().get(key.len()..);
         if rest.is_none_or(|r| r.starts_with('=')) {
             continue;
         }
         let keyword = &command.ins.keyword;
-        let name = shorten(key);
+        let name = shorten(&key);
         let message =
             format!("`{keyword} {name} …` is the old form: all the rest of the line is the value");
         let finding = out.at(
@@ -47,7 +47,12 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 /// The very same name and value in the new form, where no more than a `=` and two quotes have to be written for that.
-fn edits(view: &View<'_>, ins: &Instruction, key: &Text, value: &Text) -> Option<Vec<FileEdit>> {
+fn edits(
+    view: &View<'_>,
+    ins: &Instruction,
+    key: Text<'_>,
+    value: Text<'_>,
+) -> Option<Vec<FileEdit>> {
     let escape = view.tree.directives.escape;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if !key.chars().all(plain) || value.is_empty() {
@@ -69,11 +74,11 @@ fn edits(view: &View<'_>, ins: &Instruction, key: &Text, value: &Text) -> Option
             out.push(FileEdit::insert(value.span().end, "\""));
         }
         // One word already, however it is quoted.
-        (_, true) if is_one_word(value, escape) => {}
+        (_, true) if is_one_word(&value, escape) => {}
         (_, true) => return None,
     }
     // The value must stand in the file as it reads, or its quotes would not surround all of it.
-    (ins.arguments.span().end == value.span().end).then_some(out)
+    (ins.arguments().span().end == value.span().end).then_some(out)
 }
 
 /// Whether a text is one word to `ENV name=word`: no blank outside of quotes, quotes closed, no escape at the end.

@@ -21,7 +21,7 @@ const LABEL: &str = "org.opencontainers.image.authors";
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut labelled = None;
     for (at, ins) in view.tree.instructions.iter().enumerate() {
-        let Kind::Maintainer(who) = &ins.kind else {
+        let Kind::Maintainer(who) = ins.kind() else {
             continue;
         };
         let span = on_first_line(view, ins, ins.keyword_span());
@@ -29,7 +29,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let finding = out.at(span, message);
         finding.help(format!("write `LABEL {LABEL}=\"…\"`"));
         if !is_labelled(view, at, &mut labelled)
-            && let Some(edit) = edit(view, ins, who)
+            && let Some(edit) = edit(view, ins, &who)
         {
             finding.fix(Safety::Assumed, vec![edit]);
         }
@@ -45,7 +45,7 @@ fn is_labelled(view: &View<'_>, at: usize, known: &mut Option<(usize, bool)>) ->
         return answer;
     }
     let mut all = view.instructions(stage);
-    let answer = all.any(|(_, ins)| match &ins.kind {
+    let answer = all.any(|(_, ins)| match ins.kind() {
         Kind::Label(list) => list.iter().any(|(key, _)| key.contains(LABEL)),
         _ => false,
     });
@@ -56,7 +56,7 @@ fn is_labelled(view: &View<'_>, at: usize, known: &mut Option<(usize, bool)>) ->
 fn edit(view: &View<'_>, ins: &Instruction, who: &str) -> Option<FileEdit> {
     let span = Span {
         start: ins.keyword_span().start,
-        end: ins.arguments.span().end,
+        end: ins.arguments().span().end,
     };
     super::one_line(view, span)?;
     // Quotes around all of it were meant as quotes, and are part of the field.

@@ -77,17 +77,17 @@ fn on_first_line(view: &View<'_>, ins: &Instruction, wanted: Span) -> Span {
 /// Every FROM: its index among the instructions, itself, its image and its name.
 fn froms<'a>(
     view: &View<'a>,
-) -> impl Iterator<Item = (usize, &'a Instruction, &'a Text, Option<&'a Text>)> {
+) -> impl Iterator<Item = (usize, &'a Instruction, Text<'a>, Option<Text<'a>>)> {
     let all = view.tree.instructions.iter().enumerate();
-    all.filter_map(|(at, ins)| match &ins.kind {
-        Kind::From { image, alias } => Some((at, ins, image, alias.as_ref())),
+    all.filter_map(|(at, ins)| match ins.kind() {
+        Kind::From { image, alias } => Some((at, ins, image, alias)),
         _ => None,
     })
 }
 
 /// The words of an instruction's arguments, parted by blanks, as ranges of them.
 fn words(ins: &Instruction) -> impl Iterator<Item = Range<usize>> {
-    let text = ins.arguments.as_str();
+    let text = ins.arguments().as_str();
     let blank = |c: char| matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ');
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut before: BTreeMap<(usize, &str), &Command<'_>> = BTreeMap::new();
     for command in view.commands() {
-        let keyword = match &command.ins.kind {
+        let keyword = match command.ins.kind() {
             Kind::Cmd(_) => "CMD",
             Kind::Entrypoint(_) => "ENTRYPOINT",
             Kind::Healthcheck(_) => "HEALTHCHECK",

@@ -49,7 +49,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 
 /// The last line before the heredocs.
 fn last_line(view: &View<'_>, ins: &Instruction) -> u32 {
-    match ins.heredocs.first() {
+    match ins.heredocs().first() {
         Some(doc) => view.source.line(doc.body_span.start).saturating_sub(1),
         None => ins.end_line,
     }

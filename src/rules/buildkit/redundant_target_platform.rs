@@ -35,14 +35,14 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if !only || Some(word.value.as_str()) != globals.value(NAME) {
             continue;
         }
-        let mut flags = ins.flags.iter();
+        let mut flags = ins.flags().iter();
         let Some(flag) = flags.find(|f| f.name() == "platform") else {
             continue;
         };
         let message = format!("`{}` is what this FROM takes without it", flag.raw);
         let finding = out.at(on_first_line(view, ins, flag.span()), message);
         finding.help("take the flag out");
-        if let Some(edit) = without(view, ins, flag) {
+        if let Some(edit) = without(view, ins, &flag) {
             finding.fix(Safety::Proven, vec![edit]);
         }
     }
@@ -51,11 +51,11 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 /// Takes a flag out, and the blanks behind it.
 fn without(view: &View<'_>, ins: &Instruction, flag: &Flag) -> Option<FileEdit> {
     let start = flag.span().start;
-    let later = ins.flags.iter().map(|f| f.span().start);
+    let later = ins.flags().iter().map(|f| f.span().start);
     let end = later
         .filter(|s| *s > start)
         .min()
-        .unwrap_or(ins.arguments.span().start);
+        .unwrap_or(ins.arguments().span().start);
     let span = Span { start, end };
     super::one_line(view, span)?;
     Some(FileEdit::here(span, ""))

@@ -32,7 +32,7 @@ const HARMLESS: &[&str] = &["public", "file", "version"];
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for command in view.commands() {
         // Name, value as written, place.
-        let names: Vec<(String, Option<&str>, Span)> = match &command.ins.kind {
+        let names: Vec<(String, Option<&str>, Span)> = match command.ins.kind() {
             Kind::Arg(list) => list
                 .iter()
                 .map(|(n, v)| (n.to_string(), v.as_ref().map(|v| v.as_str()), n.span()))
@@ -59,7 +59,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             let span = on_first_line(view, command.place, span);
             // An ARG that is empty here is filled by whoever builds.
             let filled = |v: &str| {
-                matches!(command.ins.kind, Kind::Arg(_)) && v.trim_matches(['"', '\'']).is_empty()
+                matches!(command.ins.kind(), Kind::Arg(_)) && v.trim_matches(['"', '\'']).is_empty()
             };
             if let Some(value) = value.filter(|v| holds_nothing(v) && !filled(v)) {
                 let what = command.called();
@@ -74,7 +74,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                     .help("nothing to do, unless somebody writes a secret here");
                 continue;
             }
-            let keeps = match command.ins.kind {
+            let keeps = match command.ins.kind() {
                 Kind::Arg(_) => "can be read from the image's history",
                 _ => "is in the configuration of the stage and of all that start from it",
             };

@@ -19,12 +19,12 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Some(range) = words(ins).nth(2) else {
             continue;
         };
-        let name = &ins.arguments[range.clone()];
+        let name = &ins.arguments()[range.clone()];
         let lower = name.to_lowercase();
         if name == lower {
             continue;
         }
-        let place = ins.arguments.span_of(range);
+        let place = ins.arguments().span_of(range);
         let short = shorten(name);
         let message =
             format!("stage `{short}` has capital letters, and `FROM {short}` would not find it");

@@ -3,7 +3,7 @@
 use super::globals::Globals;
 use super::{froms, on_first_line};
 use crate::diagnostic::{Severity, shorten};
-use crate::dockerfile::nearest;
+use crate::dockerfile::{Flag, nearest};
 use crate::rules::{Check, Findings, Rule, View};
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let used = |text: &str| text.contains('$');
-    if !froms(view).any(|(_, ins, image, _)| used(image) || ins.flag("platform").is_some_and(used))
+    if !froms(view).any(|(_, ins, image, _)| used(&image) || ins.flag("platform").is_some_and(used))
     {
         return;
     }
@@ -29,7 +29,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let platform = ins.flag("platform").filter(|p| !p.is_empty());
         let words = [
             Some((image.as_str(), image.span())),
-            platform.map(|p| (p, ins.flags[0].span())),
+            platform.zip(ins.flags().first().map(Flag::span)),
         ];
         let mut told: BTreeSet<String> = BTreeSet::new();
         for (text, span) in words.into_iter().flatten() {

@@ -44,7 +44,7 @@ impl<'a> Names<'a> {
         let (mut global, mut all) = (BTreeSet::new(), BTreeSet::new());
         let mut in_stage = false;
         for ins in &view.tree.instructions {
-            match &ins.kind {
+            match ins.kind() {
                 Kind::From { .. } => in_stage = true,
                 Kind::Arg(list) => {
                     let names = list.iter().map(|(n, _)| n.as_str());

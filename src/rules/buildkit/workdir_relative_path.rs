@@ -17,7 +17,7 @@ pub static RULE: Rule = Rule {
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for command in view.commands() {
-        let (Kind::Workdir(_), [(_, path)]) = (&command.ins.kind, command.words.as_slice()) else {
+        let (Kind::Workdir(_), [(_, path)]) = (command.ins.kind(), command.words.as_slice()) else {
             continue;
         };
         if command.has_workdir || is_absolute(path) || command.is_unsure {

@@ -78,7 +78,7 @@ pub fn swept_by<'v>(view: &'v View<'_>, entry: usize, path: &str) -> Option<&'v 
 pub fn instruction(view: &View<'_>, step: &Step) -> Option<(usize, Span, String)> {
     let ins = view.tree.instructions.get(step.instruction)?;
     let line: String = ins
-        .original
+        .original()
         .lines()
         .next()
         .unwrap_or_default()
@@ -174,7 +174,7 @@ fn others_name(view: &View<'_>, line: &str) -> bool {
         .iter()
         .filter(|f| f.path != view.path);
     let mut all = others.flat_map(|f| &f.tree.instructions);
-    all.any(|i| match &i.kind {
+    all.any(|i| match i.kind() {
         Kind::Copy(t) | Kind::Add(t) if i.flag("from").is_none() => t
             .sources
             .iter()

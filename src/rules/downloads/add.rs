@@ -22,7 +22,7 @@ const UNPACKED: &[&str] = &[
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for (at, ins) in view.tree.instructions.iter().enumerate() {
-        match &ins.kind {
+        match ins.kind() {
             Kind::Onbuild(inner) => judge(view, at, inner, out),
             _ => judge(view, at, ins, out),
         }
@@ -30,17 +30,17 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) {
-    let Kind::Add(transfer) = &ins.kind else {
+    let Kind::Add(transfer) = ins.kind() else {
         return;
     };
     let copies = ["chown", "chmod", "link", "exclude"];
-    let own_flag = ins.flags.iter().any(|f| !copies.contains(&f.name()));
+    let own_flag = ins.flags().iter().any(|f| !copies.contains(&f.name()));
     if own_flag || (transfer.sources.is_empty() && transfer.inline.is_empty()) {
         return;
     }
     let mut safety = Safety::Proven;
     for source in &transfer.sources {
-        match kind(view, source) {
+        match kind(view, &source) {
             Source::Plain => {}
             Source::Likely => safety = Safety::Assumed,
             Source::Other => return,
@@ -50,10 +50,10 @@ fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) 
     if view.tree.instructions[at].keyword == "ONBUILD" {
         safety = Safety::Assumed;
     }
-    let shown = match transfer.sources.as_slice() {
-        [] => "a heredoc".to_owned(),
-        [one] => format!("`{}`", one.trim_matches(['"', '\''])),
-        list => format!("{} sources", list.len()),
+    let shown = match (transfer.sources.first(), transfer.sources.len()) {
+        (None, _) => "a heredoc".to_owned(),
+        (Some(one), 1) => format!("`{}`", one.trim_matches(['"', '\''])),
+        (_, n) => format!("{n} sources"),
     };
     let message = format!(
         "ADD copies {shown} just as COPY does, and leaves readers to find out whether anything is unpacked or fetched"

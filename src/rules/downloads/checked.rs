@@ -46,7 +46,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         last.extend(run.stage.map(|s| (s, run.instruction)));
     }
     for (at, ins) in view.tree.instructions.iter().enumerate() {
-        let Kind::Add(transfer) = &ins.kind else {
+        let Kind::Add(transfer) = ins.kind() else {
             continue;
         };
         let stage = view.stage_of(at);
@@ -57,7 +57,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         for source in &transfer.sources {
             let web = source.starts_with("https://") || source.starts_with("http://");
             // A repository is checked out, and its commit is what is to be pinned there.
-            let path = source.split(['?', '#']).next().unwrap_or(source);
+            let path = source.split(['?', '#']).next().unwrap_or(&source);
             let api = source.contains("//api.");
             if !web || path.ends_with(".git") || is_key(path) || is_text(path) || api {
                 continue;

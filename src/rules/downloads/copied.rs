@@ -2,7 +2,7 @@
 
 use super::fetch::{MOST, base, is_archive, same, takes_away, unpacks};
 use crate::diagnostic::Severity;
-use crate::dockerfile::{Instruction, Kind, Transfer};
+use crate::dockerfile::{Instruction, Kind, Text};
 use crate::rewrite::Safety;
 use crate::rules::{Check, FileEdit, Findings, Rule, Run, View};
 use crate::source::Span;
@@ -20,19 +20,21 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut seen = 0;
     for stage in view.image_stages() {
         for (at, ins) in view.instructions(stage) {
-            let Kind::Copy(transfer) = &ins.kind else {
+            let Kind::Copy(transfer) = ins.kind() else {
                 continue;
             };
-            let [source] = transfer.sources.as_slice() else {
+            let Some(source) = transfer.sources.only() else {
                 continue;
             };
-            if is_archive(source) && !source.contains(['*', '?', '[']) && transfer.inline.is_empty()
+            if is_archive(&source)
+                && !source.contains(['*', '?', '['])
+                && transfer.inline.is_empty()
             {
                 seen += 1;
                 if seen > MOST {
                     return;
                 }
-                judge(view, stage, at, ins, transfer, out);
+                judge(view, stage, at, (ins, source), out);
             }
         }
     }
@@ -42,12 +44,10 @@ fn judge(
     view: &View<'_>,
     stage: usize,
     at: usize,
-    ins: &Instruction,
-    transfer: &Transfer,
+    (ins, source): (&Instruction, Text<'_>),
     out: &mut Findings<'_>,
 ) {
-    let source = &transfer.sources[0];
-    let shown = base(source);
+    let shown = base(&source);
     let Some(dest) = view.step(at).and_then(|s| s.dest.as_ref()) else {
         return;
     };
@@ -82,7 +82,7 @@ fn judge(
         }
         false => "mount it into the RUN that unpacks it: `RUN --mount=type=bind,source=…,target=…`",
     });
-    if !gone && let Some(edits) = mounted(view, at, run, source, &file) {
+    if !gone && let Some(edits) = mounted(view, at, run, &source, &file) {
         finding.fix(Safety::Assumed, edits);
     }
 }
@@ -100,14 +100,14 @@ fn mounted(
     let others = view.tree.instructions.iter().enumerate();
     let named = others
         .filter(|(i, _)| *i != at && *i != run.instruction)
-        .any(|(_, i)| i.original.contains(base(file)));
+        .any(|(_, i)| i.original().contains(base(file)));
     // Anything that writes to the file would fail on a mount.
     let reads = run.calls.iter().all(|c| {
         let names = c.arguments.iter().any(|a| same(a.shown(), file));
         !names || unpacks(c, file).is_some()
     });
     let ok = run.instruction == at + 1
-        && ins.flags.is_empty()
+        && ins.flags().is_empty()
         && !run.is_heredoc()
         && !run.text.is_empty()
         && plain(source)

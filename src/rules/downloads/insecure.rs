@@ -44,7 +44,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         }
     }
     for (at, ins) in view.tree.instructions.iter().enumerate() {
-        let Kind::Add(transfer) = &ins.kind else {
+        let Kind::Add(transfer) = ins.kind() else {
             continue;
         };
         let reached = view.stage_of(at).and_then(|s| view.plan.stages.get(s));
@@ -52,8 +52,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         for source in &transfer.sources {
-            if source.starts_with("http://") && !is_local(source) {
-                out.at(source.span(), plain(source))
+            if source.starts_with("http://") && !is_local(&source) {
+                out.at(source.span(), plain(&source))
                     .help("write `https://`, or give ADD the sum with `--checksum`");
             }
         }

@@ -135,7 +135,9 @@ fn names(call: &Call, file: &str) -> bool {
 fn named_later(view: &View<'_>, instruction: usize, shown: &str) -> bool {
     let later = view.tree.instructions.get(instruction + 1..);
     let mut later = later.unwrap_or_default().iter();
-    later.any(|i| i.original.contains(shown) || i.heredocs.iter().any(|h| h.body.contains(shown)))
+    later.any(|i| {
+        i.original().contains(shown) || i.heredocs().iter().any(|h| h.body.contains(shown))
+    })
 }
 
 /// Whether the last stage is a check or a tool of developers by its name: nobody keeps that image.

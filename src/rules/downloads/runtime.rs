@@ -47,7 +47,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             let all = stages.iter().flat_map(|s| view.instructions(*s));
             let mut all = all.into_iter();
             if all.any(
-                |(_, i)| matches!(&i.kind, Kind::User(u) if !matches!(u.as_str(), "root" | "0")),
+                |(_, i)| matches!(i.kind(), Kind::User(u) if !matches!(u.as_str(), "root" | "0")),
             ) {
                 return;
             }
@@ -67,7 +67,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut named: Vec<(String, String, Span)> = Vec::new();
     for stage in stages {
         for (_, ins) in view.instructions(stage) {
-            match &ins.kind {
+            match ins.kind() {
                 // What a variable decides may be any of them.
                 Kind::Volume(list) if list.iter().any(|v| v.contains('$')) => return,
                 Kind::Volume(list) => {
@@ -121,7 +121,7 @@ fn collect(ins: &Instruction, out: &mut Vec<(String, String, Span)>) {
             out.push((by, value.to_owned(), span));
         }
     };
-    match &ins.kind {
+    match ins.kind() {
         Kind::Env(pairs) => {
             for (key, value) in pairs {
                 let name = key.as_str();
@@ -129,7 +129,7 @@ fn collect(ins: &Instruction, out: &mut Vec<(String, String, Span)>) {
                     .split_whitespace()
                     .any(|v| name == v || name.ends_with(&format!("_{v}")));
                 if known {
-                    add(format!("`{name}`"), value, key.span());
+                    add(format!("`{name}`"), &value, key.span());
                 }
             }
         }

@@ -104,7 +104,7 @@ fn look(
     };
     let many = if holders.len() == 1 { "line" } else { "lines" };
     let source = view.tree.instructions.get(first.instruction);
-    let source = source.map_or_else(String::new, |i| quoted(&i.original));
+    let source = source.map_or_else(String::new, |i| quoted(&i.original()));
     let message = format!(
         "{} puts every file whose owner or mode it changes into a second layer: those of {source} (line {}) are in the image twice",
         quoted(view.source.text(call.span).as_ref()),

@@ -54,7 +54,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 continue;
             }
             let made = view.tree.instructions.get(holder.instruction);
-            let made = made.map_or_else(String::new, |i| quoted(&i.original));
+            let made = made.map_or_else(String::new, |i| quoted(&i.original()));
             let message = format!(
                 "`{}` is deleted here, but the layer of {made} (line {}) still holds it",
                 removed.text, holder.line
@@ -218,7 +218,7 @@ fn copied(view: &View<'_>, step: &Step, path: &str) -> bool {
     let Some(ins) = view.tree.instructions.get(step.instruction) else {
         return false;
     };
-    let (crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)) = &ins.kind else {
+    let (crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)) = ins.kind() else {
         return false;
     };
     let (to, is_dir) = dest;
@@ -229,11 +229,11 @@ fn copied(view: &View<'_>, step: &Step, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let inside = path.strip_suffix(name).map(|d| d.trim_end_matches('/'));
     let here = inside.is_some_and(|d| d == to.trim_end_matches('/'));
-    let named = |s: &crate::dockerfile::Text| {
+    let named = |s: crate::dockerfile::Text<'_>| {
         let source = s.trim_end_matches('/');
         !source.contains('*') && source.rsplit('/').next() == Some(name) && source != "."
     };
-    (here && t.sources.iter().any(named)) || (to == path && t.sources.iter().all(|s| **s != *"."))
+    (here && t.sources.iter().any(named)) || (to == path && t.sources.iter().all(|s| s != "."))
 }
 
 /// Whether a download of the RUN is kept under this path.

@@ -27,7 +27,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 && c.through.is_empty()
                 && !c.captured
         };
-        let known = !run.calls.is_empty() && !run.script.has_unknown() && run.ins.flags.is_empty();
+        let known =
+            !run.calls.is_empty() && !run.script.has_unknown() && run.ins.flags().is_empty();
         if !known || !run.calls.iter().all(prints) || run.ins.keyword != "RUN" {
             continue;
         }
@@ -37,7 +38,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         }
         let message = "this RUN changes no file: it is a step in every build and an empty layer in the image, and prints nothing once it is cached";
-        out.at(run.ins.original.span(), message)
+        out.at(run.ins.original().span(), message)
             .pays(run.instruction)
             .help("leave it out, or put it into the RUN whose output it explains");
     }

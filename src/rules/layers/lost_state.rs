@@ -52,12 +52,12 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             "source" | "." => "do it in the RUN that needs it",
             _ => "do it in each RUN that needs it, or in SHELL",
         };
-        let finding = out.at(run.ins.original.span(), message);
+        let finding = out.at(run.ins.original().span(), message);
         finding.help(help);
         if let Some(text) = instead(view, run) {
             finding.fix(
                 Safety::Review,
-                vec![FileEdit::here(run.ins.original.span(), text)],
+                vec![FileEdit::here(run.ins.original().span(), text)],
             );
         }
     }
@@ -69,8 +69,8 @@ fn instead(view: &View<'_>, run: &Run<'_>) -> Option<String> {
         return None;
     };
     let plain = view.tree.instructions.get(run.instruction)?.keyword == "RUN"
-        && run.ins.flags.is_empty()
-        && run.ins.heredocs.is_empty();
+        && run.ins.flags().is_empty()
+        && run.ins.heredocs().is_empty();
     if !plain {
         return None;
     }

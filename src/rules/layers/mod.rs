@@ -58,5 +58,5 @@ fn hidden_by<'v>(
 /// Where a step's instruction stands, without the line end.
 fn place(view: &View<'_>, step: &Step) -> Span {
     let ins = view.tree.instructions.get(step.instruction);
-    ins.map_or(step.span, |i| i.original.span())
+    ins.map_or(step.span, |i| i.original().span())
 }

@@ -25,11 +25,11 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let [Some(a), Some(b)] = texts else { continue };
         // Variables between them may have changed what they do.
         let same = first.definition == second.definition
-            && a.original == b.original
-            && a.heredocs == b.heredocs;
+            && a.original() == b.original()
+            && a.heredocs() == b.heredocs();
         if known && same && first.id != second.id && second.id.trigger == 0 {
             let message = format!("this does what line {} has just done", first.line);
-            out.at(b.original.span(), message)
+            out.at(b.original().span(), message)
                 .help("leave one of them out")
                 .pays(second.instruction);
         }

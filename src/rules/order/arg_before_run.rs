@@ -24,13 +24,13 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         }
         let list: Vec<(usize, &Instruction)> = view.instructions(stage).collect();
         for (place, (_, ins)) in list.iter().enumerate() {
-            let Kind::Arg(names) = &ins.kind else {
+            let Kind::Arg(names) = ins.kind() else {
                 continue;
             };
             // A line for several arguments can only be moved as one.
             for (name, _) in names {
-                if differs(view, name) {
-                    look(view, stage, &list, place, name, names.len() == 1, out);
+                if differs(view, &name) {
+                    look(view, stage, &list, place, &name, names.len() == 1, out);
                 }
             }
         }
@@ -62,7 +62,7 @@ fn look(
     // The first line that makes no step and shows the value.
     let mut shown = None;
     for (at, (index, ins)) in list.iter().enumerate().skip(place + 1) {
-        match &ins.kind {
+        match ins.kind() {
             Kind::Arg(again) if again.iter().any(|(n, _)| *n == *name) => break,
             Kind::Env(pairs) => {
                 let taken = pairs
@@ -77,8 +77,8 @@ fn look(
             }
             _ => {}
         }
-        let named = mentions(&ins.original, &names)
-            || ins.heredocs.iter().any(|h| mentions(&h.body, &names));
+        let named = mentions(&ins.original(), &names)
+            || ins.heredocs().iter().any(|h| mentions(&h.body, &names));
         let Some(step) = view.step(*index) else {
             if named && shown.is_none() && !carriers.contains(&at) {
                 shown = Some(at);
@@ -105,7 +105,7 @@ fn look(
     };
     let message = format!(
         "`{name}` is part of the cache key of {} (line {}){more}, which has no use for it: each build with another value runs that again",
-        crate::rules::quoted(&run.arguments),
+        crate::rules::quoted(&run.arguments()),
         run.line,
     );
     let used = first_use.map(|at| list[at].1.line);
@@ -126,7 +126,7 @@ fn look(
         }
         None => format!("declare it behind the last RUN{along}"),
     };
-    let finding = out.at(ins.keyword_span().to(ins.arguments.span()), message);
+    let finding = out.at(ins.keyword_span().to(ins.arguments().span()), message);
     finding.help(help).ask(Ask::Varies(name.to_owned()));
     // A LABEL that shows the value has to stay behind it.
     let stays = shown.is_some_and(|s| first_use.is_none_or(|f| s < f));

@@ -83,7 +83,7 @@ fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item =
         let step = view.step(w.run);
         // A tool for all of the image is no dependency of the project.
         let global = view.tree.instructions.get(w.run).is_some_and(|i| {
-            let mut words = i.arguments.split_ascii_whitespace();
+            let mut words = i.arguments().as_str().split_ascii_whitespace();
             words.any(|w| matches!(w, "-g" | "--global"))
         });
         !global
@@ -103,9 +103,9 @@ fn found(view: &View<'_>, copy: usize, run: usize, names: &[String], out: &mut F
     };
     let message = format!(
         "{} (line {}) runs again for every edit of a file that {} brings: {looks}",
-        quoted(&ran.arguments),
+        quoted(&ran.arguments()),
         ran.line,
-        quoted(&ins.original),
+        quoted(&ins.original()),
     );
     let help = match names {
         [] => "copy the manifests first, then install, then copy the rest".to_owned(),
@@ -115,7 +115,7 @@ fn found(view: &View<'_>, copy: usize, run: usize, names: &[String], out: &mut F
             ran.line
         ),
     };
-    out.at(ins.original.span(), message)
+    out.at(ins.original().span(), message)
         .help(help)
         .ask(Ask::Behind {
             by: copy,
@@ -171,7 +171,7 @@ fn by_class(view: &View<'_>) -> Vec<(usize, usize)> {
 
 /// Whether an instruction takes all of the context.
 fn whole_context(view: &View<'_>, at: usize) -> bool {
-    let kind = view.tree.instructions.get(at).map(|i| &i.kind);
+    let kind = view.tree.instructions.get(at).map(|i| i.kind());
     let Some(Kind::Copy(Transfer { sources, .. }) | Kind::Add(Transfer { sources, .. })) = kind
     else {
         return false;

@@ -21,10 +21,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     // One that has a fixed value stays what it is.
     let fixed = options.args.iter().any(|(n, v)| n == NAME && !v.is_empty());
     let said = options.volatile_args.iter().any(|n| n == NAME);
-    let declared = view.tree.instructions.iter().any(|i| match &i.kind {
+    let declared = view.tree.instructions.iter().any(|i| match i.kind() {
         Kind::Arg(list) => list
             .iter()
-            .any(|(n, default)| **n == *NAME && default.is_none()),
+            .any(|(n, default)| *n == *NAME && default.is_none()),
         _ => false,
     });
     if !said && (fixed || !declared) {
@@ -48,7 +48,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let message = format!(
             "{NAME} is in the cache key of this WORKDIR: where it is the time of the commit, {runs} again for every commit"
         );
-        out.at(ins.original.span(), message)
+        out.at(ins.original().span(), message)
             .help(
                 "let a COPY or a RUN make the folder, or give SOURCE_DATE_EPOCH a value that stays",
             )

@@ -80,7 +80,7 @@ impl<'v, 'a> Around<'v, 'a> {
                 .tree
                 .instructions
                 .get(view.plan.stages[stage].from)
-                .map(|i| &i.kind)
+                .map(|i| i.kind())
                 && let Some((start, _)) =
                     image.split_once('$').filter(|(start, _)| !start.is_empty())
             {
@@ -154,13 +154,13 @@ impl<'v, 'a> Around<'v, 'a> {
         }
         for stage in 0..self.view.plan.stages.len() {
             for (at, ins) in self.view.instructions(stage) {
-                let sets = match &ins.kind {
+                let sets = match ins.kind() {
                     Kind::Copy(t) | Kind::Add(t) => {
                         !place.is_empty()
                             && (t.dest.starts_with(place)
                                 || t.sources.iter().any(|s| s.contains(place)))
                     }
-                    Kind::Env(pairs) => pairs.iter().any(|(k, v)| has(k) || has(v)),
+                    Kind::Env(pairs) => pairs.iter().any(|(k, v)| has(&k) || has(&v)),
                     _ => false,
                 };
                 if sets {
@@ -206,7 +206,7 @@ impl<'v, 'a> Around<'v, 'a> {
 
 /// The stage that a COPY takes all files of.
 fn taken_whole(view: &View<'_>, ins: &Instruction, at: usize) -> Option<usize> {
-    let Kind::Copy(copy) = &ins.kind else {
+    let Kind::Copy(copy) = ins.kind() else {
         return None;
     };
     let mut sources = copy.sources.iter();

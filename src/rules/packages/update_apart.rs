@@ -136,7 +136,7 @@ fn found(
 /// The two RUNs as one, where they stand next to each other and are plain chains.
 fn joined(view: &View<'_>, run: &Run<'_>, later: &Run<'_>) -> Option<Vec<FileEdit>> {
     let next = later.instruction == run.instruction + 1 && later.stage == run.stage;
-    let bare = |r: &Run<'_>| r.ins.flags.is_empty() && !r.is_heredoc() && r.ins.keyword == "RUN";
+    let bare = |r: &Run<'_>| r.ins.flags().is_empty() && !r.is_heredoc() && r.ins.keyword == "RUN";
     if !next || !bare(run) || !bare(later) {
         return None;
     }

@@ -117,7 +117,7 @@ fn is_next(view: &View<'_>, one: &Run<'_>, next: &Run<'_>) -> bool {
 /// The line of a WORKDIR of that folder right behind a RUN.
 fn is_workdir_next(view: &View<'_>, run: &Run<'_>, folder: &str) -> Option<u32> {
     let next = view.tree.instructions.get(run.instruction + 1)?;
-    let Kind::Workdir(_) = &next.kind else {
+    let Kind::Workdir(_) = next.kind() else {
         return None;
     };
     let step = view.step(run.instruction + 1)?;
@@ -131,7 +131,7 @@ fn is_last(view: &View<'_>, run: &Run<'_>) -> bool {
         return false;
     };
     let follows = view.instructions(stage).any(|(at, ins)| {
-        at > run.instruction && !matches!(ins.kind, Kind::Env(_) | Kind::Label(_) | Kind::Arg(_))
+        at > run.instruction && !matches!(ins.kind(), Kind::Env(_) | Kind::Label(_) | Kind::Arg(_))
     });
     let base = |s: &crate::plan::Stage| s.base == crate::plan::Base::Stage(stage);
     !follows && !view.plan.stages.iter().any(base)

@@ -37,7 +37,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for (at, ins) in view.instructions(stage) {
             if matches!(
-                ins.kind,
+                ins.kind(),
                 Kind::Run(_) | Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_)
             ) {
                 collect(view, at, ins.span, &mut places);

@@ -46,7 +46,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 
 fn of_instruction(view: &View<'_>, ins: &Instruction, out: &mut Findings<'_>) {
     // Bodies of heredocs are behind the lines of the instruction itself.
-    let body = ins.heredocs.iter().map(|h| h.body_span.start).min();
+    let body = ins.heredocs().iter().map(|h| h.body_span.start).min();
     let end = body.unwrap_or(ins.span.end);
     let escape = view.tree.directives.escape;
     let mut quotes = Quotes::default();
@@ -111,7 +111,7 @@ fn found(
     let lead = bytes.len() - bytes.trim_ascii_start().len();
     let start = line.start.saturating_add(u32::try_from(lead).unwrap_or(0));
     let end = start.saturating_add(u32::try_from(bytes.trim_ascii().len()).unwrap_or(0));
-    let inside = match &ins.kind {
+    let inside = match ins.kind() {
         Kind::Run(_) => "is read as part of its command",
         Kind::Copy(_) | Kind::Add(_) => "is read as more files to copy",
         _ => "is read as part of it",

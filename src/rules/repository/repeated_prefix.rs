@@ -87,13 +87,13 @@ fn starts(
         for index in facts.from + 1..facts.end {
             let ins = &file.tree.instructions[index];
             // Files of two contexts may differ, and nobody looks.
-            let takes = matches!(ins.kind, Kind::Copy(_) | Kind::Add(_) | Kind::Invalid);
+            let takes = matches!(ins.kind(), Kind::Copy(_) | Kind::Add(_) | Kind::Invalid);
             if takes || mounts_files(ins) {
                 return;
             }
             length += 1;
-            ins.original.to_string().hash(&mut hasher);
-            ins.heredocs.iter().for_each(|d| d.body.hash(&mut hasher));
+            ins.original().to_string().hash(&mut hasher);
+            ins.heredocs().iter().for_each(|d| d.body.hash(&mut hasher));
             let mut steps = facts.steps.iter().map(|s| &plan.graph[*s]);
             let Some(step) = steps.find(|s| s.instruction == index) else {
                 continue;
@@ -131,7 +131,7 @@ fn chain(plan: &Plan, stage: usize) -> Vec<usize> {
 
 /// Whether a RUN sees files of the context or of a stage.
 fn mounts_files(ins: &Instruction) -> bool {
-    let mounts = ins.flags.iter().filter(|f| f.name() == "mount");
+    let mounts = ins.flags().iter().filter(|f| f.name() == "mount");
     mounts.into_iter().any(|f| {
         let value = f.value().unwrap_or_default();
         !["type=cache", "type=secret", "type=ssh", "type=tmpfs"]

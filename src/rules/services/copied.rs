@@ -16,7 +16,7 @@ pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
             let list: Vec<_> = view.instructions(*s).collect();
             list.into_iter().rev()
         });
-        let (at, _) = list.find(|(_, i)| matches!(i.kind, Kind::Workdir(_)))?;
+        let (at, _) = list.find(|(_, i)| matches!(i.kind(), Kind::Workdir(_)))?;
         let dest = view.step(at).and_then(|s| s.dest.as_ref());
         dest.and_then(|d| d.best()).map(str::to_owned)
     };
@@ -42,7 +42,7 @@ pub fn in_context(view: &View<'_>, word: &str) -> Option<String> {
     for stage in view.image_stages() {
         let list: Vec<_> = view.instructions(stage).collect();
         for (at, ins) in list.into_iter().rev() {
-            if matches!(ins.kind, Kind::Run(_)) {
+            if matches!(ins.kind(), Kind::Run(_)) {
                 wanted.extend(moved(view, at, &wanted));
             }
             let found = copied(view, at, ins, &wanted);
@@ -87,7 +87,7 @@ fn moved(view: &View<'_>, at: usize, wanted: &[String]) -> Option<String> {
 }
 
 fn copied(view: &View<'_>, at: usize, ins: &Instruction, wanted: &[String]) -> Option<String> {
-    let (Kind::Copy(transfer) | Kind::Add(transfer)) = &ins.kind else {
+    let (Kind::Copy(transfer) | Kind::Add(transfer)) = ins.kind() else {
         return None;
     };
     if ins.flag("from").is_some() || ins.has_flag("parents") {

@@ -29,7 +29,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if let Some(CommandForm::Exec(argv)) = form
             && let Some(first) = argv.first()
             && (matches!(first.as_str(), "/sbin/init" | "/usr/sbin/init")
-                || matches!(base(first), "systemd"))
+                || matches!(base(&first), "systemd"))
         {
             let message = format!(
                 "`{}` is a whole init system: it wants privileges and mounts, and hides from the container's runtime how its services are",

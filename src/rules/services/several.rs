@@ -167,13 +167,13 @@ fn programs(view: &View<'_>) -> Option<Vec<String>> {
     let mut more = false;
     for stage in view.image_stages() {
         for (_, ins) in view.instructions(stage) {
-            let (Kind::Copy(t) | Kind::Add(t)) = &ins.kind else {
+            let (Kind::Copy(t) | Kind::Add(t)) = ins.kind() else {
                 continue;
             };
             if ins.flag("from").is_some() {
                 continue;
             }
-            for file in t.sources.iter().flat_map(|s| configuration(view, s)) {
+            for file in t.sources.iter().flat_map(|s| configuration(view, &s)) {
                 let text = view.project.files.read(&file);
                 let text = text
                     .and_then(|t| String::from_utf8(t).ok())

@@ -50,9 +50,9 @@ fn is_errand(program: &str) -> bool {
 /// What stands in ENTRYPOINT and CMD of the image.
 pub struct Start<'a> {
     /// The instruction, and its form.
-    pub entrypoint: Option<(&'a Instruction, &'a CommandForm)>,
+    pub entrypoint: Option<(&'a Instruction, CommandForm<'a>)>,
     /// The instruction, and its form.
-    pub cmd: Option<(&'a Instruction, &'a CommandForm)>,
+    pub cmd: Option<(&'a Instruction, CommandForm<'a>)>,
 }
 
 /// What the image starts.
@@ -64,7 +64,7 @@ pub fn start<'a>(view: &View<'a>) -> Start<'a> {
     for stage in view.image_stages() {
         let list: Vec<(usize, &'a Instruction)> = view.instructions(stage).collect();
         for (_, ins) in list.into_iter().rev() {
-            match &ins.kind {
+            match ins.kind() {
                 Kind::Cmd(form) if out.cmd.is_none() => out.cmd = Some((ins, form)),
                 Kind::Entrypoint(form) if out.entrypoint.is_none() => {
                     out.entrypoint = Some((ins, form));
@@ -82,8 +82,8 @@ pub fn start<'a>(view: &View<'a>) -> Start<'a> {
 
 impl<'a> Start<'a> {
     /// The words of the first process, where both instructions are in the exec form.
-    pub fn argv(&self) -> Vec<&'a Text> {
-        let words = |part: &Option<(&'a Instruction, &'a CommandForm)>| match part {
+    pub fn argv(&self) -> Vec<Text<'a>> {
+        let words = |part: &Option<(&'a Instruction, CommandForm<'a>)>| match part {
             Some((_, CommandForm::Exec(words))) => words.iter().collect::<Vec<_>>(),
             _ => Vec::new(),
         };
@@ -94,7 +94,7 @@ impl<'a> Start<'a> {
 
     /// Where the first process is named.
     pub fn place(&self) -> Option<(&'a Instruction, &'static str)> {
-        let exec = |p: &Option<(&'a Instruction, &'a CommandForm)>| {
+        let exec = |p: &Option<(&'a Instruction, CommandForm<'a>)>| {
             p.as_ref()
                 .filter(|(_, f)| !matches!(f, CommandForm::Exec(w) if w.is_empty()))
                 .map(|(ins, _)| *ins)
@@ -141,13 +141,13 @@ pub fn commands(view: &View<'_>) -> Option<Commands> {
         let shell = set_shell(view).unwrap_or_else(|| "sh".to_owned());
         return SHELLS
             .contains(&shell.as_str())
-            .then(|| inline(line, ins, keyword, None, shell));
+            .then(|| inline(&line, ins, keyword, None, shell));
     }
     // With an ENTRYPOINT that is only an init, the CMD says the rest.
     let argv = start.argv();
     let mut words = argv.as_slice();
     let mut init = None;
-    let name = |t: &Text| base(t).to_owned();
+    let name = |t: &Text<'_>| base(t).to_owned();
     if let Some((first, rest)) = words.split_first()
         && INITS.contains(&name(first).as_str())
     {
@@ -160,7 +160,7 @@ pub fn commands(view: &View<'_>) -> Option<Commands> {
                 return None;
             };
             let shell = set_shell(view).unwrap_or_else(|| "sh".to_owned());
-            return Some(inline(line, ins, "CMD", init, shell));
+            return Some(inline(&line, ins, "CMD", init, shell));
         }
     }
     let (first, rest) = words.split_first()?;
@@ -178,9 +178,9 @@ pub fn commands(view: &View<'_>) -> Option<Commands> {
                 Some((ins, _)) => (ins, "CMD"),
                 None => (ins, keyword),
             };
-            return Some(inline(text, ins, keyword, init, first_name));
+            return Some(inline(&text, ins, keyword, init, first_name));
         }
-        return from_file(view, text, ins, keyword, init);
+        return from_file(view, &text, ins, keyword, init);
     }
     from_file(view, first, ins, keyword, init)
 }
@@ -209,8 +209,8 @@ fn set_shell(view: &View<'_>) -> Option<String> {
     for stage in view.image_stages() {
         let list: Vec<_> = view.instructions(stage).collect();
         for (_, ins) in list.into_iter().rev() {
-            if let Kind::Shell(argv) = &ins.kind {
-                return argv.first().map(|t| base(t).to_owned());
+            if let Kind::Shell(argv) = ins.kind() {
+                return argv.first().map(|t| base(&t).to_owned());
             }
         }
     }

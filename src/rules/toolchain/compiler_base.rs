@@ -100,11 +100,11 @@ fn starts_compiler(view: &View<'_>) -> bool {
     let of = |stage: &usize| -> Vec<String> {
         let commands = view
             .instructions(*stage)
-            .filter_map(|(_, i)| match &i.kind {
+            .filter_map(|(_, i)| match i.kind() {
                 Kind::Cmd(c) | Kind::Entrypoint(c) => Some(c),
                 _ => None,
             });
-        let first = |c: &CommandForm| match c {
+        let first = |c: CommandForm<'_>| match c {
             CommandForm::Exec(argv) => argv
                 .first()
                 .map(|a| (a.to_string(), argv.get(1).map(|b| b.to_string()))),

@@ -63,10 +63,10 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 /// The commands that the image starts.
-fn commands<'a>(view: &View<'a>) -> Vec<&'a CommandForm> {
+fn commands<'a>(view: &View<'a>) -> Vec<CommandForm<'a>> {
     let stages = view.image_stages();
     let all = stages.iter().flat_map(|s| view.instructions(*s));
-    let one = all.into_iter().filter_map(|(_, i)| match &i.kind {
+    let one = all.into_iter().filter_map(|(_, i)| match i.kind() {
         Kind::Cmd(c) | Kind::Entrypoint(c) => Some(c),
         _ => None,
     });

@@ -16,7 +16,7 @@ fn is_shipped(view: &View<'_>) -> bool {
     let starts = stages.iter().flat_map(|s| view.instructions(*s));
     let starts = starts
         .into_iter()
-        .any(|(_, i)| matches!(i.kind, Kind::Cmd(_) | Kind::Entrypoint(_)));
+        .any(|(_, i)| matches!(i.kind(), Kind::Cmd(_) | Kind::Entrypoint(_)));
     let name = stages
         .first()
         .and_then(|s| view.plan.stages[*s].name.clone());

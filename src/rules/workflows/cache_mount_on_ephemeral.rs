@@ -39,7 +39,7 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
             continue;
         };
         let flag = ins
-            .flags
+            .flags()
             .iter()
             .find(|f| f.name() == "mount" && f.value().is_some_and(|v| v.contains("cache")));
         let span = flag.map_or(ins.keyword_span(), |f| f.raw.span());

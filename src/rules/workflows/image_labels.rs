@@ -54,7 +54,7 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
             .instructions
             .iter()
             .rev()
-            .find(|i| matches!(i.kind, Kind::From { .. }));
+            .find(|i| matches!(i.kind(), Kind::From { .. }));
         let Some(from) = from else { continue };
         let message = format!(
             "{} publishes this image, and it has no label `{}`",
@@ -97,7 +97,7 @@ fn labelled_by_bake(project: &Project<'_>) -> bool {
 fn labels(file: &ProjectFile<'_>) -> Vec<String> {
     let mut out = Vec::new();
     for ins in &file.tree.instructions {
-        if let Kind::Label(pairs) = &ins.kind {
+        if let Kind::Label(pairs) = ins.kind() {
             out.extend(
                 pairs
                     .iter()

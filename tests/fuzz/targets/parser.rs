@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         .tree
         .instructions
         .iter()
-        .any(|i| i.kind == Kind::Invalid);
+        .any(|i| i.kind() == Kind::Invalid);
     assert!(refused || !invalid, "an invalid instruction and no error");
 
     let options = BuildOptions {
@@ -58,17 +58,17 @@ fn check(instruction: &Instruction, len: usize) {
     };
     within(instruction.keyword_span());
     assert!(instruction.line <= instruction.end_line);
-    instruction.flags.iter().for_each(|flag| within(flag.span()));
+    instruction.flags().iter().for_each(|flag| within(flag.span()));
     instruction
-        .heredocs
+        .heredocs()
         .iter()
         .for_each(|h| within(h.body_span));
-    within(instruction.original.span());
-    within(instruction.arguments.span());
-    for (at, c) in instruction.arguments.char_indices() {
-        within(instruction.arguments.span_of(at..at + c.len_utf8()));
+    within(instruction.original().span());
+    within(instruction.arguments().span());
+    for (at, c) in instruction.arguments().char_indices() {
+        within(instruction.arguments().span_of(at..at + c.len_utf8()));
     }
-    if let Kind::Onbuild(trigger) = &instruction.kind {
+    if let Kind::Onbuild(trigger) = instruction.kind() {
         check(trigger, len);
     }
 }

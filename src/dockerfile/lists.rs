@@ -1,0 +1,317 @@
+//! What the instructions of a file share, and the lists they have of it.
+//!
+//! Goes in: the joined text of a file, and where words and flags stand in it. Comes out: views that read like
+//! slices of texts. Costs no copy; a file's words are one list, of which an instruction has a stretch.
+//! Invariant: an instruction's stretches are of its own file's lists.
+
+use super::flags;
+use super::text::{Joined, Part, Text};
+use crate::source::Span;
+use std::fmt;
+use std::sync::Arc;
+
+/// The words and flags of all instructions of a file, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) joined: Joined,
+    pub(super) words: Vec<Part>,
+    pub(super) flags: Vec<FlagParts>,
+}
+
+/// Where a flag stands.
+#[derive(Clone, Copy, Debug)]
+pub struct FlagParts {
+    pub(super) raw: Part,
+    /// Without quotes and escapes, or [`Part::NONE`] where that is the same text.
+    pub(super) cooked: Part,
+    /// Where the first `=` is, in `cooked` if there is one.
+    pub(super) equals: Option<u32>,
+}
+
+/// A file's share in its [`Lists`], which an instruction gets when the file is read to its end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Content(Option<Arc<Lists>>);
+
+/// Of instructions that are still being read.
+static NONE_YET: Lists = Lists {
+    joined: Joined::NOTHING,
+    words: Vec::new(),
+    flags: Vec::new(),
+};
+
+impl Content {
+    pub(super) fn new(lists: Lists) -> Self {
+        Self(Some(Arc::new(lists)))
+    }
+
+    fn lists(&self) -> &Lists {
+        self.0.as_deref().unwrap_or(&NONE_YET)
+    }
+
+    pub(super) fn text(&self, part: Part) -> Text<'_> {
+        Text::piece(&self.lists().joined, part)
+    }
+
+    pub(super) fn words(&self, stretch: Part) -> Texts<'_> {
+        let lists = self.lists();
+        List::new(&lists.joined, lists.words.get(stretch.range()))
+    }
+
+    pub(super) fn flags(&self, stretch: Part) -> Flags<'_> {
+        let lists = self.lists();
+        List::new(&lists.joined, lists.flags.get(stretch.range()))
+    }
+}
+
+/// `--name=value` or `--name`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Flag<'a> {
+    /// As written, `--mount=type=cache,target=/root`.
+    pub raw: Text<'a>,
+    /// `raw` without quotes and escapes.
+    whole: &'a str,
+    equals: Option<u32>,
+}
+
+impl<'a> Flag<'a> {
+    /// Without the dashes, as written (names are case-sensitive).
+    #[must_use]
+    pub fn name(self) -> &'a str {
+        flags::cut(self.whole, self.equals).0
+    }
+
+    /// Quotes and escapes removed; `None` without `=`.
+    #[must_use]
+    pub fn value(self) -> Option<&'a str> {
+        flags::cut(self.whole, self.equals).1
+    }
+
+    /// Where it stands, from the dashes to the end of the value.
+    #[must_use]
+    pub fn span(self) -> Span {
+        self.raw.span()
+    }
+}
+
+impl fmt::Debug for Flag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.raw, f)
+    }
+}
+
+/// What a [`List`] is made of.
+pub trait Entry<'a>: Sized {
+    /// The places it is kept as.
+    type Stored: 'a;
+
+    /// Finds the text of the places.
+    fn read(joined: &'a Joined, stored: &Self::Stored) -> Self;
+}
+
+impl<'a> Entry<'a> for Text<'a> {
+    type Stored = Part;
+
+    fn read(joined: &'a Joined, stored: &Part) -> Self {
+        Text::piece(joined, *stored)
+    }
+}
+
+impl<'a> Entry<'a> for (Text<'a>, Text<'a>) {
+    type Stored = [Part; 2];
+
+    fn read(joined: &'a Joined, [key, value]: &[Part; 2]) -> Self {
+        (Text::piece(joined, *key), Text::piece(joined, *value))
+    }
+}
+
+impl<'a> Entry<'a> for (Text<'a>, Option<Text<'a>>) {
+    type Stored = [Part; 2];
+
+    fn read(joined: &'a Joined, [name, value]: &[Part; 2]) -> Self {
+        let value = (*value != Part::NONE).then(|| Text::piece(joined, *value));
+        (Text::piece(joined, *name), value)
+    }
+}
+
+impl<'a> Entry<'a> for Flag<'a> {
+    type Stored = FlagParts;
+
+    fn read(joined: &'a Joined, stored: &FlagParts) -> Self {
+        let raw = Text::piece(joined, stored.raw);
+        let whole = match stored.cooked {
+            Part::NONE => raw,
+            cooked => Text::piece(joined, cooked),
+        };
+        Self {
+            raw,
+            whole: whole.as_str(),
+            equals: stored.equals,
+        }
+    }
+}
+
+/// Some of a file's texts, in order.
+pub struct List<'a, T: Entry<'a>> {
+    joined: &'a Joined,
+    stored: &'a [T::Stored],
+}
+
+/// Words of an instruction.
+pub type Texts<'a> = List<'a, Text<'a>>;
+/// Keys and values.
+pub type Pairs<'a> = List<'a, (Text<'a>, Text<'a>)>;
+/// Names, with a value or without.
+pub type Declared<'a> = List<'a, (Text<'a>, Option<Text<'a>>)>;
+/// Flags of an instruction.
+pub type Flags<'a> = List<'a, Flag<'a>>;
+
+impl<'a, T: Entry<'a>> List<'a, T> {
+    pub(super) fn new(joined: &'a Joined, stored: Option<&'a [T::Stored]>) -> Self {
+        let stored = stored.unwrap_or_default();
+        Self { joined, stored }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stored.is_empty()
+    }
+
+    /// One after the other.
+    #[must_use]
+    pub fn iter(&self) -> Entries<'a, T> {
+        Entries {
+            joined: self.joined,
+            rest: self.stored.iter(),
+        }
+    }
+
+    /// The n-th, counted from 0.
+    #[must_use]
+    pub fn get(&self, n: usize) -> Option<T> {
+        let stored = self.stored.get(n)?;
+        Some(T::read(self.joined, stored))
+    }
+
+    /// The first.
+    #[must_use]
+    pub fn first(&self) -> Option<T> {
+        self.get(0)
+    }
+
+    /// The last.
+    #[must_use]
+    pub fn last(&self) -> Option<T> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// The only one, if there are no others.
+    #[must_use]
+    pub fn only(&self) -> Option<T> {
+        self.first().filter(|_| self.len() == 1)
+    }
+}
+
+impl<'a> Texts<'a> {
+    /// The n-th, where the form of the instruction says that there is one.
+    pub(super) fn at(&self, n: usize) -> Text<'a> {
+        self.get(n).unwrap_or(Text::from(""))
+    }
+
+    /// All but the last, and the last.
+    pub(super) fn and_last(self) -> (Self, Text<'a>) {
+        let n = self.len().saturating_sub(1);
+        let stored = &self.stored[..n];
+        (Self { stored, ..self }, self.at(n))
+    }
+
+    /// Two by two.
+    pub(super) fn in_pairs<T: Entry<'a, Stored = [Part; 2]>>(self) -> List<'a, T> {
+        List {
+            joined: self.joined,
+            stored: self.stored.as_chunks().0,
+        }
+    }
+}
+
+impl<'a, T: Entry<'a>> Clone for List<'a, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, T: Entry<'a>> Copy for List<'a, T> {}
+
+impl<'a, T: Entry<'a> + fmt::Debug> fmt::Debug for List<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+impl<'a, T: Entry<'a> + PartialEq> PartialEq for List<'a, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(*other)
+    }
+}
+
+impl<'a, T: Entry<'a> + Eq> Eq for List<'a, T> {}
+
+impl<'a, T: Entry<'a>> IntoIterator for List<'a, T> {
+    type Item = T;
+    type IntoIter = Entries<'a, T>;
+
+    fn into_iter(self) -> Entries<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T: Entry<'a>> IntoIterator for &List<'a, T> {
+    type Item = T;
+    type IntoIter = Entries<'a, T>;
+
+    fn into_iter(self) -> Entries<'a, T> {
+        self.iter()
+    }
+}
+
+/// What is left of a [`List`].
+pub struct Entries<'a, T: Entry<'a>> {
+    joined: &'a Joined,
+    rest: std::slice::Iter<'a, T::Stored>,
+}
+
+impl<'a, T: Entry<'a>> Clone for Entries<'a, T> {
+    fn clone(&self) -> Self {
+        Self {
+            joined: self.joined,
+            rest: self.rest.clone(),
+        }
+    }
+}
+
+impl<'a, T: Entry<'a>> Iterator for Entries<'a, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.rest.next().map(|stored| T::read(self.joined, stored))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl<'a, T: Entry<'a>> DoubleEndedIterator for Entries<'a, T> {
+    fn next_back(&mut self) -> Option<T> {
+        let stored = self.rest.next_back()?;
+        Some(T::read(self.joined, stored))
+    }
+}
+
+impl<'a, T: Entry<'a>> ExactSizeIterator for Entries<'a, T> {}
