@@ -20,6 +20,13 @@ fn same(repository: &Repository, walk: &Walk, store: &Path) {
     }
 }
 
+/// The repository without one of its objects.
+fn without(repo: &Repo, object: &str) -> Repository {
+    let file = format!(".git/objects/{}/{}", &object[..2], &object[2..]);
+    std::fs::remove_file(repo.root.join(file)).expect("it is loose");
+    Repository::discover(&repo.root).expect("a repository")
+}
+
 fn files(store: &Path) -> Vec<std::path::PathBuf> {
     files_of(store, "history")
 }
@@ -76,10 +83,7 @@ fn what_is_known_needs_no_trees() {
     let repository = Repository::discover(&repo.root).expect("a repository");
     let all = walk(&repository, Limit::Count(9), WalkMode::FirstParent);
     let before = change_log_kept(&repository, &all, Some(store.path())).expect("readable");
-    let tree = repo.rev("HEAD~1:d");
-    let object = format!(".git/objects/{}/{}", &tree[..2], &tree[2..]);
-    std::fs::remove_file(repo.root.join(object)).expect("it is loose");
-    let repository = Repository::discover(&repo.root).expect("a repository");
+    let repository = without(&repo, &repo.rev("HEAD~1:d"));
     change_log(&repository, &all).expect_err("a tree is missing");
     let after = change_log_kept(&repository, &all, Some(store.path())).expect("remembered");
     assert_eq!(told(&before), told(&after));
@@ -124,10 +128,7 @@ fn what_commits_say_is_known_and_where_a_clone_ends_is_not() {
     let whole = Repository::discover(&repo.root).expect("a repository");
     let all = walk(&whole, Limit::Count(9), WalkMode::FirstParent);
     let before = change_log_kept(&whole, &all, Some(store.path())).expect("readable");
-    let commit = repo.rev("HEAD~2");
-    let object = format!(".git/objects/{}/{}", &commit[..2], &commit[2..]);
-    std::fs::remove_file(repo.root.join(object)).expect("it is loose");
-    let whole = Repository::discover(&repo.root).expect("a repository");
+    let whole = without(&repo, &repo.rev("HEAD~2"));
     change_log(&whole, &all).expect_err("a commit is missing");
     let after = change_log_kept(&whole, &all, Some(store.path())).expect("remembered");
     assert_eq!(told(&before), told(&after));

@@ -4,7 +4,7 @@
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags, PairFlags};
 use super::epochs::Epochs;
 use super::subject::{Found, Place, Subject, load_replayed};
-use super::timeline::{Builds, Replayed, replay_epochs};
+use super::timeline::{Builds, Replayed, prefixes, replay_epochs};
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
@@ -91,21 +91,6 @@ impl Ends {
 
 /// Every path of a build that lies in the prefixes.
 pub type Files = BTreeMap<Vec<u8>, Entry>;
-
-/// What the contexts of the subjects and their Dockerfiles need of a repository; none is everything.
-#[must_use]
-pub fn prefixes(place: &Place, subjects: &[&Subject]) -> Vec<Vec<u8>> {
-    let mut out: Vec<Vec<u8>> = Vec::new();
-    for s in subjects {
-        out.push(s.context_prefix.clone().into_bytes());
-        out.push(place.shown(&s.target.file).into_bytes());
-        out.push(format!("{}.dockerignore", place.shown(&s.target.file)).into_bytes());
-    }
-    if out.iter().any(Vec::is_empty) {
-        out.clear();
-    }
-    out
-}
 
 /// The files of a commit, and the texts of its links.
 ///

@@ -137,7 +137,8 @@ pub fn beside_commits<T>(
 }
 
 /// What of the repository builds see: contexts, and the files that decide about them. None is everything.
-fn prefixes(place: &Place, subjects: &[&Subject]) -> Vec<Vec<u8>> {
+#[must_use]
+pub fn prefixes(place: &Place, subjects: &[&Subject]) -> Vec<Vec<u8>> {
     let mut prefixes: Vec<Vec<u8>> = Vec::new();
     for s in subjects {
         prefixes.push(s.context_prefix.clone().into_bytes());
