@@ -58,7 +58,10 @@ impl Reader<'_> {
         self.push_part(start, &image);
         if let Some(alias) = alias {
             self.push_part(start, &alias);
-            let name = lower(&arguments[alias]);
+            let name = match is_stage_name(&arguments[alias.clone()]) {
+                true => Cow::Borrowed(&arguments[alias]),
+                false => Cow::Owned(arguments[alias].to_lowercase()),
+            };
             if !is_stage_name(&name) {
                 return self.refuse(
                     head,
@@ -170,7 +173,7 @@ impl Reader<'_> {
             return self.refuse(head, "build/missing-arguments", message, head.example());
         }
         // Without escapes, what is no `<` of the line is none of a word.
-        if !self.frame.signed && !self.found.has_derived() {
+        if !self.frame.signed && !self.found.has_derived_words() {
             return Some(Form::Plain);
         }
         if heredoc::word(self.word(dest)).is_some() {
@@ -186,6 +189,9 @@ impl Reader<'_> {
 
     /// Objects to a `--from` with variables or quotes in it.
     fn check_from(&mut self, flag: usize) {
+        if !self.may_be_flag(flag, "from") {
+            return;
+        }
         let escape = self.escape;
         let special = |b: u8| matches!(b, b'$' | b'\'' | b'"') || char::from(b) == escape;
         let (name, value) = self.name_and_value(flag);
@@ -368,15 +374,6 @@ impl Reader<'_> {
 /// Where the first `=` of a word is. Names are too short for a search that has to be set up.
 fn equals(word: &str) -> Option<usize> {
     word.bytes().position(|b| b == b'=')
-}
-
-fn lower(text: &str) -> Cow<'_, str> {
-    let changes = |b: u8| !b.is_ascii() || b.is_ascii_uppercase();
-    if text.bytes().any(changes) {
-        Cow::Owned(text.to_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    }
 }
 
 fn is_stage_name(name: &str) -> bool {

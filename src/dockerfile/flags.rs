@@ -50,21 +50,22 @@ fn split_slowly(text: &str, part: Range<usize>, escape: char, mut each: impl FnM
         if !bytes[at..].starts_with(b"--") {
             break;
         }
-        let (cooked, end) = match plain(bytes, at) {
-            Some(end) => (None, end),
+        let (cooked, equals, end) = match plain(bytes, at) {
+            Some((equals, end)) => (None, equals, end),
             None => {
                 let (word, end) = lex(bytes, at, escape);
-                (Some(word), end)
+                let equals = word.bytes().position(|b| b == b'=');
+                (Some(word), equals, end)
             }
         };
-        let word = cooked.as_deref().map_or(&bytes[at..end], str::as_bytes);
-        if word == b"--" {
+        let len = cooked.as_ref().map_or(end - at, String::len);
+        if len == b"--".len() {
             at = end;
             break;
         }
         each(Word {
             range: at..end,
-            equals: word.iter().position(|b| *b == b'='),
+            equals,
             cooked,
         });
         at = end;
@@ -91,13 +92,28 @@ pub(super) const SPECIAL: [bool; 256] = {
     out
 };
 
-/// The end of a word that stands for itself.
-fn plain(bytes: &[u8], start: usize) -> Option<usize> {
+/// The first `=` of a word that stands for itself, from its start, and where the word ends.
+fn plain(bytes: &[u8], start: usize) -> Option<(Option<usize>, usize)> {
     let special = |b: &u8| SPECIAL[usize::from(*b)];
-    match bytes[start..].iter().position(special) {
-        None => Some(bytes.len()),
-        Some(n) => is_blank(bytes[start + n]).then_some(start + n),
-    }
+    let (name, mut end) = (&bytes[start..], bytes.len());
+    let equals = name.iter().position(|b| *b == b'=' || special(b));
+    let equals = match equals {
+        Some(n) if name[n] == b'=' => {
+            let value = &name[n + 1..];
+            end = value
+                .iter()
+                .position(special)
+                .map_or(end, |m| start + n + 1 + m);
+            Some(n)
+        }
+        Some(n) => {
+            end = start + n;
+            None
+        }
+        None => None,
+    };
+    let stands = bytes.get(end).is_none_or(|b| is_blank(*b));
+    stands.then_some((equals, end))
 }
 
 fn lex(bytes: &[u8], start: usize, escape: char) -> (String, usize) {
@@ -168,6 +184,19 @@ fn table(keyword: Keyword) -> &'static [(&'static str, Takes)] {
             ("retries", Count),
         ],
         _ => &[],
+    }
+}
+
+/// Whether an instruction takes a flag of this name, with any value or without one; then the bit that stands
+/// for it, or none if it may be repeated. What is not known at once is not said.
+#[inline]
+pub(super) fn fits(keyword: Keyword, name: &[u8], has_value: bool) -> Option<u32> {
+    let mut known = table(keyword).iter().zip(0..);
+    let ((_, takes), n) = known.find(|((known, _), _)| known.as_bytes() == name)?;
+    match (takes, has_value) {
+        (Takes::List, true) => Some(0),
+        (Takes::Text, true) | (Takes::Bool, false) => Some(1 << n),
+        _ => None,
     }
 }
 

@@ -20,24 +20,87 @@ pub(super) struct Word {
     pub(super) expand: bool,
 }
 
+/// Where the next `<<` from `at` on starts.
+pub(super) fn next(line: &[u8], at: usize) -> Option<usize> {
+    let mut signs = memchr::memchr_iter(b'<', line.get(at..)?);
+    let found = signs.find(|n| line.get(at + n + 1) == Some(&b'<'))?;
+    Some(at + found)
+}
+
 /// All heredoc words of a line. A line that does not lex (one apostrophe is enough) has none, and
 /// the builder takes what follows for instructions.
 pub(super) fn words(line: &str) -> Vec<Word> {
-    if is_plain(line) {
-        return line.split(char::is_whitespace).filter_map(word).collect();
+    if !is_plain(line.as_bytes()) {
+        let words = expand::raw_words(line).unwrap_or_default();
+        return words.iter().filter_map(|w| word(w)).collect();
     }
-    let words = expand::raw_words(line).unwrap_or_default();
-    words.iter().filter_map(|w| word(w)).collect()
+    let bytes = line.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(signs) = next(bytes, at) {
+        let before = bytes[at..signs].iter().rposition(|b| is_blank(*b));
+        let start = before.map_or(at, |n| at + n + 1);
+        let after = bytes[signs..].iter().position(|b| is_blank(*b));
+        at = after.map_or(bytes.len(), |n| signs + n);
+        out.extend(word(&line[start..at]));
+    }
+    out
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
 }
 
 /// Nothing but blanks parts such a line, and nothing in it is more than it looks: most lines.
-fn is_plain(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let special = |b: &u8| !b.is_ascii() || matches!(b, b'\'' | b'"' | b'\\' | b'$');
-    // Blanks behind `<<` belong to the word.
-    let loose = |pair: &[u8]| pair[0] == b'<' && char::from(pair[1]).is_whitespace();
-    !bytes.iter().any(special) && !bytes.windows(2).any(loose)
+fn is_plain(line: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(n) = line[at..].iter().position(|b| SIGNS[usize::from(*b)]) {
+        let next = line.get(at + n + 1).copied();
+        let plain = match line[at + n] {
+            // Blanks behind `<<` belong to the word.
+            b'<' => !next.is_some_and(is_blank),
+            // A name; it stays as it is written.
+            b'$' => next.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_'),
+            b'\'' | b'"' => match quoted_name(&line[..at + n], &line[at + n..]) {
+                Some(len) => {
+                    at += n + len;
+                    continue;
+                }
+                None => false,
+            },
+            _ => false,
+        };
+        if !plain {
+            return false;
+        }
+        at += n + 1;
+    }
+    true
 }
+
+/// The length of a quoted name of plain letters that is all of a word behind `<<` or `<<-`.
+fn quoted_name(before: &[u8], text: &[u8]) -> Option<usize> {
+    let sign = before.strip_suffix(b"-").unwrap_or(before);
+    let (quote, rest) = text.split_first()?;
+    let len = rest.iter().position(|b| !is_plain_letter(*b))?;
+    let ends = rest.get(len + 1).is_none_or(|b| is_blank(*b));
+    (sign.ends_with(b"<<") && rest[len] == *quote && ends).then_some(len + 2)
+}
+
+fn is_plain_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// What may make more of a line than it looks.
+const SIGNS: [bool; 256] = {
+    let mut out = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        out[byte] = matches!(byte as u8, b'<' | b'$' | b'\'' | b'"' | b'\\' | 0x80..);
+        byte += 1;
+    }
+    out
+};
 
 /// Reads one word: digits, `<<`, maybe `-`, blanks, then exactly one shell word without `<`.
 pub(super) fn word(text: &str) -> Option<Word> {
@@ -51,9 +114,10 @@ pub(super) fn word(text: &str) -> Option<Word> {
     if rest.as_bytes().contains(&b'<') {
         return None;
     }
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-    let name = if !rest.is_empty() && rest.bytes().all(plain) {
-        rest.to_owned()
+    let quoted = |q: char| rest.strip_prefix(q).and_then(|r| r.strip_suffix(q));
+    let bare = quoted('"').or_else(|| quoted('\'')).unwrap_or(rest);
+    let name = if !bare.is_empty() && bare.bytes().all(is_plain_letter) {
+        bare.to_owned()
     } else {
         expand::heredoc_name(rest)?
     };
@@ -191,8 +255,8 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn plain_lines_part_as_others_do(line in "[ \t<a1-]{0,12}(<<E)?[ <b-]{0,6}") {
-            let slow = expand::raw_words(&line).unwrap();
+        fn plain_lines_part_as_others_do(line in "[ \t\u{b}<a1$-]{0,12}(<<-?(E|'E'|\"E\"|'')['x]?)?[ <b$'-]{0,6}") {
+            let slow = expand::raw_words(&line).unwrap_or_default();
             let slow: Vec<_> = slow.iter().filter_map(|w| word(w)).collect();
             proptest::prop_assert_eq!(words(&line), slow);
         }

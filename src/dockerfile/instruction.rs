@@ -43,25 +43,43 @@ pub(super) struct Head {
 pub(super) struct Found {
     pub(super) words: Vec<Part>,
     flags: Vec<FlagParts>,
-    /// Few, and not in the joined text before all is read.
-    derived: Vec<Derived>,
+    /// Those of the words that read otherwise than the file.
+    derived_words: Vec<Derived>,
+    derived_flags: Vec<Derived>,
+    /// Flags without quotes and escapes.
+    cooked_flags: Vec<Derived>,
 }
 
-/// Text that does not stand in the file as it reads, made from the bytes at `span`.
+/// Text that does not stand in the file as it reads, made from the bytes at `span`. Few are, so that they
+/// are kept apart until the joined text is complete; lists of them are in the order of what they are.
 struct Derived {
-    place: Place,
+    /// Of which word or flag.
+    of: usize,
     text: String,
     /// What of it counts.
     within: Range<usize>,
     span: Span,
 }
 
-/// What a derived text is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Word(usize),
-    RawFlag(usize),
-    CookedFlag(usize),
+impl Derived {
+    fn new(of: usize, text: String, span: Span) -> Self {
+        let within = 0..text.len();
+        Self {
+            of,
+            text,
+            within,
+            span,
+        }
+    }
+
+    fn find(list: &[Self], of: usize) -> Option<usize> {
+        list.binary_search_by_key(&of, |d| d.of).ok()
+    }
+
+    fn add_to(&self, joined: &mut Joined) -> Part {
+        let start = joined.derive(&self.text, self.span).range().start;
+        Part::new(start + self.within.start..start + self.within.end)
+    }
 }
 
 impl Found {
@@ -69,40 +87,25 @@ impl Found {
         Self {
             words: Vec::with_capacity(2 * lines),
             flags: Vec::with_capacity(lines / 4 + 1),
-            derived: Vec::new(),
+            ..Self::default()
         }
     }
 
-    fn derive(&mut self, place: Place, text: String, span: Span) {
-        let within = 0..text.len();
-        self.derived.push(Derived {
-            place,
-            text,
-            within,
-            span,
-        });
-    }
-
-    /// Whether any text was derived so far.
-    pub(super) fn has_derived(&self) -> bool {
-        !self.derived.is_empty()
-    }
-
-    fn derived(&self, place: Place) -> Option<&Derived> {
-        self.derived.iter().rev().find(|d| d.place == place)
+    /// Whether any word reads otherwise than the file, so far.
+    pub(super) fn has_derived_words(&self) -> bool {
+        !self.derived_words.is_empty()
     }
 
     /// The lists of the file, whose joined text is complete.
     pub(super) fn finish(mut self, mut joined: Joined) -> Lists {
-        for derived in self.derived {
-            let all = joined.derive(&derived.text, derived.span).range();
-            let (from, to) = (derived.within.start, derived.within.end);
-            let part = Part::new(all.start + from..all.start + to);
-            match derived.place {
-                Place::Word(n) => self.words[n] = part,
-                Place::RawFlag(n) => self.flags[n].raw = part,
-                Place::CookedFlag(n) => self.flags[n].cooked = part,
-            }
+        for derived in &self.derived_words {
+            self.words[derived.of] = derived.add_to(&mut joined);
+        }
+        for derived in &self.derived_flags {
+            self.flags[derived.of].raw = derived.add_to(&mut joined);
+        }
+        for derived in &self.cooked_flags {
+            self.flags[derived.of].cooked = derived.add_to(&mut joined);
         }
         Lists {
             joined,
@@ -112,20 +115,34 @@ impl Found {
     }
 }
 
-/// The keyword of a logical line, or of the trigger in it, and what follows. No white space is around
-/// the line.
-fn keyword(text: &str, whole: Range<usize>) -> (&str, Range<usize>) {
+/// What the keyword of a logical line, or of the trigger in it, is; where it ends; and what follows. No
+/// white space is around the line.
+#[inline(always)]
+fn keyword(text: &str, whole: Range<usize>) -> (Option<Keyword>, usize, Range<usize>) {
+    let Range { start, end } = whole;
+    // The text goes on behind the line, which ends with no blank.
+    match Keyword::at_start(&text.as_bytes()[start..]) {
+        Some((keyword, rest)) if start + rest < end => {
+            (Some(keyword), start + rest - 1, start + rest..end)
+        }
+        _ => keyword_slowly(text, whole),
+    }
+}
+
+#[inline(never)]
+fn keyword_slowly(text: &str, whole: Range<usize>) -> (Option<Keyword>, usize, Range<usize>) {
     let Range { start, end } = whole;
     let (keyword, rest) = words::first(&text[whole]);
-    (keyword, rest.map_or(end, |n| start + n)..end)
+    let rest = rest.map_or(end, |n| start + n)..end;
+    (Keyword::read(keyword), start + keyword.len(), rest)
 }
 
 /// Keyword and arguments of a logical line.
 fn without_flags(text: &str, whole: Range<usize>, escape: char) -> (Option<Keyword>, Range<usize>) {
-    let (keyword, rest) = keyword(text, whole);
+    let (known, _, rest) = keyword(text, whole);
     let end = rest.end;
     let start = flags::split(text, rest, escape, |_| {});
-    (Keyword::read(keyword), trim(text, start..end))
+    (known, trim(text, start..end))
 }
 
 pub(super) struct Reader<'a> {
@@ -154,14 +171,14 @@ impl Head {
 impl<'a> Reader<'a> {
     /// Cuts a logical line, or the trigger in it.
     pub(super) fn head(&mut self, whole: Range<usize>) -> Head {
-        let (keyword, rest) = keyword(self.text, whole.clone());
+        let (known, keyword_end, rest) = keyword(self.text, whole.clone());
         let first = self.found.flags.len();
         let (text, escape) = (self.text, self.escape);
         let end = flags::split(text, rest, escape, |word| self.flag(word));
         Head {
             arguments: trim(self.text, end..whole.end),
-            known: Keyword::read(keyword),
-            keyword: whole.start..whole.start + keyword.len(),
+            known,
+            keyword: whole.start..keyword_end,
             whole,
             flags: first..self.found.flags.len(),
         }
@@ -171,7 +188,7 @@ impl<'a> Reader<'a> {
     /// their arguments are JSON.
     pub(super) fn heredoc_words(&self, head: &Head) -> Vec<heredoc::Word> {
         let whole = &self.text[head.whole.clone()];
-        if !whole.as_bytes().windows(2).any(|pair| pair == b"<<") {
+        if heredoc::next(whole.as_bytes(), 0).is_none() {
             return Vec::new();
         }
         let (mut known, mut arguments) = (head.known, head.arguments.clone());
@@ -234,22 +251,27 @@ impl<'a> Reader<'a> {
     pub(super) fn derive_last(&mut self, text: String) {
         let n = self.found.words.len() - 1;
         let span = self.joined.span(self.found.words[n].range());
-        self.found.derive(Place::Word(n), text, span);
+        self.found.derived_words.push(Derived::new(n, text, span));
     }
 
     /// The text of a word that was pushed.
     pub(super) fn word(&self, n: usize) -> &str {
-        match self.found.derived(Place::Word(n)) {
-            Some(derived) => &derived.text[derived.within.clone()],
+        match Derived::find(&self.found.derived_words, n) {
+            Some(at) => {
+                let derived = &self.found.derived_words[at];
+                &derived.text[derived.within.clone()]
+            }
             None => &self.text[self.found.words[n].range()],
         }
     }
 
     /// Drops white space around a word.
     pub(super) fn trim_word(&mut self, n: usize) {
-        let mut derived = self.found.derived.iter_mut().rev();
-        match derived.find(|d| d.place == Place::Word(n)) {
-            Some(derived) => derived.within = trim(&derived.text, derived.within.clone()),
+        match Derived::find(&self.found.derived_words, n) {
+            Some(at) => {
+                let derived = &mut self.found.derived_words[at];
+                derived.within = trim(&derived.text, derived.within.clone());
+            }
             None => {
                 let range = trim(self.text, self.found.words[n].range());
                 self.found.words[n] = Part::new(range);
@@ -261,20 +283,14 @@ impl<'a> Reader<'a> {
     pub(super) fn keep_words(&mut self, first: usize, kept: &[usize]) {
         for (to, from) in (first..).zip(kept) {
             self.found.words[to] = self.found.words[*from];
-            for derived in &mut self.found.derived {
-                if derived.place == Place::Word(*from) {
-                    derived.place = Place::Word(to);
-                }
-            }
         }
-        self.forget_words(first + kept.len());
-    }
-
-    /// Forgets the words from `first` on.
-    fn forget_words(&mut self, first: usize) {
-        self.found.words.truncate(first);
-        let stays = |d: &Derived| !matches!(d.place, Place::Word(n) if n >= first);
-        self.found.derived.retain(stays);
+        self.found.words.truncate(first + kept.len());
+        let list = &mut self.found.derived_words;
+        let own = list.split_off(list.partition_point(|d| d.of < first));
+        list.extend(own.into_iter().filter_map(|derived| {
+            let of = first + kept.binary_search(&derived.of).ok()?;
+            Some(Derived { of, ..derived })
+        }));
     }
 
     fn flag(&mut self, word: flags::Word) {
@@ -284,12 +300,12 @@ impl<'a> Reader<'a> {
         if self.text.get(word.range.clone()).is_none() {
             let bytes = &self.text.as_bytes()[word.range.clone()];
             let raw = String::from_utf8_lossy(bytes).into_owned();
-            self.found.derive(Place::RawFlag(n), raw, span());
+            self.found.derived_flags.push(Derived::new(n, raw, span()));
         }
         let mut cooked = Part::NONE;
         if let Some(text) = word.cooked {
             cooked = Part::default();
-            self.found.derive(Place::CookedFlag(n), text, span());
+            self.found.cooked_flags.push(Derived::new(n, text, span()));
         }
         self.found.flags.push(FlagParts {
             raw: Part::new(word.range),
@@ -304,11 +320,21 @@ impl<'a> Reader<'a> {
         let whole = match parts.cooked {
             Part::NONE => &self.text[parts.raw.range()],
             _ => {
-                let derived = self.found.derived(Place::CookedFlag(n));
-                derived.map_or("", |d| d.text.as_str())
+                let at = Derived::find(&self.found.cooked_flags, n);
+                at.map_or("", |at| self.found.cooked_flags[at].text.as_str())
             }
         };
         flags::cut(whole, parts.equals)
+    }
+
+    /// Whether a flag may have this name.
+    pub(super) fn may_be_flag(&self, n: usize, name: &str) -> bool {
+        let flag = self.found.flags[n];
+        let raw = &self.text.as_bytes()[flag.raw.range()];
+        let rest = raw
+            .strip_prefix(b"--")
+            .and_then(|r| r.strip_prefix(name.as_bytes()));
+        flag.cooked != Part::NONE || rest.is_some_and(|r| matches!(r.first(), None | Some(b'=')))
     }
 
     /// Where a flag stands.
@@ -324,7 +350,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Text that starts at `start` as a JSON array; its strings are words if it is one of strings.
+    #[inline]
     pub(super) fn json(&mut self, start: usize, text: &str) -> json::Array {
+        match json::is_none(text) {
+            true => json::Array::None,
+            false => self.json_array(start, text),
+        }
+    }
+
+    fn json_array(&mut self, start: usize, text: &str) -> json::Array {
         let first = self.found.words.len();
         let found = json::array(text, |range, cooked| {
             self.push_part(start, &range);
@@ -333,7 +367,7 @@ impl<'a> Reader<'a> {
             }
         });
         if found != json::Array::Strings && self.found.words.len() > first {
-            self.forget_words(first);
+            self.keep_words(first, &[]);
         }
         found
     }
@@ -397,11 +431,32 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether nothing is to be said of flags, as of most.
+    fn flags_fit(&self, keyword: Keyword, list: Range<usize>) -> bool {
+        let mut seen = 0;
+        self.found.flags[list].iter().all(|flag| {
+            let raw = &self.text.as_bytes()[flag.raw.range()];
+            let name = match flag.equals {
+                Some(n) => raw.get(2..n as usize),
+                None => raw.get(2..),
+            };
+            let fits = name.and_then(|name| flags::fits(keyword, name, flag.equals.is_some()));
+            fits.is_some_and(|bit| {
+                let again = seen & bit != 0;
+                seen |= bit;
+                flag.cooked == Part::NONE && !again
+            })
+        })
+    }
+
     fn check_flags(&mut self, keyword: Keyword, head: &Head, arguments: &str) {
         if keyword == Keyword::Healthcheck && {
             let (kind, _) = words::split(arguments);
             kind.eq_ignore_ascii_case("NONE")
         } {
+            return;
+        }
+        if self.flags_fit(keyword, head.flags.clone()) {
             return;
         }
         let first = head.flags.start;

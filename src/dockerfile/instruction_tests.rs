@@ -442,6 +442,12 @@ fn long_inputs_take_linear_time() {
             "FROM a\nCOPY [{}\"/x\"]",
             "\"<<A\",\\\n\"<<B\",\\\n".repeat(many)
         ),
+        format!(
+            "FROM a\nCOPY [{}\"/x\"]",
+            "\"<<A\", \"\\u0061\",".repeat(many)
+        ),
+        format!("FROM a\nVOLUME [{}\"/x\"]", "\"\\u0061\",".repeat(many)),
+        "CMD [\"\\u0061\"]\nCMD [\"\\u0061\" x\n".repeat(many),
         format!("FROM a\nRUN {}x", "a \\\n# c\n\n".repeat(many)),
         format!("FROM a\nENV {}", "a='b c' \\\n".repeat(many)),
         format!("FROM a\nRUN <<E {}", "${a:-\\\n".repeat(many)),

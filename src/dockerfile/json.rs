@@ -17,15 +17,18 @@ pub(super) enum Array {
     Mixed,
 }
 
+/// Whether text is no array by its first byte, as nearly all is.
+#[inline]
+pub(super) fn is_none(text: &str) -> bool {
+    let first = text.as_bytes().first();
+    matches!(first, None | Some(b'!'..=b'Z' | b'\\'..=b'~'))
+}
+
 /// Reads the whole text as one array. `each` gets every string: its place between the quotes, and the
 /// text without escapes where it had some. What it got is worth nothing if the answer is not
 /// [`Array::Strings`].
 pub(super) fn array(whole: &str, each: impl FnMut(Range<usize>, Option<String>)) -> Array {
-    // Nearly all arguments are told apart by their first byte.
-    if matches!(
-        whole.as_bytes().first(),
-        None | Some(b'!'..=b'Z' | b'\\'..=b'~')
-    ) {
+    if is_none(whole) {
         return Array::None;
     }
     let text = whole.trim_start();

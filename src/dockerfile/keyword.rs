@@ -53,26 +53,27 @@ impl Keyword {
 
     /// In upper case.
     pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Add => "ADD",
-            Self::Arg => "ARG",
-            Self::Cmd => "CMD",
-            Self::Copy => "COPY",
-            Self::Entrypoint => "ENTRYPOINT",
-            Self::Env => "ENV",
-            Self::Expose => "EXPOSE",
-            Self::From => "FROM",
-            Self::Healthcheck => "HEALTHCHECK",
-            Self::Label => "LABEL",
-            Self::Maintainer => "MAINTAINER",
-            Self::Onbuild => "ONBUILD",
-            Self::Run => "RUN",
-            Self::Shell => "SHELL",
-            Self::Stopsignal => "STOPSIGNAL",
-            Self::User => "USER",
-            Self::Volume => "VOLUME",
-            Self::Workdir => "WORKDIR",
+        // A table, since of instructions that follow each other no processor foresees which it is.
+        NAMES[self as usize]
+    }
+
+    /// The keyword that text starts with and the place of what follows, where it is written as most are: in
+    /// upper case, with one blank behind it. Few lines need another look.
+    #[inline]
+    pub(super) fn at_start(text: &[u8]) -> Option<(Self, usize)> {
+        let letters = u64::from_le_bytes(*text.first_chunk()?);
+        // The highest bit of every byte up to a blank; those above the lowest of them may be wrong.
+        let blanks = letters.wrapping_sub(EACH * 0x21) & !letters & (EACH * 0x80);
+        let len = blanks.trailing_zeros() as usize / 8;
+        if len == letters.to_le_bytes().len() {
+            return None;
         }
+        let [b' ', b'!'..=b'~'] = text.get(len..)?.first_chunk()? else {
+            return None;
+        };
+        let word = letters & ((1 << (8 * len)) - 1);
+        let (known, keyword) = SHORT[slot(word)];
+        (known == word && word != 0).then_some((keyword, len + 1))
     }
 
     /// The keyword that a word is, in any case.
@@ -130,6 +131,59 @@ impl Keyword {
     }
 }
 
+/// In the order of [`Keyword`].
+const NAMES: [&str; Keyword::ALL.len()] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+/// One in every byte.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// Keywords of up to seven letters as numbers, each in a slot of its own.
+static SHORT: [(u64, Keyword); 64] = {
+    let mut out = [(0, Keyword::Add); 64];
+    let mut n = 0;
+    while n < Keyword::ALL.len() {
+        let name = Keyword::ALL[n].as_str().as_bytes();
+        let mut word = 0;
+        let mut at = 0;
+        while at < name.len() && name.len() < 8 {
+            word |= (name[at] as u64) << (8 * at);
+            at += 1;
+        }
+        if word != 0 {
+            assert!(out[slot(word)].0 == 0, "two keywords in one slot");
+            out[slot(word)] = (word, Keyword::ALL[n]);
+        }
+        n += 1;
+    }
+    out
+};
+
+/// Where a short keyword stands among them; the factor was tried out.
+const fn slot(word: u64) -> usize {
+    (word.wrapping_mul(FACTOR) >> 58) as usize
+}
+
+const FACTOR: u64 = 0x1027c4d1c386bbc5;
+
 impl fmt::Display for Keyword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -139,6 +193,37 @@ impl fmt::Display for Keyword {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_keywords_are_known_at_once() {
+        for keyword in Keyword::ALL {
+            let name = keyword.as_str();
+            let line = format!("{name} x");
+            let found = Keyword::at_start(line.as_bytes());
+            let wanted = (name.len() < 8).then_some((keyword, name.len() + 1));
+            assert_eq!(found, wanted.filter(|_| line.len() >= 8), "{line}");
+            let found = Keyword::at_start(format!("{line} and more").as_bytes());
+            assert_eq!(found, wanted, "{line}");
+            for other in [
+                "  x and more",
+                "\tx and more",
+                "S x and more",
+                " \u{a0}more",
+            ] {
+                let line = format!("{name}{other}");
+                assert_eq!(Keyword::at_start(line.as_bytes()), None, "{line}");
+            }
+        }
+        for line in [
+            "",
+            "run make all",
+            " RUN make",
+            "\u{80}RUN make all",
+            "AR\0 make all",
+        ] {
+            assert_eq!(Keyword::at_start(line.as_bytes()), None, "{line}");
+        }
+    }
 
     #[test]
     fn every_keyword_is_read_in_any_case() {

@@ -31,7 +31,9 @@ pub(super) fn after_mark(bytes: &[u8]) -> usize {
 /// The physical lines of a file; none of an empty one.
 pub(super) struct Lines<'a> {
     bytes: &'a [u8],
-    feeds: memchr::Memchr<'a>,
+    /// Where the line feeds of the block of bytes at `block` are, but for those that were taken.
+    feeds: u64,
+    block: usize,
     /// Where the next line starts.
     start: usize,
     /// How many lines were taken.
@@ -42,7 +44,8 @@ impl<'a> Lines<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
-            feeds: memchr::memchr_iter(b'\n', bytes),
+            feeds: feeds(block(bytes, 0)),
+            block: 0,
             start: after_mark(bytes),
             taken: 0,
         }
@@ -62,14 +65,19 @@ impl<'a> Lines<'a> {
     #[inline]
     pub(super) fn next(&mut self) -> Option<Line> {
         let start = self.start;
-        let (mut content, end) = match self.feeds.next() {
-            Some(feed) => (feed, feed + 1),
+        if self.feeds == 0 {
+            self.find_feeds();
+        }
+        let (mut content, end) = match self.feeds.trailing_zeros() as usize {
             // The last line may lack its line feed.
-            None if start < self.bytes.len() => (self.bytes.len(), self.bytes.len()),
-            None => return None,
+            BLOCK if start >= self.bytes.len() => return None,
+            BLOCK => (self.bytes.len(), self.bytes.len()),
+            n => (self.block + n, self.block + n + 1),
         };
-        while content > start && self.bytes[content - 1] == b'\r' {
-            content -= 1;
+        self.feeds &= self.feeds.wrapping_sub(1);
+        // The line before does not end so.
+        if self.bytes.get(content.wrapping_sub(1)) == Some(&b'\r') {
+            content = without_returns(self.bytes, start..content);
         }
         self.start = end;
         self.taken = self.taken.saturating_add(1);
@@ -79,6 +87,49 @@ impl<'a> Lines<'a> {
             content,
         })
     }
+
+    /// Looks on until there is a line feed.
+    #[inline(never)]
+    fn find_feeds(&mut self) {
+        while self.feeds == 0 && self.block < self.bytes.len() {
+            self.block += BLOCK;
+            self.feeds = feeds(block(self.bytes, self.block));
+        }
+    }
+}
+
+/// How many bytes are looked at together for line feeds. Lines are short: a search that starts anew for each
+/// costs more than one mask of so many bytes, and its end is hard to foresee for a processor.
+const BLOCK: usize = 64;
+
+/// Those bytes at an offset; behind the end of the file they are 0.
+#[inline]
+fn block(bytes: &[u8], at: usize) -> [u8; BLOCK] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut out = [0; BLOCK];
+        out[..rest.len()].copy_from_slice(rest);
+        out
+    })
+}
+
+/// The n-th bit says whether the n-th byte is a line feed.
+#[inline]
+fn feeds(block: [u8; BLOCK]) -> u64 {
+    let same = block.map(|b| u8::from(b == b'\n'));
+    let (words, _) = same.as_chunks::<8>();
+    words.iter().rev().fold(0, |mask, word| {
+        // Bit n of the highest byte of the product is byte n of the word.
+        let bits = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask << 8 | bits
+    })
+}
+
+/// The end of a line without the carriage returns there.
+#[cold]
+fn without_returns(bytes: &[u8], line: Range<usize>) -> usize {
+    let last = bytes[line.clone()].iter().rposition(|b| *b != b'\r');
+    last.map_or(line.start, |n| line.start + n + 1)
 }
 
 /// What a line is when no instruction is open.

@@ -25,12 +25,12 @@ const LONGEST_LINE: usize = 65535;
 pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     let bytes = source.bytes();
     // About as long as lines are; growing the lists costs more than what is left over.
-    let count = bytes.len() / 24 + 1;
+    let count = bytes.len() / 24 + 4;
     let mut joined = Joined::for_file(std::str::from_utf8(bytes).ok());
     let mut found = Found::for_file(count);
     let mut tree = Dockerfile {
         pieces: Vec::with_capacity(count),
-        instructions: Vec::with_capacity(count / 2 + 1),
+        instructions: Vec::with_capacity(count * 3 / 5),
         ..Dockerfile::default()
     };
     let mut diagnostics = Vec::new();

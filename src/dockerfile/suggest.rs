@@ -9,31 +9,59 @@ const LONGEST: usize = 24;
 /// The known name with the fewest edits (insert, delete, replace, swap neighbours; letter case does
 /// not count), if they are few for its length.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name: Vec<char> = name
-        .chars()
-        .take(LONGEST + 1)
-        .flat_map(char::to_lowercase)
-        .collect();
-    if name.is_empty() || name.len() > LONGEST {
+    let name = Letters::of(name)?;
+    if name.len == 0 || name.len > LONGEST {
         return None;
     }
     known
-        .map(|k| {
-            let other: Vec<char> = k.chars().flat_map(char::to_lowercase).collect();
-            (distance(&name, &other), k)
+        .filter_map(|k| {
+            let enough = |edits: usize| edits * 2 < k.len() && edits <= MOST_EDITS;
+            let other = Letters::of(k)?;
+            // As many as lengths differ are needed at least.
+            if !enough(name.len.abs_diff(other.len)) {
+                return None;
+            }
+            let edits = distance(&name, &other);
+            enough(edits).then_some((edits, k))
         })
-        .filter(|(edits, k)| *edits * 2 < k.len() && *edits <= 3)
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, k)| k)
 }
 
-fn distance(a: &[char], b: &[char]) -> usize {
-    let width = b.len() + 1;
-    let mut before: Vec<usize> = vec![0; width];
-    let mut last: Vec<usize> = (0..width).collect();
+/// More than this are another name.
+const MOST_EDITS: usize = 3;
+
+/// The longest name that may be near.
+const ROOM: usize = LONGEST + MOST_EDITS;
+
+/// The letters of a name in lower case.
+struct Letters {
+    all: [char; ROOM],
+    len: usize,
+}
+
+impl Letters {
+    /// `None` of a name that is longer than any that may be near.
+    fn of(name: &str) -> Option<Self> {
+        let mut out = Self {
+            all: ['\0'; ROOM],
+            len: 0,
+        };
+        for letter in name.chars().flat_map(char::to_lowercase) {
+            *out.all.get_mut(out.len)? = letter;
+            out.len += 1;
+        }
+        Some(out)
+    }
+}
+
+fn distance(a: &Letters, b: &Letters) -> usize {
+    let mut before = [0; ROOM + 1];
+    let mut last: [usize; ROOM + 1] = std::array::from_fn(|n| n);
+    let (a, b) = (&a.all[..a.len], &b.all[..b.len]);
     for i in 1..=a.len() {
-        let mut row = vec![i; width];
-        for j in 1..width {
+        let mut row = [i; ROOM + 1];
+        for j in 1..=b.len() {
             let cost = usize::from(a[i - 1] != b[j - 1]);
             row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + cost);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
