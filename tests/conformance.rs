@@ -50,7 +50,7 @@ fn trees_equal_the_suites_dumps() {
         let expected = fs::read_to_string(folder.join("result")).expect("a dump");
         let dump: String = parsed
             .tree
-            .instructions
+            .instructions()
             .iter()
             .map(|i| show(i) + "\n")
             .collect();
@@ -83,7 +83,7 @@ fn instructions_stand_on_the_suites_lines() {
     let Some(suite) = suite() else { return };
     let tree = read(&suite.join("parser/testfile-line/Dockerfile")).tree;
     let lines: Vec<_> = tree
-        .instructions
+        .instructions()
         .iter()
         .map(|i| (i.line, i.end_line))
         .collect();
@@ -91,11 +91,11 @@ fn instructions_stand_on_the_suites_lines() {
 }
 
 /// One instruction in the suite's notation.
-fn show(instruction: &Instruction) -> String {
+fn show(instruction: Instruction<'_>) -> String {
     format!("({})", content(instruction))
 }
 
-fn content(instruction: &Instruction) -> String {
+fn content(instruction: Instruction<'_>) -> String {
     let mut out = instruction.keyword.to_lowercase();
     if !instruction.flags().is_empty() {
         let flag = |f: cacheplan::dockerfile::Flag<'_>| match f.value() {
@@ -113,7 +113,7 @@ fn content(instruction: &Instruction) -> String {
 }
 
 /// Arguments as the suite's parser keeps them: before anything is looked into.
-fn values(instruction: &Instruction) -> Vec<String> {
+fn values(instruction: Instruction<'_>) -> Vec<String> {
     let arguments = instruction.arguments().as_str();
     let texts = |list: Texts<'_>| list.iter().map(|s| quote(&s)).collect();
     let command = |form: CommandForm<'_>| match form {
@@ -171,7 +171,7 @@ fn values(instruction: &Instruction) -> Vec<String> {
         Kind::Invalid if !instruction.flags().is_empty() => {
             let text = format!("FROM a\n{} {arguments}\n", instruction.keyword);
             let again = parse(&SourceFile::new("Dockerfile", text)).tree;
-            values(&again.instructions[1])
+            values(again.instructions().at(1))
         }
         Kind::Invalid if arguments.is_empty() => Vec::new(),
         Kind::Invalid if instruction.keyword == "HEALTHCHECK" => {

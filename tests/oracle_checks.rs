@@ -435,7 +435,7 @@ fn the_new_form_of_a_pair_has_the_same_value() {
     ];
     let value = |text: &str| {
         let (_, tree) = read(text);
-        let Kind::Env(list) = tree.instructions.get(1)?.kind() else {
+        let Kind::Env(list) = tree.instructions().get(1)?.kind() else {
             return None;
         };
         let (name, value) = list.only()?;

@@ -36,7 +36,7 @@ struct Pair {
 }
 
 fn lines(file: &Dockerfile) -> Vec<u32> {
-    file.instructions.iter().map(|i| i.line).collect()
+    file.instructions().iter().map(|i| i.line).collect()
 }
 
 /// A random plan of a seed that is proven; `None` where nothing may change places, or by chance nothing did.

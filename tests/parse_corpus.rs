@@ -4,7 +4,7 @@ use cacheplan::dockerfile::{self, Instruction, Kind};
 use cacheplan::source::SourceFile;
 use std::fmt::Write as _;
 
-fn dump(out: &mut String, i: &Instruction, indent: &str) {
+fn dump(out: &mut String, i: Instruction<'_>, indent: &str) {
     let _ = writeln!(out, "{indent}{}-{} {:?}", i.line, i.end_line, i.original());
     for f in i.flags() {
         let _ = writeln!(out, "{indent}  flag {} = {:?}", f.name(), f.value());
@@ -41,7 +41,7 @@ fn corpus() {
         let source = SourceFile::new("Dockerfile", bytes);
         let parsed = dockerfile::parse(&source);
         let mut out = format!("{:?}\n", parsed.tree.directives);
-        for i in &parsed.tree.instructions {
+        for i in parsed.tree.instructions() {
             dump(&mut out, i, "");
         }
         for d in &parsed.diagnostics {

@@ -69,7 +69,7 @@ fn inside(span: Span, outer: Span) -> bool {
     outer.start <= span.start && span.start <= span.end && span.end <= outer.end
 }
 
-fn check_instruction(source: &SourceFile, i: &Instruction) -> Result<(), TestCaseError> {
+fn check_instruction(source: &SourceFile, i: Instruction<'_>) -> Result<(), TestCaseError> {
     prop_assert!(
         inside(i.keyword_span(), i.span),
         "keyword {:?} in {:?}",
@@ -121,20 +121,23 @@ fn check_file(bytes: Vec<u8>) -> Result<(), TestCaseError> {
         if let PieceKind::Instruction(n) = piece.kind {
             prop_assert_eq!(n, count, "instructions out of order");
             count += 1;
-            let i = &tree.instructions[n];
+            let i = tree.instructions().at(n);
             prop_assert!(inside(i.span, piece.span) && i.span.end == piece.span.end);
             prop_assert_eq!(i.leading_comments.end, i.span.start);
             check_instruction(&source, i)?;
         }
     }
-    prop_assert_eq!(count, tree.instructions.len());
+    prop_assert_eq!(count, tree.instructions().len());
     prop_assert_eq!(printed.as_slice(), source.bytes());
     for d in &parsed.diagnostics {
         for label in &d.labels {
             prop_assert!(inside(label.span, whole), "{} at {:?}", d.code, label.span);
         }
     }
-    let invalid = tree.instructions.iter().any(|i| i.kind() == Kind::Invalid);
+    let invalid = tree
+        .instructions()
+        .iter()
+        .any(|i| i.kind() == Kind::Invalid);
     prop_assert!(!invalid || parsed.diagnostics.iter().any(|d| d.is_error()));
     Ok(())
 }
@@ -156,8 +159,8 @@ proptest! {
     fn instructions_read_alike_alone_and_in_a_file(text in "(RUN|COPY|ENV) [a-z =\"'$]{0,12}") {
         let alone = dockerfile::parse(&SourceFile::new("f", format!("FROM a\n{text}")));
         let among = dockerfile::parse(&SourceFile::new("f", format!("FROM a\nUSER b\n\n# c\n{text}\nUSER d\n")));
-        prop_assert_eq!(alone.tree.instructions[1].kind(), among.tree.instructions[2].kind());
-        prop_assert_eq!(&alone.tree.instructions[1].original(), &among.tree.instructions[2].original());
+        prop_assert_eq!(alone.tree.instructions().at(1).kind(), among.tree.instructions().at(2).kind());
+        prop_assert_eq!(&alone.tree.instructions().at(1).original(), &among.tree.instructions().at(2).original());
     }
 
     #[test]

@@ -187,7 +187,7 @@ fn folder<'a>(
 }
 
 fn parents(subject: &Subject, step: &Step) -> Parents {
-    let instruction = subject.parsed.tree.instructions.get(step.instruction);
+    let instruction = subject.parsed.tree.instructions().get(step.instruction);
     match instruction.is_some_and(|i| i.has_flag("parents")) {
         true => Parents::Kept,
         false => Parents::Dropped,

@@ -175,10 +175,12 @@ pub fn of_flags(flags: &HistoryFlags, subjects: &[&Subject]) -> Vec<Note> {
     }
     let declared = |wanted: &str| {
         let files = subjects.iter().map(|s| &s.parsed.tree);
-        files.flat_map(|f| &f.instructions).any(|i| match i.kind() {
-            Kind::Arg(list) => list.iter().any(|(name, _)| name == wanted),
-            _ => false,
-        })
+        files
+            .flat_map(|f| f.instructions())
+            .any(|i| match i.kind() {
+                Kind::Arg(list) => list.iter().any(|(name, _)| name == wanted),
+                _ => false,
+            })
     };
     for name in &flags.volatile_args {
         if !declared(name) {

@@ -38,8 +38,10 @@ fn document(subject: &Subject, footprints: bool) -> Value {
     let first = plan
         .stages
         .first()
-        .map_or(file.instructions.len(), |s| s.from);
-    let global: Vec<Value> = file.instructions[..first]
+        .map_or(file.instructions().len(), |s| s.from);
+    let global: Vec<Value> = file
+        .instructions()
+        .slice(..first)
         .iter()
         .enumerate()
         .map(|(i, ins)| instruction(ins, format!("g.{i}"), None, footprints))
@@ -56,7 +58,7 @@ fn document(subject: &Subject, footprints: bool) -> Value {
         let mut rows = Vec::new();
         for at in stage.from..stage.end {
             let id = StepId { stage: small(index), instruction: small(at - stage.from), trigger: 0 };
-            let mut row = instruction(&file.instructions[at], id.to_string(), Some((plan, id)), footprints);
+            let mut row = instruction(file.instructions().at(at), id.to_string(), Some((plan, id)), footprints);
             if let Some(scene) = &scene
                 && at > stage.from
             {
@@ -94,7 +96,7 @@ fn triggers(file: &Dockerfile, plan: &Plan, from: StepId, footprints: bool) -> V
     let nodes = plan.stages[usize::from(from.stage)].steps.iter();
     let mut rows = Vec::new();
     for step in nodes.map(|n| &plan.graph[*n]).filter(|s| s.id.trigger > 0) {
-        let Kind::Onbuild(trigger) = file.instructions[step.instruction].kind() else {
+        let Kind::Onbuild(trigger) = file.instructions().at(step.instruction).kind() else {
             continue;
         };
         let place = Some((plan, step.id));
@@ -106,7 +108,7 @@ fn triggers(file: &Dockerfile, plan: &Plan, from: StepId, footprints: bool) -> V
 }
 
 fn instruction(
-    ins: &Instruction,
+    ins: Instruction<'_>,
     id: String,
     place: Option<(&Plan, StepId)>,
     footprints: bool,

@@ -559,7 +559,7 @@ pub fn subject(
 /// Sources of COPY and ADD without variables, taken from the context.
 fn literal_sources(file: &Dockerfile) -> Vec<String> {
     let mut out = Vec::new();
-    for i in &file.instructions {
+    for i in file.instructions() {
         if let Kind::Copy(t) | Kind::Add(t) = i.kind()
             && i.flag("from").is_none()
         {
@@ -616,7 +616,7 @@ fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnos
 /// Arguments without a value whose name says that they differ in every build.
 fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
     let mut out = Vec::new();
-    for i in &file.instructions {
+    for i in file.instructions() {
         let Kind::Arg(list) = i.kind() else { continue };
         for (name, _) in list {
             let given = options.args.iter().any(|(k, _)| name == k.as_str())

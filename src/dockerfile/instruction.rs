@@ -1,4 +1,4 @@
-//! One logical line to one [`Instruction`]: keyword, flags, arguments, and what they mean.
+//! One logical line to one instruction: keyword, flags, arguments, and what they mean.
 //!
 //! Goes in: one line of the joined text and its heredocs. Comes out: the instruction, its words and flags at
 //! the end of the file's lists, and objections as diagnostics. Costs one pass per argument form. Invariant: an
@@ -6,9 +6,9 @@
 //! and no deeper.
 
 use super::keyword::Keyword;
-use super::lists::{Content, FlagParts, Lists};
+use super::lists::{FlagParts, Lists};
 use super::text::{Joined, Part, trim};
-use super::{Extra, Form, Instruction, Meaning};
+use super::{Extra, Form, InstructionParts, Meaning};
 use super::{flags, heredoc, json, words};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::Span;
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn read(&mut self, head: &Head, mut extra: Option<Box<Extra>>) -> Instruction {
+    pub(super) fn read(&mut self, head: &Head, mut extra: Option<Box<Extra>>) -> InstructionParts {
         let before = self.diagnostics.len();
         let first = self.found.words.len();
         let form = self.form(head, &mut extra);
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
         let refused = self.diagnostics.len() > before
             && (self.trigger || self.diagnostics[before..].iter().any(Diagnostic::is_error));
         let keyword = || Cow::Owned(self.text[head.keyword.clone()].to_uppercase());
-        Instruction {
+        InstructionParts {
             keyword: head
                 .known
                 .map_or_else(keyword, |k| Cow::Borrowed(k.as_str())),
@@ -233,7 +233,6 @@ impl<'a> Reader<'a> {
                 words: Part::new(first..self.found.words.len()),
             },
             extra,
-            content: Content::default(),
         }
     }
 

@@ -1,4 +1,4 @@
-use crate::dockerfile::lists::List;
+use crate::dockerfile::lists::{List, Lists};
 use crate::dockerfile::text::{Joined, Part};
 use crate::dockerfile::{CommandForm, Dockerfile, Instruction, Kind, Parsed, Texts, parse};
 use crate::source::{SourceFile, Span};
@@ -8,21 +8,21 @@ fn file(text: impl Into<Vec<u8>>) -> Parsed<Dockerfile> {
 }
 
 /// One instruction after a FROM, and the codes it earned (a `~` marks warnings).
-fn one(text: &str) -> (Instruction, String) {
+fn one(text: &str) -> (Instruction<'static>, String) {
     let parsed = file(format!("FROM a\n{text}\n"));
     let codes: Vec<String> = parsed
         .diagnostics
         .iter()
         .map(|d| format!("{}{}", if d.is_error() { "" } else { "~" }, d.code))
         .collect();
-    let i = parsed.tree.instructions.into_iter().nth(1);
-    (i.expect("an instruction"), codes.join(" "))
+    let tree = Box::leak(Box::new(parsed.tree));
+    (tree.instructions().at(1), codes.join(" "))
 }
 
 fn kind(text: &str) -> Kind<'static> {
     let (i, codes) = one(text);
     assert_eq!(codes, "", "{text}");
-    Box::leak(Box::new(i)).kind()
+    i.kind()
 }
 
 /// Words that stand in no file, and places where there is none.
@@ -30,7 +30,11 @@ fn words(words: impl Iterator<Item = Option<&'static str>>) -> Texts<'static> {
     let mut joined = Joined::default();
     let mut derive = |w| joined.derive(w, Span::default());
     let parts: Vec<Part> = words.map(|w| w.map_or(Part::NONE, &mut derive)).collect();
-    List::new(Box::leak(Box::new(joined)), Some(parts.leak()))
+    let lists = Lists {
+        joined,
+        ..Lists::default()
+    };
+    List::new(Box::leak(Box::new(lists)), parts.leak())
 }
 
 fn list(list: &[&'static str]) -> Texts<'static> {
@@ -408,12 +412,12 @@ fn pieces_and_leading_comments() {
     ];
     assert_eq!(kinds, expected);
     assert_eq!(
-        &text[tree.instructions[0].leading_comments.range()],
+        &text[tree.instructions().at(0).leading_comments.range()],
         "# b\n# c\n"
     );
-    assert!(tree.instructions[1].leading_comments.is_empty());
+    assert!(tree.instructions().at(1).leading_comments.is_empty());
     assert_eq!(
-        &text[tree.instructions[1].span.range()],
+        &text[tree.instructions().at(1).span.range()],
         "RUN <<E\n# d\nE\n"
     );
 }
@@ -426,11 +430,11 @@ fn bytes_that_are_not_text() {
     // The blank hidden in the flag's second byte ends it, as in the builder.
     let codes: Vec<&str> = parsed.diagnostics.iter().map(|d| d.code).collect();
     assert_eq!(codes, [""; 0]);
-    let i = &Box::leak(Box::new(parsed.tree)).instructions;
+    let i = Box::leak(Box::new(parsed.tree)).instructions();
     let wanted = Kind::Env(list(&["a", "\u{fffd}\u{fffd}", "b", "\0"]).in_pairs());
-    assert_eq!(i[1].kind(), wanted);
-    assert_eq!(i[2].heredocs()[0].body, "x\n");
-    assert_eq!(i[3].flags().get(0).unwrap().value(), Some("\u{c3}"));
+    assert_eq!(i.at(1).kind(), wanted);
+    assert_eq!(i.at(2).heredocs()[0].body, "x\n");
+    assert_eq!(i.at(3).flags().get(0).unwrap().value(), Some("\u{c3}"));
 }
 
 /// Megabytes of the worst lines stay quick; the test suite would hang if one were quadratic.
@@ -522,7 +526,7 @@ fn every_objection_is_reported_placed_and_helped() {
     for (d, i) in parsed
         .diagnostics
         .iter()
-        .zip(&parsed.tree.instructions[1..])
+        .zip(parsed.tree.instructions().slice(1..))
     {
         assert!(d.help.as_ref().is_some_and(|h| !h.is_empty()), "{d:?}");
         let (at, whole) = (d.span().unwrap(), i.span);

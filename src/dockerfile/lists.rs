@@ -1,18 +1,18 @@
-//! What the instructions of a file share, and the lists they have of it.
+//! The lists that the instructions of a file have in common, and the views of them.
 //!
-//! Goes in: the joined text of a file, and where words and flags stand in it. Comes out: views that read like
-//! slices of texts. Costs no copy; a file's words are one list, of which an instruction has a stretch.
-//! Invariant: an instruction's stretches are of its own file's lists.
+//! Goes in: the joined text of a file, and where instructions, words and flags stand in it. Comes out: views
+//! that read like slices of texts. Costs no copy; a file's words are one list, of which an instruction has a
+//! stretch. Invariant: an instruction's stretches are of its own file's lists.
 
-use super::flags;
 use super::text::{Joined, Part, Text};
+use super::{Instruction, InstructionParts, flags};
 use crate::source::Span;
 use std::fmt;
-use std::sync::Arc;
+use std::slice::SliceIndex;
 
 /// The words and flags of all instructions of a file, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Lists {
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
     pub(super) joined: Joined,
     pub(super) words: Vec<Part>,
     pub(super) flags: Vec<FlagParts>,
@@ -28,38 +28,19 @@ pub struct FlagParts {
     pub(super) equals: Option<u32>,
 }
 
-/// A file's share in its [`Lists`], which an instruction gets when the file is read to its end.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Content(Option<Arc<Lists>>);
-
-/// Of instructions that are still being read.
-static NONE_YET: Lists = Lists {
-    joined: Joined::NOTHING,
-    words: Vec::new(),
-    flags: Vec::new(),
-};
-
-impl Content {
-    pub(super) fn new(lists: Lists) -> Self {
-        Self(Some(Arc::new(lists)))
-    }
-
-    fn lists(&self) -> &Lists {
-        self.0.as_deref().unwrap_or(&NONE_YET)
-    }
-
+impl Lists {
     pub(super) fn text(&self, part: Part) -> Text<'_> {
-        Text::piece(&self.lists().joined, part)
+        Text::piece(&self.joined, part)
     }
 
     pub(super) fn words(&self, stretch: Part) -> Texts<'_> {
-        let lists = self.lists();
-        List::new(&lists.joined, lists.words.get(stretch.range()))
+        let words = self.words.get(stretch.range());
+        List::new(self, words.unwrap_or_default())
     }
 
     pub(super) fn flags(&self, stretch: Part) -> Flags<'_> {
-        let lists = self.lists();
-        List::new(&lists.joined, lists.flags.get(stretch.range()))
+        let flags = self.flags.get(stretch.range());
+        List::new(self, flags.unwrap_or_default())
     }
 }
 
@@ -101,46 +82,46 @@ impl fmt::Debug for Flag<'_> {
 
 /// What a [`List`] is made of.
 pub trait Entry<'a>: Sized {
-    /// The places it is kept as.
+    /// What it is kept as.
     type Stored: 'a;
 
-    /// Finds the text of the places.
-    fn read(joined: &'a Joined, stored: &Self::Stored) -> Self;
+    /// Finds its texts.
+    fn read(lists: &'a Lists, stored: &'a Self::Stored) -> Self;
 }
 
 impl<'a> Entry<'a> for Text<'a> {
     type Stored = Part;
 
-    fn read(joined: &'a Joined, stored: &Part) -> Self {
-        Text::piece(joined, *stored)
+    fn read(lists: &'a Lists, stored: &'a Part) -> Self {
+        lists.text(*stored)
     }
 }
 
 impl<'a> Entry<'a> for (Text<'a>, Text<'a>) {
     type Stored = [Part; 2];
 
-    fn read(joined: &'a Joined, [key, value]: &[Part; 2]) -> Self {
-        (Text::piece(joined, *key), Text::piece(joined, *value))
+    fn read(lists: &'a Lists, [key, value]: &'a [Part; 2]) -> Self {
+        (lists.text(*key), lists.text(*value))
     }
 }
 
 impl<'a> Entry<'a> for (Text<'a>, Option<Text<'a>>) {
     type Stored = [Part; 2];
 
-    fn read(joined: &'a Joined, [name, value]: &[Part; 2]) -> Self {
-        let value = (*value != Part::NONE).then(|| Text::piece(joined, *value));
-        (Text::piece(joined, *name), value)
+    fn read(lists: &'a Lists, [name, value]: &'a [Part; 2]) -> Self {
+        let value = (*value != Part::NONE).then(|| lists.text(*value));
+        (lists.text(*name), value)
     }
 }
 
 impl<'a> Entry<'a> for Flag<'a> {
     type Stored = FlagParts;
 
-    fn read(joined: &'a Joined, stored: &FlagParts) -> Self {
-        let raw = Text::piece(joined, stored.raw);
+    fn read(lists: &'a Lists, stored: &'a FlagParts) -> Self {
+        let raw = lists.text(stored.raw);
         let whole = match stored.cooked {
             Part::NONE => raw,
-            cooked => Text::piece(joined, cooked),
+            cooked => lists.text(cooked),
         };
         Self {
             raw,
@@ -150,9 +131,17 @@ impl<'a> Entry<'a> for Flag<'a> {
     }
 }
 
-/// Some of a file's texts, in order.
+impl<'a> Entry<'a> for Instruction<'a> {
+    type Stored = InstructionParts;
+
+    fn read(lists: &'a Lists, parts: &'a InstructionParts) -> Self {
+        Self { lists, parts }
+    }
+}
+
+/// Some of what a file has, in order.
 pub struct List<'a, T: Entry<'a>> {
-    joined: &'a Joined,
+    lists: &'a Lists,
     stored: &'a [T::Stored],
 }
 
@@ -164,11 +153,12 @@ pub type Pairs<'a> = List<'a, (Text<'a>, Text<'a>)>;
 pub type Declared<'a> = List<'a, (Text<'a>, Option<Text<'a>>)>;
 /// Flags of an instruction.
 pub type Flags<'a> = List<'a, Flag<'a>>;
+/// Instructions of a file.
+pub type Instructions<'a> = List<'a, Instruction<'a>>;
 
 impl<'a, T: Entry<'a>> List<'a, T> {
-    pub(super) fn new(joined: &'a Joined, stored: Option<&'a [T::Stored]>) -> Self {
-        let stored = stored.unwrap_or_default();
-        Self { joined, stored }
+    pub(super) fn new(lists: &'a Lists, stored: &'a [T::Stored]) -> Self {
+        Self { lists, stored }
     }
 
     /// How many there are.
@@ -187,7 +177,7 @@ impl<'a, T: Entry<'a>> List<'a, T> {
     #[must_use]
     pub fn iter(&self) -> Entries<'a, T> {
         Entries {
-            joined: self.joined,
+            lists: self.lists,
             rest: self.stored.iter(),
         }
     }
@@ -196,7 +186,7 @@ impl<'a, T: Entry<'a>> List<'a, T> {
     #[must_use]
     pub fn get(&self, n: usize) -> Option<T> {
         let stored = self.stored.get(n)?;
-        Some(T::read(self.joined, stored))
+        Some(T::read(self.lists, stored))
     }
 
     /// The first.
@@ -218,6 +208,31 @@ impl<'a, T: Entry<'a>> List<'a, T> {
     }
 }
 
+impl<'a> Instructions<'a> {
+    /// The n-th, counted from 0.
+    ///
+    /// # Panics
+    ///
+    /// Where there are not as many.
+    #[must_use]
+    pub fn at(&self, n: usize) -> Instruction<'a> {
+        Instruction::read(self.lists, &self.stored[n])
+    }
+
+    /// Those of a range.
+    ///
+    /// # Panics
+    ///
+    /// Where there are not as many, or it ends before it starts.
+    #[must_use]
+    pub fn slice<R>(&self, range: R) -> Self
+    where
+        R: SliceIndex<[InstructionParts], Output = [InstructionParts]>,
+    {
+        Self::new(self.lists, &self.stored[range])
+    }
+}
+
 impl<'a> Texts<'a> {
     /// The n-th, where the form of the instruction says that there is one.
     pub(super) fn at(&self, n: usize) -> Text<'a> {
@@ -234,7 +249,7 @@ impl<'a> Texts<'a> {
     /// Two by two.
     pub(super) fn in_pairs<T: Entry<'a, Stored = [Part; 2]>>(self) -> List<'a, T> {
         List {
-            joined: self.joined,
+            lists: self.lists,
             stored: self.stored.as_chunks().0,
         }
     }
@@ -282,14 +297,14 @@ impl<'a, T: Entry<'a>> IntoIterator for &List<'a, T> {
 
 /// What is left of a [`List`].
 pub struct Entries<'a, T: Entry<'a>> {
-    joined: &'a Joined,
+    lists: &'a Lists,
     rest: std::slice::Iter<'a, T::Stored>,
 }
 
 impl<'a, T: Entry<'a>> Clone for Entries<'a, T> {
     fn clone(&self) -> Self {
         Self {
-            joined: self.joined,
+            lists: self.lists,
             rest: self.rest.clone(),
         }
     }
@@ -299,7 +314,7 @@ impl<'a, T: Entry<'a>> Iterator for Entries<'a, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.rest.next().map(|stored| T::read(self.joined, stored))
+        self.rest.next().map(|stored| T::read(self.lists, stored))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -310,7 +325,7 @@ impl<'a, T: Entry<'a>> Iterator for Entries<'a, T> {
 impl<'a, T: Entry<'a>> DoubleEndedIterator for Entries<'a, T> {
     fn next_back(&mut self) -> Option<T> {
         let stored = self.rest.next_back()?;
-        Some(T::read(self.joined, stored))
+        Some(T::read(self.lists, stored))
     }
 }
 

@@ -26,7 +26,7 @@ pub use expand::{
     expand_heredoc, expand_title, expand_word, expand_words, heredoc_variables, variables,
 };
 pub use expand_error::ExpandError;
-pub use lists::{Declared, Flag, Flags, List, Pairs, Texts};
+pub use lists::{Declared, Flag, Flags, Instructions, List, Pairs, Texts};
 pub use parse::parse;
 pub use suggest::nearest;
 pub use text::Text;
@@ -34,8 +34,10 @@ pub use text::Text;
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
 use keyword::Keyword;
-use lists::Content;
+use lists::Lists;
 use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 use text::Part;
 
 /// A tree and what is to be said about it. Parsing never fails.
@@ -52,10 +54,19 @@ pub struct Parsed<T> {
 pub struct Dockerfile {
     /// `# syntax=`, `# escape=`, `# check=`.
     pub directives: Directives,
-    /// Every instruction in file order, those before the first FROM included.
-    pub instructions: Vec<Instruction>,
     /// What the file consists of, in order and without gaps.
     pub pieces: Vec<Piece>,
+    instructions: Vec<InstructionParts>,
+    /// What all instructions have their texts from.
+    lists: Lists,
+}
+
+impl Dockerfile {
+    /// Every instruction in file order, those before the first FROM included.
+    #[must_use]
+    pub fn instructions(&self) -> Instructions<'_> {
+        List::new(&self.lists, &self.instructions)
+    }
 }
 
 /// Parser directives at the top of the file.
@@ -98,11 +109,11 @@ pub enum PieceKind {
     Comment,
     /// One parser directive line.
     Directive,
-    /// All lines of `instructions[i]`, heredoc bodies and terminators included.
+    /// All lines of `instructions().at(i)`, heredoc bodies and terminators included.
     Instruction(usize),
 }
 
-/// One instruction.
+/// One instruction, as a view into its file. Its fields are those of [`InstructionParts`].
 ///
 /// ```text
 /// # a comment          <- leading_comments (whole lines, directly above)
@@ -110,8 +121,15 @@ pub enum PieceKind {
 ///   make               <- ... to the line feed of this one (heredocs included)
 /// ^^^ keyword_span()   `--network=none` is in flags(), `make` in kind()
 /// ```
+#[derive(Clone, Copy)]
+pub struct Instruction<'a> {
+    lists: &'a Lists,
+    parts: &'a InstructionParts,
+}
+
+/// What a file keeps of an instruction; the texts are the file's.
 #[derive(Clone, Debug)]
-pub struct Instruction {
+pub struct InstructionParts {
     /// Upper-cased keyword, `RUN`; unknown ones too.
     pub keyword: Cow<'static, str>,
     /// All physical lines of the instruction with their line ends, heredocs included.
@@ -135,7 +153,6 @@ pub struct Instruction {
     flags: Part,
     meaning: Meaning,
     extra: Option<Box<Extra>>,
-    content: Content,
 }
 
 /// What an instruction means: a form, and where its words stand among those of the file.
@@ -165,7 +182,7 @@ struct Extra {
     /// [`Transfer::inline`].
     inline: Vec<usize>,
     /// What ONBUILD has.
-    trigger: Option<Box<Instruction>>,
+    trigger: Option<Box<InstructionParts>>,
 }
 
 impl Extra {
@@ -264,7 +281,7 @@ pub enum Kind<'a> {
     /// `HEALTHCHECK NONE` is `None`.
     Healthcheck(Option<CommandForm<'a>>),
     /// `ONBUILD`.
-    Onbuild(&'a Instruction),
+    Onbuild(Instruction<'a>),
     /// Unknown keyword, or an instruction the builder refuses; a diagnostic says why.
     Invalid,
 }
@@ -281,7 +298,7 @@ pub struct Transfer<'a> {
 }
 
 /// By what they say and where they stand.
-impl PartialEq for Instruction {
+impl PartialEq for Instruction<'_> {
     fn eq(&self, other: &Self) -> bool {
         let place = |i: &Self| (i.span, i.line, i.end_line, i.leading_comments);
         let words = |i: &Self| (i.reproducible, i.plain_base, i.keyword_len);
@@ -296,14 +313,34 @@ impl PartialEq for Instruction {
     }
 }
 
-impl Instruction {
+impl fmt::Debug for Instruction<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Instruction")
+            .field("span", &self.span)
+            .field("leading_comments", &self.leading_comments)
+            .field("original", &self.original())
+            .field("heredocs", &self.heredocs())
+            .field("kind", &self.kind())
+            .finish()
+    }
+}
+
+impl Deref for Instruction<'_> {
+    type Target = InstructionParts;
+
+    fn deref(&self) -> &InstructionParts {
+        self.parts
+    }
+}
+
+impl<'a> Instruction<'a> {
     /// What it means.
     #[must_use]
-    pub fn kind(&self) -> Kind<'_> {
+    pub fn kind(self) -> Kind<'a> {
         let Some(keyword) = self.meaning.keyword else {
             return Kind::Invalid;
         };
-        let words = self.content.words(self.meaning.words);
+        let words = self.lists.words(self.meaning.words);
         match keyword {
             Keyword::From => Kind::From {
                 image: words.at(0),
@@ -327,70 +364,66 @@ impl Instruction {
             Keyword::Healthcheck if self.meaning.form == Form::Nothing => Kind::Healthcheck(None),
             Keyword::Healthcheck => Kind::Healthcheck(Some(self.command(words))),
             Keyword::Onbuild => {
-                let trigger = self.extra.as_ref().and_then(|e| e.trigger.as_deref());
-                trigger.map_or(Kind::Invalid, Kind::Onbuild)
+                let trigger = self.extra().and_then(|e| e.trigger.as_deref());
+                trigger.map_or(Kind::Invalid, |parts| Kind::Onbuild(Self { parts, ..self }))
             }
         }
     }
 
-    fn command<'a>(&self, words: Texts<'a>) -> CommandForm<'a> {
+    fn extra(self) -> Option<&'a Extra> {
+        self.parts.extra.as_deref()
+    }
+
+    fn command(self, words: Texts<'a>) -> CommandForm<'a> {
         match self.meaning.form {
             Form::Exec => CommandForm::Exec(words),
             Form::Plain | Form::Nothing => CommandForm::Shell(words.at(0)),
         }
     }
 
-    fn transfer<'a>(&'a self, words: Texts<'a>) -> Transfer<'a> {
+    fn transfer(self, words: Texts<'a>) -> Transfer<'a> {
         let (sources, dest) = words.and_last();
         Transfer {
             sources,
             dest,
-            inline: self.extra.as_ref().map_or(&[], |e| &e.inline),
+            inline: self.extra().map_or(&[], |e| &e.inline),
         }
     }
 
     /// The logical line: continuations joined, comments inside them dropped, trimmed; keyword as
     /// written, heredoc bodies not included.
     #[must_use]
-    pub fn original(&self) -> Text<'_> {
-        self.content.text(self.original)
+    pub fn original(self) -> Text<'a> {
+        self.lists.text(self.original)
     }
 
     /// The rest of the logical line after keyword and flags, trimmed.
     #[must_use]
-    pub fn arguments(&self) -> Text<'_> {
-        self.content.text(self.arguments)
+    pub fn arguments(self) -> Text<'a> {
+        self.lists.text(self.arguments)
     }
 
     /// Flags in order, as written.
     #[must_use]
-    pub fn flags(&self) -> Flags<'_> {
-        self.content.flags(self.flags)
+    pub fn flags(self) -> Flags<'a> {
+        self.lists.flags(self.flags)
     }
 
     /// Heredocs in order of appearance; ONBUILD and its trigger both have them.
     #[must_use]
-    pub fn heredocs(&self) -> &[Heredoc] {
-        self.extra.as_ref().map_or(&[], |e| &e.heredocs)
-    }
-
-    /// Gives it its share in what its file's instructions have in common.
-    fn share(&mut self, content: &Content) {
-        self.content = content.clone();
-        if let Some(trigger) = self.extra.as_mut().and_then(|e| e.trigger.as_deref_mut()) {
-            trigger.share(content);
-        }
+    pub fn heredocs(self) -> &'a [Heredoc] {
+        self.extra().map_or(&[], |e| &e.heredocs)
     }
 
     /// Where the keyword stands.
     #[must_use]
-    pub fn keyword_span(&self) -> Span {
+    pub fn keyword_span(self) -> Span {
         self.original().span_of(0..self.keyword_len as usize)
     }
 
     /// The value of the last flag of this name, if it has one.
     #[must_use]
-    pub fn flag(&self, name: &str) -> Option<&str> {
+    pub fn flag(self, name: &str) -> Option<&'a str> {
         self.flags()
             .iter()
             .rev()
@@ -400,7 +433,7 @@ impl Instruction {
 
     /// Whether a boolean flag is given and not `=false`.
     #[must_use]
-    pub fn has_flag(&self, name: &str) -> bool {
+    pub fn has_flag(self, name: &str) -> bool {
         self.flags()
             .iter()
             .rev()
@@ -409,7 +442,7 @@ impl Instruction {
     }
 
     /// Every value of a repeatable flag, in order.
-    pub fn flag_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub fn flag_values(self, name: &str) -> impl Iterator<Item = &'a str> {
         self.flags()
             .iter()
             .filter(move |f| f.name() == name)

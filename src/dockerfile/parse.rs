@@ -8,7 +8,6 @@ use super::heredoc;
 use super::instruction::{Found, Frame, Head, Reader};
 use super::keyword::Keyword;
 use super::lines::{self, Line, LineKind, Lines};
-use super::lists::Content;
 use super::text::Joined;
 use super::{Dockerfile, Extra, Heredoc, Instruction, Parsed, Piece, PieceKind};
 use crate::diagnostic::{self, Diagnostic, Severity};
@@ -96,10 +95,7 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     if tree.directives.syntax.is_none() {
         tree.directives.syntax = directive::foreign_syntax(bytes);
     }
-    let content = Content::new(found.finish(joined));
-    for instruction in &mut tree.instructions {
-        instruction.share(&content);
-    }
+    tree.lists = found.finish(joined);
     whole_file(bytes, &tree, &mut diagnostics);
     diagnostic::sort(&mut diagnostics);
     Parsed { tree, diagnostics }
@@ -349,10 +345,11 @@ fn whole_file(bytes: &[u8], tree: &Dockerfile, diagnostics: &mut Vec<Diagnostic>
             START,
         );
     }
-    let first_stage = tree.instructions.iter().position(|i| i.keyword == "FROM");
-    let before = &tree.instructions[..first_stage.unwrap_or(tree.instructions.len())];
+    let all = tree.instructions();
+    let first_stage = all.iter().position(|i| i.keyword == "FROM");
+    let before = all.slice(..first_stage.unwrap_or(all.len()));
     // A misspelt keyword may well be the missing FROM; one message is enough then.
-    let unknown = |i: &Instruction| Keyword::read(&i.keyword).is_none();
+    let unknown = |i: Instruction<'_>| Keyword::read(&i.keyword).is_none();
     if before.iter().any(unknown) {
         return;
     }

@@ -22,7 +22,7 @@ struct Run {
 
 /// The file, if it is UTF-8, then joined lines, one after the other, with a line feed after each so that no
 /// two places meet. Most instructions are one line, which stands in the file as it reads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Joined {
     text: String,
     /// Places below are those of the file; 0 where the file is not in the text.

@@ -539,7 +539,7 @@ fn reordered(
 /// Whether every step has the command, flags, folder, user and shell it had; variables aside, which may
 /// pass a step that does not look at them. A second look at what the orders were made for.
 fn sees_the_same(base: &Evaluated, new: &Evaluated, orders: &[Vec<Placed>]) -> bool {
-    let mut place: Vec<usize> = (0..base.file.instructions.len()).collect();
+    let mut place: Vec<usize> = (0..base.file.instructions().len()).collect();
     let mut shift = 0;
     let mut at = 0;
     while at < place.len() {

@@ -540,7 +540,7 @@ impl Request<'_> {
 /// The lines of an instruction in the file before rewrites changed it; `None` for an added one.
 pub fn original_lines(request: &Request<'_>, at: usize) -> Option<(u32, u32)> {
     let old = request.origin.get(at).copied().flatten()?;
-    let instruction = request.original.instructions.get(old)?;
+    let instruction = request.original.instructions().get(old)?;
     Some((instruction.line, instruction.end_line))
 }
 

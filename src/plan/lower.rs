@@ -37,7 +37,7 @@ pub fn lower(file: &Dockerfile, options: &BuildOptions) -> Plan {
             stages: Vec::new(),
             target: 0,
             order: Vec::new(),
-            states: vec![None; file.instructions.len()],
+            states: vec![None; file.instructions().len()],
             diagnostics: Vec::new(),
             builder: options.builder,
         },
@@ -207,10 +207,13 @@ impl Lowering<'_> {
         };
         let triggers = self.triggers.remove(&index).unwrap_or_default();
         let file = self.file;
-        let counted = |i: &Instruction| matches!(&*i.keyword, "RUN" | "COPY" | "ADD" | "WORKDIR");
-        let counts = file.instructions[from + 1..end]
+        let counted =
+            |i: &Instruction<'_>| matches!(&*i.keyword, "RUN" | "COPY" | "ADD" | "WORKDIR");
+        let counts = file
+            .instructions()
+            .slice(from + 1..end)
             .iter()
-            .filter(|i| counted(i));
+            .filter(counted);
         let from_image = match &stage.base {
             Base::Image(_) => 1,
             Base::Context(_) => usize::from(!stage.replaced),
@@ -223,7 +226,7 @@ impl Lowering<'_> {
         let small = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         self.escape = '\\';
         for (n, Trigger { at, sources }) in triggers.iter().enumerate() {
-            let Kind::Onbuild(trigger) = file.instructions[*at].kind() else {
+            let Kind::Onbuild(trigger) = file.instructions().at(*at).kind() else {
                 continue;
             };
             let id = StepId {
@@ -265,7 +268,7 @@ impl Lowering<'_> {
                 total,
                 onbuild: false,
             };
-            self.instruction(&place, &file.instructions[at], &mut state);
+            self.instruction(&place, file.instructions().at(at), &mut state);
         }
         self.ends.push(state);
         if !self.plan.stages[index].reachable {
@@ -275,14 +278,14 @@ impl Lowering<'_> {
     }
 
     /// A trigger is read when a stage is built on it, and not before.
-    fn bad_trigger(&mut self, trigger: &Instruction, from: usize) {
+    fn bad_trigger(&mut self, trigger: Instruction<'_>, from: usize) {
         let text = SourceFile::new("trigger", trigger.original().as_str());
         let why = dockerfile::parse(&text)
             .diagnostics
             .into_iter()
             .find(Diagnostic::is_error);
         let why = why.map_or_else(|| "it is not understood".to_owned(), |d| d.message);
-        let line = self.file.instructions[from].line;
+        let line = self.file.instructions().at(from).line;
         self.report(
             "build/bad-onbuild",
             format!("this trigger, which FROM in line {line} runs, is refused: {why}"),
@@ -339,7 +342,7 @@ impl Lowering<'_> {
 
     fn image_step(&mut self, index: usize, reference: String, name: String, platform: &str) {
         let stage = &self.plan.stages[index];
-        let ins = &self.file.instructions[stage.from];
+        let ins = self.file.instructions().at(stage.from);
         let mut key = Key::new("image");
         key.text(&reference).text(platform);
         let definition = key.finish();
@@ -390,7 +393,7 @@ impl Lowering<'_> {
         stage.last = Some(node);
     }
 
-    fn instruction(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+    fn instruction(&mut self, place: &Place, ins: Instruction<'_>, state: &mut State) {
         if let Some(text) = written::configuration(ins, self.escape, state) {
             self.plan.stages[place.stage].configuration.push(text);
         }
@@ -405,7 +408,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn understand(&mut self, place: &Place, ins: &Instruction, state: &mut State) {
+    fn understand(&mut self, place: &Place, ins: Instruction<'_>, state: &mut State) {
         match ins.kind() {
             Kind::Env(list) => {
                 // All words of one ENV see the environment before it.
@@ -532,7 +535,7 @@ impl Lowering<'_> {
         self.plan.diagnostics.push(d.with_help(help));
     }
 
-    pub fn step(&self, place: &Place, ins: &Instruction, kind: StepKind, title: &str) -> Step {
+    pub fn step(&self, place: &Place, ins: Instruction<'_>, kind: StepKind, title: &str) -> Step {
         // The builder numbers the vertices it makes, one after another: `WORKDIR /` is in the total, but
         // takes no number, nor does a FROM that a named context stands in for.
         let stage = &self.plan.stages[place.stage];
@@ -580,7 +583,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn workdir(&mut self, place: &Place, ins: &Instruction, path: &Text, state: &mut State) {
+    fn workdir(&mut self, place: &Place, ins: Instruction<'_>, path: &Text, state: &mut State) {
         let text = self.expand(path, state);
         let resolved = state.resolve(&text);
         let unsure = self.is_unsure(path, &text, state);

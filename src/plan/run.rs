@@ -24,7 +24,7 @@ pub struct Inputs {
 impl Lowering<'_> {
     /// Flags that the builder knows and takes from its `labs` frontends only, and only complains about in
     /// stages that it builds.
-    fn labs_only(&mut self, ins: &Instruction, flag: &str) {
+    fn labs_only(&mut self, ins: Instruction<'_>, flag: &str) {
         let syntax = self.file.directives.syntax.as_ref();
         let labs = syntax.is_some_and(|(value, _)| value.contains("labs"));
         if let Some(found) = ins.flags().iter().find(|f| f.name() == flag)
@@ -39,7 +39,7 @@ impl Lowering<'_> {
         }
     }
 
-    pub fn run(&mut self, place: &Place, ins: &Instruction, form: &CommandForm, state: &State) {
+    pub fn run(&mut self, place: &Place, ins: Instruction<'_>, form: &CommandForm, state: &State) {
         let shell = state
             .shell
             .clone()
@@ -222,7 +222,7 @@ impl Lowering<'_> {
 
     /// Network, security and what the build's own flags add (experiments rows 101, 102). The
     /// instruction's network wins over the build's.
-    fn run_flags(&self, ins: &Instruction, key: &mut Key) {
+    fn run_flags(&self, ins: Instruction<'_>, key: &mut Key) {
         let run = &self.options.run;
         let network = ins.flag("network").unwrap_or(&run.network);
         for (value, default) in [
@@ -452,7 +452,7 @@ fn joined(list: Vec<Input>, own_base: bool) -> Vec<Input> {
 }
 
 /// The heredoc that is the whole command.
-fn lone_heredoc<'a>(ins: &'a Instruction, line: &str) -> Option<&'a Heredoc> {
+fn lone_heredoc<'a>(ins: Instruction<'a>, line: &str) -> Option<&'a Heredoc> {
     match ins.heredocs() {
         [only] if line.trim() == only.word => Some(only),
         _ => None,
@@ -462,7 +462,7 @@ fn lone_heredoc<'a>(ins: &'a Instruction, line: &str) -> Option<&'a Heredoc> {
 /// What the shell gets: a lone heredoc is the script itself; else the line with bodies and
 /// terminators below it (grammar section 4). A `#!` body runs from a file: its text is in the key
 /// all the same, and so is its name.
-fn heredoc_script(ins: &Instruction, line: &str) -> String {
+fn heredoc_script(ins: Instruction<'_>, line: &str) -> String {
     if let Some(only) = lone_heredoc(ins, line) {
         return only.content();
     }

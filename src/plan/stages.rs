@@ -32,14 +32,18 @@ pub enum Named {
     Other,
 }
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
     /// Names, bases and global arguments.
     pub fn stages(&mut self) {
         let file = self.file;
-        let last_alias = file.instructions.iter().rev().find_map(|i| match i.kind() {
-            Kind::From { alias, .. } => Some(alias.as_ref().map(String::from)),
-            _ => None,
-        });
+        let last_alias = file
+            .instructions()
+            .iter()
+            .rev()
+            .find_map(|i| match i.kind() {
+                Kind::From { alias, .. } => Some(alias.as_ref().map(String::from)),
+                _ => None,
+            });
         let stage_name = self
             .options
             .target
@@ -58,14 +62,14 @@ impl Lowering<'_> {
                 self.globals.platform.insert(name.clone(), v);
             }
         }
-        for (i, ins) in file.instructions.iter().enumerate() {
+        for (i, ins) in file.instructions().iter().enumerate() {
             match ins.kind() {
                 Kind::From { image, alias } => self.from(i, ins, &image, alias.as_ref()),
                 Kind::Arg(list) if self.plan.stages.is_empty() => self.global_arg(list),
                 _ => {}
             }
         }
-        let count = file.instructions.len();
+        let count = file.instructions().len();
         let starts: Vec<usize> = self.plan.stages.iter().map(|s| s.from).collect();
         for (i, stage) in self.plan.stages.iter_mut().enumerate() {
             stage.end = starts.get(i + 1).copied().unwrap_or(count);
@@ -102,7 +106,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn from(&mut self, at: usize, ins: &Instruction, written: &Text, alias: Option<&Text>) {
+    fn from(&mut self, at: usize, ins: Instruction<'_>, written: &Text, alias: Option<&Text>) {
         let span = written.span();
         let name = self.global(written, span);
         let name = name.unwrap_or_else(|| written.to_string());
@@ -224,7 +228,7 @@ impl Lowering<'_> {
                     None if names.is_empty() => "name a stage with `FROM image AS name`".to_owned(),
                     None => format!("the named stages are {}", names.join(", ")),
                 };
-                let span = self.file.instructions[stages[0].from].keyword_span();
+                let span = self.file.instructions().at(stages[0].from).keyword_span();
                 let message = format!("target stage \"{wanted}\" could not be found");
                 self.report("build/unknown-target", message, span, help);
             }
@@ -239,17 +243,17 @@ impl Lowering<'_> {
     /// What every instruction of every stage copies or mounts from.
     pub fn sources(&mut self) {
         let file = self.file;
-        self.sources = vec![Vec::new(); file.instructions.len()];
+        self.sources = vec![Vec::new(); file.instructions().len()];
         for stage in 0..self.plan.stages.len() {
             for at in self.plan.stages[stage].from + 1..self.plan.stages[stage].end {
-                self.sources[at] = self.resolve(&file.instructions[at]);
+                self.sources[at] = self.resolve(file.instructions().at(at));
             }
         }
         self.circles();
     }
 
     /// One entry for a `COPY --from`, one for every mount of a RUN.
-    pub fn resolve(&mut self, ins: &Instruction) -> Vec<Option<Record>> {
+    pub fn resolve(&mut self, ins: Instruction<'_>) -> Vec<Option<Record>> {
         let flags = ins.flags().iter();
         match ins.kind() {
             Kind::Copy(_) => {
@@ -279,7 +283,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn devices(&mut self, ins: &Instruction) {
+    fn devices(&mut self, ins: Instruction<'_>) {
         for flag in ins.flags().iter().filter(|f| f.name() == "device") {
             if let Err(why) = device::check(flag.value().unwrap_or_default()) {
                 let message = format!("`{}` cannot be read: {why}", flag.raw);
@@ -333,7 +337,7 @@ impl Lowering<'_> {
                     Some(name) => name.clone(),
                     None => format!("stage-{start}"),
                 };
-                let ins = &self.file.instructions[at];
+                let ins = self.file.instructions().at(at);
                 let flag = ins
                     .flags()
                     .iter()
@@ -436,13 +440,10 @@ impl Lowering<'_> {
                 let Base::Stage(base) = self.plan.stages[index].base else {
                     continue;
                 };
-                let triggers: Vec<(usize, Instruction)> = self
-                    .triggers_of(base)
-                    .map(|(at, trigger)| (at, trigger.clone()))
-                    .collect();
+                let triggers: Vec<_> = self.triggers_of(base).collect();
                 let mut resolved = Vec::with_capacity(triggers.len());
                 for (at, trigger) in triggers {
-                    let sources = self.resolve(&trigger);
+                    let sources = self.resolve(trigger);
                     for record in &sources {
                         if let Some(Record::Stage(s)) = record {
                             needs[index].insert(*s);
@@ -457,14 +458,14 @@ impl Lowering<'_> {
     }
 
     /// ONBUILD triggers of a stage: the instruction's index, and the trigger.
-    pub fn triggers_of(&self, stage: usize) -> impl Iterator<Item = (usize, &Instruction)> {
+    pub fn triggers_of(&self, stage: usize) -> impl Iterator<Item = (usize, Instruction<'a>)> {
         let stage = &self.plan.stages[stage];
         let list = if stage.replaced {
             stage.from..stage.from
         } else {
             stage.from + 1..stage.end
         };
-        list.filter_map(|at| match self.file.instructions[at].kind() {
+        list.filter_map(|at| match self.file.instructions().at(at).kind() {
             Kind::Onbuild(trigger) => Some((at, trigger)),
             _ => None,
         })

@@ -10,7 +10,7 @@ use crate::dockerfile::{Heredoc, Instruction, expand_title, expand_word};
 /// The title text of a RUN: quotes and unset variables stay, variables that a secret mount sets are
 /// starred.
 pub fn run(
-    ins: &Instruction,
+    ins: Instruction<'_>,
     script: Option<&Heredoc>,
     escape: char,
     state: &State,
@@ -30,7 +30,7 @@ pub fn run(
 }
 
 /// The title text of COPY, ADD and WORKDIR: quotes and escapes are gone, unset variables are empty.
-pub fn plain(ins: &Instruction, escape: char, state: &State) -> String {
+pub fn plain(ins: Instruction<'_>, escape: char, state: &State) -> String {
     let text = expand_word(&ins.original(), escape, &|name| state.lookup(name));
     upper(&text.unwrap_or_else(|_| ins.original().to_string()))
 }
@@ -86,7 +86,7 @@ mod tests {
 
     fn titles(line: &str) -> (String, String) {
         let file = parse(&SourceFile::new("Dockerfile", line)).tree;
-        let ins = &file.instructions[0];
+        let ins = file.instructions().at(0);
         let mut state = State::new(true);
         state.set_env("A", "1 2".to_owned());
         let script = ins.heredocs().first();

@@ -14,7 +14,7 @@ use crate::pattern::{ExcludeRules, SourcePattern, clean};
 use crate::source::Span;
 
 impl Lowering<'_> {
-    pub fn transfer(&mut self, place: &Place, ins: &Instruction, t: &Transfer, state: &State) {
+    pub fn transfer(&mut self, place: &Place, ins: Instruction<'_>, t: &Transfer, state: &State) {
         let add = matches!(ins.kind(), Kind::Add(_));
         let sources: Vec<String> = t.sources.iter().map(|s| self.expand(&s, state)).collect();
         let dest = self.expand(&t.dest, state);
@@ -156,7 +156,7 @@ impl Lowering<'_> {
     }
 
     /// The last flag of this name, expanded.
-    fn expand_flag(&mut self, ins: &Instruction, name: &str, state: &State) -> Option<String> {
+    fn expand_flag(&mut self, ins: Instruction<'_>, name: &str, state: &State) -> Option<String> {
         let flag = ins.flags().iter().rev().find(|f| f.name() == name)?;
         Some(self.expand_at(flag.value()?, state, flag.span()))
     }
@@ -164,7 +164,7 @@ impl Lowering<'_> {
     /// Heredocs among the sources, by name: their text is in the key.
     fn inline_files(
         &mut self,
-        ins: &Instruction,
+        ins: Instruction<'_>,
         t: &Transfer,
         state: &State,
         key: &mut Key,
@@ -206,7 +206,7 @@ impl Lowering<'_> {
     }
 
     /// `--chmod` and `--checksum`.
-    fn flag_values(&mut self, ins: &Instruction, sources: &[String], state: &State) {
+    fn flag_values(&mut self, ins: Instruction<'_>, sources: &[String], state: &State) {
         for flag in ins.flags() {
             let value = flag.value().unwrap_or_default();
             if !matches!(flag.name(), "chmod" | "checksum") {

@@ -39,7 +39,7 @@ impl Written {
     }
 
     /// Adds every flag with its value, by its own name.
-    pub(super) fn with_flags(mut self, ins: &Instruction) -> Self {
+    pub(super) fn with_flags(mut self, ins: Instruction<'_>) -> Self {
         for flag in ins.flags() {
             let name = match flag.name() {
                 "mount" => "--mount",
@@ -86,7 +86,7 @@ impl Written {
 }
 
 /// An instruction that only changes the image's configuration, expanded; `None` for all others.
-pub(super) fn configuration(ins: &Instruction, escape: char, state: &State) -> Option<String> {
+pub(super) fn configuration(ins: Instruction<'_>, escape: char, state: &State) -> Option<String> {
     let expands = match ins.kind() {
         Kind::Env(_)
         | Kind::Label(_)

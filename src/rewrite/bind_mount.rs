@@ -124,8 +124,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         );
     }
     let (copy, user) = (
-        &view.file.instructions[stage.lines[at].at],
-        &view.file.instructions[stage.lines[run].at],
+        view.file.instructions().at(stage.lines[at].at),
+        view.file.instructions().at(stage.lines[run].at),
     );
     let cwd = view.plan.states.get(stage.lines[run].at)?.as_ref()?;
     let cwd = cwd.cwd.as_deref();
@@ -134,7 +134,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     let kept = match cover {
         Some(j) => format!(
             "line {} brings it again, to stay",
-            view.file.instructions[stage.lines[j].at].line
+            view.file.instructions().at(stage.lines[j].at).line
         ),
         None => "nobody takes it from this stage".to_owned(),
     };
@@ -164,7 +164,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
 
 /// The mounts that show what a COPY brings; `None` where there are none, or too many.
 fn taken(view: &View<'_>, line: &Line<'_>) -> Option<Taken> {
-    let instruction = &view.file.instructions[line.at];
+    let instruction = view.file.instructions().at(line.at);
     let step = line.step?;
     let plain = instruction.flags().iter().all(|f| f.name() == "from");
     if !matches!(instruction.kind(), Kind::Copy(_))
@@ -277,7 +277,7 @@ fn is_left_alone(view: &View<'_>, stage: &StageView<'_>, taken: &Taken) -> bool 
 /// Whether a later COPY brings the same files to the same places.
 fn covers(view: &View<'_>, stage: &StageView<'_>, (at, j): (usize, usize), taken: &Taken) -> bool {
     let line = &stage.lines[j];
-    let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
+    let copies = matches!(view.file.instructions().at(line.at).kind(), Kind::Copy(_));
     let Some(step) = line.step.filter(|_| copies && !taken.files.is_empty()) else {
         return false;
     };
@@ -357,7 +357,7 @@ fn suits(
     }
     let targets: Option<Vec<&str>> = step.mount_targets.iter().map(Option::as_deref).collect();
     let near = |a: &str, b: &str| is_below(a, b) || is_below(b, a);
-    let instruction = &view.file.instructions[line.at];
+    let instruction = view.file.instructions().at(line.at);
     let of_bind = |m: &&str| {
         let kind = m.split(',').find_map(|f| f.trim().strip_prefix("type="));
         kind.is_none_or(|k| k == "bind")
@@ -442,7 +442,7 @@ fn hides_nothing(
         own = view.stages.iter().find(|s| s.stage == below)?;
         until = own.lines.len();
     }
-    let reader = view.file.instructions[run.at].line;
+    let reader = view.file.instructions().at(run.at).line;
     let mut rests_on = Vec::new();
     // A COPY makes the folder itself root's, with that mode; the root of the context is so anyway.
     match &mount.from {
@@ -499,7 +499,7 @@ fn relative<'p>(path: &'p str, cwd: Option<&str>) -> &'p str {
 /// The flags, behind the keyword.
 fn insertion(
     view: &View<'_>,
-    instruction: &Instruction,
+    instruction: Instruction<'_>,
     mounts: &[Mount],
     cwd: Option<&str>,
 ) -> Edit {

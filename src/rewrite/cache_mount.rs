@@ -37,7 +37,7 @@ type Found<'a> = Result<Vec<(&'a Use, Kept)>, String>;
 struct Run<'a> {
     stage: &'a StageView<'a>,
     step: &'a Step,
-    instruction: &'a Instruction,
+    instruction: Instruction<'a>,
     runner: Runner,
     image: String,
     uses: Vec<(&'a Use, Kept)>,
@@ -195,7 +195,7 @@ fn runs<'a>(
         Ok(Run {
             stage,
             step,
-            instruction: &view.file.instructions[line.at],
+            instruction: view.file.instructions().at(line.at),
             runner,
             image,
             uses: uses?,
@@ -237,7 +237,7 @@ fn together(view: &View<'_>, root: usize, runs: &[&Run<'_>]) -> Option<(Rewrite,
         edits.extend(cuts(m.run, &m.cleaning)?);
     }
     for step in &helpers {
-        let instruction = view.file.instructions.get(step.instruction)?;
+        let instruction = view.file.instructions().get(step.instruction)?;
         let mut missing = folders.clone();
         missing.retain(|f| !is_mounted(step, f));
         overlapping(step, &missing).ok()?;
@@ -437,7 +437,7 @@ fn look(run: &Run<'_>) -> Look {
 /// The flags for the folders, behind the keyword: one to a line where there are several.
 fn insertion(
     view: &View<'_>,
-    instruction: &Instruction,
+    instruction: Instruction<'_>,
     folders: &[Folder],
     run: &Run<'_>,
 ) -> Option<Edit> {

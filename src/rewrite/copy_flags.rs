@@ -106,8 +106,8 @@ impl<'v, 'a> Folding<'v, 'a> {
         all
     }
 
-    fn instruction(&self, line: usize) -> &'a Instruction {
-        &self.view.file.instructions[self.stage.lines[line].at]
+    fn instruction(&self, line: usize) -> Instruction<'a> {
+        self.view.file.instructions().at(self.stage.lines[line].at)
     }
 
     /// Takes out of a RUN what its COPYs can do.
@@ -445,13 +445,13 @@ impl<'v, 'a> Folding<'v, 'a> {
         let after = parse(&new).tree;
         let gone = self.rests.iter().filter(|r| r.commands.is_empty()).count();
         let runs = |file: &crate::dockerfile::Dockerfile| {
-            let runs = file.instructions.iter();
+            let runs = file.instructions().iter();
             runs.filter(|i| matches!(i.kind(), Kind::Run(_))).count()
         };
-        let all = after.instructions.len() + gone == self.view.file.instructions.len();
+        let all = after.instructions().len() + gone == self.view.file.instructions().len();
         let found = |commands: &[Kept]| {
             let wanted = chained(commands);
-            after.instructions.iter().any(|i| match i.kind() {
+            after.instructions().iter().any(|i| match i.kind() {
                 Kind::Run(CommandForm::Shell(text)) => {
                     text.split_whitespace().eq(wanted.split_whitespace())
                 }

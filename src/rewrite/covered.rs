@@ -19,21 +19,21 @@ use std::collections::BTreeSet;
 
 /// The edits that take such lines away; `is_added` says which lines are the plan's own.
 #[must_use]
-pub fn find(view: &View<'_>, is_added: impl Fn(&Instruction) -> bool) -> Vec<Edit> {
+pub fn find(view: &View<'_>, is_added: impl Fn(Instruction<'_>) -> bool) -> Vec<Edit> {
     let all = PathClaim::subtree("/");
     let brings = |line: &Line<'_>| -> Option<BTreeSet<(String, String)>> {
-        let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
+        let copies = matches!(view.file.instructions().at(line.at).kind(), Kind::Copy(_));
         let step = line.step.filter(|_| copies)?;
         Some(brought_by(step, &all, view.files)?.into_iter().collect())
     };
     let flags = |line: &Line<'_>| -> Vec<&str> {
-        let flags = view.file.instructions[line.at].flags().iter();
+        let flags = view.file.instructions().at(line.at).flags().iter();
         flags.map(|f| f.raw.as_str()).collect()
     };
     let mut edits = Vec::new();
     for stage in &view.stages {
         for (at, line) in stage.lines.iter().enumerate() {
-            let instruction = &view.file.instructions[line.at];
+            let instruction = view.file.instructions().at(line.at);
             if !is_added(instruction) {
                 continue;
             }
@@ -42,7 +42,7 @@ pub fn find(view: &View<'_>, is_added: impl Fn(&Instruction) -> bool) -> Vec<Edi
             };
             let behind = stage.lines[at + 1..].iter().take_while(|l| {
                 matches!(
-                    view.file.instructions[l.at].kind(),
+                    view.file.instructions().at(l.at).kind(),
                     Kind::Copy(_) | Kind::Env(_) | Kind::Arg(_) | Kind::Label(_)
                 )
             });

@@ -168,7 +168,7 @@ pub fn free_name(view: &View<'_>, wanted: &str) -> Option<String> {
             image || s.name.as_deref().is_some_and(same)
         };
         let image = |i: &Input| matches!(i, Input::Image(i) if short(i).eq_ignore_ascii_case(name));
-        let written = |i: &Instruction| {
+        let written = |i: Instruction<'_>| {
             let from = matches!(i.kind(), Kind::From { image, .. } if same(&image));
             let mount = i.flag_values("mount").any(|m| {
                 let mut parts = m.split(',');
@@ -182,7 +182,7 @@ pub fn free_name(view: &View<'_>, wanted: &str) -> Option<String> {
                 .graph
                 .node_weights()
                 .any(|s| s.inputs.iter().any(image))
-            || view.file.instructions.iter().any(written)
+            || view.file.instructions().iter().any(written)
     };
     let more = (2..9).map(|n| format!("{wanted}-{n}"));
     std::iter::once(wanted.to_owned())
@@ -200,7 +200,8 @@ fn short(reference: &str) -> &str {
 /// by itself.
 #[must_use]
 pub fn leaves_triggers(view: &View<'_>, lines: &[Line<'_>]) -> bool {
-    let is_trigger = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind(), Kind::Onbuild(_));
+    let is_trigger =
+        |l: &Line<'_>| matches!(view.file.instructions().at(l.at).kind(), Kind::Onbuild(_));
     lines.iter().any(is_trigger)
 }
 
@@ -208,8 +209,9 @@ pub fn leaves_triggers(view: &View<'_>, lines: &[Line<'_>]) -> bool {
 /// on, but not that of its own stage (built on BuildKit 0.25).
 #[must_use]
 pub fn loses_command(view: &View<'_>, lines: &[Line<'_>], cut: usize) -> bool {
-    let is =
-        |line: &Line<'_>, kind: fn(&Kind) -> bool| kind(&view.file.instructions[line.at].kind());
+    let is = |line: &Line<'_>, kind: fn(&Kind) -> bool| {
+        kind(&view.file.instructions().at(line.at).kind())
+    };
     let (before, behind) = lines.split_at(cut.min(lines.len()));
     before.iter().any(|l| is(l, |k| matches!(k, Kind::Cmd(_))))
         && behind
@@ -221,7 +223,7 @@ pub fn loses_command(view: &View<'_>, lines: &[Line<'_>], cut: usize) -> bool {
 #[must_use]
 pub fn names_stages_by_number(view: &View<'_>) -> bool {
     let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    view.file.instructions.iter().any(|i| {
+    view.file.instructions().iter().any(|i| {
         let image = matches!(i.kind(), Kind::From { image, .. } if number(&image));
         let from = i.flag("from").is_some_and(number);
         let mount = i.flag_values("mount").any(|m| {
@@ -269,7 +271,7 @@ pub fn gap(view: &View<'_>, place: u32) -> &'static str {
 
 /// The flags of an instruction as they are written, each with a blank behind it.
 #[must_use]
-pub fn flags_of(instruction: &Instruction) -> String {
+pub fn flags_of(instruction: Instruction<'_>) -> String {
     let flags = instruction.flags().iter();
     flags.map(|f| format!("{} ", f.raw.as_str())).collect()
 }

@@ -325,11 +325,11 @@ fn rewrite(
     assumptions: Vec<String>,
 ) -> Rewrite {
     // The first COPY that takes everything is the line it is about.
-    let all = |i: &&crate::dockerfile::Instruction| {
+    let all = |i: &crate::dockerfile::Instruction<'_>| {
         matches!(i.kind(), crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)
             if i.flag("from").is_none() && t.sources.iter().any(|s| matches!(s.as_str(), "." | "./" | "/")))
     };
-    let at = view.file.instructions.iter().find(all);
+    let at = view.file.instructions().iter().find(all);
     let (line, end_line) = at.map_or((1, 1), |i| (i.line, i.end_line));
     Rewrite {
         safety,
@@ -416,16 +416,16 @@ fn mentioned(view: &View<'_>, lines: &[String]) -> Result<Mentioned, String> {
     });
     let homes = homes(view);
     let skip = |path: &str| lines.iter().any(|l| covers(l, path)) || is_dockerfile(path);
-    let own_text = |i: &crate::dockerfile::Instruction| {
+    let own_text = |i: crate::dockerfile::Instruction<'_>| {
         let text = view.source.text(i.span).into_owned();
         ("Dockerfile".to_owned(), text.into_bytes())
     };
-    let open: Vec<_> = view.file.instructions.iter().map(own_text).collect();
+    let open: Vec<_> = view.file.instructions().iter().map(own_text).collect();
     let Mentions {
         mut found,
         passed_over,
     } = mention::mentions(view.files, &names, &homes, &skip, &open)?;
-    for i in &view.file.instructions {
+    for i in view.file.instructions() {
         let text = view.source.text(i.span).into_owned();
         let label = format!("{} line {}", view.source.name(), i.line);
         let mut own = BTreeMap::new();

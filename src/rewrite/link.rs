@@ -65,7 +65,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     if !stands_on_plain(view, stage, at, &place, &|_| true) {
         return None;
     }
-    let instruction = &view.file.instructions[stage.lines[at].at];
+    let instruction = view.file.instructions().at(stage.lines[at].at);
     let folders = match place.folders.as_slice() {
         [] => "the root".to_owned(),
         all => all.join(" and "),
@@ -133,7 +133,7 @@ fn stands_on_plain(
 /// The place of a COPY that may have the flag by itself: without an owner or a mode, which would be those of the folders too.
 fn place_of(view: &View<'_>, line: &Line<'_>) -> Option<Place> {
     let builder = view.plan.builder;
-    let instruction = &view.file.instructions[line.at];
+    let instruction = view.file.instructions().at(line.at);
     let step = line.step?;
     let plain = instruction.flags().iter().all(|f| f.name() == "from");
     if !matches!(instruction.kind(), Kind::Copy(_))

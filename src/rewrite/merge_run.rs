@@ -59,7 +59,7 @@ fn in_stage(view: &View<'_>, stage: &StageView<'_>) -> Vec<Rewrite> {
                 let known = |f: &Footprint| f.opaque.is_none() && stays(f);
                 s.footprint.as_ref().is_some_and(known) && s.classes == [Class::Other]
             });
-            small && is_quick(&view.file.instructions[l.at])
+            small && is_quick(view.file.instructions().at(l.at))
         })
         .collect();
     let mut taken = vec![false; quick.len()];
@@ -98,7 +98,7 @@ fn in_stage(view: &View<'_>, stage: &StageView<'_>) -> Vec<Rewrite> {
 }
 
 /// Whether a RUN is a chain of commands that may be put behind or before another one.
-fn is_quick(instruction: &Instruction) -> bool {
+fn is_quick(instruction: Instruction<'_>) -> bool {
     let Kind::Run(CommandForm::Shell(text)) = instruction.kind() else {
         return false;
     };
@@ -151,7 +151,7 @@ fn merged(
     group: &[usize],
     assumptions: BTreeSet<String>,
 ) -> Rewrite {
-    let instruction = |n: &usize| &view.file.instructions[stage.lines[*n].at];
+    let instruction = |n: &usize| view.file.instructions().at(stage.lines[*n].at);
     let (last, others) = group.split_last().unwrap_or((&0, &[]));
     let anchor = instruction(last);
     let end = view.source.line_end();

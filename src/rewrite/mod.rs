@@ -297,12 +297,12 @@ pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> O
             .iter()
             .any(|e| e.span.start <= start && start < e.span.end)
     };
-    let mut origin = vec![None; after.instructions.len()];
-    for (at, old) in file.instructions.iter().enumerate() {
+    let mut origin = vec![None; after.instructions().len()];
+    for (at, old) in file.instructions().iter().enumerate() {
         let start = old.keyword_span().start;
         let place = moved(start).filter(|_| !replaced(start));
         let found = after
-            .instructions
+            .instructions()
             .iter()
             .position(|i| Some(i.keyword_span().start) == place);
         if let Some(found) = found {
@@ -315,7 +315,7 @@ pub fn apply(source: &SourceFile, file: &Dockerfile, rewrites: &[&Rewrite]) -> O
                 continue;
             };
             let new = from..from + u32::try_from(edit.text.len()).unwrap_or(0);
-            for (found, i) in after.instructions.iter().enumerate() {
+            for (found, i) in after.instructions().iter().enumerate() {
                 if new.contains(&i.keyword_span().start) {
                     origin[found] = Some(at);
                 }

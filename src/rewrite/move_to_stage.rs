@@ -66,8 +66,8 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         }
     }
     let first = first?;
-    let own = &view.file.instructions[plan.stages[stage.stage].from];
-    let from = &view.file.instructions[plan.stages[below].from];
+    let own = view.file.instructions().at(plan.stages[stage.stage].from);
+    let from = view.file.instructions().at(plan.stages[below].from);
     let (
         Kind::From { image, .. },
         Kind::From {
@@ -77,7 +77,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
     else {
         return None;
     };
-    let at = &view.file.instructions[base.lines[first].at];
+    let at = view.file.instructions().at(base.lines[first].at);
     let end = view.source.line_end();
     let place = at.leading_comments.start.min(at.span.start);
     let mut edits = Vec::new();
@@ -154,7 +154,7 @@ fn told(plan: &Plan, stage: usize) -> String {
 
 /// Whether a line only brings files of the context that a stage behind it neither looks at nor hands on.
 fn is_idle(view: &View<'_>, stage: &StageView<'_>, base: &StageView<'_>, line: &Line<'_>) -> bool {
-    let copies = matches!(view.file.instructions[line.at].kind(), Kind::Copy(_));
+    let copies = matches!(view.file.instructions().at(line.at).kind(), Kind::Copy(_));
     let Some(step) = line.step.filter(|_| copies) else {
         return false;
     };

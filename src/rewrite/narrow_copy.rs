@@ -30,7 +30,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>) -> Option<Rewrite> {
         return None;
     }
     let line = stage.lines.last()?;
-    let instruction = &view.file.instructions[line.at];
+    let instruction = view.file.instructions().at(line.at);
     let step = line
         .step
         .filter(|_| matches!(instruction.kind(), Kind::Copy(_)))?;

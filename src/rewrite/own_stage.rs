@@ -91,7 +91,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         needed,
         mut rests_on,
     } = above(view, stage, at)?;
-    let from = &view.file.instructions[view.plan.stages[stage.stage].from];
+    let from = view
+        .file
+        .instructions()
+        .at(view.plan.stages[stage.stage].from);
     let Kind::From {
         image,
         alias: Some(alias),
@@ -101,7 +104,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
     };
     let end = view.source.line_end();
     let text = |line: &Line<'_>| {
-        let span = block(view.source.bytes(), &view.file.instructions[line.at]);
+        let span = block(view.source.bytes(), view.file.instructions().at(line.at));
         view.source.text(span).into_owned()
     };
     let name = free_name(view, &format!("{}-packages", alias))?;
@@ -122,7 +125,7 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
             return None;
         }
         let base = free_name(view, &format!("{}-base", alias))?;
-        let start = block(view.source.bytes(), &view.file.instructions[first.at]).start;
+        let start = block(view.source.bytes(), view.file.instructions().at(first.at)).start;
         edits.push(Edit {
             span: alias.span(),
             text: base.clone().into_bytes(),
@@ -138,10 +141,10 @@ fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<Rewrite> {
         });
     }
     edits.push(Edit {
-        span: block(view.source.bytes(), &view.file.instructions[run.at]),
+        span: block(view.source.bytes(), view.file.instructions().at(run.at)),
         text: format!("COPY --from={name} {folder} {folder}{end}").into_bytes(),
     });
-    let instruction = &view.file.instructions[run.at];
+    let instruction = view.file.instructions().at(run.at);
     rests_on.extend(needs.assumptions.iter().cloned());
     rests_on.extend(runner.assumption);
     rests_on.push(format!(
@@ -202,7 +205,7 @@ fn packages(view: &View<'_>, stage: &StageView<'_>, run: &Line<'_>, used: &Use) 
 /// triggers would run in all of them.
 fn may_stand_below(view: &View<'_>, stage: &StageView<'_>, ground: usize) -> bool {
     let grounded = &stage.lines[..ground];
-    let is_arg = |l: &Line<'_>| matches!(view.file.instructions[l.at].kind(), Kind::Arg(_));
+    let is_arg = |l: &Line<'_>| matches!(view.file.instructions().at(l.at).kind(), Kind::Arg(_));
     !grounded.iter().any(is_arg)
         && !leaves_triggers(view, grounded)
         && !loses_command(view, &stage.lines, ground)
@@ -232,7 +235,7 @@ fn above<'v, 'a>(view: &View<'_>, stage: &'v StageView<'a>, at: usize) -> Option
     };
     let mut beside = false;
     for (index, line) in stage.lines[..at].iter().enumerate().rev() {
-        let kind = view.file.instructions[line.at].kind();
+        let kind = view.file.instructions().at(line.at).kind();
         let apart = (view.commute)(stage.stage, index, at);
         let of_context = || {
             let inputs = line.step.map_or(&[][..], |s| &s.inputs);

@@ -54,7 +54,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
     let line = &stage.lines[at];
     let step = line.step?;
     let footprint = step.footprint.as_ref()?;
-    let instruction = &view.file.instructions[line.at];
+    let instruction = view.file.instructions().at(line.at);
     if !matches!(instruction.kind(), Kind::Run(_)) || !instruction.heredocs().is_empty() {
         return None;
     }
@@ -131,11 +131,11 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
     let broad = (0..at).find(|i| brings_more(view, &stage.lines[*i], &found.needs))?;
     let (mut edits, line_of, names) = match (first, &cut) {
         (Some(First { edits, copy, names }), _) => {
-            (edits, view.file.instructions[copy].line, names)
+            (edits, view.file.instructions().at(copy).line, names)
         }
         (None, Some(cut)) => (
             vec![cut.copied.clone()],
-            view.file.instructions[cut.copy].line,
+            view.file.instructions().at(cut.copy).line,
             cut.names.clone(),
         ),
         (None, None) => (Vec::new(), instruction.line, BTreeSet::new()),
@@ -151,14 +151,14 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
         if !alone {
             return None;
         }
-        place = &view.file.instructions[stage.lines[broad].at];
+        place = view.file.instructions().at(stage.lines[broad].at);
         let start = place.leading_comments.start.min(place.span.start);
         edits
             .iter_mut()
             .for_each(|e| e.span = Span { start, end: start });
         // The variables that the build sees come first, for the download to see them as well.
         for line in &carried {
-            let taken = block(view.source.bytes(), &view.file.instructions[line.at]);
+            let taken = block(view.source.bytes(), view.file.instructions().at(line.at));
             edits.push(Edit {
                 span: Span { start, end: start },
                 text: view.source.bytes()[taken.start as usize..taken.end as usize].to_vec(),
@@ -168,7 +168,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
     let at_place = stage
         .lines
         .iter()
-        .find(|l| view.file.instructions[l.at].span == place.span)?;
+        .find(|l| view.file.instructions().at(l.at).span == place.span)?;
     let cwd = view.plan.states.get(at_place.at)?.as_ref()?.cwd.clone();
     let dir = folder_with_manifests(&command, &found.needs, &laid, cwd.as_deref())?;
     if !is_plain(dir) {
@@ -190,7 +190,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize, way: Way) -
     });
     for line in &carried {
         edits.push(Edit {
-            span: block(view.source.bytes(), &view.file.instructions[line.at]),
+            span: block(view.source.bytes(), view.file.instructions().at(line.at)),
             text: Vec::new(),
         });
     }
@@ -257,7 +257,7 @@ fn variables_between<'v, 'a>(
     let mut out = Vec::new();
     for at in lines.clone() {
         let line = &stage.lines[at];
-        match view.file.instructions[line.at].kind() {
+        match view.file.instructions().at(line.at).kind() {
             Kind::Copy(_) | Kind::Label(_) | Kind::Expose(_) => {}
             Kind::Env(_) | Kind::Arg(_) => {
                 for before in lines.start..at {
@@ -378,7 +378,7 @@ fn handed_on(view: &View<'_>, used: &Use, text: &str) -> Option<String> {
 
 /// Whether an ENV or ARG of the file has this name.
 fn declares(view: &View<'_>, name: &str) -> bool {
-    view.file.instructions.iter().any(|i| match i.kind() {
+    view.file.instructions().iter().any(|i| match i.kind() {
         Kind::Env(list) => list.iter().any(|(n, _)| *n == *name),
         Kind::Arg(list) => list.iter().any(|(n, _)| *n == *name),
         _ => false,

@@ -78,7 +78,7 @@ fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> O
     if needs.afterwards.is_some() {
         return None;
     }
-    let instruction = &view.file.instructions[cut.copy];
+    let instruction = view.file.instructions().at(cut.copy);
     let mut assumptions = needs.assumptions.clone();
     assumptions.extend(cut.assumptions.iter().cloned());
     Some(Rewrite {
@@ -91,7 +91,7 @@ fn split(view: &View<'_>, stage: &StageView<'_>, at: usize, run: &Line<'_>) -> O
             why: format!(
                 "{}, so that line {} no longer runs for every source edit",
                 cut.told_first(),
-                view.file.instructions[run.at].line
+                view.file.instructions().at(run.at).line
             ),
             assumptions,
         },
@@ -141,7 +141,7 @@ impl Projected {
 }
 
 /// The flags that a line from another stage takes over; `None` where there are others.
-fn flags_taken_over(instruction: &Instruction) -> Option<String> {
+fn flags_taken_over(instruction: Instruction<'_>) -> Option<String> {
     let mut flags = String::new();
     for flag in instruction.flags() {
         match flag.raw.as_str() {
@@ -159,7 +159,7 @@ struct Through<'a> {
     view: &'a View<'a>,
     stage: &'a StageView<'a>,
     /// The first line that brings the files today: the new one comes before it.
-    before: &'a Instruction,
+    before: Instruction<'a>,
     /// What the stage is called, where that is free.
     name: &'static str,
     folder: &'static str,
@@ -209,7 +209,10 @@ impl Through<'_> {
         }
         text.push(String::new());
         let text: String = text.iter().map(|l| format!("{l}{end}")).collect();
-        let own = &view.file.instructions[view.plan.stages[self.stage.stage].from];
+        let own = view
+            .file
+            .instructions()
+            .at(view.plan.stages[self.stage.stage].from);
         let place = own.leading_comments.start.min(own.span.start);
         let line = format!(
             "{copy} {}--from={name} {folder} {}{end}",
@@ -236,7 +239,7 @@ pub(super) fn manifests(
     if all.next().is_some() || few {
         return None;
     }
-    let instruction = &view.file.instructions[copy.at];
+    let instruction = view.file.instructions().at(copy.at);
     let Kind::Copy(copied) = instruction.kind() else {
         return None;
     };
@@ -346,7 +349,7 @@ fn image(view: &View<'_>, stage: &StageView<'_>) -> Option<(String, String, Stri
     let Base::Image(name) = &plan.stages[index].base else {
         return None;
     };
-    let from = &view.file.instructions[plan.stages[index].from];
+    let from = view.file.instructions().at(plan.stages[index].from);
     let Kind::From { image, .. } = from.kind() else {
         return None;
     };

@@ -74,11 +74,11 @@ impl<'a> Layout<'a> {
         slots.sort_unstable();
         let spans: Option<Vec<Span>> = slots
             .iter()
-            .map(|at| Some(block(bytes, file.instructions.get(*at)?)))
+            .map(|at| Some(block(bytes, file.instructions().get(*at)?)))
             .collect();
         let spans = spans?;
         let above = slots.first()?.checked_sub(1);
-        let above = above.and_then(|a| file.instructions.get(a));
+        let above = above.and_then(|a| file.instructions().get(a));
         let start = above.map_or(0, |a| block(bytes, a).end as usize);
         let mut lines: Vec<Block<'_>> = Vec::new();
         let mut from = start;
@@ -226,7 +226,7 @@ fn line_end(bytes: &[u8]) -> &'static [u8] {
 }
 
 /// An instruction with the comments directly above it and its line end.
-pub(super) fn block(bytes: &[u8], instruction: &Instruction) -> Span {
+pub(super) fn block(bytes: &[u8], instruction: Instruction<'_>) -> Span {
     let start = instruction
         .leading_comments
         .start
@@ -362,7 +362,7 @@ mod tests {
             };
             proptest::prop_assert_eq!(sorted(&out), sorted(&text));
             let file = parse(&SourceFile::new("Dockerfile", out)).tree;
-            let found: Vec<String> = file.instructions[1..].iter().map(|i| i.arguments().to_string()).collect();
+            let found: Vec<String> = file.instructions().slice(1..).iter().map(|i| i.arguments().to_string()).collect();
             let expected: Vec<String> = order.iter().map(|n| (n - 1).to_string()).collect();
             proptest::prop_assert_eq!(found, expected);
         }

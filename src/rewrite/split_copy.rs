@@ -48,7 +48,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                 names,
                 copy,
             } = first;
-            let instruction = &view.file.instructions[copy];
+            let instruction = view.file.instructions().at(copy);
             let mut assumptions = needs.assumptions.clone();
             if let Some(assignment) = needs.afterwards {
                 if chain(view.plan, view.plan.target).any(|s| s == stage.stage) {
@@ -58,7 +58,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                 edits.push(environment(view, copy, assignment));
                 assumptions.push(format!(
                     "{assignment}: what comes behind line {} takes its install for good, as it does today",
-                    view.file.instructions[run.at].line
+                    view.file.instructions().at(run.at).line
                 ));
             }
             let rewrite = Rewrite {
@@ -71,7 +71,7 @@ pub fn find(view: &View<'_>) -> Vec<Rewrite> {
                     safety: Safety::Assumed,
                     line: instruction.line,
                     end_line: instruction.end_line,
-                    why: why(&names, view.file.instructions[run.at].line),
+                    why: why(&names, view.file.instructions().at(run.at).line),
                     assumptions,
                 },
             };
@@ -134,7 +134,7 @@ fn looks_at(run: &Line<'_>) -> Option<Needs> {
 
 /// A line that sets a variable before an instruction.
 pub(super) fn environment(view: &View<'_>, before: usize, assignment: &str) -> Edit {
-    let instruction = &view.file.instructions[before];
+    let instruction = view.file.instructions().at(before);
     let start = instruction
         .leading_comments
         .start
@@ -230,7 +230,7 @@ pub(super) fn wanted(
     reads: &BTreeSet<PathClaim>,
 ) -> Option<Wanted> {
     let step = copy.step?;
-    let instruction = &view.file.instructions[copy.at];
+    let instruction = view.file.instructions().at(copy.at);
     let excludes = instruction
         .flags()
         .iter()
@@ -285,7 +285,7 @@ fn one(
     copy: &Line<'_>,
     reads: &BTreeSet<PathClaim>,
 ) -> Option<(Edit, BTreeSet<String>)> {
-    let instruction = &view.file.instructions[copy.at];
+    let instruction = view.file.instructions().at(copy.at);
     let Wanted {
         files: needed,
         folders,
@@ -330,7 +330,7 @@ pub(super) fn lines(
     needed: &BTreeMap<String, String>,
     folders: &BTreeMap<String, String>,
 ) -> Option<Vec<String>> {
-    let instruction = &view.file.instructions[copy.at];
+    let instruction = view.file.instructions().at(copy.at);
     let cwd = view.plan.states.get(copy.at)?.as_ref()?.cwd.clone();
     let mut start = vec![view.source.text(instruction.keyword_span()).into_owned()];
     start.extend(

@@ -59,7 +59,7 @@ struct Run<'v, 'a> {
     stage: &'v StageView<'a>,
     at: usize,
     step: &'a Step,
-    instruction: &'a Instruction,
+    instruction: Instruction<'a>,
     /// The parts of its chain.
     parts: Vec<Command>,
     /// So many of them, the first ones, only set the shell up: both halves begin with them.
@@ -85,7 +85,7 @@ impl<'v, 'a> Run<'v, 'a> {
         line: &Line<'a>,
     ) -> Option<Self> {
         let step = line.step.filter(|s| s.kind == StepKind::Run)?;
-        let instruction: &'a Instruction = &view.file.instructions[line.at];
+        let instruction: Instruction<'a> = view.file.instructions().at(line.at);
         let shell_form = matches!(instruction.kind(), Kind::Run(CommandForm::Shell(_)));
         if !shell_form || !instruction.heredocs().is_empty() || !may_pass(stage, at, step) {
             return None;
@@ -333,14 +333,14 @@ impl<'v, 'a> Run<'v, 'a> {
         let after = parse(&new).tree;
         let at = self.stage.lines[self.at].at;
         let found = |at: usize| {
-            let i = after.instructions.get(at)?;
+            let i = after.instructions().get(at)?;
             let shell = matches!(i.kind(), Kind::Run(CommandForm::Shell(_)));
             let flags = i.flags().iter().map(|f| f.raw.as_str());
             let same = flags.eq(self.instruction.flags().iter().map(|f| f.raw.as_str()));
             (shell && same).then(|| i.arguments().trim().to_owned())
         };
         let (before, behind) = self.parts.split_at(cut);
-        after.instructions.len() == self.view.file.instructions.len() + 1
+        after.instructions().len() == self.view.file.instructions().len() + 1
             && found(at).as_ref() == Some(&self.half(before))
             && found(at + 1).as_ref() == Some(&self.second(behind))
     }

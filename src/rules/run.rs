@@ -16,7 +16,7 @@ pub struct Run<'a> {
     /// Index of its stage; `None` before the first FROM.
     pub stage: Option<usize>,
     /// The RUN itself, also inside ONBUILD.
-    pub ins: &'a Instruction,
+    pub ins: Instruction<'a>,
     /// Its step; `None` for a trigger and in a file with errors.
     pub step: Option<&'a Step>,
     /// The text that its shell is given; empty for the exec form and for shells that are no POSIX shells.
@@ -75,12 +75,12 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         view: &View<'a>,
         at: usize,
-        ins: &'a Instruction,
+        ins: Instruction<'a>,
         form: CommandForm<'a>,
     ) -> Self {
         let step = view
             .step(at)
-            .filter(|_| view.tree.instructions[at].keyword == "RUN");
+            .filter(|_| view.tree.instructions().at(at).keyword == "RUN");
         let mut out = Self {
             instruction: at,
             stage: view.stage_of(at),
@@ -203,7 +203,7 @@ fn in_posix_shell(view: &View<'_>, at: usize) -> bool {
     let mut seen = 0;
     while let Some(i) = stage.filter(|_| seen <= view.plan.stages.len()) {
         let from = view.plan.stages[i].from;
-        for ins in view.tree.instructions[from..before].iter().rev() {
+        for ins in view.tree.instructions().slice(from..before).iter().rev() {
             if let Kind::Shell(argv) = ins.kind() {
                 let argv: Vec<String> = argv.iter().map(String::from).collect();
                 return is_posix_shell(&argv);
@@ -222,7 +222,7 @@ fn in_posix_shell(view: &View<'_>, at: usize) -> bool {
 }
 
 /// The script of a shell form, as the builder hands it to the shell, and where its parts stand.
-fn script<'a>(ins: &Instruction, line: Text<'a>) -> (String, Vec<Place<'a>>) {
+fn script<'a>(ins: Instruction<'_>, line: Text<'a>) -> (String, Vec<Place<'a>>) {
     if let [only] = ins.heredocs()
         && line.trim() == only.word
     {

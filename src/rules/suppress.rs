@@ -63,7 +63,7 @@ impl Suppressions {
                 out.comment(source, piece.span, None);
             }
         }
-        for ins in &tree.instructions {
+        for ins in tree.instructions() {
             let above = ins.leading_comments;
             let mut at = above.start as usize;
             let bytes = source.bytes();

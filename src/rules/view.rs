@@ -116,7 +116,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn new(parts: Parts<'a>) -> Self {
         let (tree, plan) = (parts.tree, parts.plan);
-        let mut steps = vec![None; tree.instructions.len()];
+        let mut steps = vec![None; tree.instructions().len()];
         for node in plan.graph.node_indices() {
             let step = &plan.graph[node];
             if let Some(slot) = steps.get_mut(step.instruction)
@@ -125,7 +125,7 @@ impl<'a> View<'a> {
                 *slot = Some(node);
             }
         }
-        let mut stage_of = vec![None; tree.instructions.len()];
+        let mut stage_of = vec![None; tree.instructions().len()];
         for (at, stage) in plan.stages.iter().enumerate() {
             // Where ranges overlap the first one counts.
             for slot in stage_of.iter_mut().take(stage.end).skip(stage.from) {
@@ -154,7 +154,7 @@ impl<'a> View<'a> {
             image: Vec::new(),
         };
         out.image = out.chain(plan.target);
-        let runs = tree.instructions.iter().enumerate();
+        let runs = tree.instructions().iter().enumerate();
         out.runs = runs
             .filter_map(|(at, ins)| match ins.kind() {
                 Kind::Run(form) => Some(Run::new(&out, at, ins, form)),
@@ -182,10 +182,10 @@ impl<'a> View<'a> {
     }
 
     /// A stage's instructions with their indices, FROM first.
-    pub fn instructions(&self, stage: usize) -> impl Iterator<Item = (usize, &'a Instruction)> {
+    pub fn instructions(&self, stage: usize) -> impl Iterator<Item = (usize, Instruction<'a>)> {
         let tree = self.tree;
         let range = self.plan.stages.get(stage).map_or(0..0, |s| s.from..s.end);
-        range.filter_map(move |i| Some((i, tree.instructions.get(i)?)))
+        range.filter_map(move |i| Some((i, tree.instructions().get(i)?)))
     }
 
     /// The stages that the image is made of: the target and what it starts from, the target first.
@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     /// Whether a COPY or ADD brings a folder, as far as its words tell: single files are small change.
     #[must_use]
     pub fn brings_folder(&self, instruction: usize) -> bool {
-        let kind = self.tree.instructions.get(instruction).map(|i| i.kind());
+        let kind = self.tree.instructions().get(instruction).map(|i| i.kind());
         let Some(Kind::Copy(t) | Kind::Add(t)) = kind else {
             return false;
         };
@@ -292,7 +292,7 @@ impl<'a> View<'a> {
                 .iter()
                 .any(|w| text.contains(w))
         };
-        let shell = |ins: &Instruction| match ins.kind() {
+        let shell = |ins: Instruction<'_>| match ins.kind() {
             Kind::Shell(argv) => argv.first().is_some_and(|a| {
                 let a = a.to_lowercase();
                 a.starts_with("powershell") || a.starts_with("pwsh") || a.starts_with("cmd")
@@ -304,7 +304,7 @@ impl<'a> View<'a> {
             .stages
             .iter()
             .any(|s| matches!(&s.base, Base::Image(name) if named(name)));
-        named(self.path) || bases || self.tree.instructions.iter().any(shell)
+        named(self.path) || bases || self.tree.instructions().iter().any(shell)
     }
 
     /// The image at the bottom of the target: as expanded, and as its FROM has it.
@@ -312,7 +312,7 @@ impl<'a> View<'a> {
     pub fn bottom(&self) -> Option<(&'a str, Text<'a>)> {
         let base = self.base_image(self.plan.target)?;
         let from = self.plan.stages[*self.image_stages().last()?].from;
-        match self.tree.instructions.get(from)?.kind() {
+        match self.tree.instructions().get(from)?.kind() {
             Kind::From { image, .. } => Some((base, image)),
             _ => None,
         }

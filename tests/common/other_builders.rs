@@ -47,7 +47,7 @@ fn simpler(text: &str) -> String {
         return text.to_owned();
     }
     let mut out = String::new();
-    for ins in &parsed.tree.instructions {
+    for ins in parsed.tree.instructions() {
         let keyword = ins.keyword.to_uppercase();
         if keyword == "ONBUILD" || (keyword != "RUN" && !ins.heredocs().is_empty()) {
             continue;

@@ -104,7 +104,7 @@ fn steps(plan: &Plan) -> Vec<DetailStep> {
 
 fn stages(plan: &Plan, subject: &Subject) -> Vec<DetailStage> {
     let one = |s: &crate::plan::Stage| {
-        let from = subject.parsed.tree.instructions.get(s.from);
+        let from = subject.parsed.tree.instructions().get(s.from);
         DetailStage {
             name: s.name.clone(),
             image: match &s.base {

@@ -92,7 +92,7 @@ pub struct Item<'a> {
     /// Index into the file's instructions.
     pub at: usize,
     /// The instruction.
-    pub instruction: &'a Instruction,
+    pub instruction: Instruction<'a>,
     /// Its step, where it makes one.
     pub step: Option<(NodeIndex, &'a Step)>,
     /// What the step does, or why that is not known.
@@ -171,7 +171,7 @@ impl<'a> Scene<'a> {
                 Base::Stage(b) => scene.bases[*b].clone(),
                 Base::Scratch => BaseImage::Empty,
                 Base::Image(name) => {
-                    let from = file.instructions.get(stage.from);
+                    let from = file.instructions().get(stage.from);
                     BaseImage::of(name, from.is_some_and(|f| f.plain_base))
                 }
                 Base::Context(name) => BaseImage::Unknown(name.clone()),
@@ -323,7 +323,7 @@ impl<'a> Scene<'a> {
             }
             Item {
                 at,
-                instruction: &file.instructions[at],
+                instruction: file.instructions().at(at),
                 step,
                 effect,
                 needs,

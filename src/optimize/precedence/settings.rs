@@ -97,7 +97,7 @@ impl Scene<'_> {
 }
 
 /// The variables an ENV or ARG sets.
-pub(in crate::optimize) fn names_set(instruction: &Instruction) -> Vec<&str> {
+pub(in crate::optimize) fn names_set(instruction: Instruction<'_>) -> Vec<&str> {
     match instruction.kind() {
         Kind::Env(list) => list.iter().map(|(n, _)| n.as_str()).collect(),
         Kind::Arg(list) => list.iter().map(|(n, _)| n.as_str()).collect(),

@@ -77,8 +77,8 @@ impl Search<'_, '_> {
         let files = self.judge.setting().files;
         let scene = Scene::new(&before.file, &before.plan, Some(files));
         let view = scene.view(&before.source, &before.file)?;
-        let baseline = &self.baseline.file.instructions;
-        let is_added = |i: &Instruction| !baseline.iter().any(|o| o.original() == i.original());
+        let baseline = self.baseline.file.instructions();
+        let is_added = |i: Instruction<'_>| !baseline.iter().any(|o| o.original() == i.original());
         let edits = rewrite::covered::find(&view, is_added);
         if edits.is_empty() {
             return None;
@@ -103,19 +103,19 @@ impl Search<'_, '_> {
     /// A note on a rewritten file, its lines those of the original: of the stage for a FROM, of an instruction with the
     /// same text for any other.
     pub(super) fn as_in_the_original(&self, rewritten: &Evaluated, note: EditNote) -> EditNote {
-        let mut own = rewritten.file.instructions.iter();
+        let mut own = rewritten.file.instructions().iter();
         let Some(own) = own.find(|i| i.line == note.line) else {
             return note;
         };
-        let alias = |i: &Instruction| match i.kind() {
+        let alias = |i: Instruction<'_>| match i.kind() {
             Kind::From { alias, .. } => alias.as_deref().map(str::to_owned),
             _ => None,
         };
-        let same = |i: &&Instruction| match alias(own) {
-            Some(name) => alias(i).as_deref() == Some(&*name),
+        let same = |i: &Instruction<'_>| match alias(own) {
+            Some(name) => alias(*i).as_deref() == Some(&*name),
             None => i.original() == own.original(),
         };
-        let found = self.baseline.file.instructions.iter().find(same);
+        let found = self.baseline.file.instructions().iter().find(same);
         let (line, end_line) = found.map_or((1, 1), |f| (f.line, f.end_line));
         EditNote {
             line,

@@ -124,7 +124,9 @@ impl Search<'_, '_> {
             }
             let applied = Applied {
                 source: c.evaluated.source.clone(),
-                origin: (0..c.evaluated.file.instructions.len()).map(Some).collect(),
+                origin: (0..c.evaluated.file.instructions().len())
+                    .map(Some)
+                    .collect(),
                 ignore: Vec::new(),
             };
             let ordered = self.order((&applied, &c.evaluated), asked, (true, false), forms);

@@ -12,7 +12,7 @@ use crate::dockerfile::{CommandForm, Instruction, Kind, Text};
 
 impl Lowering<'_> {
     /// Takes an instruction that makes no step into the chain.
-    pub fn link_in_chain(&mut self, ins: &Instruction, before: &State, state: &mut State) {
+    pub fn link_in_chain(&mut self, ins: Instruction<'_>, before: &State, state: &mut State) {
         if !self.options.builder.chained {
             return;
         }
@@ -43,7 +43,7 @@ impl Lowering<'_> {
     }
 
     /// What this builder does not know.
-    pub fn lacking(&mut self, ins: &Instruction) {
+    pub fn lacking(&mut self, ins: Instruction<'_>) {
         for lack in self.options.builder.lacks {
             let (what, span) = match lack {
                 Lacks::Flag(keyword, name) if *ins.keyword == **keyword => {
@@ -80,7 +80,7 @@ impl Lowering<'_> {
     }
 
     /// The user is in the chain, and times are in no key.
-    pub fn chained_workdir(&self, ins: &Instruction, resolved: &str, state: &State) -> Key {
+    pub fn chained_workdir(&self, ins: Instruction<'_>, resolved: &str, state: &State) -> Key {
         let mut key = state.chain_key("mkdir");
         match self.options.builder.unexpanded {
             true => key.text(&ins.original()),
@@ -90,7 +90,7 @@ impl Lowering<'_> {
     }
 
     /// What an instruction says, however it is spelled.
-    fn meaning(&mut self, ins: &Instruction, state: &State, key: &mut Key) {
+    fn meaning(&mut self, ins: Instruction<'_>, state: &State, key: &mut Key) {
         let before = state.clone();
         let mut expand = |word: Text<'_>| self.expand(&word, &before);
         match ins.kind() {
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         if self.options.builder.proxies {
             // One that the file declares counts from there on, as any other.
             let declared = |name: &str| {
-                let mut instructions = self.file.instructions.iter();
+                let mut instructions = self.file.instructions().iter();
                 instructions.any(|i| match i.kind() {
                     Kind::Arg(list) => list.iter().any(|(n, _)| *n == *name),
                     _ => false,

@@ -225,7 +225,7 @@ fn is_tool_elsewhere(footprint: &Footprint, name: &str, tool: &str) -> bool {
 /// Whether a RUN runs as the first does: the same user, no variable between that moves a cache.
 fn same_place(view: &View<'_>, step: &Step, run: &Run<'_>) -> Result<(), String> {
     let (plan, first) = (view.plan, run.step.instruction);
-    let sets = |i: &Instruction| {
+    let sets = |i: Instruction<'_>| {
         let moves = |n: &str| MOVERS.iter().any(|m| n.starts_with(m));
         match i.kind() {
             Kind::Env(list) => list.iter().any(|(n, _)| moves(&n)),
@@ -233,8 +233,8 @@ fn same_place(view: &View<'_>, step: &Step, run: &Run<'_>) -> Result<(), String>
             _ => false,
         }
     };
-    let between = view.file.instructions.get(first..step.instruction);
-    if between.unwrap_or_default().iter().any(sets) {
+    let before = view.file.instructions().iter().take(step.instruction);
+    if before.skip(first).any(sets) {
         return Err(format!("line {} may look elsewhere", step.line));
     }
     let image = image_of(plan, step.id.stage as usize)?;

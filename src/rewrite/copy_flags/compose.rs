@@ -12,7 +12,7 @@ use crate::source::{Edit, Span, apply_edits};
 #[must_use]
 pub fn with_merges(view: &View<'_>, fold: &Rewrite, folded: &View<'_>) -> Option<Rewrite> {
     let inside = |edits: &[Edit], view: &View<'_>, stage: &StageView<'_>| {
-        let span = |l: &Line<'_>| block(view.source.bytes(), &view.file.instructions[l.at]);
+        let span = |l: &Line<'_>| block(view.source.bytes(), view.file.instructions().at(l.at));
         let first = stage.lines.first().map_or(0, |l| span(l).start);
         let last = stage.lines.last().map_or(0, |l| span(l).end);
         edits

@@ -65,7 +65,7 @@ pub(super) enum Behind {
 pub(super) struct Run<'a> {
     pub(super) line: usize,
     pub(super) step: &'a Step,
-    pub(super) instruction: &'a Instruction,
+    pub(super) instruction: Instruction<'a>,
     pub(super) parts: Vec<Command>,
     pub(super) state: RunState,
 }
@@ -74,7 +74,7 @@ impl<'a> Run<'a> {
     pub(super) fn of(view: &View<'a>, stage: &StageView<'a>, line: usize) -> Option<Self> {
         let own = &stage.lines[line];
         let step = own.step.filter(|s| s.kind == StepKind::Run)?;
-        let instruction: &'a Instruction = &view.file.instructions[own.at];
+        let instruction: Instruction<'a> = view.file.instructions().at(own.at);
         let Kind::Run(CommandForm::Shell(_)) = instruction.kind() else {
             return None;
         };

@@ -53,7 +53,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let (mut between, mut rests_on) = (Vec::new(), Vec::new());
     let mut found = None;
     for (index, line) in stage.lines[..at].iter().enumerate().rev() {
-        let kind = view.file.instructions[line.at].kind();
+        let kind = view.file.instructions().at(line.at).kind();
         match ((view.commute)(stage.stage, index, at), kind) {
             _ if line.barrier => return None,
             (
@@ -85,12 +85,16 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
     let taken = wanted(view, stage.layout, copy, &needs.reads)?;
     let brings_all = taken.folders.contains_key(&folder.path);
     let copies = lines(view, copy, &taken.files, &taken.folders).filter(|_| brings_all)?;
-    let from = &view.file.instructions[view.plan.stages[stage.stage].from];
+    let from = view
+        .file
+        .instructions()
+        .at(view.plan.stages[stage.stage].from);
     let Kind::From { image, alias } = from.kind() else {
         return None;
     };
     let end = view.source.line_end();
-    let block_of = |line: &Line<'_>| block(view.source.bytes(), &view.file.instructions[line.at]);
+    let block_of =
+        |line: &Line<'_>| block(view.source.bytes(), view.file.instructions().at(line.at));
     let text = |line: &Line<'_>| view.source.text(block_of(line)).into_owned();
     let own = alias.as_ref().map_or("final", |a| &**a);
     let base = free_name(view, &format!("{own}-base"))?;
@@ -129,7 +133,7 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
             text: format!("COPY --from={name} {place} {place}{end}").into_bytes(),
         },
     ];
-    let instruction = &view.file.instructions[run.at];
+    let instruction = view.file.instructions().at(run.at);
     rests_on.extend(needs.assumptions.iter().cloned());
     rests_on.push(format!(
         "{} leaves in {place} all that anybody wants of it: bytecode of its own modules, which it may leave beside them, is not",
@@ -149,7 +153,8 @@ pub(super) fn one(view: &View<'_>, stage: &StageView<'_>, at: usize) -> Option<R
             end_line: instruction.end_line,
             why: format!(
                 "{} gets a stage of its own, {name}, and what it made is copied over the files of the project: an edit of the rest of line {} no longer runs it again",
-                used.tool, view.file.instructions[copy.at].line
+                used.tool,
+                view.file.instructions().at(copy.at).line
             ),
             assumptions: rests_on,
         },

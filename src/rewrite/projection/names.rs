@@ -47,7 +47,7 @@ pub(super) fn emptied(
     let mut copies = Vec::new();
     for line in above {
         if let Some(step) = line.step
-            && matches!(view.file.instructions[line.at].kind(), Kind::Copy(_))
+            && matches!(view.file.instructions().at(line.at).kind(), Kind::Copy(_))
             && let Some(found) = bringing(view, line, needs, step)?
         {
             copies.push(found);
@@ -68,11 +68,11 @@ pub(super) fn emptied(
             .strip_prefix('/')
             .map(str::to_owned)
     };
-    let instruction = &view.file.instructions[first.instruction];
+    let instruction = view.file.instructions().at(first.instruction);
     let flags = flags_taken_over(instruction)?;
     let mut lines = Vec::new();
     for copy in &copies {
-        let own = &view.file.instructions[copy.instruction];
+        let own = view.file.instructions().at(copy.instruction);
         let Kind::Copy(copied) = own.kind() else {
             return None;
         };

@@ -34,7 +34,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         };
         let Some(Kind::From { image, .. }) =
-            view.tree.instructions.get(stage.from).map(|i| i.kind())
+            view.tree.instructions().get(stage.from).map(|i| i.kind())
         else {
             continue;
         };

@@ -21,7 +21,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let Base::Image(reference) = &stage.base else {
             continue;
         };
-        let Some(ins) = view.tree.instructions.get(stage.from) else {
+        let Some(ins) = view.tree.instructions().get(stage.from) else {
             continue;
         };
         let Kind::From { image, .. } = ins.kind() else {

@@ -1,7 +1,7 @@
 //! Letter case of keywords: which one a file has, and the edits that give a FROM that one.
 
 use super::words;
-use crate::dockerfile::{Instruction, Kind};
+use crate::dockerfile::{Instruction, Instructions, Kind};
 use crate::rules::{FileEdit, View};
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ impl Case {
 }
 
 /// A keyword as written.
-pub fn keyword(ins: &Instruction) -> &str {
+pub fn keyword(ins: Instruction<'_>) -> &str {
     let end = ins
         .original()
         .char_indices()
@@ -42,13 +42,11 @@ pub fn keyword(ins: &Instruction) -> &str {
 
 /// The instructions that count, ARGs before the first FROM do not, and the case that most of them have; upper case where there are as many of
 /// each. Words such as `Run` count for neither.
-pub fn majority<'a>(view: &View<'a>) -> (Case, &'a [Instruction]) {
-    let all = &view.tree.instructions;
-    let is_from = |i: &Instruction| matches!(i.kind(), Kind::From { .. });
-    let counted = match all.iter().position(is_from) {
-        Some(first) => &all[first..],
-        None => &[],
-    };
+pub fn majority<'a>(view: &View<'a>) -> (Case, Instructions<'a>) {
+    let all = view.tree.instructions();
+    let is_from = |i: Instruction<'_>| matches!(i.kind(), Kind::From { .. });
+    let first = all.iter().position(is_from);
+    let counted = all.slice(first.unwrap_or(all.len())..);
     let (mut lower, mut upper) = (0, 0);
     for ins in counted {
         let word = keyword(ins);
@@ -67,14 +65,14 @@ pub fn majority<'a>(view: &View<'a>) -> (Case, &'a [Instruction]) {
 }
 
 /// Where the `AS` of a FROM stands in its arguments.
-pub fn as_word(ins: &Instruction) -> Option<Range<usize>> {
+pub fn as_word(ins: Instruction<'_>) -> Option<Range<usize>> {
     let mut words = words(ins);
     let (_, word, _) = (words.next()?, words.next()?, words.next()?);
     Some(word)
 }
 
 /// Edits that give a keyword, and the `AS` of a FROM, another case; `None` where a word is continued on another line.
-pub fn edits(view: &View<'_>, ins: &Instruction, case: Case) -> Option<Vec<FileEdit>> {
+pub fn edits(view: &View<'_>, ins: Instruction<'_>, case: Case) -> Option<Vec<FileEdit>> {
     let mut spans = vec![ins.keyword_span()];
     if matches!(ins.kind(), Kind::From { .. }) {
         spans.extend(as_word(ins).map(|word| ins.arguments().span_of(word)));

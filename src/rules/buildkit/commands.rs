@@ -19,9 +19,9 @@ pub struct Command<'a> {
     /// Index of its stage.
     pub stage: usize,
     /// The instruction; for a trigger the one inside of the ONBUILD.
-    pub ins: &'a Instruction,
+    pub ins: Instruction<'a>,
     /// What findings stand at: the instruction, or for a trigger the FROM that brings it along.
-    pub place: &'a Instruction,
+    pub place: Instruction<'a>,
     /// It comes from an ONBUILD of the base stage.
     pub is_trigger: bool,
     /// With variables replaced: the keys of ENV, the sources of COPY and ADD, the ports of EXPOSE, the path of WORKDIR; and which word of the
@@ -115,16 +115,20 @@ pub fn all<'a>(view: &View<'a>) -> Vec<Command<'a>> {
 
 /// Every name that the file itself gives to a variable.
 fn own_names(view: &View<'_>) -> FxHashSet<String> {
-    let names = view.tree.instructions.iter().flat_map(|i| match i.kind() {
-        Kind::Arg(list) => list.iter().map(|(n, _)| n.to_string()).collect::<Vec<_>>(),
-        Kind::Env(list) => list.iter().map(|(n, _)| n.to_string()).collect(),
-        _ => Vec::new(),
-    });
+    let names = view
+        .tree
+        .instructions()
+        .iter()
+        .flat_map(|i| match i.kind() {
+            Kind::Arg(list) => list.iter().map(|(n, _)| n.to_string()).collect::<Vec<_>>(),
+            Kind::Env(list) => list.iter().map(|(n, _)| n.to_string()).collect(),
+            _ => Vec::new(),
+        });
     names.collect()
 }
 
 /// `ENV NAME=more:$NAME`.
-fn adds_to(ins: &Instruction, name: &str) -> bool {
+fn adds_to(ins: Instruction<'_>, name: &str) -> bool {
     match ins.kind() {
         Kind::Env(list) => list.iter().any(|(k, v)| k == name && v.contains(name)),
         _ => false,
@@ -151,7 +155,7 @@ impl<'a> Walk<'_, 'a> {
             Some((_, end)) => end.clone(),
             None => (Rc::default(), self.bottom(&stage.base)),
         };
-        let all = &self.view.tree.instructions;
+        let all = self.view.tree.instructions();
         let Some(from) = all.get(stage.from) else {
             self.ends.push((scope, bottom));
             return;
@@ -159,13 +163,13 @@ impl<'a> Walk<'_, 'a> {
         // Triggers are only there for stages that are built.
         if let Some((below, _)) = below.filter(|_| stage.reachable) {
             let below = &self.view.plan.stages[below];
-            for ins in &all[below.from + 1..below.end] {
+            for ins in all.slice(below.from + 1..below.end) {
                 if let Kind::Onbuild(trigger) = ins.kind() {
                     self.command(index, trigger, Some(from), &mut scope, bottom);
                 }
             }
         }
-        for ins in &all[stage.from + 1..stage.end] {
+        for ins in all.slice(stage.from + 1..stage.end) {
             self.command(index, ins, None, &mut scope, bottom);
         }
         self.ends.push((scope, bottom));
@@ -185,7 +189,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Whether the image at the bottom of a stage may well set a variable.
-    fn may_be_set(&self, bottom: Bottom, name: &str, ins: &Instruction) -> bool {
+    fn may_be_set(&self, bottom: Bottom, name: &str, ins: Instruction<'_>) -> bool {
         let usual = || OFFICIAL.iter().any(|start| name.starts_with(start));
         match bottom {
             Bottom::Plain => false,
@@ -198,8 +202,8 @@ impl<'a> Walk<'_, 'a> {
     fn command(
         &mut self,
         stage: usize,
-        ins: &'a Instruction,
-        trigger: Option<&'a Instruction>,
+        ins: Instruction<'a>,
+        trigger: Option<Instruction<'a>>,
         scope: &mut Rc<Scope>,
         bottom: Bottom,
     ) {
@@ -332,7 +336,7 @@ impl Reading {
     fn transfer(
         &self,
         scope: &Scope,
-        ins: &Instruction,
+        ins: Instruction<'_>,
         transfer: &Transfer,
     ) -> Vec<(usize, String)> {
         for flag in ins.flags() {
@@ -360,7 +364,7 @@ impl Reading {
     }
 
     /// The values of all options of all mounts.
-    fn mounts(&self, scope: &Scope, ins: &Instruction) {
+    fn mounts(&self, scope: &Scope, ins: Instruction<'_>) {
         for flag in ins.flags().iter().filter(|f| f.name() == "mount") {
             let value = flag.value().filter(|v| v.contains('$'));
             for field in mount_fields(value.unwrap_or_default()).unwrap_or_default() {

@@ -30,7 +30,7 @@ pub struct Word {
 impl Globals {
     /// Those of a build with the view's build arguments, or of one without any. `None` where a default can't be expanded.
     pub fn new(view: &View<'_>, with_arguments: bool) -> Option<Self> {
-        let names = view.tree.instructions.iter().rev();
+        let names = view.tree.instructions().iter().rev();
         let last = names.into_iter().find_map(|i| match i.kind() {
             Kind::From { alias, .. } => Some(alias.as_ref().map(ToString::to_string)),
             _ => None,
@@ -51,7 +51,7 @@ impl Globals {
                 *value = given;
             }
         }
-        for ins in &view.tree.instructions {
+        for ins in view.tree.instructions() {
             let list = match ins.kind() {
                 Kind::Arg(list) => list,
                 Kind::From { .. } => break,

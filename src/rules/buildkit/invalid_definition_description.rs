@@ -31,7 +31,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
                 last = Some(text.trim().to_owned()).filter(|t| !t.is_empty());
             }
             PieceKind::Instruction(at) => {
-                if let (Some(ins), Some(comment)) = (view.tree.instructions.get(at), last.take()) {
+                if let (Some(ins), Some(comment)) = (view.tree.instructions().get(at), last.take())
+                {
                     describe(view, ins, &comment, out);
                 }
             }
@@ -40,7 +41,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn describe(view: &View<'_>, ins: &Instruction, comment: &str, out: &mut Findings<'_>) {
+fn describe(view: &View<'_>, ins: Instruction<'_>, comment: &str, out: &mut Findings<'_>) {
     let (names, what): (Vec<&str>, _) = match ins.kind() {
         Kind::From {
             alias: Some(alias), ..

@@ -49,7 +49,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 /// The very same name and value in the new form, where no more than a `=` and two quotes have to be written for that.
 fn edits(
     view: &View<'_>,
-    ins: &Instruction,
+    ins: Instruction<'_>,
     key: Text<'_>,
     value: Text<'_>,
 ) -> Option<Vec<FileEdit>> {

@@ -20,7 +20,7 @@ const LABEL: &str = "org.opencontainers.image.authors";
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let mut labelled = None;
-    for (at, ins) in view.tree.instructions.iter().enumerate() {
+    for (at, ins) in view.tree.instructions().iter().enumerate() {
         let Kind::Maintainer(who) = ins.kind() else {
             continue;
         };
@@ -53,7 +53,7 @@ fn is_labelled(view: &View<'_>, at: usize, known: &mut Option<(usize, bool)>) ->
     answer
 }
 
-fn edit(view: &View<'_>, ins: &Instruction, who: &str) -> Option<FileEdit> {
+fn edit(view: &View<'_>, ins: Instruction<'_>, who: &str) -> Option<FileEdit> {
     let span = Span {
         start: ins.keyword_span().start,
         end: ins.arguments().span().end,

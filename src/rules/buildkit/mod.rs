@@ -60,7 +60,7 @@ pub static RULES: &[&Rule] = &[
 ];
 
 /// Where a finding about `wanted` stands: there if that is on the instruction's first line, which is the one the builder names; else at the keyword.
-fn on_first_line(view: &View<'_>, ins: &Instruction, wanted: Span) -> Span {
+fn on_first_line(view: &View<'_>, ins: Instruction<'_>, wanted: Span) -> Span {
     let keyword = ins.keyword_span();
     for span in [wanted, keyword] {
         if view.source.line(span.start) == ins.line && !span.is_empty() {
@@ -77,8 +77,8 @@ fn on_first_line(view: &View<'_>, ins: &Instruction, wanted: Span) -> Span {
 /// Every FROM: its index among the instructions, itself, its image and its name.
 fn froms<'a>(
     view: &View<'a>,
-) -> impl Iterator<Item = (usize, &'a Instruction, Text<'a>, Option<Text<'a>>)> {
-    let all = view.tree.instructions.iter().enumerate();
+) -> impl Iterator<Item = (usize, Instruction<'a>, Text<'a>, Option<Text<'a>>)> {
+    let all = view.tree.instructions().iter().enumerate();
     all.filter_map(|(at, ins)| match ins.kind() {
         Kind::From { image, alias } => Some((at, ins, image, alias)),
         _ => None,
@@ -86,7 +86,7 @@ fn froms<'a>(
 }
 
 /// The words of an instruction's arguments, parted by blanks, as ranges of them.
-fn words(ins: &Instruction) -> impl Iterator<Item = Range<usize>> {
+fn words(ins: Instruction<'_>) -> impl Iterator<Item = Range<usize>> {
     let text = ins.arguments().as_str();
     let blank = |c: char| matches!(c, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ');
     let mut at = 0;

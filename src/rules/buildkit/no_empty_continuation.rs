@@ -16,7 +16,7 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    for ins in &view.tree.instructions {
+    for ins in view.tree.instructions() {
         if ins.end_line == ins.line {
             continue;
         }
@@ -48,7 +48,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 /// The last line before the heredocs.
-fn last_line(view: &View<'_>, ins: &Instruction) -> u32 {
+fn last_line(view: &View<'_>, ins: Instruction<'_>) -> u32 {
     match ins.heredocs().first() {
         Some(doc) => view.source.line(doc.body_span.start).saturating_sub(1),
         None => ins.end_line,

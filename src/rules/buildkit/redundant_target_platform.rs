@@ -49,7 +49,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 }
 
 /// Takes a flag out, and the blanks behind it.
-fn without(view: &View<'_>, ins: &Instruction, flag: &Flag) -> Option<FileEdit> {
+fn without(view: &View<'_>, ins: Instruction<'_>, flag: &Flag) -> Option<FileEdit> {
     let start = flag.span().start;
     let later = ins.flags().iter().map(|f| f.span().start);
     let end = later

@@ -43,7 +43,7 @@ impl<'a> Names<'a> {
     fn new(view: &View<'a>) -> Self {
         let (mut global, mut all) = (BTreeSet::new(), BTreeSet::new());
         let mut in_stage = false;
-        for ins in &view.tree.instructions {
+        for ins in view.tree.instructions() {
             match ins.kind() {
                 Kind::From { .. } => in_stage = true,
                 Kind::Arg(list) => {

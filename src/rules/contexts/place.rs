@@ -76,7 +76,7 @@ pub fn swept_by<'v>(view: &'v View<'_>, entry: usize, path: &str) -> Option<&'v 
 
 /// The instruction of a step: its index, where it stands, and its first line.
 pub fn instruction(view: &View<'_>, step: &Step) -> Option<(usize, Span, String)> {
-    let ins = view.tree.instructions.get(step.instruction)?;
+    let ins = view.tree.instructions().get(step.instruction)?;
     let line: String = ins
         .original()
         .lines()
@@ -173,7 +173,7 @@ fn others_name(view: &View<'_>, line: &str) -> bool {
         .dockerfiles
         .iter()
         .filter(|f| f.path != view.path);
-    let mut all = others.flat_map(|f| &f.tree.instructions);
+    let mut all = others.flat_map(|f| f.tree.instructions());
     all.any(|i| match i.kind() {
         Kind::Copy(t) | Kind::Add(t) if i.flag("from").is_none() => t
             .sources

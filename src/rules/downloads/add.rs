@@ -21,7 +21,7 @@ const UNPACKED: &[&str] = &[
 ];
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    for (at, ins) in view.tree.instructions.iter().enumerate() {
+    for (at, ins) in view.tree.instructions().iter().enumerate() {
         match ins.kind() {
             Kind::Onbuild(inner) => judge(view, at, inner, out),
             _ => judge(view, at, ins, out),
@@ -29,7 +29,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
 }
 
-fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) {
+fn judge(view: &View<'_>, at: usize, ins: Instruction<'_>, out: &mut Findings<'_>) {
     let Kind::Add(transfer) = ins.kind() else {
         return;
     };
@@ -47,7 +47,7 @@ fn judge(view: &View<'_>, at: usize, ins: &Instruction, out: &mut Findings<'_>) 
         }
     }
     // The files of a trigger are those of another build.
-    if view.tree.instructions[at].keyword == "ONBUILD" {
+    if view.tree.instructions().at(at).keyword == "ONBUILD" {
         safety = Safety::Assumed;
     }
     let shown = match (transfer.sources.first(), transfer.sources.len()) {

@@ -45,7 +45,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     for run in view.runs.iter().filter(|r| is_checked(r)) {
         last.extend(run.stage.map(|s| (s, run.instruction)));
     }
-    for (at, ins) in view.tree.instructions.iter().enumerate() {
+    for (at, ins) in view.tree.instructions().iter().enumerate() {
         let Kind::Add(transfer) = ins.kind() else {
             continue;
         };

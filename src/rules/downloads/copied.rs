@@ -44,7 +44,7 @@ fn judge(
     view: &View<'_>,
     stage: usize,
     at: usize,
-    (ins, source): (&Instruction, Text<'_>),
+    (ins, source): (Instruction<'_>, Text<'_>),
     out: &mut Findings<'_>,
 ) {
     let shown = base(&source);
@@ -95,9 +95,9 @@ fn mounted(
     source: &str,
     file: &str,
 ) -> Option<Vec<FileEdit>> {
-    let ins = view.tree.instructions.get(at)?;
+    let ins = view.tree.instructions().get(at)?;
     let plain = |w: &str| !w.contains([',', ' ', '"', '\'', '$', '\\']);
-    let others = view.tree.instructions.iter().enumerate();
+    let others = view.tree.instructions().iter().enumerate();
     let named = others
         .filter(|(i, _)| *i != at && *i != run.instruction)
         .any(|(_, i)| i.original().contains(base(file)));

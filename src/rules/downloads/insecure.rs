@@ -43,7 +43,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             }
         }
     }
-    for (at, ins) in view.tree.instructions.iter().enumerate() {
+    for (at, ins) in view.tree.instructions().iter().enumerate() {
         let Kind::Add(transfer) = ins.kind() else {
             continue;
         };

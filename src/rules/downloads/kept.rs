@@ -133,8 +133,7 @@ fn names(call: &Call, file: &str) -> bool {
 
 /// Whether an instruction behind it speaks of the file.
 fn named_later(view: &View<'_>, instruction: usize, shown: &str) -> bool {
-    let later = view.tree.instructions.get(instruction + 1..);
-    let mut later = later.unwrap_or_default().iter();
+    let mut later = view.tree.instructions().iter().skip(instruction + 1);
     later.any(|i| {
         i.original().contains(shown) || i.heredocs().iter().any(|h| h.body.contains(shown))
     })

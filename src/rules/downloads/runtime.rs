@@ -111,7 +111,7 @@ fn folder(path: &str) -> String {
     }
 }
 
-fn collect(ins: &Instruction, out: &mut Vec<(String, String, Span)>) {
+fn collect(ins: Instruction<'_>, out: &mut Vec<(String, String, Span)>) {
     let mut add = |by: String, value: &str, span: Span| {
         let value = value.trim_matches(['"', '\'']);
         let depth = value.matches('/').count();

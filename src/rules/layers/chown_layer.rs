@@ -103,7 +103,7 @@ fn look(
         n => format!(" and {n} more"),
     };
     let many = if holders.len() == 1 { "line" } else { "lines" };
-    let source = view.tree.instructions.get(first.instruction);
+    let source = view.tree.instructions().get(first.instruction);
     let source = source.map_or_else(String::new, |i| quoted(&i.original()));
     let message = format!(
         "{} puts every file whose owner or mode it changes into a second layer: those of {source} (line {}) are in the image twice",
@@ -142,7 +142,7 @@ fn look(
 
 /// Whether the files of a COPY become others: an owner that they have already is left out of the layer by containerd (`docs/layers.md`).
 fn changes(view: &View<'_>, step: &Step, call: &Call) -> bool {
-    let Some(ins) = view.tree.instructions.get(step.instruction) else {
+    let Some(ins) = view.tree.instructions().get(step.instruction) else {
         return false;
     };
     let Some(wanted) = call.verb().and_then(|a| a.value.as_deref()) else {

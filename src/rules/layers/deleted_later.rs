@@ -53,7 +53,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             if bytes.is_some_and(|b| b < least) || left_to_others(&removed.path) {
                 continue;
             }
-            let made = view.tree.instructions.get(holder.instruction);
+            let made = view.tree.instructions().get(holder.instruction);
             let made = made.map_or_else(String::new, |i| quoted(&i.original()));
             let message = format!(
                 "`{}` is deleted here, but the layer of {made} (line {}) still holds it",
@@ -215,7 +215,7 @@ fn copied(view: &View<'_>, step: &Step, path: &str) -> bool {
     else {
         return false;
     };
-    let Some(ins) = view.tree.instructions.get(step.instruction) else {
+    let Some(ins) = view.tree.instructions().get(step.instruction) else {
         return false;
     };
     let (crate::dockerfile::Kind::Copy(t) | crate::dockerfile::Kind::Add(t)) = ins.kind() else {

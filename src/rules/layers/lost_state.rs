@@ -68,7 +68,7 @@ fn instead(view: &View<'_>, run: &Run<'_>) -> Option<String> {
     let [call] = run.calls.as_slice() else {
         return None;
     };
-    let plain = view.tree.instructions.get(run.instruction)?.keyword == "RUN"
+    let plain = view.tree.instructions().get(run.instruction)?.keyword == "RUN"
         && run.ins.flags().is_empty()
         && run.ins.heredocs().is_empty();
     if !plain {

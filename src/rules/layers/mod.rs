@@ -57,6 +57,6 @@ fn hidden_by<'v>(
 
 /// Where a step's instruction stands, without the line end.
 fn place(view: &View<'_>, step: &Step) -> Span {
-    let ins = view.tree.instructions.get(step.instruction);
+    let ins = view.tree.instructions().get(step.instruction);
     ins.map_or(step.span, |i| i.original().span())
 }

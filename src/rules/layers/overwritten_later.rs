@@ -26,7 +26,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             if bytes < least {
                 continue;
             }
-            let made = view.tree.instructions.get(holder.instruction);
+            let made = view.tree.instructions().get(holder.instruction);
             let made = made.map_or_else(String::new, |i| quoted(&i.original()));
             let message = format!(
                 "this puts other files in the place of what {made} (line {}) brought, and the image keeps both",

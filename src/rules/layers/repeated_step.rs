@@ -21,7 +21,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
             continue;
         };
         let known = matches!(first.kind, StepKind::Copy | StepKind::Add | StepKind::Run);
-        let texts = [first, second].map(|s| view.tree.instructions.get(s.instruction));
+        let texts = [first, second].map(|s| view.tree.instructions().get(s.instruction));
         let [Some(a), Some(b)] = texts else { continue };
         // Variables between them may have changed what they do.
         let same = first.definition == second.definition

@@ -22,7 +22,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         if !view.plan.stages[stage].reachable {
             continue;
         }
-        let list: Vec<(usize, &Instruction)> = view.instructions(stage).collect();
+        let list: Vec<(usize, Instruction<'_>)> = view.instructions(stage).collect();
         for (place, (_, ins)) in list.iter().enumerate() {
             let Kind::Arg(names) = ins.kind() else {
                 continue;
@@ -48,7 +48,7 @@ fn differs(view: &View<'_>, name: &str) -> bool {
 fn look(
     view: &View<'_>,
     stage: usize,
-    list: &[(usize, &Instruction)],
+    list: &[(usize, Instruction<'_>)],
     place: usize,
     name: &str,
     alone: bool,
@@ -98,7 +98,7 @@ fn look(
     let (Some(first), Some((_, ins))) = (wasted.first(), list.get(place)) else {
         return;
     };
-    let run = &view.tree.instructions[*first];
+    let run = view.tree.instructions().at(*first);
     let more = match wasted.len() {
         1 => String::new(),
         n => format!(" and {} more", n - 1),
@@ -138,7 +138,7 @@ fn look(
         if let Some(target) = target {
             finding.fix(
                 Safety::Assumed,
-                moved(view, ins, target, first_use.is_none()),
+                moved(view, *ins, target, first_use.is_none()),
             );
         }
     }
@@ -161,8 +161,8 @@ fn may_look(step: &Step) -> bool {
 fn behind_last_step<'a>(
     view: &View<'_>,
     stage: usize,
-    list: &[(usize, &'a Instruction)],
-) -> Option<&'a Instruction> {
+    list: &[(usize, Instruction<'a>)],
+) -> Option<Instruction<'a>> {
     // A stage that stands on this one would see the argument earlier or later.
     let based = |s: &crate::plan::Stage| s.base == crate::plan::Base::Stage(stage);
     if view.plan.stages.iter().any(based) {
@@ -173,7 +173,12 @@ fn behind_last_step<'a>(
 }
 
 /// Takes an instruction's lines to another place.
-fn moved(view: &View<'_>, ins: &Instruction, target: &Instruction, behind: bool) -> Vec<FileEdit> {
+fn moved(
+    view: &View<'_>,
+    ins: Instruction<'_>,
+    target: Instruction<'_>,
+    behind: bool,
+) -> Vec<FileEdit> {
     let start = ins.leading_comments.start.min(ins.span.start);
     let block = Span {
         start,

@@ -82,7 +82,7 @@ fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item =
     view.waiting().iter().filter(move |w| {
         let step = view.step(w.run);
         // A tool for all of the image is no dependency of the project.
-        let global = view.tree.instructions.get(w.run).is_some_and(|i| {
+        let global = view.tree.instructions().get(w.run).is_some_and(|i| {
             let mut words = i.arguments().as_str().split_ascii_whitespace();
             words.any(|w| matches!(w, "-g" | "--global"))
         });
@@ -93,7 +93,7 @@ fn waiting<'v>(view: &'v View<'_>, classes: &'v [Class]) -> impl Iterator<Item =
 }
 
 fn found(view: &View<'_>, copy: usize, run: usize, names: &[String], out: &mut Findings<'_>) {
-    let get = |at: usize| view.tree.instructions.get(at);
+    let get = |at: usize| view.tree.instructions().get(at);
     let (Some(ins), Some(ran)) = (get(copy), get(run)) else {
         return;
     };
@@ -171,7 +171,7 @@ fn by_class(view: &View<'_>) -> Vec<(usize, usize)> {
 
 /// Whether an instruction takes all of the context.
 fn whole_context(view: &View<'_>, at: usize) -> bool {
-    let kind = view.tree.instructions.get(at).map(|i| i.kind());
+    let kind = view.tree.instructions().get(at).map(|i| i.kind());
     let Some(Kind::Copy(Transfer { sources, .. }) | Kind::Add(Transfer { sources, .. })) = kind
     else {
         return false;

@@ -21,7 +21,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     // One that has a fixed value stays what it is.
     let fixed = options.args.iter().any(|(n, v)| n == NAME && !v.is_empty());
     let said = options.volatile_args.iter().any(|n| n == NAME);
-    let declared = view.tree.instructions.iter().any(|i| match i.kind() {
+    let declared = view.tree.instructions().iter().any(|i| match i.kind() {
         Kind::Arg(list) => list
             .iter()
             .any(|(n, default)| *n == *NAME && default.is_none()),
@@ -35,7 +35,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
         let first = steps.find(|s| s.kind == StepKind::Workdir && s.id.trigger == 0);
         let Some(first) = first else { continue };
         let behind = steps.filter(|s| s.kind == StepKind::Run).count();
-        let Some(ins) = view.tree.instructions.get(first.instruction) else {
+        let Some(ins) = view.tree.instructions().get(first.instruction) else {
             continue;
         };
         if behind == 0 {

@@ -78,7 +78,7 @@ impl<'v, 'a> Around<'v, 'a> {
             // `FROM base-${VARIANT}` may be any stage whose name begins so.
             if let Some(Kind::From { image, .. }) = view
                 .tree
-                .instructions
+                .instructions()
                 .get(view.plan.stages[stage].from)
                 .map(|i| i.kind())
                 && let Some((start, _)) =
@@ -205,7 +205,7 @@ impl<'v, 'a> Around<'v, 'a> {
 }
 
 /// The stage that a COPY takes all files of.
-fn taken_whole(view: &View<'_>, ins: &Instruction, at: usize) -> Option<usize> {
+fn taken_whole(view: &View<'_>, ins: Instruction<'_>, at: usize) -> Option<usize> {
     let Kind::Copy(copy) = ins.kind() else {
         return None;
     };

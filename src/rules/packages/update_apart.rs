@@ -22,7 +22,8 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     // Those that ask apt or apk for something, or run what may.
     let all: Vec<&Run<'_>> = view.runs.iter().filter(|r| matters(r)).collect();
     for run in &view.runs {
-        if run.ins.keyword != "RUN" || view.tree.instructions[run.instruction].keyword != "RUN" {
+        if run.ins.keyword != "RUN" || view.tree.instructions().at(run.instruction).keyword != "RUN"
+        {
             continue;
         }
         apt(view, &around, (run, &all), out);

@@ -82,7 +82,7 @@ fn base(view: &View<'_>, stage: Option<usize>) -> String {
     };
     let last = view.chain(stage).last().copied().unwrap_or(stage);
     let from = view.plan.stages.get(last).map_or(0, |s| s.from);
-    let written = view.tree.instructions.get(from).is_some_and(
+    let written = view.tree.instructions().get(from).is_some_and(
         |i| matches!(i.kind(), crate::dockerfile::Kind::From { image, .. } if !image.contains('$')),
     );
     let image = view.base_image(stage).filter(|i| written && !i.is_empty());

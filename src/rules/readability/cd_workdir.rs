@@ -116,7 +116,7 @@ fn is_next(view: &View<'_>, one: &Run<'_>, next: &Run<'_>) -> bool {
 
 /// The line of a WORKDIR of that folder right behind a RUN.
 fn is_workdir_next(view: &View<'_>, run: &Run<'_>, folder: &str) -> Option<u32> {
-    let next = view.tree.instructions.get(run.instruction + 1)?;
+    let next = view.tree.instructions().get(run.instruction + 1)?;
     let Kind::Workdir(_) = next.kind() else {
         return None;
     };

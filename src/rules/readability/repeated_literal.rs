@@ -232,7 +232,7 @@ fn found(view: &View<'_>, version: &str, places: &[Place], out: &mut Findings<'_
     );
     let line = view
         .tree
-        .instructions
+        .instructions()
         .get(first.instruction)
         .map_or(0, |i| i.line);
     let variable = format!("{}_VERSION", name.to_uppercase());

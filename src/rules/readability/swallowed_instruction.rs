@@ -37,14 +37,14 @@ const KEYWORDS: &[&str] = &[
 ];
 
 fn check(view: &View<'_>, out: &mut Findings<'_>) {
-    for ins in &view.tree.instructions {
+    for ins in view.tree.instructions() {
         if ins.end_line > ins.line {
             of_instruction(view, ins, out);
         }
     }
 }
 
-fn of_instruction(view: &View<'_>, ins: &Instruction, out: &mut Findings<'_>) {
+fn of_instruction(view: &View<'_>, ins: Instruction<'_>, out: &mut Findings<'_>) {
     // Bodies of heredocs are behind the lines of the instruction itself.
     let body = ins.heredocs().iter().map(|h| h.body_span.start).min();
     let end = body.unwrap_or(ins.span.end);
@@ -89,7 +89,7 @@ fn keyword(line: &str) -> Option<&'static str> {
 }
 
 /// `HEALTHCHECK --interval=1m \` and `ONBUILD \` go on with a keyword.
-fn is_meant(ins: &Instruction, above: u32, keyword: &str, code: &str) -> bool {
+fn is_meant(ins: Instruction<'_>, above: u32, keyword: &str, code: &str) -> bool {
     let keywords = matches!(
         (ins.keyword.as_ref(), keyword),
         ("HEALTHCHECK", "CMD") | ("ONBUILD", _)
@@ -101,7 +101,7 @@ fn is_meant(ins: &Instruction, above: u32, keyword: &str, code: &str) -> bool {
 
 fn found(
     view: &View<'_>,
-    ins: &Instruction,
+    ins: Instruction<'_>,
     (line, keyword): (Span, &str),
     (above, code): (u32, &str),
     out: &mut Findings<'_>,

@@ -52,7 +52,7 @@ fn is_template(path: &str) -> bool {
 
 /// The line above the first instruction that says that a program wrote the file.
 fn comment(source: &SourceFile, tree: &Dockerfile) -> Option<Span> {
-    let first = tree.instructions.first()?;
+    let first = tree.instructions().first()?;
     for number in 1..first.line.min(60) {
         let span = source.line_span(number)?;
         let text = source.text(span).to_lowercase();
@@ -115,7 +115,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     let Some(made) = made_from(view.project.files, view.path, view.source, view.tree) else {
         return;
     };
-    let first = view.tree.instructions.first().map(|i| i.keyword_span());
+    let first = view.tree.instructions().first().map(|i| i.keyword_span());
     let span = made.comment.or(first).unwrap_or_default();
     let from = match &made.template {
         Some(template) => format!("`{template}` lies beside this file, which is written from it"),

@@ -23,6 +23,6 @@ fn is_own_file(path: &str) -> bool {
 
 /// The keyword of the first instruction, as the place of findings about the file: comments above it can silence them.
 fn first_line(file: &ProjectFile<'_>) -> crate::source::Span {
-    let first = file.tree.instructions.first();
+    let first = file.tree.instructions().first();
     first.map_or_else(Default::default, |i| i.keyword_span())
 }

@@ -85,7 +85,7 @@ fn starts(
     let (mut seconds, mut length) = (0.0, 1);
     for facts in chain.iter().rev().map(|s| &plan.stages[*s]) {
         for index in facts.from + 1..facts.end {
-            let ins = &file.tree.instructions[index];
+            let ins = file.tree.instructions().at(index);
             // Files of two contexts may differ, and nobody looks.
             let takes = matches!(ins.kind(), Kind::Copy(_) | Kind::Add(_) | Kind::Invalid);
             if takes || mounts_files(ins) {
@@ -130,7 +130,7 @@ fn chain(plan: &Plan, stage: usize) -> Vec<usize> {
 }
 
 /// Whether a RUN sees files of the context or of a stage.
-fn mounts_files(ins: &Instruction) -> bool {
+fn mounts_files(ins: Instruction<'_>) -> bool {
     let mounts = ins.flags().iter().filter(|f| f.name() == "mount");
     mounts.into_iter().any(|f| {
         let value = f.value().unwrap_or_default();
@@ -157,7 +157,7 @@ fn tell(project: &Project<'_>, group: &[Start], out: &mut Findings<'_>) {
     let Some(from) = plan
         .stages
         .get(first.stage)
-        .and_then(|s| file.tree.instructions.get(s.from))
+        .and_then(|s| file.tree.instructions().get(s.from))
     else {
         return;
     };

@@ -86,7 +86,7 @@ fn moved(view: &View<'_>, at: usize, wanted: &[String]) -> Option<String> {
     })
 }
 
-fn copied(view: &View<'_>, at: usize, ins: &Instruction, wanted: &[String]) -> Option<String> {
+fn copied(view: &View<'_>, at: usize, ins: Instruction<'_>, wanted: &[String]) -> Option<String> {
     let (Kind::Copy(transfer) | Kind::Add(transfer)) = ins.kind() else {
         return None;
     };

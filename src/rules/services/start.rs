@@ -50,9 +50,9 @@ fn is_errand(program: &str) -> bool {
 /// What stands in ENTRYPOINT and CMD of the image.
 pub struct Start<'a> {
     /// The instruction, and its form.
-    pub entrypoint: Option<(&'a Instruction, CommandForm<'a>)>,
+    pub entrypoint: Option<(Instruction<'a>, CommandForm<'a>)>,
     /// The instruction, and its form.
-    pub cmd: Option<(&'a Instruction, CommandForm<'a>)>,
+    pub cmd: Option<(Instruction<'a>, CommandForm<'a>)>,
 }
 
 /// What the image starts.
@@ -62,7 +62,7 @@ pub fn start<'a>(view: &View<'a>) -> Start<'a> {
         cmd: None,
     };
     for stage in view.image_stages() {
-        let list: Vec<(usize, &'a Instruction)> = view.instructions(stage).collect();
+        let list: Vec<(usize, Instruction<'a>)> = view.instructions(stage).collect();
         for (_, ins) in list.into_iter().rev() {
             match ins.kind() {
                 Kind::Cmd(form) if out.cmd.is_none() => out.cmd = Some((ins, form)),
@@ -83,7 +83,7 @@ pub fn start<'a>(view: &View<'a>) -> Start<'a> {
 impl<'a> Start<'a> {
     /// The words of the first process, where both instructions are in the exec form.
     pub fn argv(&self) -> Vec<Text<'a>> {
-        let words = |part: &Option<(&'a Instruction, CommandForm<'a>)>| match part {
+        let words = |part: &Option<(Instruction<'a>, CommandForm<'a>)>| match part {
             Some((_, CommandForm::Exec(words))) => words.iter().collect::<Vec<_>>(),
             _ => Vec::new(),
         };
@@ -93,8 +93,8 @@ impl<'a> Start<'a> {
     }
 
     /// Where the first process is named.
-    pub fn place(&self) -> Option<(&'a Instruction, &'static str)> {
-        let exec = |p: &Option<(&'a Instruction, CommandForm<'a>)>| {
+    pub fn place(&self) -> Option<(Instruction<'a>, &'static str)> {
+        let exec = |p: &Option<(Instruction<'a>, CommandForm<'a>)>| {
             p.as_ref()
                 .filter(|(_, f)| !matches!(f, CommandForm::Exec(w) if w.is_empty()))
                 .map(|(ins, _)| *ins)
@@ -187,7 +187,7 @@ pub fn commands(view: &View<'_>) -> Option<Commands> {
 
 fn inline(
     line: &Text,
-    ins: &Instruction,
+    ins: Instruction<'_>,
     keyword: &'static str,
     init: Option<Vec<String>>,
     shell: String,
@@ -220,7 +220,7 @@ fn set_shell(view: &View<'_>) -> Option<String> {
 fn from_file(
     view: &View<'_>,
     word: &str,
-    ins: &Instruction,
+    ins: Instruction<'_>,
     keyword: &'static str,
     init: Option<Vec<String>>,
 ) -> Option<Commands> {

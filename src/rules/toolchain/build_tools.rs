@@ -120,7 +120,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
 
 /// Whether a comment of the instruction says that its packages are for run time.
 fn has_reason(view: &View<'_>, run: &Run<'_>) -> bool {
-    let ins = &view.tree.instructions[run.instruction];
+    let ins = view.tree.instructions().at(run.instruction);
     let above = ins.leading_comments.start.min(ins.span.start);
     let all = Span {
         start: above,

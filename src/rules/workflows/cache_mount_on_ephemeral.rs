@@ -35,7 +35,7 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
         let Some(first) = mounts.first() else {
             continue;
         };
-        let Some(ins) = file.tree.instructions.get(first.instruction) else {
+        let Some(ins) = file.tree.instructions().get(first.instruction) else {
             continue;
         };
         let flag = ins

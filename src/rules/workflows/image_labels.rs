@@ -51,7 +51,7 @@ fn check(project: &Project<'_>, out: &mut Findings<'_>) {
         }
         let from = file
             .tree
-            .instructions
+            .instructions()
             .iter()
             .rev()
             .find(|i| matches!(i.kind(), Kind::From { .. }));
@@ -96,7 +96,7 @@ fn labelled_by_bake(project: &Project<'_>) -> bool {
 
 fn labels(file: &ProjectFile<'_>) -> Vec<String> {
     let mut out = Vec::new();
-    for ins in &file.tree.instructions {
+    for ins in file.tree.instructions() {
         if let Kind::Label(pairs) = ins.kind() {
             out.extend(
                 pairs

@@ -21,13 +21,13 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert_eq!(printed, bytes);
     check_all(&parsed.diagnostics, bytes.len());
-    for instruction in &parsed.tree.instructions {
+    for instruction in parsed.tree.instructions() {
         check(instruction, bytes.len());
     }
     let refused = parsed.diagnostics.iter().any(Diagnostic::is_error);
     let invalid = parsed
         .tree
-        .instructions
+        .instructions()
         .iter()
         .any(|i| i.kind() == Kind::Invalid);
     assert!(refused || !invalid, "an invalid instruction and no error");
@@ -49,7 +49,7 @@ fn check_all(diagnostics: &[Diagnostic], len: usize) {
     }
 }
 
-fn check(instruction: &Instruction, len: usize) {
+fn check(instruction: Instruction<'_>, len: usize) {
     inside(instruction.span, len);
     inside(instruction.leading_comments, len);
     let within = |span: Span| {
