@@ -113,7 +113,7 @@ fn check_file(bytes: Vec<u8>) -> Result<(), TestCaseError> {
     let mut at = 0;
     let mut printed = Vec::new();
     let mut count = 0;
-    for piece in &tree.pieces {
+    for piece in tree.pieces() {
         prop_assert_eq!(piece.span.start, at, "pieces leave a gap");
         prop_assert!(!piece.span.is_empty());
         at = piece.span.end;

@@ -6,12 +6,12 @@
 
 use super::instruction::{Head, Reader};
 use super::keyword::Keyword;
+use super::lists::FlagParts;
 use super::text::Part;
 use super::{Extra, Form, Heredoc};
 use super::{expand, heredoc, json, suggest, words};
 use crate::diagnostic::shorten;
 use crate::source::Span;
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -58,19 +58,16 @@ impl Reader<'_> {
         self.push_part(start, &image);
         if let Some(alias) = alias {
             self.push_part(start, &alias);
-            let name = match is_stage_name(&arguments[alias.clone()]) {
-                true => Cow::Borrowed(&arguments[alias]),
-                false => Cow::Owned(arguments[alias].to_lowercase()),
-            };
-            if !is_stage_name(&name) {
-                return self.refuse(
-                    head,
-                    "build/bad-stage-name",
-                    format!("`{}` is no valid stage name", shorten(&name)),
-                    "a stage name starts with a letter and goes on with letters, digits, `_`, `-` or `.`",
-                );
-            }
-            if let Cow::Owned(name) = name {
+            if !is_stage_name(&arguments[alias.clone()]) {
+                let name = arguments[alias].to_lowercase();
+                if !is_stage_name(&name) {
+                    return self.refuse(
+                        head,
+                        "build/bad-stage-name",
+                        format!("`{}` is no valid stage name", shorten(&name)),
+                        "a stage name starts with a letter and goes on with letters, digits, `_`, `-` or `.`",
+                    );
+                }
                 self.derive_last(name);
             }
         }
@@ -165,7 +162,8 @@ impl Reader<'_> {
         let first = self.found.words.len();
         self.list(head, arguments)?;
         if head.known == Some(Keyword::Copy) {
-            head.flags.clone().for_each(|n| self.check_from(n));
+            let flags = head.flags.clone().step_by(FlagParts::COUNT);
+            flags.for_each(|n| self.check_from(n));
         }
         let dest = self.found.words.len().saturating_sub(1);
         if dest <= first {
@@ -173,7 +171,7 @@ impl Reader<'_> {
             return self.refuse(head, "build/missing-arguments", message, head.example());
         }
         // Without escapes, what is no `<` of the line is none of a word.
-        if !self.frame.signed && !self.found.has_derived_words() {
+        if !self.frame.signed && !self.found.has_derived() {
             return Some(Form::Plain);
         }
         if heredoc::word(self.word(dest)).is_some() {
@@ -250,9 +248,8 @@ impl Reader<'_> {
     pub(super) fn pairs(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let start = head.arguments.start;
         let first = self.found.words.len();
-        for word in words::quoted(arguments, self.escape) {
-            let text = &arguments[word.clone()];
-            match equals(text) {
+        for (word, equals) in words::quoted(arguments, self.escape) {
+            match equals {
                 None if self.found.words.len() == first => {
                     let (key, rest) = words::first(arguments);
                     let Some(rest) = rest else {
@@ -265,7 +262,8 @@ impl Reader<'_> {
                     return Some(Form::Plain);
                 }
                 None => {
-                    let message = format!("`{}` is not of the form name=value", shorten(text));
+                    let text = shorten(&arguments[word]);
+                    let message = format!("`{text}` is not of the form name=value");
                     let help = "put the value in quotes if it has blanks";
                     return self.refuse(head, "parse/missing-equals", message, help);
                 }
@@ -291,8 +289,8 @@ impl Reader<'_> {
     pub(super) fn arg(&mut self, head: &Head, arguments: &str) -> Option<Form> {
         let start = head.arguments.start;
         let first = self.found.words.len();
-        for word in words::quoted(arguments, self.escape) {
-            match equals(&arguments[word.clone()]) {
+        for (word, equals) in words::quoted(arguments, self.escape) {
+            match equals {
                 None => {
                     self.push_part(start, &word);
                     self.found.words.push(Part::NONE);
@@ -369,11 +367,6 @@ impl Reader<'_> {
         self.trigger = false;
         Some(Form::Plain)
     }
-}
-
-/// Where the first `=` of a word is. Names are too short for a search that has to be set up.
-fn equals(word: &str) -> Option<usize> {
-    word.bytes().position(|b| b == b'=')
 }
 
 fn is_stage_name(name: &str) -> bool {

@@ -37,10 +37,7 @@ impl Name {
     }
 }
 
-/// ASCII white space as the builder's directive pattern has it.
-const BLANK: [char; 5] = [' ', '\t', '\r', '\n', '\u{c}'];
-
-/// Reads `# name = value`; `line` has no line end and starts with `#`.
+/// Reads `# name = value`, with ASCII white space as the builder's pattern has it; `line` has no line end and starts with `#`.
 pub(super) fn read(line: &str) -> Option<Directive> {
     read_after(line, "#")
 }
@@ -49,6 +46,10 @@ pub(super) fn read(line: &str) -> Option<Directive> {
 /// that key. The builder looks for them where there is no `# syntax` (`DetectSyntax` in its `parser`).
 pub(super) fn foreign_syntax(bytes: &[u8]) -> Option<(String, Span)> {
     let mut start = after_mark(bytes);
+    // Nearly all files start with a comment or a keyword.
+    if let [b'#', b'\t' | b' ' | b'A'..=b'z', ..] | [b'A'..=b'z', ..] = &bytes[start..] {
+        return None;
+    }
     if bytes[start..].starts_with(b"#!") {
         start += bytes[start..].iter().position(|b| *b == b'\n')? + 1;
     }
@@ -88,15 +89,15 @@ pub(super) fn foreign_syntax(bytes: &[u8]) -> Option<(String, Span)> {
 }
 
 fn read_after(line: &str, comment: &str) -> Option<Directive> {
-    let rest = line.strip_prefix(comment)?.trim_start_matches(BLANK);
+    let rest = line.strip_prefix(comment)?.trim_ascii_start();
     let (name, value) = rest.split_once('=')?;
-    let name = name.trim_end_matches(BLANK);
+    let name = name.trim_ascii_end();
     let names = [Name::Syntax, Name::Escape, Name::Check];
     let name = names
         .into_iter()
         .find(|n| n.as_str().eq_ignore_ascii_case(name))?;
-    let rest = value.trim_start_matches(BLANK);
-    let trimmed = rest.trim_end_matches(BLANK);
+    let rest = value.trim_ascii_start();
+    let trimmed = rest.trim_ascii_end();
     let (start, end) = match trimmed.is_empty() {
         // All blanks: the builder's pattern needs a value and finds the last blank.
         true => (

@@ -4,6 +4,7 @@
 //! verdict per flag from one table. Costs one pass. Invariant: a name is in the table if and only
 //! if some instruction of the newest grammar takes it.
 
+use super::bytes::{Bytes, byte_set};
 use super::keyword::Keyword;
 use super::suggest;
 use std::ops::Range;
@@ -20,6 +21,14 @@ pub(super) struct Word {
 
 /// Name and value of a flag word from its dashes on, the first `=` being at `equals`.
 pub(super) fn cut(whole: &str, equals: Option<u32>) -> (&str, Option<&str>) {
+    let equals = equals.map(|n| n as usize);
+    let name = whole.get(2..equals.unwrap_or(whole.len()));
+    let value = equals.and_then(|n| whole.get(n + 1..));
+    (name.unwrap_or_default(), value)
+}
+
+/// As [`cut`], of bytes.
+pub(super) fn cut_bytes(whole: &[u8], equals: Option<u32>) -> (&[u8], Option<&[u8]>) {
     let equals = equals.map(|n| n as usize);
     let name = whole.get(2..equals.unwrap_or(whole.len()));
     let value = equals.and_then(|n| whole.get(n + 1..));
@@ -78,23 +87,16 @@ fn split_slowly(text: &str, part: Range<usize>, escape: char, mut each: impl FnM
 
 /// A byte as the builder widens it: the two Latin-1 blanks are blanks.
 fn is_blank(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | b' ' | 0x85 | 0xa0)
+    static BLANK: Bytes = byte_set!(b'\t'..=b'\r' | b' ' | 0x85 | 0xa0);
+    BLANK.has(byte)
 }
 
 /// Blanks, quotes, both escape characters, and what is not ASCII.
-pub(super) const SPECIAL: [bool; 256] = {
-    let mut out = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        out[byte] = matches!(byte as u8, 0..=b' ' | b'\'' | b'"' | b'\\' | b'`' | 0x80..);
-        byte += 1;
-    }
-    out
-};
+pub(super) static SPECIAL: Bytes = byte_set!(0..=b' ' | b'\'' | b'"' | b'\\' | b'`' | 0x80..);
 
 /// The first `=` of a word that stands for itself, from its start, and where the word ends.
 fn plain(bytes: &[u8], start: usize) -> Option<(Option<usize>, usize)> {
-    let special = |b: &u8| SPECIAL[usize::from(*b)];
+    let special = |b: &u8| SPECIAL.has(*b);
     let (name, mut end) = (&bytes[start..], bytes.len());
     let equals = name.iter().position(|b| *b == b'=' || special(b));
     let equals = match equals {
@@ -187,15 +189,20 @@ fn table(keyword: Keyword) -> &'static [(&'static str, Takes)] {
     }
 }
 
-/// Whether an instruction takes a flag of this name, with any value or without one; then the bit that stands
-/// for it, or none if it may be repeated. What is not known at once is not said.
+/// Whether an instruction takes a flag of this name and value; then the bit that stands for it, or none if it
+/// may be repeated. What is not known at a glance is not said.
 #[inline]
-pub(super) fn fits(keyword: Keyword, name: &[u8], has_value: bool) -> Option<u32> {
+pub(super) fn fits(keyword: Keyword, name: &[u8], value: Option<&[u8]>) -> Option<u32> {
     let mut known = table(keyword).iter().zip(0..);
     let ((_, takes), n) = known.find(|((known, _), _)| known.as_bytes() == name)?;
-    match (takes, has_value) {
-        (Takes::List, true) => Some(0),
-        (Takes::Text, true) | (Takes::Bool, false) => Some(1 << n),
+    match (takes, value) {
+        (Takes::List, Some(_)) => Some(0),
+        (Takes::Text, Some(_)) | (Takes::Bool, None) => Some(1 << n),
+        (Takes::Duration, Some([digits @ .., b's' | b'm' | b'h']))
+            if (1..6).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) =>
+        {
+            Some(1 << n)
+        }
         _ => None,
     }
 }

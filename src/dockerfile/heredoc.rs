@@ -5,6 +5,7 @@
 //! instruction.
 
 use super::Heredoc;
+use super::bytes::{Bytes, byte_set};
 use super::expand;
 use super::lines::Lines;
 use super::text::Joined;
@@ -54,7 +55,7 @@ fn is_blank(byte: u8) -> bool {
 /// Nothing but blanks parts such a line, and nothing in it is more than it looks: most lines.
 fn is_plain(line: &[u8]) -> bool {
     let mut at = 0;
-    while let Some(n) = line[at..].iter().position(|b| SIGNS[usize::from(*b)]) {
+    while let Some(n) = line[at..].iter().position(|b| SIGNS.has(*b)) {
         let next = line.get(at + n + 1).copied();
         let plain = match line[at + n] {
             // Blanks behind `<<` belong to the word.
@@ -92,15 +93,7 @@ fn is_plain_letter(byte: u8) -> bool {
 }
 
 /// What may make more of a line than it looks.
-const SIGNS: [bool; 256] = {
-    let mut out = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        out[byte] = matches!(byte as u8, b'<' | b'$' | b'\'' | b'"' | b'\\' | 0x80..);
-        byte += 1;
-    }
-    out
-};
+static SIGNS: Bytes = byte_set!(b'<' | b'$' | b'\'' | b'"' | b'\\' | 0x80..);
 
 /// Reads one word: digits, `<<`, maybe `-`, blanks, then exactly one shell word without `<`.
 pub(super) fn word(text: &str) -> Option<Word> {

@@ -33,27 +33,24 @@ pub(super) struct Head {
     pub(super) whole: Range<usize>,
     pub(super) keyword: Range<usize>,
     pub(super) known: Option<Keyword>,
-    /// Among those of the file.
+    /// Where their parts are among the words of the file.
     pub(super) flags: Range<usize>,
     pub(super) arguments: Range<usize>,
 }
 
-/// Words and flags of the instructions read so far.
+/// What the instructions read so far are made of.
 #[derive(Default)]
 pub(super) struct Found {
+    /// Words, and before those of an instruction three parts for each of its flags (see [`FlagParts`]).
     pub(super) words: Vec<Part>,
-    flags: Vec<FlagParts>,
-    /// Those of the words that read otherwise than the file.
-    derived_words: Vec<Derived>,
-    derived_flags: Vec<Derived>,
-    /// Flags without quotes and escapes.
-    cooked_flags: Vec<Derived>,
+    /// Those of them that read otherwise than the file.
+    derived: Vec<Derived>,
 }
 
 /// Text that does not stand in the file as it reads, made from the bytes at `span`. Few are, so that they
 /// are kept apart until the joined text is complete; lists of them are in the order of what they are.
 struct Derived {
-    /// Of which word or flag.
+    /// Which of the words it is.
     of: usize,
     text: String,
     /// What of it counts.
@@ -72,10 +69,6 @@ impl Derived {
         }
     }
 
-    fn find(list: &[Self], of: usize) -> Option<usize> {
-        list.binary_search_by_key(&of, |d| d.of).ok()
-    }
-
     fn add_to(&self, joined: &mut Joined) -> Part {
         let start = joined.derive(&self.text, self.span).range().start;
         Part::new(start + self.within.start..start + self.within.end)
@@ -85,32 +78,29 @@ impl Derived {
 impl Found {
     pub(super) fn for_file(lines: usize) -> Self {
         Self {
-            words: Vec::with_capacity(2 * lines),
-            flags: Vec::with_capacity(lines / 4 + 1),
-            ..Self::default()
+            words: Vec::with_capacity(3 * lines),
+            derived: Vec::new(),
         }
     }
 
-    /// Whether any word reads otherwise than the file, so far.
-    pub(super) fn has_derived_words(&self) -> bool {
-        !self.derived_words.is_empty()
+    /// Whether anything reads otherwise than the file, so far.
+    pub(super) fn has_derived(&self) -> bool {
+        !self.derived.is_empty()
+    }
+
+    fn derived(&self, of: usize) -> Option<&Derived> {
+        let at = self.derived.binary_search_by_key(&of, |d| d.of).ok()?;
+        Some(&self.derived[at])
     }
 
     /// The lists of the file, whose joined text is complete.
     pub(super) fn finish(mut self, mut joined: Joined) -> Lists {
-        for derived in &self.derived_words {
+        for derived in &self.derived {
             self.words[derived.of] = derived.add_to(&mut joined);
-        }
-        for derived in &self.derived_flags {
-            self.flags[derived.of].raw = derived.add_to(&mut joined);
-        }
-        for derived in &self.cooked_flags {
-            self.flags[derived.of].cooked = derived.add_to(&mut joined);
         }
         Lists {
             joined,
             words: self.words,
-            flags: self.flags,
         }
     }
 }
@@ -170,9 +160,10 @@ impl Head {
 
 impl<'a> Reader<'a> {
     /// Cuts a logical line, or the trigger in it.
+    #[inline(always)]
     pub(super) fn head(&mut self, whole: Range<usize>) -> Head {
         let (known, keyword_end, rest) = keyword(self.text, whole.clone());
-        let first = self.found.flags.len();
+        let first = self.found.words.len();
         let (text, escape) = (self.text, self.escape);
         let end = flags::split(text, rest, escape, |word| self.flag(word));
         Head {
@@ -180,7 +171,7 @@ impl<'a> Reader<'a> {
             known,
             keyword: whole.start..keyword_end,
             whole,
-            flags: first..self.found.flags.len(),
+            flags: first..self.found.words.len(),
         }
     }
 
@@ -205,6 +196,8 @@ impl<'a> Reader<'a> {
         }
     }
 
+    // Written where it is to stay: what is moved in larger pieces than it was written in waits for them.
+    #[inline(always)]
     pub(super) fn read(&mut self, head: &Head, mut extra: Option<Box<Extra>>) -> InstructionParts {
         let before = self.diagnostics.len();
         let first = self.found.words.len();
@@ -250,31 +243,25 @@ impl<'a> Reader<'a> {
     pub(super) fn derive_last(&mut self, text: String) {
         let n = self.found.words.len() - 1;
         let span = self.joined.span(self.found.words[n].range());
-        self.found.derived_words.push(Derived::new(n, text, span));
+        self.found.derived.push(Derived::new(n, text, span));
     }
 
     /// The text of a word that was pushed.
     pub(super) fn word(&self, n: usize) -> &str {
-        match Derived::find(&self.found.derived_words, n) {
-            Some(at) => {
-                let derived = &self.found.derived_words[at];
-                &derived.text[derived.within.clone()]
-            }
+        match self.found.derived(n) {
+            Some(derived) => &derived.text[derived.within.clone()],
             None => &self.text[self.found.words[n].range()],
         }
     }
 
     /// Drops white space around a word.
     pub(super) fn trim_word(&mut self, n: usize) {
-        match Derived::find(&self.found.derived_words, n) {
-            Some(at) => {
-                let derived = &mut self.found.derived_words[at];
-                derived.within = trim(&derived.text, derived.within.clone());
-            }
-            None => {
-                let range = trim(self.text, self.found.words[n].range());
-                self.found.words[n] = Part::new(range);
-            }
+        let list = &mut self.found.derived;
+        if let Ok(at) = list.binary_search_by_key(&n, |d| d.of) {
+            list[at].within = trim(&list[at].text, list[at].within.clone());
+        } else {
+            let range = trim(self.text, self.found.words[n].range());
+            self.found.words[n] = Part::new(range);
         }
     }
 
@@ -284,7 +271,7 @@ impl<'a> Reader<'a> {
             self.found.words[to] = self.found.words[*from];
         }
         self.found.words.truncate(first + kept.len());
-        let list = &mut self.found.derived_words;
+        let list = &mut self.found.derived;
         let own = list.split_off(list.partition_point(|d| d.of < first));
         list.extend(own.into_iter().filter_map(|derived| {
             let of = first + kept.binary_search(&derived.of).ok()?;
@@ -293,52 +280,60 @@ impl<'a> Reader<'a> {
     }
 
     fn flag(&mut self, word: flags::Word) {
-        let n = self.found.flags.len();
+        let n = self.found.words.len();
+        let mut cooked = Part::NONE;
         let span = || self.joined.span(word.range.clone());
         // It may end inside a character, since the builder splits flags by bytes.
         if self.text.get(word.range.clone()).is_none() {
             let bytes = &self.text.as_bytes()[word.range.clone()];
             let raw = String::from_utf8_lossy(bytes).into_owned();
-            self.found.derived_flags.push(Derived::new(n, raw, span()));
+            self.found
+                .derived
+                .push(Derived::new(n + FlagParts::RAW, raw, span()));
         }
-        let mut cooked = Part::NONE;
         if let Some(text) = word.cooked {
             cooked = Part::default();
-            self.found.cooked_flags.push(Derived::new(n, text, span()));
+            let at = n + FlagParts::COOKED;
+            self.found.derived.push(Derived::new(at, text, span()));
         }
-        self.found.flags.push(FlagParts {
+        let parts = FlagParts {
             raw: Part::new(word.range),
             cooked,
             equals: word.equals.and_then(|n| u32::try_from(n).ok()),
-        });
+        };
+        self.found.words.extend_from_slice(&parts.stored());
+    }
+
+    /// The n-th of the flags that start there.
+    fn flag_parts(&self, n: usize) -> FlagParts {
+        let parts = self.found.words[n..].first_chunk();
+        FlagParts::of(parts.unwrap_or(&[Part::NONE; FlagParts::COUNT]))
     }
 
     /// Name and value of a flag.
     pub(super) fn name_and_value(&self, n: usize) -> (&str, Option<&str>) {
-        let parts = self.found.flags[n];
+        let parts = self.flag_parts(n);
         let whole = match parts.cooked {
             Part::NONE => &self.text[parts.raw.range()],
-            _ => {
-                let at = Derived::find(&self.found.cooked_flags, n);
-                at.map_or("", |at| self.found.cooked_flags[at].text.as_str())
-            }
+            _ => self.word(n + FlagParts::COOKED),
         };
         flags::cut(whole, parts.equals)
     }
 
     /// Whether a flag may have this name.
     pub(super) fn may_be_flag(&self, n: usize, name: &str) -> bool {
-        let flag = self.found.flags[n];
-        let raw = &self.text.as_bytes()[flag.raw.range()];
+        let parts = self.flag_parts(n);
+        let raw = &self.text.as_bytes()[parts.raw.range()];
         let rest = raw
             .strip_prefix(b"--")
             .and_then(|r| r.strip_prefix(name.as_bytes()));
-        flag.cooked != Part::NONE || rest.is_some_and(|r| matches!(r.first(), None | Some(b'=')))
+        parts.cooked != Part::NONE || rest.is_some_and(|r| matches!(r.first(), None | Some(b'=')))
     }
 
     /// Where a flag stands.
     pub(super) fn flag_span(&self, n: usize) -> Span {
-        self.joined.span(self.found.flags[n].raw.range())
+        self.joined
+            .span(self.found.words[n + FlagParts::RAW].range())
     }
 
     /// Words between blanks; `arguments` start at `start`.
@@ -432,15 +427,13 @@ impl<'a> Reader<'a> {
 
     /// Whether nothing is to be said of flags, as of most.
     fn flags_fit(&self, keyword: Keyword, list: Range<usize>) -> bool {
+        let (list, _) = self.found.words[list].as_chunks();
         let mut seen = 0;
-        self.found.flags[list].iter().all(|flag| {
-            let raw = &self.text.as_bytes()[flag.raw.range()];
-            let name = match flag.equals {
-                Some(n) => raw.get(2..n as usize),
-                None => raw.get(2..),
-            };
-            let fits = name.and_then(|name| flags::fits(keyword, name, flag.equals.is_some()));
-            fits.is_some_and(|bit| {
+        list.iter().all(|parts| {
+            let flag = FlagParts::of(parts);
+            let (name, value) =
+                flags::cut_bytes(&self.text.as_bytes()[flag.raw.range()], flag.equals);
+            flags::fits(keyword, name, value).is_some_and(|bit| {
                 let again = seen & bit != 0;
                 seen |= bit;
                 flag.cooked == Part::NONE && !again
@@ -458,10 +451,10 @@ impl<'a> Reader<'a> {
         if self.flags_fit(keyword, head.flags.clone()) {
             return;
         }
-        let first = head.flags.start;
-        let flag = |n: usize| self.name_and_value(first + n);
-        for objection in flags::check(keyword, head.flags.len(), flag) {
-            let at = self.flag_span(first + objection.index);
+        let place = |n: usize| head.flags.start + n * FlagParts::COUNT;
+        let flag = |n: usize| self.name_and_value(place(n));
+        for objection in flags::check(keyword, head.flags.len() / FlagParts::COUNT, flag) {
+            let at = self.flag_span(place(objection.index));
             self.object(objection.code, objection.message, at, objection.help);
         }
     }

@@ -398,7 +398,7 @@ fn pieces_and_leading_comments() {
     use crate::dockerfile::PieceKind::{Blank, Comment, Directive, Instruction};
     let text = "# syntax=x\n# a\n\n# b\n# c\nFROM a\n \nRUN <<E\n# d\nE\n# e";
     let tree = file(text).tree;
-    let kinds: Vec<_> = tree.pieces.iter().map(|p| p.kind).collect();
+    let kinds: Vec<_> = tree.pieces().map(|p| p.kind).collect();
     let expected = [
         Directive,
         Comment,
@@ -462,7 +462,7 @@ fn long_inputs_take_linear_time() {
     for text in inputs {
         let size = text.len();
         assert_eq!(
-            file(text).tree.pieces.last().unwrap().span.range().end,
+            file(text).tree.pieces().last().unwrap().span.range().end,
             size
         );
     }

@@ -6,6 +6,7 @@
 
 use super::text::{Joined, trim};
 use std::ops::Range;
+use wide::u8x64;
 
 /// One physical line.
 #[derive(Clone, Copy, Debug)]
@@ -116,13 +117,7 @@ fn block(bytes: &[u8], at: usize) -> [u8; BLOCK] {
 /// The n-th bit says whether the n-th byte is a line feed.
 #[inline]
 fn feeds(block: [u8; BLOCK]) -> u64 {
-    let same = block.map(|b| u8::from(b == b'\n'));
-    let (words, _) = same.as_chunks::<8>();
-    words.iter().rev().fold(0, |mask, word| {
-        // Bit n of the highest byte of the product is byte n of the word.
-        let bits = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        mask << 8 | bits
-    })
+    u8x64::new(block).simd_eq(u8x64::splat(b'\n')).to_bitmask()
 }
 
 /// The end of a line without the carriage returns there.
@@ -302,6 +297,17 @@ mod tests {
     fn join(bytes: &[u8], escape: char) -> (String, u32) {
         let (joined, line, taken) = read(bytes, escape);
         (joined.text()[line].to_owned(), taken)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_line_feed_has_its_bit(bytes: [u8; 8], feeds_at: u64) {
+            let block: [u8; BLOCK] = std::array::from_fn(|n| match feeds_at >> n & 1 {
+                1 => b'\n',
+                _ => bytes[n % 8] | u8::from(bytes[n % 8] == b'\n'),
+            });
+            proptest::prop_assert_eq!(feeds(block), feeds_at);
+        }
     }
 
     #[test]

@@ -10,22 +10,43 @@ use crate::source::Span;
 use std::fmt;
 use std::slice::SliceIndex;
 
-/// The words and flags of all instructions of a file, one after the other.
+/// What all instructions of a file are made of, one after the other.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
     pub(super) joined: Joined,
+    /// Words, and before those of an instruction its flags, each of them as so many parts.
     pub(super) words: Vec<Part>,
-    pub(super) flags: Vec<FlagParts>,
 }
 
 /// Where a flag stands.
 #[derive(Clone, Copy, Debug)]
-pub struct FlagParts {
+pub(super) struct FlagParts {
     pub(super) raw: Part,
     /// Without quotes and escapes, or [`Part::NONE`] where that is the same text.
     pub(super) cooked: Part,
     /// Where the first `=` is, in `cooked` if there is one.
     pub(super) equals: Option<u32>,
+}
+
+impl FlagParts {
+    /// How many parts a flag is kept as.
+    pub(super) const COUNT: usize = 3;
+    /// Which of them is the raw text, and which the cooked one.
+    pub(super) const RAW: usize = 0;
+    pub(super) const COOKED: usize = 1;
+
+    pub(super) fn of([raw, cooked, equals]: &[Part; Self::COUNT]) -> Self {
+        Self {
+            raw: *raw,
+            cooked: *cooked,
+            equals: (*equals != Part::NONE).then_some(equals.start),
+        }
+    }
+
+    pub(super) fn stored(self) -> [Part; Self::COUNT] {
+        let place = |n| Part { start: n, end: n };
+        [self.raw, self.cooked, self.equals.map_or(Part::NONE, place)]
+    }
 }
 
 impl Lists {
@@ -39,8 +60,8 @@ impl Lists {
     }
 
     pub(super) fn flags(&self, stretch: Part) -> Flags<'_> {
-        let flags = self.flags.get(stretch.range());
-        List::new(self, flags.unwrap_or_default())
+        let parts = self.words.get(stretch.range()).unwrap_or_default();
+        List::new(self, parts.as_chunks().0)
     }
 }
 
@@ -115,18 +136,19 @@ impl<'a> Entry<'a> for (Text<'a>, Option<Text<'a>>) {
 }
 
 impl<'a> Entry<'a> for Flag<'a> {
-    type Stored = FlagParts;
+    type Stored = [Part; FlagParts::COUNT];
 
-    fn read(lists: &'a Lists, stored: &'a FlagParts) -> Self {
-        let raw = lists.text(stored.raw);
-        let whole = match stored.cooked {
+    fn read(lists: &'a Lists, stored: &'a [Part; FlagParts::COUNT]) -> Self {
+        let parts = FlagParts::of(stored);
+        let raw = lists.text(parts.raw);
+        let whole = match parts.cooked {
             Part::NONE => raw,
             cooked => lists.text(cooked),
         };
         Self {
             raw,
             whole: whole.as_str(),
-            equals: stored.equals,
+            equals: parts.equals,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! indexes the original bytes, also inside continued lines and heredocs.
 
 mod arguments;
+mod bytes;
 pub mod check;
 mod directive;
 mod expand;
@@ -54,8 +55,7 @@ pub struct Parsed<T> {
 pub struct Dockerfile {
     /// `# syntax=`, `# escape=`, `# check=`.
     pub directives: Directives,
-    /// What the file consists of, in order and without gaps.
-    pub pieces: Vec<Piece>,
+    pieces: Vec<PieceEnd>,
     instructions: Vec<InstructionParts>,
     /// What all instructions have their texts from.
     lists: Lists,
@@ -66,6 +66,24 @@ impl Dockerfile {
     #[must_use]
     pub fn instructions(&self) -> Instructions<'_> {
         List::new(&self.lists, &self.instructions)
+    }
+
+    /// What the file consists of, in order and without gaps.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let (mut start, mut numbers) = (0, 0..);
+        self.pieces.iter().map(move |piece| {
+            let span = Span {
+                start: std::mem::replace(&mut start, piece.end),
+                end: piece.end,
+            };
+            let kind = match piece.kind {
+                Mark::Blank => PieceKind::Blank,
+                Mark::Comment => PieceKind::Comment,
+                Mark::Directive => PieceKind::Directive,
+                Mark::Instruction => PieceKind::Instruction(numbers.next().unwrap_or(usize::MAX)),
+            };
+            Piece { kind, span }
+        })
     }
 }
 
@@ -89,6 +107,22 @@ impl Default for Directives {
             check: None,
         }
     }
+}
+
+/// A piece as it is kept: it starts where the one before ends, and instructions are numbered in order.
+#[derive(Clone, Copy, Debug)]
+struct PieceEnd {
+    end: u32,
+    kind: Mark,
+}
+
+/// [`PieceKind`] without numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Blank,
+    Comment,
+    Directive,
+    Instruction,
 }
 
 /// A run of bytes of the file; together the pieces are the file.

@@ -9,7 +9,7 @@ use super::instruction::{Found, Frame, Head, Reader};
 use super::keyword::Keyword;
 use super::lines::{self, Line, LineKind, Lines};
 use super::text::Joined;
-use super::{Dockerfile, Extra, Heredoc, Instruction, Parsed, Piece, PieceKind};
+use super::{Dockerfile, Extra, Heredoc, Instruction, Mark, Parsed, PieceEnd};
 use crate::diagnostic::{self, Diagnostic, Severity};
 use crate::source::{SourceFile, Span};
 use std::ops::Range;
@@ -63,10 +63,8 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
             };
             reader.frame.end(&lines);
             let extra = (!heredocs.is_empty()).then(|| Extra::of(heredocs));
-            let instruction = reader.read(&head, extra);
-            let kind = PieceKind::Instruction(tree.instructions.len());
-            push(&mut tree, kind, lines.start());
-            tree.instructions.push(instruction);
+            tree.instructions.push(reader.read(&head, extra));
+            push(&mut tree, Mark::Instruction, lines.start());
             continue;
         }
         let directive = header.read(
@@ -76,11 +74,11 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
             &mut diagnostics,
         );
         let kind = match kind {
-            _ if directive => PieceKind::Directive,
-            LineKind::Comment => PieceKind::Comment,
-            _ => PieceKind::Blank,
+            _ if directive => Mark::Directive,
+            LineKind::Comment => Mark::Comment,
+            _ => Mark::Blank,
         };
-        if kind == PieceKind::Comment {
+        if kind == Mark::Comment {
             let text = &bytes[line.start..line.content];
             comments.get_or_insert(Comments::at(line.start)).add(text);
         } else {
@@ -90,7 +88,7 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     }
     if tree.pieces.is_empty() && !bytes.is_empty() {
         // Nothing but a byte order mark.
-        push(&mut tree, PieceKind::Blank, bytes.len());
+        push(&mut tree, Mark::Blank, bytes.len());
     }
     if tree.directives.syntax.is_none() {
         tree.directives.syntax = directive::foreign_syntax(bytes);
@@ -101,13 +99,10 @@ pub fn parse(source: &SourceFile) -> Parsed<Dockerfile> {
     Parsed { tree, diagnostics }
 }
 
-/// Adds the piece that ends at `end` and starts where the last one ended.
-fn push(tree: &mut Dockerfile, kind: PieceKind, end: usize) {
-    let start = tree.pieces.last().map_or(0, |p| p.span.range().end);
-    tree.pieces.push(Piece {
-        kind,
-        span: Span::new(start, end),
-    });
+/// Adds the piece that ends there.
+fn push(tree: &mut Dockerfile, kind: Mark, end: usize) {
+    let end = Span::new(end, end).end;
+    tree.pieces.push(PieceEnd { end, kind });
 }
 
 fn too_long(bytes: &[u8], diagnostics: &mut Vec<Diagnostic>) {
@@ -171,7 +166,10 @@ impl Header {
         }
         let text = &bytes[start..line.content];
         let found = match text.contains(&b'=') {
-            true => directive::read(&String::from_utf8_lossy(text)),
+            true => match std::str::from_utf8(text) {
+                Ok(text) => directive::read(text),
+                Err(_) => directive::read(&String::from_utf8_lossy(text)),
+            },
             false => None,
         };
         let Some(found) = found else {

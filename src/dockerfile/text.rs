@@ -44,15 +44,18 @@ impl Joined {
 
     /// A buffer for a file; `file` is its text if it is UTF-8.
     pub(super) fn for_file(file: Option<&str>) -> Self {
-        let mut joined = Self::default();
         // Joined lines stand in the text a second time and must find room below 4 GiB.
-        if let Some(file) = file.filter(|file| file.len() < 1 << 31) {
-            joined.text.reserve(2 * file.len() + 2);
-            joined.text.push_str(file);
-            joined.text.push('\n');
-            joined.file = small(joined.text.len());
+        let Some(file) = file.filter(|file| file.len() < 1 << 31) else {
+            return Self::default();
+        };
+        let mut text = String::with_capacity(2 * file.len() + 2);
+        text.push_str(file);
+        text.push('\n');
+        Self {
+            file: small(text.len()),
+            text,
+            runs: Vec::new(),
         }
-        joined
     }
 
     /// Whether the text starts with the file, so that places of the file are places of the text.

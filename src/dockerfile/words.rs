@@ -4,12 +4,14 @@
 //! Invariant: nothing is unquoted here; a word is a piece of the text (a lone escape at the very
 //! end is dropped, as the builder does).
 
+use super::bytes::{Bytes, byte_set};
 use super::flags::SPECIAL;
 use std::ops::Range;
 
 /// The blanks that part words: ASCII white space without the line feed.
 fn is_blank(byte: u8) -> bool {
-    byte <= b' ' && matches!(byte, b'\t' | 0xb | 0xc | b'\r' | b' ')
+    static BLANK: Bytes = byte_set!(b'\t' | 0xb | 0xc | b'\r' | b' ');
+    BLANK.has(byte)
 }
 
 /// Splits at blanks, without regard to quotes.
@@ -47,8 +49,12 @@ pub(super) fn split(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim_start())
 }
 
-/// Splits at white space outside quotes; quotes and escapes stay in the words (ENV, LABEL, ARG).
-pub(super) fn quoted(text: &str, escape: char) -> impl Iterator<Item = Range<usize>> {
+/// Splits at white space outside quotes; quotes and escapes stay in the words (ENV, LABEL, ARG). With each word
+/// comes where its first `=` is.
+pub(super) fn quoted(
+    text: &str,
+    escape: char,
+) -> impl Iterator<Item = (Range<usize>, Option<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = &text[at..];
@@ -61,7 +67,7 @@ pub(super) fn quoted(text: &str, escape: char) -> impl Iterator<Item = Range<usi
         let word = quoted_word(&text[start..], escape);
         at = start + word.end;
         // A word of nothing but an escape at the very end is none.
-        (word.len > 0).then(|| start..start + word.len)
+        (word.len > 0).then(|| (start..start + word.len, word.equals))
     })
 }
 
@@ -70,33 +76,56 @@ struct QuotedWord {
     len: usize,
     /// Where the next word may start.
     end: usize,
+    equals: Option<usize>,
 }
 
 fn quoted_word(text: &str, escape: char) -> QuotedWord {
+    let bytes = text.as_bytes();
     let mut quote = None;
-    let mut at = 0;
-    while let Some(byte) = text.as_bytes().get(at) {
-        if !SPECIAL[usize::from(*byte)] {
+    // Nearly all start with a name.
+    let name = bytes.iter().position(|b| *b == b'=' || SPECIAL.has(*b));
+    let mut at = name.unwrap_or(bytes.len());
+    let mut equals = name.filter(|n| bytes[*n] == b'=');
+    // Quotes and escapes before it are rare.
+    let sign = |equals: Option<usize>, end: usize| {
+        equals.or_else(|| bytes[..end].iter().position(|b| *b == b'='))
+    };
+    while let Some(byte) = bytes.get(at) {
+        if !SPECIAL.has(*byte) {
             at += 1;
             continue;
         }
         let mut chars = text[at..].chars();
         let Some(c) = chars.next() else { break };
         match quote {
-            None if c.is_whitespace() => return QuotedWord { len: at, end: at },
+            None if c.is_whitespace() => {
+                equals = sign(equals, at);
+                return QuotedWord {
+                    len: at,
+                    end: at,
+                    equals,
+                };
+            }
             None if c == '\'' || c == '"' => quote = Some(c),
             Some(q) if c == q => quote = None,
             _ => {}
         }
         if c == escape && quote != Some('\'') && chars.next().is_none() {
             // An escape with nothing after it is no part of the word.
-            let end = text.len();
-            return QuotedWord { len: at, end };
+            return QuotedWord {
+                len: at,
+                end: text.len(),
+                equals: sign(equals, at),
+            };
         }
         at = text.len() - chars.as_str().len();
     }
     let len = text.len();
-    QuotedWord { len, end: len }
+    QuotedWord {
+        len,
+        end: len,
+        equals: sign(equals, len),
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +147,7 @@ mod tests {
             ("''\u{a0}\"\"", '\\', &["''", "\"\""]),
         ];
         for (text, escape, words) in rows {
-            let found: Vec<&str> = quoted(text, escape).map(|r| &text[r]).collect();
+            let found: Vec<&str> = quoted(text, escape).map(|(r, _)| &text[r]).collect();
             assert_eq!(found, words, "{text}");
         }
     }

@@ -58,7 +58,7 @@ impl Suppressions {
         if let Some((value, span)) = &tree.directives.check {
             out.check(value, Reach::File, *span);
         }
-        for piece in &tree.pieces {
+        for piece in tree.pieces() {
             if piece.kind == PieceKind::Comment {
                 out.comment(source, piece.span, None);
             }

@@ -21,7 +21,7 @@ fn check(view: &View<'_>, out: &mut Findings<'_>) {
     }
     // The last comment since the instruction before; a bare `#` takes them away, a blank line does not.
     let mut last: Option<String> = None;
-    for piece in &view.tree.pieces {
+    for piece in view.tree.pieces() {
         match piece.kind {
             PieceKind::Comment => {
                 let text = view.source.text(piece.span);

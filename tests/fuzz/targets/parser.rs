@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let source = SourceFile::new("Dockerfile", bytes);
     let parsed = dockerfile::parse(&source);
     let mut printed = Vec::new();
-    for piece in &parsed.tree.pieces {
+    for piece in parsed.tree.pieces() {
         assert_eq!(piece.span.start as usize, printed.len());
         printed.extend_from_slice(&bytes[piece.span.range()]);
     }
