@@ -580,6 +580,73 @@ fn affected_by_what_a_compose_file_says() {
 }
 
 #[test]
+fn flags_of_a_project_file_run_steps_again() {
+    let repo = Repo::new();
+    repo.write(
+        "app/Dockerfile",
+        "FROM a\nWORKDIR /w\nRUN --network=none x\nRUN y\n",
+    );
+    let compose = |keys: &str| format!("services:\n  a:\n    build:\n      context: app\n{keys}");
+    let bake = |keys: &str| format!("target \"a\" {{\n  context = \"app\"\n{keys}}}\n");
+    let edits = [
+        (
+            "compose.yaml",
+            compose(""),
+            compose("      network: host\n"),
+            "0.3",
+            "the build's network `host` is new",
+        ),
+        (
+            "compose.yaml",
+            compose("      extra_hosts: [\"a=1.1.1.1\"]\n"),
+            compose("      extra_hosts: {b: 1.1.1.1}\n"),
+            "0.2",
+            "extra host changed from `a` to `b`",
+        ),
+        (
+            "compose.yaml",
+            compose("      extra_hosts: [\"a=1.1.1.1\"]\n      shm_size: 1g\n"),
+            compose("      extra_hosts: [\"A:2.2.2.2\"]\n      shm_size: 1024m\n"),
+            "",
+            "",
+        ),
+        (
+            "docker-bake.hcl",
+            bake("  ulimits = [\"core=1\"]\n"),
+            bake("  ulimits = [\"core=1:2\"]\n"),
+            "0.2",
+            "ulimit changed from `core=1:1` to `core=1:2`",
+        ),
+        (
+            "docker-bake.hcl",
+            bake("  shm-size = \"1g\"\n"),
+            bake(""),
+            "0.2",
+            "the build's shared memory `1073741824` is gone",
+        ),
+    ];
+    for (file, was, now, id, words) in edits {
+        repo.write(file, &was);
+        repo.commit("before");
+        repo.write(file, &now);
+        repo.commit("after");
+        let document = json_of(&repo, &["explain", "--from", "HEAD~1"]);
+        let found = causes(&document);
+        match id {
+            "" => assert!(found.is_empty(), "{now}: {found:?}"),
+            id => {
+                assert_eq!(found[0], format!("{id} executed instruction -"), "{now}");
+                assert_eq!(detail(&document, id), words, "{now}");
+            }
+        }
+        let affected = json_of(&repo, &["affected", "--from", "HEAD~1"]);
+        assert_eq!(affected["targets"][0]["affected"], !id.is_empty(), "{now}");
+        repo.remove(file);
+        repo.commit("between");
+    }
+}
+
+#[test]
 fn what_if_files_change() {
     let repo = repo();
     let of = |touch: &str| json_of(&repo, &["what-if", "--touch", touch]);

@@ -7,6 +7,7 @@
 
 mod encoding;
 mod evaluate;
+mod flags;
 mod functions;
 mod read;
 
@@ -14,6 +15,7 @@ use super::files::Files;
 use super::{Build, Located, note, read_text, warning};
 use crate::source::Span;
 use evaluate::{Definitions, Evaluator, Layer, Scope, Value};
+use flags::Flags;
 use hcl::Expression;
 use hcl::expr::ObjectKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,11 +56,12 @@ struct Block {
 /// A target with all it inherits, or only one of its blocks.
 #[derive(Clone, Debug, Default)]
 struct Resolved {
-    /// `context`, `dockerfile`, `dockerfile-inline` and `target`.
+    /// Those of [`TEXTS`].
     texts: BTreeMap<&'static str, Result<String, String>>,
     args: BTreeMap<String, Result<String, String>>,
     contexts: BTreeMap<String, String>,
     platforms: Option<Vec<String>>,
+    flags: Flags,
     /// What makes it impossible to say what the target is.
     broken: Option<String>,
 }
@@ -66,7 +69,14 @@ struct Resolved {
 /// A name, and its value or what that depends on.
 type Pair = (String, Result<String, String>);
 
-const TEXTS: [&str; 4] = ["context", "dockerfile", "dockerfile-inline", "target"];
+const TEXTS: [&str; 6] = [
+    "context",
+    "dockerfile",
+    "dockerfile-inline",
+    "target",
+    "network",
+    "shm-size",
+];
 
 /// Every build of the bake files, with the name of the file that defines it.
 pub(super) fn read(files: &dyn Files, diagnostics: &mut Vec<Located>) -> Vec<(String, Build)> {
@@ -219,6 +229,7 @@ fn resolve(
                             }
                         }
                         let bytes = all.args.keys().chain(all.contexts.values());
+                        let bytes = bytes.chain(all.flags.texts());
                         let bytes = bytes.map(String::len).sum::<usize>();
                         if let Err(reason) = evaluator.spend(bytes) {
                             all.broken = Some(format!("its parents depend on {reason}"));
@@ -278,6 +289,10 @@ impl Resolved {
                 _ => None,
             };
         }
+        match Flags::of(layer, evaluator) {
+            Ok(flags) => out.flags = flags,
+            Err(reason) => out.broken = Some(reason),
+        }
         out
     }
 
@@ -287,6 +302,7 @@ impl Resolved {
         self.args.extend(over.args);
         self.contexts.extend(over.contexts);
         self.platforms = over.platforms.or(self.platforms.take());
+        self.flags.merge(over.flags);
         self.broken = self.broken.take().or(over.broken);
     }
 }
@@ -371,6 +387,8 @@ fn build(
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     build.platforms = target.platforms.clone().unwrap_or_default();
+    build.run = target.flags.run(text("network")?, text("shm-size")?);
+    build.no_cache = target.flags.stages_without_cache();
     build.origin = origin;
     Ok(build)
 }
