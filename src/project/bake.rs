@@ -5,11 +5,15 @@
 //! parse a file and one bounded evaluation an attribute. Invariant: inheritance may be circular and
 //! values may grow, but neither runs away; a target that is not understood spoils no other one.
 
+mod address;
+mod calendar;
+mod derived;
 mod encoding;
 mod evaluate;
 mod flags;
 mod functions;
 mod read;
+mod table;
 
 use super::files::Files;
 use super::{Build, Located, note, read_text, warning};
