@@ -164,3 +164,35 @@ fn a_changed_key_runs_what_is_predicted() {
         assert_eq!(built.len(), expected, "{was}\n{now}");
     }
 }
+
+#[test]
+fn verify_hands_the_flags_on() {
+    if builder::version_or_skip().is_none() {
+        return;
+    }
+    let repo = Repo::new();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since.expect("a clock").as_nanos();
+    let text = format!("FROM busybase\nWORKDIR /w\nRUN grep -q 1.1.1.1 /etc/hosts && : {nanos}\n");
+    repo.write("app/Dockerfile", &text);
+    let keys = "      network: none\n      extra_hosts: ['a=1.1.1.1']\n      shm_size: 128m\n      no_cache: true\n";
+    let (file, text) = compose(keys);
+    repo.write(file, &text);
+    repo.commit("first");
+    repo.write("app/f", "1\n");
+    repo.commit("second");
+    let mut tool = Command::new(env!("CARGO_BIN_EXE_cacheplan"));
+    tool.args([
+        "verify",
+        "--prediction=2",
+        "--dot-git=absent",
+        "--format=json",
+    ]);
+    let output = tool.current_dir(&repo.root).output().expect("runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let document: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let p = &document["prediction"];
+    assert_eq!(output.status.code(), Some(0), "{p:#} {errors}");
+    // The first one fills the cache; without `--no-cache` the RUN of the second would be cached.
+    assert_eq!((&p["builds"], &p["agree"]), (&1.into(), &2.into()), "{p:#}");
+}
