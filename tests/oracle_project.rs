@@ -6,6 +6,7 @@
 
 mod common;
 
+use cacheplan::plan::RunFlags;
 use cacheplan::project::{self, WorkTree, join, normalize};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -41,13 +42,63 @@ fn ours(case: &Path) -> Map<String, Value> {
                 .map(|(n, v)| (n.clone(), json!(v.replace("service:", "target:"))))
                 .collect();
             let file = target.inline.is_none().then(|| target.file.clone());
-            out.insert(name.to_owned(), json!({
+            let mut value = json!({
                 "file": file, "inline": target.inline, "context": target.context, "stage": target.stage,
                 "args": args, "contexts": contexts, "platform": target.platform,
-            }));
+            });
+            note_flags(&mut value, &target.run, target.no_cache.as_deref());
+            out.insert(name.to_owned(), value);
         }
     }
     out
+}
+
+/// Flags of the build, where there are any.
+fn note_flags(value: &mut Value, run: &RunFlags, no_cache: Option<&[String]>) {
+    let mut hosts = Map::new();
+    for host in &run.hosts {
+        let (name, address) = host.split_once('=').expect("a name and an address");
+        let address = address.trim_matches(['[', ']']);
+        let all = hosts.entry(name).or_insert_with(|| json!(""));
+        let before = all.as_str().filter(|all| !all.is_empty());
+        *all = json!(before.map_or(address.to_owned(), |b| format!("{b},{address}")));
+    }
+    let network = Some(&run.network).filter(|n| !n.is_empty());
+    let flags = json!({
+        "network": network, "hosts": hosts, "shm": run.shared_memory(), "ulimits": run.limits(),
+        "no-cache": no_cache.map(|names| if names.is_empty() { json!(true) } else { json!(names) }),
+    });
+    let none = json!({"network": null, "hosts": {}, "shm": null, "ulimits": [], "no-cache": null});
+    if flags != none {
+        value["flags"] = flags;
+    }
+}
+
+/// What the builder printed of them.
+fn printed_flags(target: &Value) -> (RunFlags, Option<Vec<String>>) {
+    let list = |value: &Value| -> Vec<String> {
+        let items = value.as_array().into_iter().flatten();
+        items
+            .filter_map(|i| i.as_str().map(str::to_owned))
+            .collect()
+    };
+    let text = |key: &str| target[key].as_str().map(str::to_owned);
+    let hosts = target["extra-hosts"].as_object().into_iter().flatten();
+    let host = |(name, address): (&String, &Value)| {
+        format!("{name}={}", address.as_str().unwrap_or_default())
+    };
+    let run = RunFlags {
+        network: text("network").unwrap_or_default(),
+        hosts: hosts.map(host).collect(),
+        shm_size: text("shm-size"),
+        ulimits: list(&target["ulimits"]),
+    };
+    let names = list(&target["no-cache-filter"]);
+    let no_cache = match target["no-cache"] == true {
+        true => Some(Vec::new()),
+        false => Some(names).filter(|names| !names.is_empty()),
+    };
+    (run, no_cache)
 }
 
 /// The builder's answer in the same form, or why there is none.
@@ -128,13 +179,13 @@ fn theirs(case: &Path, names: &[String]) -> Result<Map<String, Value>, String> {
         let file = inline.is_null().then(|| join(&context, file));
         // An empty name is the last stage, as none is.
         let stage = target["target"].as_str().filter(|stage| !stage.is_empty());
-        out.insert(
-            name.clone(),
-            json!({
-                "file": file.flatten(), "inline": inline, "context": context, "stage": stage,
-                "args": args, "contexts": contexts, "platform": target["platforms"][0],
-            }),
-        );
+        let mut value = json!({
+            "file": file.flatten(), "inline": inline, "context": context, "stage": stage,
+            "args": args, "contexts": contexts, "platform": target["platforms"][0],
+        });
+        let (run, no_cache) = printed_flags(target);
+        note_flags(&mut value, &run, no_cache.as_deref());
+        out.insert(name.clone(), value);
     }
     Ok(out)
 }

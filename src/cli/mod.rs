@@ -36,6 +36,7 @@ mod subject;
 mod submodules;
 mod timeline;
 mod tip_files;
+mod told;
 mod trend;
 mod verify;
 mod what_if;

@@ -5,12 +5,13 @@
 
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags};
 use super::build_file::{self, BuildFile};
+use super::told;
 use crate::context::{IgnoreLookup, ignore_file_for};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::dockerfile::{self, Dockerfile, Kind, Parsed};
 use crate::history::{CommitId, HistoryError, Repository};
 use crate::pattern::IgnoreRules;
-use crate::plan::{self, Base, BuildOptions, Input, Plan, RunFlags, names_a_build};
+use crate::plan::{self, Base, BuildOptions, Input, Plan};
 use crate::project::{self, Discovery, Files, Target, WorkTree, choose_context};
 use crate::source::SourceFile;
 use anyhow::{Context as _, Result, bail};
@@ -403,18 +404,6 @@ fn foreign_files(plan: &Plan) -> Option<String> {
     taken.chain(based).next()
 }
 
-/// `NAME=VALUE` flags of the command line.
-///
-/// # Errors
-/// When one has no `=` or no name.
-pub fn pairs(flag: &str, list: &[String]) -> Result<Vec<(String, String)>> {
-    let pair = |text: &String| match text.split_once('=') {
-        Some((k, v)) if !k.is_empty() => Ok((k.to_owned(), v.to_owned())),
-        _ => bail!("{flag} {text}: write NAME=VALUE"),
-    };
-    list.iter().map(pair).collect()
-}
-
 /// A Dockerfile as the builder finds it, from its own folder.
 fn dockerfile_at(place: &Place, file: &str) -> BuildFile {
     let (root, name) = build_file::split(file);
@@ -431,31 +420,7 @@ pub fn subject(
     volatile: &[String],
     target: &Target,
 ) -> Result<Subject> {
-    let mut args = target.args.clone();
-    let given = pairs("--build-arg", &flags.build_args)?;
-    let per_build = target.volatile_args.iter();
-    let per_build = per_build.filter(|name| !given.iter().any(|(n, _)| n == *name));
-    let volatile_args = volatile.iter().chain(per_build).cloned().collect();
-    args.extend(given);
-    let mut contexts = target.contexts.clone();
-    contexts.extend(pairs("--build-context", &flags.build_contexts)?);
-    let options = BuildOptions {
-        target: flags.target.clone().or_else(|| target.stage.clone()),
-        args,
-        platform: flags
-            .platform
-            .clone()
-            .or_else(|| target.platform.clone())
-            .unwrap_or_else(|| "linux/amd64".to_owned()),
-        volatile_args,
-        contexts,
-        no_cache: Some(flags.no_cache_filter.clone()).filter(|names| !names.is_empty()),
-        run: RunFlags {
-            network: flags.network.clone().unwrap_or_default(),
-            ..RunFlags::default()
-        },
-        builder: flags.builder_profile.builder(),
-    };
+    let options = told::options(flags, volatile, target)?;
     let mut target = target.clone();
     target.stage.clone_from(&options.target);
     let found = match &target.inline {
@@ -502,7 +467,7 @@ pub fn subject(
         // What this grammar has to say about the file means nothing then.
         own = vec![foreign];
     }
-    own.extend(unset_args(&parsed.tree, &options));
+    own.extend(told::unset_args(&parsed.tree, &options));
     let (context, note) = match (&flags.context, &target.context) {
         (Some(dir), _) => {
             let folder = project::normalize(dir)
@@ -611,32 +576,4 @@ fn foreign_frontend(file: &Dockerfile, options: &BuildOptions) -> Option<Diagnos
         };
         d.with_help("only docker/dockerfile frontends are understood")
     })
-}
-
-/// Arguments without a value whose name says that they differ in every build.
-fn unset_args(file: &Dockerfile, options: &BuildOptions) -> Vec<Diagnostic> {
-    let mut out = Vec::new();
-    for i in file.instructions() {
-        let Kind::Arg(list) = i.kind() else { continue };
-        for (name, _) in list {
-            let given = options.args.iter().any(|(k, _)| name == k.as_str())
-                || options.volatile_args.iter().any(|k| name == k.as_str());
-            if names_a_build(&name) && !given {
-                let message = format!(
-                    "{name} looks like a value that differs in every build; it is replayed as constant"
-                );
-                let help = format!("pass --volatile-arg {name} to count what it costs");
-                out.push(
-                    Diagnostic::new(
-                        Severity::Note,
-                        "arg/per-build-name",
-                        message,
-                        i.keyword_span(),
-                    )
-                    .with_help(help),
-                );
-            }
-        }
-    }
-    out
 }

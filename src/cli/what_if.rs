@@ -5,8 +5,9 @@ use super::explain::{Shape, document, known_bases, print};
 use super::scenario::{
     Before, Files, Pair, commit_files, history_flags, pair, two_builds, work_tree_files,
 };
-use super::subject::{Place, Subject, load_one_replayed, pairs};
+use super::subject::{Place, Subject, load_one_replayed};
 use super::timeline::prefixes;
+use super::told::pairs;
 use super::{Done, analyze, output, worktree};
 use crate::history::{CommitId, Entry, EntryKind, Oid, WORK_TREE};
 use crate::pattern::{IgnoreRules, PathFilter};

@@ -7,6 +7,7 @@
 
 mod builder;
 mod device;
+mod flags;
 mod footprints;
 mod image;
 mod key;
@@ -23,6 +24,7 @@ mod transfer;
 mod written;
 
 pub use builder::{Builder, ContentRule, Lacks};
+pub use flags::RunFlags;
 pub use footprints::{is_posix_shell, with_recipes};
 pub use image::{image_name, normalize_reference};
 pub use lower::lower;
@@ -62,19 +64,6 @@ pub struct BuildOptions {
     pub run: RunFlags,
     /// Whose rules.
     pub builder: Builder,
-}
-
-/// Flags of a build that are in the key of every RUN (experiments rows 101, 102).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RunFlags {
-    /// `--network`; empty is the default.
-    pub network: String,
-    /// `--add-host`, `NAME:IP` or `NAME=IP`. Only the names are in the key.
-    pub hosts: Vec<String>,
-    /// `--shm-size`.
-    pub shm_size: Option<String>,
-    /// `--ulimit`.
-    pub ulimits: Vec<String>,
 }
 
 impl Default for BuildOptions {

@@ -14,6 +14,11 @@ use crate::footprint::RunState;
 use crate::pattern::clean;
 use crate::source::Span;
 
+/// The network that a RUN asks for; `default` is the build's (`dispatchRunNetwork`, and tried).
+fn own_network(ins: Instruction<'_>) -> Option<&str> {
+    ins.flag("network").filter(|network| *network != "default")
+}
+
 /// Content inputs of a step, and the stages they come from.
 #[derive(Default)]
 pub struct Inputs {
@@ -142,7 +147,9 @@ impl Lowering<'_> {
         };
         step.written = std::mem::take(&mut step.written)
             .with("platform", self.platform_of(place.stage))
-            .with_flags(ins)
+            .with_flags(ins);
+        step.written = self
+            .written_flags(ins, std::mem::take(&mut step.written))
             .with_state(state);
         let (mut args, mut env) = (Key::new("args"), Key::new("env"));
         let chained = self.options.builder.chained;
@@ -220,11 +227,12 @@ impl Lowering<'_> {
         last.is_some() && stages.any(|s| self.plan.stages[*s].last == last)
     }
 
-    /// Network, security and what the build's own flags add (experiments rows 101, 102). The
-    /// instruction's network wins over the build's.
+    /// Network, security and what the build's own flags add (experiments rows 101, 102). Builders
+    /// whose keys are the instructions as written take nothing of the build's flags into them (tried
+    /// with `DOCKER_BUILDKIT=0`).
     fn run_flags(&self, ins: Instruction<'_>, key: &mut Key) {
-        let run = &self.options.run;
-        let network = ins.flag("network").unwrap_or(&run.network);
+        let run = self.build_flags();
+        let network = own_network(ins).unwrap_or(run.map_or("", RunFlags::network));
         for (value, default) in [
             (network, "default"),
             (ins.flag("security").unwrap_or(""), "sandbox"),
@@ -234,18 +242,32 @@ impl Lowering<'_> {
         if let Some(name) = self.arg("BUILDKIT_SANDBOX_HOSTNAME") {
             key.text("hostname").text(&name);
         }
-        if *run == RunFlags::default() {
-            return;
+        if let Some(run) = run {
+            run.add_to(key);
         }
-        // The address of a host is not in the key.
-        let name = |host: &String| host.split([':', '=']).next().unwrap_or("").to_owned();
-        let hosts: Vec<String> = run.hosts.iter().map(name).collect();
-        key.list(&hosts).list(&run.ulimits);
-        let size = run.shm_size.as_deref().unwrap_or("");
-        match mount::bytes(size) {
-            Some(bytes) => key.number(u128::from(bytes)),
-            None => key.text(size),
+    }
+
+    fn build_flags(&self) -> Option<&RunFlags> {
+        Some(&self.options.run).filter(|_| !self.options.builder.chained)
+    }
+
+    /// The build's flags in words.
+    fn written_flags(&self, ins: Instruction<'_>, written: Written) -> Written {
+        let Some(run) = self.build_flags() else {
+            return written;
         };
+        let network = match own_network(ins) {
+            Some(_) => "",
+            None => run.network(),
+        };
+        written
+            .with("the build's network", network)
+            .with_all("extra host", &run.host_names())
+            .with(
+                "the build's shared memory",
+                &run.shared_memory().unwrap_or_default(),
+            )
+            .with_all("ulimit", &run.limits())
     }
 
     /// A mount cannot cover the whole file system.

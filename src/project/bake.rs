@@ -5,15 +5,21 @@
 //! parse a file and one bounded evaluation an attribute. Invariant: inheritance may be circular and
 //! values may grow, but neither runs away; a target that is not understood spoils no other one.
 
+mod address;
+mod calendar;
+mod derived;
 mod encoding;
 mod evaluate;
+mod flags;
 mod functions;
 mod read;
+mod table;
 
 use super::files::Files;
 use super::{Build, Located, note, read_text, warning};
 use crate::source::Span;
 use evaluate::{Definitions, Evaluator, Layer, Scope, Value};
+use flags::Flags;
 use hcl::Expression;
 use hcl::expr::ObjectKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,11 +60,12 @@ struct Block {
 /// A target with all it inherits, or only one of its blocks.
 #[derive(Clone, Debug, Default)]
 struct Resolved {
-    /// `context`, `dockerfile`, `dockerfile-inline` and `target`.
+    /// Those of [`TEXTS`].
     texts: BTreeMap<&'static str, Result<String, String>>,
     args: BTreeMap<String, Result<String, String>>,
     contexts: BTreeMap<String, String>,
     platforms: Option<Vec<String>>,
+    flags: Flags,
     /// What makes it impossible to say what the target is.
     broken: Option<String>,
 }
@@ -66,7 +73,14 @@ struct Resolved {
 /// A name, and its value or what that depends on.
 type Pair = (String, Result<String, String>);
 
-const TEXTS: [&str; 4] = ["context", "dockerfile", "dockerfile-inline", "target"];
+const TEXTS: [&str; 6] = [
+    "context",
+    "dockerfile",
+    "dockerfile-inline",
+    "target",
+    "network",
+    "shm-size",
+];
 
 /// Every build of the bake files, with the name of the file that defines it.
 pub(super) fn read(files: &dyn Files, diagnostics: &mut Vec<Located>) -> Vec<(String, Build)> {
@@ -219,6 +233,7 @@ fn resolve(
                             }
                         }
                         let bytes = all.args.keys().chain(all.contexts.values());
+                        let bytes = bytes.chain(all.flags.texts());
                         let bytes = bytes.map(String::len).sum::<usize>();
                         if let Err(reason) = evaluator.spend(bytes) {
                             all.broken = Some(format!("its parents depend on {reason}"));
@@ -278,6 +293,10 @@ impl Resolved {
                 _ => None,
             };
         }
+        match Flags::of(layer, evaluator) {
+            Ok(flags) => out.flags = flags,
+            Err(reason) => out.broken = Some(reason),
+        }
         out
     }
 
@@ -287,6 +306,7 @@ impl Resolved {
         self.args.extend(over.args);
         self.contexts.extend(over.contexts);
         self.platforms = over.platforms.or(self.platforms.take());
+        self.flags.merge(over.flags);
         self.broken = self.broken.take().or(over.broken);
     }
 }
@@ -371,6 +391,8 @@ fn build(
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     build.platforms = target.platforms.clone().unwrap_or_default();
+    build.run = target.flags.run(text("network")?, text("shm-size")?);
+    build.no_cache = target.flags.stages_without_cache();
     build.origin = origin;
     Ok(build)
 }

@@ -8,8 +8,9 @@
 //!
 //! Where `docker buildx bake` reads compose files in another way, this follows the compose command:
 //! bake merges all default names and no override file, takes valueless args from `environment:` of the
-//! service, replaces dots in names, and adds `x-bake` fields.
+//! service, replaces dots in names, takes a limit of one number for 0, and adds `x-bake` fields.
 
+mod flags;
 mod model;
 mod service;
 mod yaml;
@@ -104,6 +105,7 @@ fn finish(
             service.span,
         );
     }
+    let (run, no_cache) = (build.run_flags(), build.stages_without_cache());
     let mut args = Vec::new();
     for (arg, value) in build.args {
         match value.or_else(|| environment.get(&arg).cloned()) {
@@ -135,6 +137,8 @@ fn finish(
         volatile: Vec::new(),
         contexts: build.contexts.into_iter().collect(),
         platforms,
+        run,
+        no_cache,
         origin,
         span: service.span,
     }

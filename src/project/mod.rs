@@ -15,6 +15,7 @@ pub use context::{ContextChoice, choose_context};
 pub use files::{Files, MAX_FILE_BYTES, MAX_FILES, MemoryFiles, WorkTree, join, normalize};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::plan::RunFlags;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +60,11 @@ pub struct Target {
     pub volatile_args: Vec<String>,
     /// The first platform asked for, such as `linux/arm64`.
     pub platform: Option<String>,
+    /// Network, extra hosts (by name, since the files give them no order), shared memory and ulimits
+    /// of its RUNs.
+    pub run: RunFlags,
+    /// As in [`crate::plan::BuildOptions::no_cache`].
+    pub no_cache: Option<Vec<String>>,
     /// `-f`, `discovered`, `compose.yaml: service web`, `docker-bake.hcl: target app`.
     pub origin: String,
     /// Named contexts of a compose or bake file: name, value; sorted by name, each name once.
@@ -97,6 +103,8 @@ struct Build {
     /// Names of arguments that differ in every build.
     volatile: Vec<String>,
     platforms: Vec<String>,
+    run: RunFlags,
+    no_cache: Option<Vec<String>>,
     contexts: Vec<(String, String)>,
     /// As in [`Target::ids`].
     id: String,
@@ -109,7 +117,8 @@ struct Build {
 /// With `named` empty: a `Dockerfile` (or `dockerfile`, where the other is not there) and a
 /// `Containerfile` at the root and whatever compose and bake files build; where there is none of these, every file called `*.Dockerfile`, `Dockerfile.*`,
 /// `Containerfile*`, `Dockerfile` or `Containerfile` below the root. Compose and bake files are read
-/// at the root only. Targets with the same file, context, stage, arguments, platform and named contexts are one.
+/// at the root only. Targets with the same file, context, stage, arguments, platform, named contexts and
+/// flags are one.
 ///
 /// `named` files are relative to PATH; a path that leads out of it, or an absolute one, is taken
 /// unseen, and the caller meets the error when reading it. Their context is that of the first
@@ -151,6 +160,8 @@ fn find(files: &dyn Files, named: &[String], others: bool) -> Result<Discovery, 
         args: Vec::new(),
         volatile_args: Vec::new(),
         platform: None,
+        run: RunFlags::default(),
+        no_cache: None,
         contexts: Vec::new(),
         ids: Vec::new(),
         origin: origin.to_owned(),
@@ -218,6 +229,7 @@ type Identity = (
     Option<String>,
     Vec<(String, String)>,
     Option<String>,
+    (RunFlags, Option<Vec<String>>),
 );
 
 impl Targets {
@@ -232,6 +244,7 @@ impl Targets {
             target.inline.clone(),
             target.contexts.clone(),
             target.platform.clone(),
+            (target.run.clone(), target.no_cache.clone()),
         );
         match self.seen.get(&identity) {
             None => {
@@ -255,6 +268,10 @@ fn place(
         let message = format!("{} is left out: {reason}", build.origin);
         diagnostics.push(note(source, code, message, build.span));
     };
+    if let Err(reason) = build.run.check() {
+        leave_out("project/build-flags", reason);
+        return None;
+    }
     let written = build.context.as_deref().unwrap_or(".");
     if is_remote(written) {
         leave_out(
@@ -290,14 +307,33 @@ fn place(
         );
         return None;
     };
-    let mut missing = Vec::new();
+    let mut own = Vec::new();
     if build.inline.is_none() && !files.is_file(&file) {
         let message = format!("{} names {file}, which does not exist", build.origin);
         let diagnostic = Diagnostic::error("project/missing-dockerfile", message, build.span);
-        missing.push(Located {
+        own.push(Located {
             file: source.to_owned(),
             diagnostic,
         });
+    }
+    // Other builders may have such a network.
+    if !["", "default", "none", "host"].contains(&build.run.network.as_str()) {
+        let message = format!(
+            "{}: BuildKit refuses the network {}, it has default, none and host",
+            build.origin, build.run.network
+        );
+        own.push(Located {
+            file: source.to_owned(),
+            diagnostic: Diagnostic::warning("project/network", message, build.span),
+        });
+    }
+    if hosts(&build.run) > 1 {
+        let message = format!(
+            "{}: before 0.34 buildx hands several extra hosts on in any order, and RUNs may run again for that; here they are in the order of their names",
+            build.origin
+        );
+        let code = "project/order-of-hosts";
+        diagnostics.push(note(source, code, message, build.span));
     }
     let mut args = build.args;
     args.sort();
@@ -323,12 +359,20 @@ fn place(
         args,
         volatile_args: build.volatile,
         platform: platform.filter(|platform| !platform.is_empty()),
+        run: build.run,
+        no_cache: build.no_cache,
         contexts: contexts.into_iter().collect(),
         ids: vec![build.id],
         origin: build.origin,
         inline: build.inline,
-        diagnostics: missing,
+        diagnostics: own,
     })
+}
+
+/// How many hosts have addresses. Those of one host stand next to each other.
+fn hosts(run: &RunFlags) -> usize {
+    let names = run.hosts.iter().map(|host| host.split('=').next());
+    names.collect::<BTreeSet<_>>().len()
 }
 
 /// The file of this name; for `Dockerfile`, where there is none, `dockerfile` (grammar section 1; buildx
@@ -389,5 +433,7 @@ fn note(file: &str, code: &'static str, message: String, span: Span) -> Located 
     }
 }
 
+#[cfg(test)]
+mod flag_tests;
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ fn memory(files: &[(&str, &str)]) -> Memory {
     }
 }
 
-fn found(files: &[(&str, &str)]) -> Discovery {
+pub(super) fn found(files: &[(&str, &str)]) -> Discovery {
     discover(&memory(files), &[]).expect("nothing was named")
 }
 
@@ -52,7 +52,7 @@ fn targets(discovery: &Discovery) -> Vec<String> {
     discovery.targets.iter().map(line).collect()
 }
 
-fn codes(discovery: &Discovery) -> Vec<&'static str> {
+pub(super) fn codes(discovery: &Discovery) -> Vec<&'static str> {
     let code = |located: &Located| located.diagnostic.code;
     discovery.diagnostics.iter().map(code).collect()
 }
@@ -141,7 +141,7 @@ target "default" {
     INNER   = now()
     TRIED   = try(uuidv4(), "none")
     STEADY  = "1"
-    UNKNOWN = cidrhost("10.0.0.0/8", 1)
+    UNKNOWN = homedir()
   }
 }"#,
         ),

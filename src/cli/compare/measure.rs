@@ -4,7 +4,7 @@ use super::saving;
 use crate::cli::args::{Cli, CompareArgs, DotGit};
 use crate::cli::subject::{Place, Subject};
 use crate::cli::timeline::{Builds, Replayed, epochs, replay_epochs};
-use crate::cli::verify::{Told, build_flags, gone, write_build};
+use crate::cli::verify::{Told, build_flags, cache_flags, gone, write_build};
 use crate::cli::{Done, output, worktree};
 use crate::cost::CostTable;
 use crate::plan::Input;
@@ -286,13 +286,15 @@ impl Series for Commits<'_> {
             more: &self.setting.args.builder_flags,
             ..Told::default()
         };
+        let mut told = build_flags(told, self.subject, &tag);
+        told.extend(cache_flags(self.subject));
         let request = Request {
             context: match prefix.as_str() {
                 "" => tree,
                 prefix => tree.join(prefix),
             },
             dockerfile: self.frozen().join("Dockerfile"),
-            flags: build_flags(told, self.subject, &tag),
+            flags: told,
             ..Request::default()
         };
         Ok(Some((request, Box::new(folder))))

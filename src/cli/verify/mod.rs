@@ -127,6 +127,15 @@ impl<'a> From<&'a VerifyArgs> for Told<'a> {
     }
 }
 
+/// The stages that run whatever is stored, for builders that have a cache at all.
+pub(in crate::cli) fn cache_flags(subject: &Subject) -> Vec<String> {
+    match &subject.options.no_cache {
+        None => Vec::new(),
+        Some(names) if names.is_empty() => vec!["--no-cache".to_owned()],
+        Some(names) => vec!["--no-cache-filter".to_owned(), names.join(",")],
+    }
+}
+
 /// What a build is told; arguments that differ in every build get `volatile` as their value.
 pub(in crate::cli) fn build_flags(
     told: Told<'_>,
@@ -148,8 +157,19 @@ pub(in crate::cli) fn build_flags(
     for (name, value) in &options.contexts {
         push("--build-context", format!("{name}={value}"));
     }
-    if let Some(mode) = told.network {
+    let run = &options.run;
+    let project = Some(run.network.as_str()).filter(|mode| !mode.is_empty());
+    if let Some(mode) = told.network.or(project) {
         push("--network", mode.to_owned());
+    }
+    for host in &run.hosts {
+        push("--add-host", host.clone());
+    }
+    if let Some(size) = &run.shm_size {
+        push("--shm-size", size.clone());
+    }
+    for limit in &run.ulimits {
+        push("--ulimit", limit.clone());
     }
     // Without one the builder takes its own, which is most likely the one that is predicted.
     if let Some(platform) = told.platform.or(subject.target.platform.as_deref()) {

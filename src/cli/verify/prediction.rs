@@ -1,6 +1,6 @@
 //! `verify --prediction`: cached and executed, step by step, against the user's own builder.
 
-use super::{build_flags, gone, write_build};
+use super::{build_flags, cache_flags, gone, write_build};
 use crate::cli::args::{Cli, DockerfileFrom, DotGit, HistoryFlags, PairFlags, VerifyArgs};
 use crate::cli::scenario::history_flags;
 use crate::cli::subject::{Place, Subject};
@@ -215,14 +215,13 @@ impl Job for Commits<'_> {
             "" => tree,
             prefix => tree.join(prefix),
         };
+        let volatile = format!("{}-{build}", self.tag);
+        let mut flags = build_flags(self.args.into(), self.subject, &volatile);
+        flags.extend(cache_flags(self.subject));
         let request = Request {
             context,
             dockerfile,
-            flags: build_flags(
-                self.args.into(),
-                self.subject,
-                &format!("{}-{build}", self.tag),
-            ),
+            flags,
             ..Request::default()
         };
         Ok((request, Box::new(folder)))

@@ -41,3 +41,49 @@ pub(super) fn hash(name: &str, text: &str) -> String {
     };
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// A name in a namespace, which has a short name or is itself a UUID (`uuid.Parse` of Go).
+pub(super) fn uuid_v5(namespace: &str, name: &str) -> Option<String> {
+    let namespace = match namespace {
+        "dns" => "6ba7b8109dad11d180b400c04fd430c8",
+        "url" => "6ba7b8119dad11d180b400c04fd430c8",
+        "oid" => "6ba7b8129dad11d180b400c04fd430c8",
+        "x500" => "6ba7b8149dad11d180b400c04fd430c8",
+        other => other,
+    };
+    let braced = namespace
+        .strip_prefix('{')
+        .and_then(|n| n.strip_suffix('}'));
+    let plain = braced.or_else(|| namespace.strip_prefix("urn:uuid:"));
+    let plain = plain.unwrap_or(namespace);
+    let digits: String = match plain.len() {
+        32 if plain == namespace => plain.to_owned(),
+        36 if [8, 13, 18, 23]
+            .iter()
+            .all(|at| plain.as_bytes()[*at] == b'-') =>
+        {
+            plain.replace('-', "")
+        }
+        _ => return None,
+    };
+    let number = u128::from_str_radix(&digits, 16)
+        .ok()
+        .filter(|_| digits.len() == 32)?;
+    let digest = sha1::Sha1::new()
+        .chain_update(number.to_be_bytes())
+        .chain_update(name)
+        .finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(digest.get(..16)?);
+    bytes[6] = bytes[6] & 0x0f | 0x50;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let parts = [
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    ];
+    Some(parts.join("-"))
+}

@@ -4,8 +4,8 @@
 //! Cost: linear in arguments and result; results that would pass the limit are refused before they
 //! are made. Invariant: no clock, no random numbers, no environment: such functions are unknown.
 
-use super::encoding;
 use super::evaluate::{Value, number, text, truth};
+use super::{derived, encoding};
 use std::collections::BTreeMap;
 
 /// More bytes than this are not compiled into a pattern.
@@ -312,7 +312,10 @@ pub(super) fn call(name: &str, arguments: &[Value], limit: usize) -> Result<Valu
         "urlencode" => word(encoding::url(&string(0)?)),
         "md5" | "sha1" | "sha256" | "sha512" => word(encoding::hash(name, &string(0)?)),
         "timestamp" | "uuidv4" | "bcrypt" => Err(format!("{UNKNOWN}{name}, {VARIES}")),
-        _ => Err(format!("{UNKNOWN}{name}")),
+        _ => match derived::call(name, arguments, limit) {
+            Some(value) => value.ok_or_else(odd),
+            None => Err(format!("{UNKNOWN}{name}")),
+        },
     }
 }
 

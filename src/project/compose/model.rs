@@ -406,7 +406,7 @@ fn lay_over(all: &mut Services, name: String, service: Service) {
 }
 
 /// Reads the fields of one service.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     environment: &'a Environment,
     unset: BTreeSet<String>,
     problem: Option<String>,
@@ -424,7 +424,12 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, node: Option<&Node>, what: &str) -> Option<String> {
+    /// Says what makes it impossible to know the service; the first reason stays.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        self.problem.get_or_insert_with(|| reason.to_owned());
+    }
+
+    pub(super) fn text(&mut self, node: Option<&Node>, what: &str) -> Option<String> {
         match node {
             None | Some(Node::Null) => None,
             Some(Node::Scalar(text)) => self.value(text, what),
@@ -436,7 +441,7 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, node: Option<&Node>, what: &str) -> Vec<String> {
+    pub(super) fn texts(&mut self, node: Option<&Node>, what: &str) -> Vec<String> {
         match node {
             Some(Node::List(items)) => {
                 let items = items.iter().filter_map(|item| self.text(Some(item), what));
@@ -495,6 +500,12 @@ impl Reader<'_> {
                         .filter_map(|(name, value)| Some((name, below(value?))))
                         .collect(),
                     platforms: self.texts(node.get("platforms"), "platforms"),
+                    network: self.text(node.get("network"), "network"),
+                    hosts: self.hosts(node.get("extra_hosts")),
+                    shm_size: self.text(node.get("shm_size"), "shm_size"),
+                    ulimits: self.limits(node.get("ulimits")),
+                    no_cache: self.truth(node.get("no_cache"), "no_cache"),
+                    no_cache_filter: self.texts(node.get("no_cache_filter"), "no_cache_filter"),
                 })
             }
             other => {
