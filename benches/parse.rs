@@ -10,6 +10,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::path::Path;
 
+/// As in the program, for both sides.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Stages as people write them: comments, continued RUNs, flags, JSON, a heredoc.
 fn generated(stages: usize) -> String {
     let mut out = String::from("# syntax=docker/dockerfile:1\nARG VERSION=22\n");

@@ -7,9 +7,9 @@
 
 use super::args::Cli;
 use super::cache_dir::cache_dir;
+use super::commits::Commits;
 use super::output;
 use super::subject::{Place, Subject};
-use super::timeline::Commits;
 use crate::cost::CostTable;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::disk::{Kept, Reading, Writing};
@@ -76,8 +76,8 @@ impl Question {
         self.about(&(&subject.ignore_file, &subject.ignore_lookup));
         self.file(&subject.source);
         subject.ignore_text.iter().for_each(|f| self.file(f));
-        self.about(&(costs, commits.tip()));
-        commits.chosen().name(|part| {
+        self.about(&(costs, commits.tip));
+        commits.chosen.name(|part| {
             self.0.update(part);
         });
         Ok(())

@@ -14,6 +14,7 @@ mod cache_dir;
 mod calibrate;
 mod check;
 mod clock;
+mod commits;
 mod compare;
 mod context;
 mod context_digests;

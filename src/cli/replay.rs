@@ -2,12 +2,11 @@
 
 use super::answers::{Answers, NewAnswer, Question};
 use super::args::{Cli, DockerfileFrom, HistoryFlags, ReplayArgs, ReplayFormat, WalkArg};
+use super::commits::{Commits, beside_commits};
 use super::history_notes::{self, Refusals};
 use super::progress::phase;
 use super::subject::{Place, Subject, load_one_replayed};
-use super::timeline::{
-    Builds, Commits, Ground, Replays, beside_commits, epochs, prepare, read_builds_of,
-};
+use super::timeline::{Builds, Ground, Replays, epochs, prepare, read_builds_of};
 use super::{Done, analyze, output, worktree};
 use crate::cost::CostTable;
 use crate::history::{PathId, PathTable};

@@ -2,9 +2,10 @@
 //! `affected` and `what-if` replay.
 
 use super::args::{BuildFlags, DockerfileFrom, HistoryFlags, PairFlags};
+use super::commits::prefixes;
 use super::epochs::Epochs;
 use super::subject::{Found, Place, Subject, load_replayed};
-use super::timeline::{Builds, Replayed, prefixes, replay_epochs};
+use super::timeline::{Builds, Replayed, replay_epochs};
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{

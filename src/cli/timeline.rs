@@ -2,9 +2,10 @@
 //! Dockerfile and ignore rules of every build.
 
 use super::archives::archives;
-use super::args::{Cli, DockerfileFrom, DotGit, HistoryFlags, WalkArg};
+use super::args::{Cli, DockerfileFrom, DotGit, HistoryFlags};
 use super::cache_dir::cache_dir;
 use super::clock::Watch;
+use super::commits::{Commits, commits, ends, prefixes};
 use super::epochs::{Epochs, each};
 use super::history_notes::{self, Note};
 use super::progress::phase;
@@ -14,8 +15,7 @@ use super::tip_files::TipFiles;
 use super::worktree;
 use crate::cost::CostTable;
 use crate::history::{
-    Ahead, ChangeLog, Chosen, CommitId, EntryKind, Follower, Limit, Listed, Oid, Repository,
-    WORK_TREE, WalkMode, change_log_of, choose, compare_ahead, listing,
+    ChangeLog, CommitId, EntryKind, Follower, Oid, Repository, WORK_TREE, change_log_of,
 };
 use crate::optimize::{step_bytes, step_seconds, warm_seconds};
 use crate::pattern::{IgnoreRules, SourceKind, SourcePattern, display};
@@ -27,7 +27,6 @@ use crate::simulate::{
 };
 use anyhow::{Context as _, Result, bail};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
 /// More links than this are not read; a source reached through a later one counts as missing.
@@ -45,110 +44,6 @@ pub struct Builds {
     pub missing_links: Vec<(Vec<u8>, String)>,
     /// What there is to say about this history.
     pub notes: Vec<Note>,
-}
-
-/// The commits that flags ask for.
-pub struct Commits {
-    tip: CommitId,
-    chosen: Chosen,
-    ahead: Option<Ahead>,
-}
-
-impl Commits {
-    /// The newest one.
-    #[must_use]
-    pub fn tip(&self) -> CommitId {
-        self.tip
-    }
-
-    /// Those that are builds.
-    #[must_use]
-    pub fn chosen(&self) -> &Chosen {
-        &self.chosen
-    }
-}
-
-/// The newest commit that the flags ask for, and how far back they go; HEAD is `at` where that is given.
-fn ends(
-    repository: &Repository,
-    at: Option<CommitId>,
-    flags: &HistoryFlags,
-) -> Result<(CommitId, Limit)> {
-    let head = || at.map_or_else(|| repository.head(), Ok);
-    Ok(match (&flags.range, &flags.since) {
-        (Some(range), _) => {
-            let (from, to) = repository.resolve_range(range)?;
-            (to, Limit::After(from))
-        }
-        (None, Some(rev)) => (head()?, Limit::After(repository.resolve(rev)?)),
-        (None, None) => (head()?, Limit::Count(flags.history)),
-    })
-}
-
-/// Lists the commits that the flags ask for.
-fn commits(
-    repository: &Repository,
-    at: Option<CommitId>,
-    flags: &HistoryFlags,
-    store: Option<&Path>,
-    listed: Option<&Listed>,
-) -> Result<Commits> {
-    let (tip, limit) = ends(repository, at, flags)?;
-    let mode = match flags.walk {
-        WalkArg::FirstParent => WalkMode::FirstParent,
-        WalkArg::All => WalkMode::All,
-    };
-    let chosen = choose(repository, (tip, limit, mode), store, listed)?;
-    Ok(Commits {
-        tip,
-        chosen,
-        ahead: None,
-    })
-}
-
-/// Loads something while another core lists the commits that the flags ask for. Where those are not known from an earlier
-/// run, their trees are then compared while older ones are listed.
-///
-/// # Errors
-/// When PATH is in no repository, or the store was asked for in a place that is analysed; listing has its own result.
-pub fn beside_commits<T>(
-    cli: &Cli,
-    place: &Place,
-    flags: &HistoryFlags,
-    load: impl FnOnce() -> T,
-    subjects: impl FnOnce(&T) -> Vec<&Subject>,
-) -> Result<(T, Result<Commits>)> {
-    let (repository, at) = (place.repository()?, place.at);
-    let store = cache_dir(cli, place)?;
-    let store = store.as_deref();
-    let (listed, listing) = listing();
-    Ok(std::thread::scope(|scope| {
-        let task = scope.spawn(move || commits(repository, at, flags, store, Some(&listed)));
-        let loaded = load();
-        let subjects = subjects(&loaded);
-        let is_known = store.is_some_and(|dir| repository.knows_commits(dir));
-        let ahead = (!subjects.is_empty() && !is_known)
-            .then(|| compare_ahead(repository, &prefixes(place, &subjects), listing));
-        let found = task.join();
-        let found = found.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let found = found.map(|commits| Commits { ahead, ..commits });
-        (loaded, found)
-    }))
-}
-
-/// What of the repository builds see: contexts, and the files that decide about them. None is everything.
-#[must_use]
-pub fn prefixes(place: &Place, subjects: &[&Subject]) -> Vec<Vec<u8>> {
-    let mut prefixes: Vec<Vec<u8>> = Vec::new();
-    for s in subjects {
-        prefixes.push(s.context_prefix.clone().into_bytes());
-        prefixes.push(place.shown(&s.target.file).into_bytes());
-        prefixes.push(format!("{}.dockerignore", place.shown(&s.target.file)).into_bytes());
-    }
-    if prefixes.iter().any(Vec::is_empty) {
-        prefixes.clear();
-    }
-    prefixes
 }
 
 /// Reads the history that the flags ask for, as far as it lies in the contexts.

@@ -1,12 +1,12 @@
 //! `cacheplan what-if`: what a change that nobody made yet would run again.
 
 use super::args::{Cli, DockerfileFrom, WhatIfArgs};
+use super::commits::prefixes;
 use super::explain::{Shape, document, known_bases, print};
 use super::scenario::{
     Before, Files, Pair, commit_files, history_flags, pair, two_builds, work_tree_files,
 };
 use super::subject::{Place, Subject, load_one_replayed};
-use super::timeline::prefixes;
 use super::told::pairs;
 use super::{Done, analyze, output, worktree};
 use crate::history::{CommitId, Entry, EntryKind, Oid, WORK_TREE};

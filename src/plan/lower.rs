@@ -14,14 +14,11 @@ use super::{
     Base, BuildOptions, Depends, Dest, Input, Parts, Plan, StateView, Step, StepId, StepKind,
     Written, image, platform, written,
 };
-use crate::diagnostic::{self, Diagnostic, shorten};
-use crate::dockerfile::check::{self, Objection};
-use crate::dockerfile::{
-    self, Declared, Dockerfile, Instruction, Kind, Text, Texts, expand_word, expand_words,
-    variables,
-};
+use crate::diagnostic::{self, Diagnostic};
+use crate::dockerfile::check;
+use crate::dockerfile::{self, Declared, Dockerfile, Instruction, Kind, Text, Texts, expand_words};
 use crate::footprint::Class;
-use crate::source::{SourceFile, Span};
+use crate::source::SourceFile;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::BTreeMap;
 
@@ -126,76 +123,6 @@ pub struct Place<'a> {
 }
 
 impl Lowering<'_> {
-    pub fn report(
-        &mut self,
-        code: &'static str,
-        message: impl Into<String>,
-        span: Span,
-        help: impl Into<String>,
-    ) {
-        let d = Diagnostic::error(code, message, span).with_help(help);
-        self.plan.diagnostics.push(d);
-    }
-
-    pub fn arg(&self, name: &str) -> Option<String> {
-        if self.options.volatile_args.iter().any(|v| v == name) {
-            return Some(super::VOLATILE.to_string());
-        }
-        let args = &self.options.args;
-        args.iter()
-            .rev()
-            .find(|(k, _)| k == name)
-            .map(|(_, v)| v.clone())
-    }
-
-    pub fn expand(&mut self, word: &Text, state: &State) -> String {
-        self.expand_at(word, state, word.span())
-    }
-
-    /// Expands text that stands at a place of the file, such as the value of a flag.
-    pub fn expand_at(&mut self, word: &str, state: &State, at: Span) -> String {
-        match expand_word(word, self.escape, &|n| state.lookup(n)) {
-            Ok(text) => text,
-            Err(e) => {
-                self.unexpanded(word, &e.to_string(), at);
-                word.to_owned()
-            }
-        }
-    }
-
-    /// The value of a word, unless it depends on what a base image may set, or varies: such a value
-    /// is no reason to refuse a file.
-    pub fn certain(&mut self, word: &str, state: &State, at: Span) -> Option<String> {
-        let value = self.expand_at(word, state, at);
-        (self.known(word, state) && !value.contains(super::VOLATILE)).then_some(value)
-    }
-
-    /// Whether no variable of the word can come from a base image.
-    pub fn known(&self, word: &str, state: &State) -> bool {
-        let names = variables(word, self.escape);
-        !state.open || names.iter().all(|name| state.lookup(name).is_some())
-    }
-
-    /// Whether a path, given as written and expanded, may lead elsewhere by a variable that only the base image sets.
-    pub fn is_unsure(&self, written: &str, expanded: &str, state: &State) -> bool {
-        !self.known(written, state) || (state.unsure_cwd && !expanded.starts_with('/'))
-    }
-
-    pub fn objection(&mut self, code: &'static str, found: Option<Objection>, span: Span) {
-        if let Some(Objection { message, help }) = found {
-            self.report(code, message, span, help);
-        }
-    }
-
-    pub fn unexpanded(&mut self, word: &str, why: &str, at: Span) {
-        self.report(
-            "build/expansion",
-            format!("`{}` cannot be expanded: {why}", shorten(word)),
-            at,
-            "variables are written $NAME or ${NAME}; put a backslash before a dollar sign that is none",
-        );
-    }
-
     fn stage(&mut self, index: usize) {
         let stage = &self.plan.stages[index];
         let (from, end) = (stage.from, stage.end);
@@ -629,64 +556,6 @@ impl Lowering<'_> {
     /// The platform that RUNs of a stage run on.
     pub fn platform_of(&self, stage: usize) -> &str {
         self.platforms.get(stage).map_or("", String::as_str)
-    }
-
-    /// The stage a source leads to, if it is lowered already; says so where it is not.
-    pub fn earlier(
-        &mut self,
-        source: usize,
-        place: &Place,
-        what: &str,
-        span: Span,
-    ) -> Option<usize> {
-        if source < place.stage || self.plan.stages[source].replaced {
-            return Some(source);
-        }
-        if !self.circular {
-            let name = match &self.plan.stages[source].name {
-                Some(name) => name.clone(),
-                None => source.to_string(),
-            };
-            self.report(
-                "build/stage-order",
-                format!(
-                    "cannot {what} from stage \"{name}\", it needs to be defined before current stage"
-                ),
-                span,
-                "move that stage above this one",
-            );
-        }
-        None
-    }
-
-    /// Steps in file order, which is the order of conversion. A stage that is named and whose files
-    /// nothing takes is converted but not built: `COPY --from=x <<EOF /f` has no need of `x`.
-    fn order(&mut self) {
-        let plan = &mut self.plan;
-        for stage in &mut plan.stages {
-            stage.reachable = false;
-        }
-        let mut todo = vec![plan.target];
-        if self.options.builder.all_stages {
-            todo = (0..=plan.target).collect();
-        }
-        while let Some(index) = todo.pop() {
-            if std::mem::replace(&mut plan.stages[index].reachable, true) {
-                continue;
-            }
-            let stage = &plan.stages[index];
-            if let Base::Stage(base) = stage.base {
-                todo.push(base);
-            }
-            for input in stage.steps.iter().flat_map(|n| &plan.graph[*n].inputs) {
-                if let Input::Stage { stage, .. } = input {
-                    todo.push(*stage);
-                }
-            }
-        }
-        for stage in plan.stages.iter().filter(|s| s.reachable) {
-            plan.order.extend(stage.steps.iter().copied());
-        }
     }
 }
 

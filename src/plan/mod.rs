@@ -21,6 +21,7 @@ mod stages;
 mod state;
 mod title;
 mod transfer;
+mod words;
 mod written;
 
 pub use builder::{Builder, ContentRule, Lacks};

@@ -4,9 +4,9 @@
 //! instruction, the target. Costs one pass. Source of the rules: grammar section 9; everything here is
 //! checked for stages the target does not need as well.
 
-use super::lower::{Lowering, Trigger};
+use super::lower::{Lowering, Place, Trigger};
 use super::state::Globals;
-use super::{Base, Stage, device, image, mount, platform};
+use super::{Base, Input, Stage, device, image, mount, platform};
 use crate::dockerfile::{Declared, Flag, Instruction, Kind, Text, check, expand_word};
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -469,6 +469,64 @@ impl<'a> Lowering<'a> {
             Kind::Onbuild(trigger) => Some((at, trigger)),
             _ => None,
         })
+    }
+
+    /// The stage a source leads to, if it is lowered already; says so where it is not.
+    pub fn earlier(
+        &mut self,
+        source: usize,
+        place: &Place,
+        what: &str,
+        span: Span,
+    ) -> Option<usize> {
+        if source < place.stage || self.plan.stages[source].replaced {
+            return Some(source);
+        }
+        if !self.circular {
+            let name = match &self.plan.stages[source].name {
+                Some(name) => name.clone(),
+                None => source.to_string(),
+            };
+            self.report(
+                "build/stage-order",
+                format!(
+                    "cannot {what} from stage \"{name}\", it needs to be defined before current stage"
+                ),
+                span,
+                "move that stage above this one",
+            );
+        }
+        None
+    }
+
+    /// Steps in file order, which is the order of conversion. A stage that is named and whose files
+    /// nothing takes is converted but not built: `COPY --from=x <<EOF /f` has no need of `x`.
+    pub fn order(&mut self) {
+        let plan = &mut self.plan;
+        for stage in &mut plan.stages {
+            stage.reachable = false;
+        }
+        let mut todo = vec![plan.target];
+        if self.options.builder.all_stages {
+            todo = (0..=plan.target).collect();
+        }
+        while let Some(index) = todo.pop() {
+            if std::mem::replace(&mut plan.stages[index].reachable, true) {
+                continue;
+            }
+            let stage = &plan.stages[index];
+            if let Base::Stage(base) = stage.base {
+                todo.push(base);
+            }
+            for input in stage.steps.iter().flat_map(|n| &plan.graph[*n].inputs) {
+                if let Input::Stage { stage, .. } = input {
+                    todo.push(*stage);
+                }
+            }
+        }
+        for stage in plan.stages.iter().filter(|s| s.reachable) {
+            plan.order.extend(stage.steps.iter().copied());
+        }
     }
 }
 
