@@ -108,7 +108,10 @@ impl Read {
     ) {
         let lasting = || {
             let all = context.entries.iter().zip(&self.stamps).zip(&self.states);
-            all.filter(|((_, stamp), state)| state.is_of_content() && stamp.settled(self.started))
+            all.filter(|((entry, stamp), state)| {
+                // What was only opened has none.
+                entry.digest.is_some() && state.is_of_content() && stamp.settled(self.started)
+            })
         };
         let changed = listings.iter().any(|listing| listing.fresh.is_some())
             || listings.len() != remembered.listings()
@@ -126,11 +129,17 @@ impl Read {
         }
     }
 
-    /// Takes out what vanished. The builder forgives files that disappear between walk and read.
-    pub(super) fn drop_gone(&self, context: &mut Context) {
+    /// Takes out what vanished, and digests that nobody asked for. The builder forgives files that disappear
+    /// between walk and read.
+    pub(super) fn finish(&self, context: &mut Context) {
+        let entries = &mut context.entries;
+        for (entry, state) in entries.iter_mut().zip(&self.states) {
+            if *state == State::Unwanted {
+                entry.digest = None;
+            }
+        }
         if self.any_gone {
             let mut states = self.states.iter();
-            let entries = &mut context.entries;
             entries.retain(|_| states.next() != Some(&State::Gone));
         }
     }
@@ -147,6 +156,8 @@ enum State {
     Digest,
     /// It has a remembered digest.
     Recalled,
+    /// It has one that this run does not ask for.
+    Unwanted,
     /// It was read.
     Read,
     /// It is not there any more.
@@ -156,7 +167,7 @@ enum State {
 impl State {
     /// Whether the digest is that of a file's bytes with the stat data at hand.
     fn is_of_content(self) -> bool {
-        matches!(self, Self::Recalled | Self::Read)
+        matches!(self, Self::Recalled | Self::Unwanted | Self::Read)
     }
 }
 
@@ -165,8 +176,8 @@ fn has_bytes(entry: &ContextEntry) -> bool {
     entry.kind == EntryKind::File && !entry.emptied
 }
 
-/// What is to be done with each entry; a digest that nobody wants is taken away again.
-fn wanted(entries: &mut [ContextEntry], hashing: Hashing) -> Vec<State> {
+/// What is to be done with each entry.
+fn wanted(entries: &[ContextEntry], hashing: Hashing) -> Vec<State> {
     let unless_known = |entry: &ContextEntry, state| match entry.digest {
         Some(_) => State::Recalled,
         None => state,
@@ -179,16 +190,14 @@ fn wanted(entries: &mut [ContextEntry], hashing: Hashing) -> Vec<State> {
     for entry in entries.iter().filter(|e| has_bytes(e) && e.size > 0) {
         *of_size.entry(entry.size).or_default() += 1;
     }
-    let one = |entry: &mut ContextEntry| match entry {
+    let one = |entry: &ContextEntry| match entry {
         e if !has_bytes(e) => State::Nothing,
         e if of_size.get(&e.size).is_some_and(|n| *n > 1) => unless_known(e, State::Digest),
         e if e.mode & 0o004 == 0 => unless_known(e, State::Open),
-        e => {
-            e.digest = None;
-            State::Nothing
-        }
+        e if e.digest.is_some() => State::Unwanted,
+        _ => State::Nothing,
     };
-    entries.iter_mut().map(one).collect()
+    entries.iter().map(one).collect()
 }
 
 /// What became of an entry, where it is not as it should be.

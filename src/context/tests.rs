@@ -348,6 +348,34 @@ fn a_file_that_is_known_is_not_read_again() {
 }
 
 #[test]
+fn a_run_that_reads_few_files_remembers_them_and_keeps_the_others() {
+    let (root, store) = (tree(&["a", "b", "cc"]), tempfile::tempdir().unwrap());
+    settle();
+    let real = fs::canonicalize(root.path()).unwrap();
+    let known = || {
+        let cache = stat_cache::StatCache::open(store.path(), &real);
+        cache.remembered().files()
+    };
+    let run = |hashing| {
+        let options = WalkOptions { hashing };
+        walk_cached(root.path(), &rules(""), options, Some(store.path())).unwrap()
+    };
+    let digests = |context: &Context| -> Vec<bool> {
+        context.entries.iter().map(|e| e.digest.is_some()).collect()
+    };
+    let few = run(Hashing::SameSize);
+    assert_eq!((digests(&few), known()), (vec![true, true, false], 2));
+    assert_eq!(digests(&run(Hashing::Digest)), [true, true, true]);
+    assert_eq!(known(), 3);
+    assert_eq!((run(Hashing::SameSize), known()), (few, 3));
+    // What was read before the edit is read again, what was not touched is kept.
+    fs::write(root.path().join("a"), "x").unwrap();
+    settle();
+    run(Hashing::SameSize);
+    assert_eq!(known(), 3);
+}
+
+#[test]
 fn a_file_as_young_as_the_run_is_not_remembered() {
     let (root, store) = (tree(&[]), tempfile::tempdir().unwrap());
     fs::write(root.path().join("f"), "one").unwrap();

@@ -75,13 +75,10 @@ pub fn walk_cached(
             started,
         };
         let read = fill_digests(contents, &mut context)?;
-        // A run that reads only a few files would throw the digests of the others away.
-        if let (Some(cache), Some(remembered), Hashing::Digest) =
-            (&cache, &remembered, options.hashing)
-        {
+        if let (Some(cache), Some(remembered)) = (&cache, &remembered) {
             read.remember(&context, &visited.listings, cache, remembered);
         }
-        read.drop_gone(&mut context);
+        read.finish(&mut context);
     }
     names(&mut context);
     Ok(context)
