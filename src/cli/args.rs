@@ -2,9 +2,7 @@
 
 use crate::context::IgnoreLookup;
 use crate::context::digest::Release;
-use crate::optimize::Objective;
 use crate::plan::Builder;
-use crate::rewrite::Safety;
 use crate::simulate::Policy;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -14,6 +12,7 @@ mod compare;
 mod jobs;
 mod layers;
 mod learning;
+mod search;
 mod trend;
 mod two_builds;
 pub use check::{CheckArgs, RuleFlags};
@@ -21,6 +20,7 @@ pub use compare::CompareArgs;
 pub use jobs::JobFlags;
 pub use layers::{DiskArg, LayersArgs, LayersFormat};
 pub use learning::{CalibrateArgs, LearnFlags, RecordArgs};
+pub use search::{RewriteArg, SearchFlags};
 pub use trend::TrendArgs;
 pub use two_builds::{AffectedArgs, ExplainArgs, PairFlags, VerifyArgs, WhatIfArgs};
 
@@ -265,73 +265,6 @@ fn octal(text: &str) -> Result<u32, String> {
         Err("write three octal digits".to_owned())
     } else {
         Ok(value)
-    }
-}
-
-/// What plans may do.
-#[derive(Clone, Debug, Args)]
-pub struct SearchFlags {
-    /// What plans minimise.
-    #[arg(long, value_enum, default_value_t = ObjectiveArg::Work)]
-    pub objective: ObjectiveArg,
-    /// The weakest class of edit allowed.
-    #[arg(long, value_enum, default_value_t = SafetyArg::Assumed)]
-    pub safety: SafetyArg,
-    /// Rewrites that may be used, separated by commas; all without it.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub rewrites: Vec<RewriteArg>,
-}
-
-/// Rewrites that exist so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum RewriteArg {
-    /// Another order of the same instructions.
-    Reorder,
-    /// Manifests first.
-    SplitCopy,
-    /// Downloads before builds.
-    Prefetch,
-    /// Manifests of many packages by way of a stage that keeps nothing else.
-    Projection,
-    /// Small RUNs in one, or in the COPY whose files they change.
-    MergeRun,
-    /// A COPY in a stage that is not the image brings what its commands read, and no more.
-    NarrowCopy,
-    /// A stage stands on what it needs of another.
-    MoveToStage,
-    /// One RUN in two.
-    SplitRun,
-    /// Variables that differ in every build, below the steps that have no use for them.
-    Sink,
-    /// Folders that tools keep between builds.
-    CacheMount,
-    /// Lines for the ignore file: files that no step reads are not sent.
-    IgnoreLines,
-    /// Files that one RUN reads are shown to it in a mount, in place of a COPY.
-    BindMount,
-    /// Layers of COPYs that do not depend on the lines above.
-    Link,
-}
-
-impl RewriteArg {
-    /// The name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reorder => "reorder",
-            Self::SplitCopy => "split-copy",
-            Self::Prefetch => "prefetch",
-            Self::Projection => "projection",
-            Self::MergeRun => "merge-run",
-            Self::NarrowCopy => "narrow-copy",
-            Self::MoveToStage => "move-to-stage",
-            Self::SplitRun => "split-run",
-            Self::Sink => "sink",
-            Self::CacheMount => "cache-mount",
-            Self::IgnoreLines => "ignore-lines",
-            Self::BindMount => "bind-mount",
-            Self::Link => "link",
-        }
     }
 }
 
@@ -617,24 +550,5 @@ choices! {
         /// A dependency file for make and ninja: the Dockerfile, the ignore file, and every file
         /// that a step of the target reads. Paths are as PATH is given; folders are not listed.
         MakeDeps,
-    }
-}
-
-impl From<ObjectiveArg> for Objective {
-    fn from(o: ObjectiveArg) -> Self {
-        match o {
-            ObjectiveArg::Work => Self::Work,
-            ObjectiveArg::CriticalPath => Self::CriticalPath,
-        }
-    }
-}
-
-impl From<SafetyArg> for Safety {
-    fn from(s: SafetyArg) -> Self {
-        match s {
-            SafetyArg::Proven => Self::Proven,
-            SafetyArg::Assumed => Self::Assumed,
-            SafetyArg::Review => Self::Review,
-        }
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Found {
 }
 
 /// Text that does not stand in the file as it reads, made from the bytes at `span`. Few are, so that they
-/// are kept apart until the joined text is complete; lists of them are in the order of what they are.
+/// are kept apart until the joined text is complete, in the order of the words.
 struct Derived {
     /// Which of the words it is.
     of: usize,

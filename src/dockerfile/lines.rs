@@ -76,7 +76,7 @@ impl<'a> Lines<'a> {
             n => (self.block + n, self.block + n + 1),
         };
         self.feeds &= self.feeds.wrapping_sub(1);
-        // The line before does not end so.
+        // Before an empty line stands the line feed of another one.
         if self.bytes.get(content.wrapping_sub(1)) == Some(&b'\r') {
             content = without_returns(self.bytes, start..content);
         }

@@ -51,7 +51,7 @@ impl Network {
 
     /// Longer by so many bits, at most 32; at its beginning.
     fn extended(self, by: u32) -> Option<Self> {
-        let prefix = self.prefix + by;
+        let prefix = self.prefix.checked_add(by)?;
         (by <= 32 && prefix <= self.bits).then_some(Self { prefix, ..self })
     }
 
@@ -135,4 +135,32 @@ pub(super) fn subnets(prefix: &str, by: &[f64]) -> Option<Vec<String>> {
         before = Some(next);
     }
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_beyond_all_addresses_give_none() {
+        let most = f64::from(u32::MAX);
+        assert_eq!(subnet("10.0.0.0/8", most, 0.0), None);
+        assert_eq!(subnets("10.0.0.0/8", &[most]), None);
+        assert_eq!(
+            subnet("::/0", 32.0, most),
+            Some("ffff:ffff::/32".to_owned())
+        );
+        assert_eq!(
+            host("::/0", -1.0),
+            Some("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".to_owned())
+        );
+        assert_eq!(
+            (host("10.0.0.0/8", most), host("10.0.0.0/8", -most)),
+            (None, None)
+        );
+        assert_eq!(
+            (mask("10.0.0.0/33"), mask("::/0")),
+            (None, Some("::".to_owned()))
+        );
+    }
 }
