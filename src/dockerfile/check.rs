@@ -42,6 +42,63 @@ pub fn truth(text: &str) -> Option<bool> {
     }
 }
 
+/// Nanoseconds of a duration as `time.ParseDuration` of Go reads it: an optional sign, then numbers each with
+/// a unit.
+#[must_use]
+pub fn duration(text: &str) -> Option<i64> {
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0);
+    }
+    let mut total = 0i64;
+    loop {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let (number, behind) = rest.split_at(end);
+        let end = behind
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(end);
+        let nanos: i64 = match unit {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return None,
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
+            return None;
+        }
+        let whole: i64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().ok()?
+        };
+        // Further digits are less than a nanosecond of an hour.
+        let fraction: String = fraction.chars().take(13).collect();
+        let scale = 10i128.pow(u32::try_from(fraction.len()).ok()?);
+        let fraction: i128 = if fraction.is_empty() {
+            0
+        } else {
+            fraction.parse().ok()?
+        };
+        let part = i64::try_from(fraction * i128::from(nanos) / scale).ok()?;
+        total = whole
+            .checked_mul(nanos)?
+            .checked_add(part)?
+            .checked_add(total)?;
+        rest = behind;
+        if rest.is_empty() {
+            return Some(sign * total);
+        }
+    }
+}
+
 /// `[ugoa]*` and one or more of `+`, `-`, `=` with `[rwxXst]*` or one of `[ugo]`.
 fn is_symbolic(part: &str) -> bool {
     let mut rest = part.trim_start_matches(['u', 'g', 'o', 'a']);
@@ -378,6 +435,31 @@ mod tests {
                 "a$b",
             ],
         );
+    }
+
+    #[test]
+    fn durations() {
+        let rows = [
+            ("1m30s", Some(90_000_000_000)),
+            ("1.5h", Some(5_400_000_000_000)),
+            (".5us", Some(500)),
+            ("1.h", Some(3_600_000_000_000)),
+            ("-1ns", Some(-1)),
+            ("+0", Some(0)),
+            ("0", Some(0)),
+            ("2562047h", Some(9_223_369_200_000_000_000)),
+            ("2562048h", None),
+            ("", None),
+            ("-", None),
+            ("1", None),
+            ("1x", None),
+            (".s", None),
+            ("1.2.3s", None),
+            ("1e3s", None),
+        ];
+        for (text, nanoseconds) in rows {
+            assert_eq!(duration(text), nanoseconds, "{text}");
+        }
     }
 
     #[test]

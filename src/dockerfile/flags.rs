@@ -5,6 +5,7 @@
 //! if some instruction of the newest grammar takes it.
 
 use super::bytes::{Bytes, byte_set};
+use super::check;
 use super::keyword::Keyword;
 use super::suggest;
 use std::ops::Range;
@@ -293,7 +294,7 @@ fn refusal(takes: Takes, value: &str) -> Option<String> {
         Takes::Bool => ["true", "false"].contains(&value.to_lowercase().as_str()),
         Takes::OneOf(names) => names.contains(&value),
         Takes::Duration => {
-            value.is_empty() || duration(value).is_some_and(|s| s == 0.0 || s >= 0.001)
+            value.is_empty() || check::duration(value).is_some_and(|n| n == 0 || n >= 1_000_000)
         }
         Takes::Count => value.is_empty() || value.parse::<i32>().is_ok_and(|n| n >= 0),
     };
@@ -304,44 +305,6 @@ fn refusal(takes: Takes, value: &str) -> Option<String> {
         Takes::Count => "a whole number from 0".to_owned(),
         Takes::Text | Takes::List => "text".to_owned(),
     })
-}
-
-/// Seconds of a duration as Go writes them: an optional sign, then numbers each with a unit.
-fn duration(text: &str) -> Option<f64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1.0, rest),
-        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0.0);
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit_len = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(rest.len());
-        seconds += number
-            * match &rest[..unit_len] {
-                "ns" => 1e-9,
-                "us" | "µs" | "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                _ => return None,
-            };
-        rest = &rest[unit_len..];
-    }
-    // The builder counts nanoseconds in 63 bits.
-    (seconds < 9.2e9).then_some(sign * seconds)
 }
 
 #[cfg(test)]

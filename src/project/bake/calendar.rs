@@ -4,6 +4,7 @@
 //! refuses the call. Cost: linear in the texts. Invariant: no clock, and no zone but the one that is
 //! written. The rules are those of go-cty (`datetime.go`) and were tried with buildx 0.29.
 
+use crate::dockerfile::check::duration;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use std::fmt::Write as _;
@@ -146,61 +147,6 @@ const DAYS: [&str; 7] = [
     "Saturday",
     "Sunday",
 ];
-
-/// `time.ParseDuration` of Go, in nanoseconds.
-fn duration(text: &str) -> Option<i64> {
-    let (sign, mut rest) = match text.strip_prefix('-') {
-        Some(rest) => (-1, rest),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    if rest == "0" {
-        return Some(0);
-    }
-    let mut total = 0i64;
-    loop {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, behind) = rest.split_at(end);
-        let end = behind
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(behind.len());
-        let (unit, behind) = behind.split_at(end);
-        let nanos: i64 = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return None,
-        };
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
-            return None;
-        }
-        let whole: i64 = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().ok()?
-        };
-        // Further digits are less than a nanosecond of an hour.
-        let fraction: String = fraction.chars().take(13).collect();
-        let scale = 10i128.pow(u32::try_from(fraction.len()).ok()?);
-        let fraction: i128 = if fraction.is_empty() {
-            0
-        } else {
-            fraction.parse().ok()?
-        };
-        let part = i64::try_from(fraction * i128::from(nanos) / scale).ok()?;
-        total = whole
-            .checked_mul(nanos)?
-            .checked_add(part)?
-            .checked_add(total)?;
-        rest = behind;
-        if rest.is_empty() {
-            return Some(sign * total);
-        }
-    }
-}
 
 /// A time so much later, without fractions of its seconds.
 pub(super) fn add(time: &str, later: &str) -> Option<String> {
