@@ -20,20 +20,24 @@ pub(super) struct Word {
     pub(super) equals: Option<usize>,
 }
 
-/// Name and value of a flag word from its dashes on, the first `=` being at `equals`.
-pub(super) fn cut(whole: &str, equals: Option<u32>) -> (&str, Option<&str>) {
+/// Where name and value of a flag word are, from its dashes on, the first `=` being at `equals`.
+fn halves(len: usize, equals: Option<u32>) -> (Range<usize>, Option<Range<usize>>) {
     let equals = equals.map(|n| n as usize);
-    let name = whole.get(2..equals.unwrap_or(whole.len()));
-    let value = equals.and_then(|n| whole.get(n + 1..));
-    (name.unwrap_or_default(), value)
+    (2..equals.unwrap_or(len), equals.map(|n| n + 1..len))
+}
+
+/// Name and value of a flag word.
+pub(super) fn cut(whole: &str, equals: Option<u32>) -> (&str, Option<&str>) {
+    let (name, value) = halves(whole.len(), equals);
+    let value = value.and_then(|range| whole.get(range));
+    (whole.get(name).unwrap_or_default(), value)
 }
 
 /// As [`cut`], of bytes.
 pub(super) fn cut_bytes(whole: &[u8], equals: Option<u32>) -> (&[u8], Option<&[u8]>) {
-    let equals = equals.map(|n| n as usize);
-    let name = whole.get(2..equals.unwrap_or(whole.len()));
-    let value = equals.and_then(|n| whole.get(n + 1..));
-    (name.unwrap_or_default(), value)
+    let (name, value) = halves(whole.len(), equals);
+    let value = value.and_then(|range| whole.get(range));
+    (whole.get(name).unwrap_or_default(), value)
 }
 
 /// Takes flags from the start of `part` of the text; returns the offset of the arguments.

@@ -81,16 +81,23 @@ struct QuotedWord {
 
 fn quoted_word(text: &str, escape: char) -> QuotedWord {
     let bytes = text.as_bytes();
-    let mut quote = None;
-    // Nearly all start with a name.
-    let name = bytes.iter().position(|b| *b == b'=' || SPECIAL.has(*b));
-    let mut at = name.unwrap_or(bytes.len());
-    let mut equals = name.filter(|n| bytes[*n] == b'=');
-    // Quotes and escapes before it are rare.
-    let sign = |equals: Option<usize>, end: usize| {
-        equals.or_else(|| bytes[..end].iter().position(|b| *b == b'='))
+    // Nearly all start with a name, and go on with `=` where they have one.
+    let name = bytes
+        .iter()
+        .position(|b| *b == b'=' || SPECIAL.has(*b))
+        .unwrap_or(bytes.len());
+    let (len, end) = quoted_end(text, name, escape);
+    let equals = match bytes.get(name) {
+        Some(b'=') => Some(name),
+        _ => bytes[..len].iter().position(|b| *b == b'='),
     };
-    while let Some(byte) = bytes.get(at) {
+    QuotedWord { len, end, equals }
+}
+
+/// Where the word ends that is plain up to `at`, and where the next one may start.
+fn quoted_end(text: &str, mut at: usize, escape: char) -> (usize, usize) {
+    let mut quote = None;
+    while let Some(byte) = text.as_bytes().get(at) {
         if !SPECIAL.has(*byte) {
             at += 1;
             continue;
@@ -98,34 +105,18 @@ fn quoted_word(text: &str, escape: char) -> QuotedWord {
         let mut chars = text[at..].chars();
         let Some(c) = chars.next() else { break };
         match quote {
-            None if c.is_whitespace() => {
-                equals = sign(equals, at);
-                return QuotedWord {
-                    len: at,
-                    end: at,
-                    equals,
-                };
-            }
+            None if c.is_whitespace() => return (at, at),
             None if c == '\'' || c == '"' => quote = Some(c),
             Some(q) if c == q => quote = None,
             _ => {}
         }
         if c == escape && quote != Some('\'') && chars.next().is_none() {
             // An escape with nothing after it is no part of the word.
-            return QuotedWord {
-                len: at,
-                end: text.len(),
-                equals: sign(equals, at),
-            };
+            return (at, text.len());
         }
         at = text.len() - chars.as_str().len();
     }
-    let len = text.len();
-    QuotedWord {
-        len,
-        end: len,
-        equals: sign(equals, len),
-    }
+    (text.len(), text.len())
 }
 
 #[cfg(test)]
